@@ -1,0 +1,61 @@
+"""Rank, world size and collectives that are the identity in one process."""
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+
+def active() -> bool:
+    """Whether a process group is up."""
+    return dist.is_available() and dist.is_initialized()
+
+
+def rank() -> int:
+    """This process's number, 0 without a process group."""
+    return dist.get_rank() if active() else 0
+
+
+def world_size() -> int:
+    """How many processes train together, 1 without a process group."""
+    return dist.get_world_size() if active() else 1
+
+
+def gather(rows: Tensor) -> Tensor:
+    """(N, ...) on each process -> (world N, ...) on all, rank 0's rows first, without gradient."""
+    if world_size() == 1:
+        return rows.detach()
+    parts = [torch.empty_like(rows) for _ in range(world_size())]
+    dist.all_gather(parts, rows.detach().contiguous())
+    return torch.cat(parts)
+
+
+class _GatherWithGradient(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, rows: Tensor) -> Tensor:  # type: ignore[override]
+        return gather(rows)
+
+    @staticmethod
+    def backward(ctx, gradient: Tensor) -> Tensor:  # type: ignore[override]
+        gradient = gradient.contiguous()
+        dist.all_reduce(gradient)
+        return gradient.chunk(world_size())[rank()]
+
+
+def gather_with_gradient(rows: Tensor) -> Tensor:
+    """Like ``gather``, but the gradient of every process's loss flows back into this process's rows (their sum)."""
+    return rows if world_size() == 1 else _GatherWithGradient.apply(rows)
+
+
+def mean(value: Tensor) -> Tensor:
+    """The mean of ``value`` over processes, without gradient."""
+    if world_size() == 1:
+        return value.detach()
+    total = value.detach().clone()
+    dist.all_reduce(total)
+    return total / world_size()
+
+
+def barrier() -> None:
+    """Wait for all processes."""
+    if world_size() > 1:
+        dist.barrier()

@@ -1,0 +1,54 @@
+"""Training: the optimizer, the schedule, and how the loop runs."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from pipelines.spec.base import Count, Model, NotNegative, Positive, Share
+
+
+class Training(Model):
+    """Pretraining settings. Defaults are MoCo v2's at 200 epochs (SGD, cosine, no warm-up)."""
+
+    epochs: Count = 200
+    batch_size: Count = 256
+    """Images a step over all processes."""
+    optimizer: Literal["sgd", "lars", "larc", "adam", "adamw"] = "sgd"
+    lr_per_256: Positive = 0.03
+    """Learning rate for a batch of 256; the rate used is the derived lr."""
+    lr_scaling: Literal["linear", "sqrt", "none"] = "linear"
+    """lr = lr_per_256 x batch/256, x sqrt(batch/256), or as it stands."""
+    momentum: Share = 0.9
+    betas: tuple[Share, Share] = (0.9, 0.999)
+    """Adam's and AdamW's averaging rates."""
+    weight_decay: NotNegative = 1e-4
+    weight_decay_end: NotNegative | None = None
+    """Cosine from weight_decay to this value (DINO); none: constant."""
+    decay_norm_and_bias: bool = True
+    """Whether weight decay (and LARS' adaptation) acts on 1-d parameters: norms and biases."""
+    trust: Positive = 0.001
+    """LARS' and LARC's trust coefficient."""
+    lars_clip: bool = False
+    """LARC's clipping: the local rate is at most the global one."""
+    schedule: Literal["cosine", "step", "constant"] = "cosine"
+    warmup_epochs: NotNegative = 0.0
+    final_lr_share: Share = 0.0
+    """Where the cosine ends, as a share of lr."""
+    milestones: tuple[Share, ...] = (0.6, 0.8)
+    """Fractions of training after which a step schedule multiplies the rate by step_factor."""
+    step_factor: Positive = 0.1
+    clip: Positive | None = None
+    """Largest gradient norm of one parameter (DINO clips each by itself); none: no clipping."""
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    """auto: bfloat16 autocast where the device computes it natively."""
+    data: Literal["auto", "resident", "streaming"] = "auto"
+    """auto: resident when the set fits in resident_gib."""
+    resident_gib: Positive = 4.0
+    workers: int = Field(default=2, ge=0)
+    """Decoding processes of the streaming path."""
+    checkpoint_minutes: NotNegative = 10.0
+    """Time between checkpoints; one is written at every end too. 0: after every epoch."""
+    monitor_steps: Count = 10
+    """Steps between monitor readings."""
+    online_knn_epochs: Count | None = None
+    """Epochs between kNN readings on the held-out slice; none: only at the end."""
