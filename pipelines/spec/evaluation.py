@@ -8,7 +8,7 @@ from pipelines.spec.base import Count, Model, NotNegative, Positive, Share
 
 
 class Knn(Model):
-    """Weighted nearest neighbours on unit features (Wu et al. 2018, arXiv:1805.01978, section 3.4); nothing is chosen."""
+    """Weighted nearest neighbours on unit features (Wu et al. 2018, arXiv:1805.01978); nothing is chosen."""
 
     use: Literal["knn"] = "knn"
     k: Count = 20
@@ -18,7 +18,7 @@ class Knn(Model):
 
 
 class Linear(Model):
-    """Linear probe on frozen features: settings chosen on the held-out slice of train, retrained on all of train, tested once."""
+    """Linear probe on frozen features: chosen on the held-out slice, retrained on all of train, tested once."""
 
     use: Literal["linear"] = "linear"
     epochs: Count = 30
@@ -33,8 +33,7 @@ class Linear(Model):
     """Candidate weight decays; every pair with a learning rate is tried."""
     momentum: Annotated[Share, Field(lt=1)] = 0.9
     standardise: bool = True
-    """Centre each feature and scale it to equal spread (statistics of the rows trained on); no: only centre and scale all
-    features by one number."""
+    """Scale each feature to equal spread (statistics of the rows trained on); no: all features by one number."""
 
 
 AnyEvaluation = Annotated[Knn | Linear, Field(discriminator="use")]

@@ -1,0 +1,9 @@
+"""Encoders start from torch's default generator: every test starts it anew."""
+
+import pytest
+import torch
+
+
+@pytest.fixture(autouse=True)
+def _seeded() -> None:
+    torch.manual_seed(0)
