@@ -34,12 +34,18 @@ def tensors(name: str, dtype: torch.dtype) -> dict[str, Tensor]:
 
 
 def assert_close(
-    actual: Tensor | np.ndarray | float, expected: Tensor | np.ndarray | float, dtype: torch.dtype
+    actual: Tensor | np.ndarray | float,
+    expected: Tensor | np.ndarray | float,
+    dtype: torch.dtype,
+    *,
+    least: float = 0.0,
 ) -> None:
     """Compare with the README's tolerance of ``dtype``; shapes have to be equal, integers exactly.
 
+    ``least`` is a floor under the absolute tolerance, for values that are zero in theory and rounding noise in fact.
+
     ``expected`` may be float64 while ``actual`` was computed in float32: hand in what ``load`` gives to keep the
-    reference unrounded. A tensor ``actual`` has to have the type ``dtype``, so that no test compares the wrong precision.
+    reference unrounded. A float tensor has to have the type ``dtype``, so that no test compares the wrong one.
     """
     expected = expected.detach().cpu().numpy() if isinstance(expected, Tensor) else np.asarray(expected)
     if isinstance(actual, Tensor):
@@ -52,4 +58,4 @@ def assert_close(
         return
     relative, share = TOLERANCES[dtype]
     largest = float(np.abs(expected).max(initial=0.0))
-    np.testing.assert_allclose(actual, expected, rtol=relative, atol=share * largest)
+    np.testing.assert_allclose(actual, expected, rtol=relative, atol=max(share * largest, least))

@@ -1,0 +1,60 @@
+"""InfoNCE: tell one positive from K negatives by a softmax over cosines (van den Oord et al. 2018, arXiv:1807.03748).
+
+MoCo's form (He et al. 2020, arXiv:1911.05722, eq. 1) with negatives from a queue; PIRL's and CMC's softmax forms with
+negatives from a bank. Rows are used as they come: nothing here normalises, because feature transformation feeds vectors
+that have to keep their length.
+
+The loss is written as softplus(logsumexp(negatives) - positive), which equals cross entropy with the positive in column
+0 and needs no copy of the (N, 1 + K) scores.
+"""
+
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+class Contrast(NamedTuple):
+    """A loss and the scores it was made of, so that monitors can watch them (detach them first).
+
+    loss      0-d, nats, mean over the N anchors
+    positive  (N,) score of each anchor with its positive, before the temperature
+    negative  (N, K) scores with its negatives, before the temperature
+    """
+
+    loss: Tensor
+    positive: Tensor
+    negative: Tensor
+
+
+def scores(q: Tensor, k: Tensor, negatives: Tensor) -> tuple[Tensor, Tensor]:
+    """Dot products of every anchor with its positive and with its negatives; cosines when the rows have length 1.
+
+    q, k (N, D); negatives (K, D), the same for all anchors, or (N, K, D), own ones for each.
+    Returns positive (N,) and negative (N, K).
+    """
+    positive = (q * k).sum(dim=1)
+    if negatives.ndim == 2:
+        return positive, q @ negatives.T
+    return positive, torch.bmm(negatives, q.unsqueeze(2)).squeeze(2)
+
+
+def logits(positive: Tensor, negative: Tensor, temperature: float | Tensor) -> Tensor:
+    """(N, 1 + K): scores over the temperature, the positive in column 0."""
+    return torch.cat([positive.unsqueeze(1), negative], dim=1) / temperature
+
+
+def info_nce_from_scores(positive: Tensor, negative: Tensor, temperature: float | Tensor) -> Tensor:
+    """InfoNCE of given scores, mean over anchors, nats: positive (N,), negative (N, K), temperature > 0."""
+    return F.softplus(torch.logsumexp(negative / temperature, dim=1) - positive / temperature).mean()
+
+
+def info_nce(q: Tensor, k: Tensor, negatives: Tensor, temperature: float | Tensor) -> Contrast:
+    """InfoNCE in one direction: anchors q against positives k and negatives.
+
+    q, k (N, D); negatives (K, D) or (N, K, D); temperature > 0. Detach what shall get no gradient: MoCo's k and queue.
+    A queue that is overwritten in place before the backward pass has to be handed in as a clone.
+    """
+    positive, negative = scores(q, k, negatives)
+    return Contrast(info_nce_from_scores(positive, negative, temperature), positive, negative)
