@@ -13,8 +13,8 @@ from pipelines.errors import InputError
 
 
 @contextlib.contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside ``path``; on a clean exit it is fsynced and renamed to ``path``.
+def replacing(path: Path, durable: bool = True) -> Iterator[Path]:
+    """Yield a temporary path beside ``path``; on a clean exit it is fsynced (if durable) and renamed to ``path``.
 
     On an exception (a full disk, say) the temporary file is removed and what stood at ``path`` stays as it was.
     """
@@ -24,23 +24,24 @@ def replacing(path: Path) -> Iterator[Path]:
     part = Path(name)
     try:
         yield part
-        with part.open("rb") as written:
-            os.fsync(written.fileno())
+        if durable:
+            with part.open("rb") as written:
+                os.fsync(written.fileno())
         part.chmod(0o644)
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write ``text`` (UTF-8) to ``path`` in one move."""
-    with replacing(path) as part:
+def write_text(path: Path, text: str, durable: bool = True) -> None:
+    """Write ``text`` (UTF-8) to ``path`` in one move; not durable: without waiting for the disk."""
+    with replacing(path, durable) as part:
         part.write_text(text, encoding="utf-8")
 
 
-def write_json(path: Path, value: Any) -> None:
+def write_json(path: Path, value: Any, durable: bool = True) -> None:
     """Write ``value`` as indented JSON to ``path`` in one move; NaN and infinities are refused (ValueError)."""
-    write_text(path, json.dumps(value, indent=1, allow_nan=False) + "\n")
+    write_text(path, json.dumps(value, indent=1, allow_nan=False) + "\n", durable)
 
 
 def read_json(path: Path) -> Any:

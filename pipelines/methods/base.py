@@ -66,11 +66,12 @@ class Method(nn.Module, ABC):
 
     A file ``methods/NAME.py`` offers ``build(options, make_encoder, facts) -> Method``. Everything the next step needs
     (queues, banks, centres, teachers) is a parameter or a registered buffer. ``constant_lr`` names modules whose
-    learning rate is not scheduled (SimSiam's predictor).
+    learning rate is not scheduled (SimSiam's predictor); ``sync_statistics`` says whether batch norm spans processes.
     """
 
     encoder: Encoder
     constant_lr: tuple[nn.Module, ...] = ()
+    sync_statistics: bool = True
 
     @abstractmethod
     def loss(self, views: list[Tensor], batch: Batch, progress: Progress) -> Output:
@@ -78,3 +79,8 @@ class Method(nn.Module, ABC):
 
     def after_step(self, progress: Progress) -> None:
         """Called once after every optimizer step, with the progress of that step."""
+
+
+def full_precision(device: torch.device) -> torch.autocast:
+    """A context without autocast: losses are computed in float32 whatever the encoder runs in."""
+    return torch.autocast(device.type, enabled=False)

@@ -1,0 +1,30 @@
+"""What the options of every method have in common."""
+
+from typing import Any
+
+from pipelines.spec.base import Model
+from pipelines.spec.encoders import AlexNet, ResNet, Timm, ViT
+from pipelines.spec.training import Training
+from pipelines.spec.views import Augmentation, Views
+
+Encoder = ResNet | ViT | Timm | AlexNet
+
+
+class MethodOptions(Model):
+    """Options of one method. A subclass sets ``use: Literal[NAME] = NAME`` and adds fields."""
+
+    @property
+    def short_name(self) -> str:
+        """A readable name for keys and tables, e.g. moco_v2_ft."""
+        return str(getattr(self, "use"))
+
+    def views(self, image_size: int | None) -> Views:
+        """The recipe of the paper; ``image_size`` (pixels, none: unknown) lets it follow the paper's small-image form."""
+        return Views(augmentations=(Augmentation(count=2),))
+
+    def training(self) -> dict[str, Any]:
+        """Where this method's training differs from the defaults of ``Training``."""
+        return {}
+
+    def check(self, training: Training, encoder: Encoder, num_samples: int | None) -> None:
+        """ValueError when the options do not go with the rest; num_samples: of the pretraining split, where known."""

@@ -1,0 +1,49 @@
+"""Options that several methods share."""
+
+from typing import Literal, Self
+
+from pydantic import model_validator
+
+from pipelines.spec.base import Model, NotNegative, Positive
+from pipelines.spec.views import Augmentation
+
+
+class Extrapolation(Model):
+    """Positive extrapolation: q and k are pushed apart by a factor L = 1 + Beta(alpha, alpha)."""
+
+    alpha: Positive = 2.0
+    granularity: Literal["batch", "sample", "dimension"] = "batch"
+    """One L a step (the released recipe), one a sample, or one for every sample and dimension."""
+
+
+class Interpolation(Model):
+    """Negative interpolation: the queue mixed with a permutation of itself, l = Beta(alpha, alpha)."""
+
+    alpha: Positive = 1.6
+    granularity: Literal["batch", "row", "dimension"] = "batch"
+    """One l a step (the released recipe), one a queue row, or one for every row and dimension."""
+
+
+class FeatureTransform(Model):
+    """Zhu et al. 2021 (arXiv:2108.02982). Defaults: the released recipe, both transforms, scalar factors."""
+
+    positive: Extrapolation | None = Extrapolation()
+    negative: Interpolation | None = Interpolation()
+    start_epoch: NotNegative = 0.0
+    """Epochs without transformation at the start."""
+    renormalise: bool = False
+    """Put transformed vectors back on the sphere (the released recipe does not)."""
+    negatives_meet: Literal["extrapolated", "original"] = "extrapolated"
+    """Which query the negatives are scored against; the released code takes the extrapolated one."""
+
+    @model_validator(mode="after")
+    def _something(self) -> Self:
+        if self.positive is None and self.negative is None:
+            raise ValueError("positive and negative are both off; leave feature_transform out instead")
+        return self
+
+
+AUG_V1 = Augmentation(count=2, jitter=(0.4, 0.4, 0.4, 0.4), jitter_prob=1.0, grayscale_first=True, blur=0.0)
+"""InstDisc's and MoCo v1's augmentation."""
+AUG_V2 = Augmentation(count=2)
+"""MoCo v2's augmentation."""

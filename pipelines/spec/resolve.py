@@ -1,0 +1,109 @@
+"""One run of a study: a method entry at a grid point, with every default written out."""
+
+import itertools
+from dataclasses import dataclass
+from typing import Any
+
+from pipelines.errors import InputError
+from pipelines.spec.base import Model
+from pipelines.spec.methods import options_class
+from pipelines.spec.methods.base import MethodOptions
+from pipelines.spec.parse import parse
+from pipelines.spec.recipes import merged
+from pipelines.spec.study import Grid, MethodEntry, Study
+from pipelines.spec.training import Training
+from pipelines.spec.views import AugmentationChange, Views
+
+Point = dict[str, Any]
+"""Option path -> value."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one pretraining is, but for its seed."""
+
+    label: str
+    """The method's label with the grid point, e.g. moco_v2[temperature=0.1]."""
+    method: MethodOptions
+    training: Training
+    encoder: Any
+    views: Views
+
+    def dump(self) -> dict[str, Any]:
+        """Plain JSON values, all defaults written out."""
+        parts = {"method": self.method, "encoder": self.encoder, "views": self.views, "training": self.training}
+        return {name: part.model_dump(mode="json") for name, part in parts.items()}
+
+
+def points(study: Study, entry: MethodEntry) -> list[Point]:
+    """The grid points of one method: the product of the study's axes and its own."""
+    axes: Grid = {**study.grid, **entry.grid}
+    for path, values in axes.items():
+        if not values:
+            raise InputError(f"grid.{path}: needs at least one value")
+    return [dict(zip(axes, values)) for values in itertools.product(*axes.values())]
+
+
+def resolve(study: Study, entry: MethodEntry, point: Point, num_samples: int | None) -> Run:
+    """The run at one grid point; InputError names the option, its value and the rule it breaks."""
+    where = f"{entry.label}{_suffix(point)}: "
+    options: MethodOptions = parse(options_class(entry.use), entry.given, where, entry.use)
+    given = entry.given
+    changes: dict[str, dict[str, Any]] = {"training": {}, "encoder": {}}
+    for path, value in point.items():
+        head, _, rest = path.partition(".")
+        if head in changes and rest:
+            changes[head] = merged(changes[head], nested(rest, value))
+        else:
+            switched_on(options, path, where)
+            given = merged(given, nested(path, value))
+    options = parse(options_class(entry.use), given, where, entry.use)
+    chosen = (entry.encoder or study.encoder).model_dump(mode="json")
+    encoder = parse(type(entry.encoder or study.encoder), merged(chosen, changes["encoder"]), f"{where}encoder")
+    settings = {**options.training(), **study.training, **entry.training, **changes["training"]}
+    training: Training = parse(Training, settings, f"{where}training", "training")
+    views = entry.view_recipe or options.views(study.dataset.image_size)
+    for change in (study.views, entry.views):
+        views = changed(views, change) if change else views
+    try:
+        options.check(training, encoder, num_samples)
+    except ValueError as error:
+        raise InputError(f"{where}{error}") from None
+    return Run(entry.label + _suffix(point), options, training, encoder, views)
+
+
+def changed(views: Views, change: AugmentationChange) -> Views:
+    """The recipe with ``change`` laid over each of its augmentations."""
+    update = change.model_dump(mode="json", exclude_none=True)
+    data = views.model_dump(mode="json")
+    data["augmentations"] = [{**kind, **update} for kind in data["augmentations"]]
+    result: Views = parse(Views, data, "views", "views")
+    return result
+
+
+def nested(path: str, value: Any) -> dict[str, Any]:
+    """``a.b`` and a value -> {a: {b: value}}."""
+    for part in reversed(path.split(".")):
+        value = {part: value}
+    result: dict[str, Any] = value
+    return result
+
+
+def switched_on(options: Model, path: str, where: str) -> None:
+    """InputError when a path leads through an option that is off: setting a part of it must not switch it on."""
+    node: Any = options
+    *parents, _ = path.split(".")
+    for i, part in enumerate(parents):
+        node = getattr(node, part, None)
+        if node is None:
+            raise InputError(
+                f"{where}{path}: {'.'.join(parents[: i + 1])} is off for this method; switch it on or leave the path out"
+            )
+
+
+def _suffix(point: Point) -> str:
+    return (
+        "[" + ",".join(f"{path.removeprefix('training.')}={value}" for path, value in point.items()) + "]"
+        if point
+        else ""
+    )

@@ -1,0 +1,67 @@
+"""Tuning: which options Optuna searches, with how many trials, and what it maximises."""
+
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from pipelines.spec.base import Count, Model, Share
+
+
+class Range(Model):
+    """An interval of numbers, searched uniformly or in the logarithm."""
+
+    low: float
+    high: float
+    log: bool = False
+    complement: bool = False
+    """Search 1 - value in the logarithm (momentum: 0.9, 0.99 and 0.999 are equal steps)."""
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if not self.low < self.high:
+            raise ValueError(f"low must be below high, got low {self.low}, high {self.high}")
+        if self.log and self.low <= 0:
+            raise ValueError(f"a logarithmic range must be above 0, got low {self.low}")
+        if self.complement and (self.log or not 0 <= self.low < self.high < 1):
+            raise ValueError(f"complement needs 0 <= low < high < 1 and no log, got low {self.low}, high {self.high}")
+        return self
+
+
+Space = dict[str, Range]
+"""Option path (temperature, feature_transform.positive.alpha) -> range."""
+
+
+class Tuning(Model):
+    """One Optuna study for each method named; all get the same number of trials."""
+
+    trials: Count
+    workers: Count = 1
+    """Jobs that share the trials; they change the order of results, not their number."""
+    objective: Literal["knn"] = "knn"
+    """Top-1 of weighted kNN, queries from the held-out slice, bank from the rest of train; higher is better."""
+    sampler: Literal["tpe", "gp", "random"] = "tpe"
+    prune_below: Share = 0.0
+    """Stop a trial that ranks in this lowest share at an equal epoch; 0: no pruning (curves cross)."""
+    epochs: Count | None = None
+    """Epochs of a trial; none: as in training."""
+    seed: int = Field(default=0, ge=0)
+    methods: tuple[str, ...] = Field(min_length=1)
+    """Labels of the methods to tune."""
+    space: Space = {}
+    """Searched for every method named."""
+    extra: dict[str, Space] = {}
+    """Label -> what is searched for this method besides."""
+
+    @model_validator(mode="after")
+    def _known_labels(self) -> Self:
+        for label in self.extra:
+            if label not in self.methods:
+                raise ValueError(f"extra.{label}: not among the methods to tune ({', '.join(self.methods)})")
+        for label in self.methods:
+            if not self.space_of(label):
+                raise ValueError(f"{label}: nothing to search; give space or extra.{label}")
+        return self
+
+    def space_of(self, label: str) -> Space:
+        """All that is searched for one method."""
+        return {**self.space, **self.extra.get(label, {})}

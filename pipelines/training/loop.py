@@ -1,0 +1,250 @@
+"""The training loop: batches, views, loss, step, schedule, checkpoint, monitors. Resume is exact."""
+
+import contextlib
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+
+from pipelines import distributed
+from pipelines.batch import Batch
+from pipelines.encoders.norms import sync_batch_norm
+from pipelines.errors import InputError
+from pipelines.history import History
+from pipelines.methods.base import Method, Output, Progress
+from pipelines.randomness import generator
+from pipelines.spec.training import Training
+from pipelines.training import checkpoint, monitors
+from pipelines.training.optimizers import build_optimizer, clip_each, derived_lr, parameter_groups, set_rates
+from pipelines.training.schedules import lr_at, weight_decay_at
+
+
+class Data(Protocol):
+    """What the loop asks of a loader."""
+
+    steps_per_epoch: int
+
+    def epoch(self, epoch: int, first_step: int = 0) -> Iterator[Batch]:
+        """The batches of one epoch, from ``first_step`` on."""
+
+
+class Stopped(Exception):
+    """Training was asked to end early (SIGTERM) and has saved a checkpoint."""
+
+
+MakeViews = Callable[[Batch, torch.Generator], list[Tensor]]
+Evaluate = Callable[[nn.Module], dict[str, float]]
+
+
+@dataclass
+class Clock:
+    """Seconds spent so far, over all attempts of a resumed run."""
+
+    training: float = 0.0
+    """In steps, data and views included."""
+    views: float = 0.0
+    """In data and views; on a GPU only what the host waited for."""
+    steps: int = 0
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What training gives besides the weights in the method."""
+
+    metrics: dict[str, float]
+    derived: dict[str, Any]
+    clock: Clock
+
+
+@dataclass
+class Trainer:
+    """One pretraining.
+
+    make_views   batch and generator -> float views
+    evaluate     encoder -> metrics on the held-out slice, read every ``online_knn_epochs`` and at the end
+    out          folder of history.jsonl and of the checkpoint; none: neither is written
+    watch        called with (epoch, metrics) after each evaluation; may raise to stop (pruning)
+    """
+
+    method: Method
+    data: Data
+    make_views: MakeViews
+    training: Training
+    seed: int
+    device: torch.device
+    out: Path | None = None
+    evaluate: Evaluate | None = None
+    watch: Callable[[int, dict[str, float]], None] | None = None
+    use_monitors: bool = True
+    stop: Callable[[], bool] = lambda: False
+    clock: Clock = field(default_factory=Clock)
+
+    def __post_init__(self) -> None:
+        self.method.to(self.device)
+        self.method.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        if self.method.sync_statistics:
+            sync_batch_norm(self.method)
+        self.lr = derived_lr(self.training)
+        self.optimizer = build_optimizer(
+            parameter_groups(self.method, self.training, self.method.constant_lr), self.training, self.lr
+        )
+        self.total_steps = self.training.epochs * self.data.steps_per_epoch
+        self.metrics: dict[str, float] = {}
+        self.saved_at = time.monotonic()
+
+    def fit(self) -> Fitted:
+        """Train to the last epoch, from the checkpoint in ``out`` when there is one."""
+        step = self._restore()
+        history = History.open(self.out / "history.jsonl", step) if self._writes() else None
+        per_epoch = self.data.steps_per_epoch
+        with history or contextlib.nullcontext():
+            for epoch in range(step // per_epoch, self.training.epochs):
+                step = self._epoch(epoch, step - epoch * per_epoch, history)
+                self._after_epoch(epoch + 1, step, history)
+        derived = {
+            "lr": self.lr,
+            "steps": self.total_steps,
+            "steps_per_epoch": per_epoch,
+            "precision": str(self._dtype()),
+        }
+        if self.clock.training:
+            derived["views_share"] = self.clock.views / self.clock.training
+        return Fitted(self.metrics, derived, self.clock)
+
+    def _epoch(self, epoch: int, first: int, history: History | None) -> int:
+        step, start = epoch * self.data.steps_per_epoch + first, time.perf_counter()
+        for batch in self.data.epoch(epoch, first):
+            views = self.make_views(batch, generator(self.seed, "views", step, distributed.rank(), device=self.device))
+            self.clock.views += time.perf_counter() - start
+            output = self._step(views, batch, step)
+            last = step + 1 == self.total_steps
+            if step % self.training.monitor_steps == 0 or last:
+                self._log(step, output, history)
+            step += 1
+            self.clock.steps += 1
+            self.clock.training += time.perf_counter() - start
+            if step % self.data.steps_per_epoch and (self._due() or self.stop()):
+                self._save(step, history)
+            start = time.perf_counter()
+        return step
+
+    def _step(self, views: list[Tensor], batch: Batch, step: int) -> Output:
+        progress = self.progress(step)
+        per_epoch = self.data.steps_per_epoch
+        set_rates(
+            self.optimizer,
+            lr_at(self.training, step, per_epoch, self.lr),
+            weight_decay_at(self.training, step, per_epoch),
+        )
+        self.method.train()
+        with torch.autocast(self.device.type, self._dtype(), enabled=self._dtype() != torch.float32):
+            output = self.method.loss(views, batch, progress)
+        self.optimizer.zero_grad(set_to_none=True)
+        output.loss.backward()
+        _average_gradients(self.method)
+        if self.training.clip is not None:
+            clip_each(self.method.parameters(), self.training.clip)
+        self.optimizer.step()
+        self.method.after_step(progress)
+        return output
+
+    def progress(self, step: int) -> Progress:
+        """Where ``step`` stands, with that step's own generator."""
+        draws = generator(self.seed, "method", step, distributed.rank(), device=self.device)
+        return Progress(step, self.total_steps, step / self.data.steps_per_epoch, self.training.epochs, draws)
+
+    def _log(self, step: int, output: Output, history: History | None) -> None:
+        values = {"train/loss": float(distributed.mean(output.loss))}
+        if not math.isfinite(values["train/loss"]):
+            raise InputError(
+                f"{self.out or 'training'}: the loss is {values['train/loss']} at step {step} of {self.total_steps}; "
+                f"lower lr_per_256 ({self.training.lr_per_256}), lengthen the warm-up or use precision: float32"
+            )
+        values["train/lr"] = float(self.optimizer.param_groups[0]["lr"])
+        if self.use_monitors:
+            values |= {f"train/{name}": float(value) for name, value in output.scalars.items()}
+            values |= monitors.read(output.watched)
+        self.metrics |= {f"final/{name}": value for name, value in values.items()}
+        if history:
+            history.log(step, values)
+
+    def _after_epoch(self, done: int, step: int, history: History | None) -> None:
+        every = self.training.online_knn_epochs
+        if self.evaluate and (done == self.training.epochs or (every and done % every == 0)):
+            found = self.evaluate(self.method.encoder)
+            self.metrics |= {f"final/{name}": value for name, value in found.items()}
+            if history:
+                history.log(step - 1, found)  # a checkpoint of ``step`` steps keeps what is below
+            if self.watch:
+                self.watch(done, found)
+        if self.training.checkpoint_minutes == 0 or done == self.training.epochs or self._due() or self.stop():
+            self._save(step, history)
+
+    def _writes(self) -> bool:
+        return self.out is not None and distributed.rank() == 0
+
+    def _due(self) -> bool:
+        minutes = self.training.checkpoint_minutes
+        return minutes > 0 and time.monotonic() - self.saved_at > 60 * minutes
+
+    def _dtype(self) -> torch.dtype:
+        return autocast_dtype(self.training.precision, self.device)
+
+    def _save(self, step: int, history: History | None) -> None:
+        """Write a checkpoint; then end here if a stop was asked for."""
+        self.saved_at = time.monotonic()
+        if history:
+            history.sync()
+            self._write(step)
+        if self.stop() and step < self.total_steps:
+            raise Stopped(f"stopped after step {step} of {self.total_steps}; the same command goes on from there")
+
+    def _write(self, step: int) -> None:
+        state = {
+            "step": step,
+            "method": self.method.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "clock": vars(self.clock),
+            "metrics": self.metrics,
+        }
+        checkpoint.save(self.out / "checkpoint.pt", state)  # type: ignore[operator]
+
+    def _restore(self) -> int:
+        state = checkpoint.load(self.out / "checkpoint.pt") if self.out else None
+        if state is None:
+            return 0
+        self.method.load_state_dict(state["method"], strict=True)
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.clock = Clock(**state["clock"])
+        self.metrics = state["metrics"]
+        return int(state["step"])
+
+
+def autocast_dtype(precision: str, device: torch.device) -> torch.dtype:
+    """bfloat16 where it was asked for, or where ``auto`` finds hardware for it; else float32."""
+    if precision == "auto":
+        native = torch.cuda.is_bf16_supported() if device.type == "cuda" else _cpu_has_bfloat16()
+        return torch.bfloat16 if native else torch.float32
+    return torch.bfloat16 if precision == "bfloat16" else torch.float32
+
+
+def _cpu_has_bfloat16() -> bool:
+    return torch.ops.mkldnn._is_mkldnn_bf16_supported() and torch.cpu._is_avx512_bf16_supported()
+
+
+def _average_gradients(module: nn.Module) -> None:
+    """Mean of every gradient over processes, in one flat message a dtype."""
+    if distributed.world_size() == 1:
+        return
+    gradients = [parameter.grad for parameter in module.parameters() if parameter.grad is not None]
+    flat = torch.cat([gradient.reshape(-1) for gradient in gradients])
+    dist.all_reduce(flat)
+    flat /= distributed.world_size()
+    for gradient, part in zip(gradients, flat.split([gradient.numel() for gradient in gradients])):
+        gradient.copy_(part.view_as(gradient))

@@ -1,0 +1,152 @@
+"""Optimizers: which parameters decay, adapt and follow the schedule, and at which rates.
+
+A parameter group carries, beside what its optimizer reads:
+decayed      whether weight decay acts on it; only then ``set_rates`` changes its weight_decay
+adapt        whether LARS' and LARC's local rate acts on it
+constant_lr  whether its learning rate stays at the peak (SimSiam's predictor)
+lr_scale     factor on its learning rate (layer decay in fine-tuning), 1 elsewhere
+"""
+
+import math
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from pipelines.errors import InputError
+from pipelines.spec.training import Training
+from pipelines.training.larc import LARC
+from pipelines.training.lars import LARS
+
+Group = dict[str, Any]
+
+
+def derived_lr(training: Training) -> float:
+    """The learning rate used, from lr_per_256: x batch/256 (linear), x sqrt(batch/256) (sqrt), or as it stands."""
+    share = training.batch_size / 256
+    factor = {"linear": share, "sqrt": math.sqrt(share), "none": 1.0}[training.lr_scaling]
+    return training.lr_per_256 * factor
+
+
+def is_norm_or_bias(parameter: Tensor) -> bool:
+    """Whether a parameter has at most one dimension: gains, biases, single scales."""
+    return parameter.ndim <= 1
+
+
+def parameter_groups(method: nn.Module, training: Training, constant: Sequence[nn.Module] = ()) -> list[Group]:
+    """The trainable parameters of ``method`` in at most four groups, empty ones left out, the decayed ones first.
+
+    constant: modules of the method with constant learning rate. With decay_norm_and_bias False, norms and biases
+    neither decay nor adapt. Parameters that need no gradient (targets, frozen layers) are in no group.
+    """
+    fixed_rate = {id(parameter) for module in constant for parameter in module.parameters()}
+    trainable = [parameter for parameter in method.parameters() if parameter.requires_grad]
+    groups = []
+    for constant_lr in (False, True):
+        for decayed in (True, False):
+            chosen = [
+                parameter
+                for parameter in trainable
+                if (id(parameter) in fixed_rate) == constant_lr
+                and (training.decay_norm_and_bias or not is_norm_or_bias(parameter)) == decayed
+            ]
+            groups.append(_group(chosen, training.weight_decay, decayed, constant_lr))
+    return [group for group in groups if group["params"]]
+
+
+def _group(
+    params: list[nn.Parameter], weight_decay: float, decayed: bool, constant_lr: bool = False, lr_scale: float = 1.0
+) -> Group:
+    return {
+        "params": params,
+        "weight_decay": weight_decay if decayed else 0.0,
+        "decayed": decayed,
+        "adapt": decayed,
+        "constant_lr": constant_lr,
+        "lr_scale": lr_scale,
+    }
+
+
+def layer_number(name: str, depth: int) -> int:
+    """Depth of a ViT's parameter: 0 for the embeddings, i + 1 for blocks.i, depth + 1 for all behind the blocks.
+
+    ``name`` as in timm's VisionTransformer: cls_token, pos_embed, patch_embed.*, blocks.i.*, ...
+    """
+    first, _, rest = name.partition(".")
+    if first in ("cls_token", "pos_embed", "patch_embed"):
+        return 0
+    return int(rest.partition(".")[0]) + 1 if first == "blocks" else depth + 1
+
+
+def layer_decay_groups(
+    named: Iterable[tuple[str, nn.Parameter]],
+    depth: int,
+    layer_decay: float,
+    weight_decay: float,
+    no_decay: Collection[str] = ("cls_token", "pos_embed"),
+) -> list[Group]:
+    """Groups for fine-tuning a ViT of ``depth`` blocks (He et al. 2021, arXiv:2111.06377, appendix A.1).
+
+    The rate of layer l is multiplied by layer_decay^(depth + 1 - l), see ``layer_number``. Norms, biases and the
+    parameters named in ``no_decay`` have no weight decay. Order: by layer, in each the decayed ones first.
+    """
+    members: dict[tuple[int, bool], list[nn.Parameter]] = {}
+    for name, parameter in named:
+        if parameter.requires_grad:
+            decayed = not is_norm_or_bias(parameter) and name not in no_decay
+            members.setdefault((layer_number(name, depth), not decayed), []).append(parameter)
+    return [
+        _group(members[layer, spared], weight_decay, not spared, lr_scale=layer_decay ** (depth + 1 - layer))
+        for layer, spared in sorted(members)
+    ]
+
+
+def build_optimizer(groups: list[Group], training: Training, lr: float, lr_in_buffer: bool = False) -> Optimizer:
+    """The optimizer named in ``training`` over ``groups``, at the peak rate ``lr`` (times each group's lr_scale).
+
+    lr_in_buffer: SimCLR's form of LARS, for no other optimizer.
+    InputError for lars_clip with anything but larc: nothing else has that limit.
+    """
+    if training.lars_clip and training.optimizer != "larc":
+        raise InputError(
+            f"training.lars_clip: {training.optimizer} has no clipped local rate; use optimizer: larc, or leave it out"
+        )
+    assert not lr_in_buffer or training.optimizer == "lars"
+    groups = [{**group, "lr": lr * group["lr_scale"]} for group in groups]
+    momentum, trust = training.momentum, training.trust
+    match training.optimizer:
+        case "sgd":
+            return torch.optim.SGD(groups, lr, momentum)
+        case "lars":
+            return LARS(groups, lr, momentum, trust=trust, lr_in_buffer=lr_in_buffer)
+        case "larc":
+            return LARC(groups, lr, momentum, trust=trust, clip=training.lars_clip)
+        case "adam":
+            return torch.optim.Adam(groups, lr, training.betas)
+        case "adamw":
+            return torch.optim.AdamW(groups, lr, training.betas)
+
+
+def set_rates(optimizer: Optimizer, lr: float, weight_decay: float) -> None:
+    """Set this step's rates: ``lr`` where it is not constant, ``weight_decay`` where the group decays at all."""
+    for group in optimizer.param_groups:
+        if not group["constant_lr"]:
+            group["lr"] = lr * group["lr_scale"]
+        if group["decayed"]:
+            group["weight_decay"] = weight_decay
+
+
+@torch.no_grad()
+def clip_each(parameters: Iterable[nn.Parameter], limit: float) -> Tensor:
+    """Scale each parameter's gradient by min(1, limit / (norm + 1e-6)), in place; (P,) norms before it (DINO).
+
+    Unlike the usual clipping, one large gradient does not shrink the others. Parameters without gradient are left out.
+    """
+    gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+    if not gradients:
+        return torch.zeros(0)
+    norms = torch.stack(torch._foreach_norm(gradients))
+    torch._foreach_mul_(gradients, list((limit / (norms + 1e-6)).clamp(max=1.0).unbind()))
+    return norms

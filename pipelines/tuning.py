@@ -1,0 +1,176 @@
+"""Tuning with Optuna: slot i of N owns trial i, so exactly N trials finish however often their jobs are killed.
+
+The study is a journal file that all slots append to. A slot that starts again resumes its own running trial; the work of
+a trial resumes from its own checkpoint. Every slot samples with a seed of its own.
+"""
+
+import contextlib
+import fcntl
+import os
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import optuna
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend
+from optuna.trial import FrozenTrial, Trial, TrialState
+
+from pipelines.errors import InputError
+from pipelines.randomness import seed_for
+
+FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
+Values = dict[str, float]
+"""Option path -> value."""
+Objective = Callable[[int, Values, Callable[[int, float], None]], float]
+"""(slot, values, report) -> value to maximise; ``report(epoch, value)`` raises Pruned when the trial may stop."""
+Pruned = optuna.TrialPruned
+
+
+@dataclass(frozen=True)
+class Search:
+    """One tuning study: what to search (option path -> range as in the spec), how many trials, with which sampler."""
+
+    name: str
+    journal: Path
+    space: dict[str, dict[str, Any]]
+    trials: int
+    sampler: str
+    seed: int
+    prune_below: float
+
+
+@contextlib.contextmanager
+def opened(search: Search) -> Iterator[None]:
+    """Hold the journal open among other workers; the first one alive cuts off what a kill left half written.
+
+    A half line does no harm until the next write lands behind it, which would damage the file for good.
+    """
+    search.journal.parent.mkdir(parents=True, exist_ok=True)
+    lock = os.open(search.journal.with_suffix(".lock"), os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        with contextlib.suppress(BlockingIOError):
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _cut_half_line(search.journal)
+        fcntl.flock(lock, fcntl.LOCK_SH)
+        yield
+    finally:
+        os.close(lock)
+
+
+def run_slot(search: Search, slot: int, objective: Objective) -> None:
+    """Bring slot ``slot`` to its end: nothing when it is finished, its running trial resumed, or a new one."""
+    study = _study(search, slot)
+    mine = _trials_of(study, slot)
+    if any(trial.state in FINISHED for trial in mine):
+        return
+    running = [trial for trial in mine if trial.state == TrialState.RUNNING]
+    if running:
+        trial = Trial(study, running[-1]._trial_id)  # private API, the only way to go on with a trial
+    else:
+        trial = study.ask()
+        trial.set_user_attr("slot", slot)
+    values = {path: _suggest(trial, path, limits) for path, limits in search.space.items()}
+
+    def report(epoch: int, value: float) -> None:
+        trial.report(value, epoch)
+        if search.prune_below and trial.should_prune():
+            raise Pruned(f"slot {slot}: among the lowest {search.prune_below:.0%} at epoch {epoch}")
+
+    try:
+        value = objective(slot, values, report)
+    except Pruned:
+        study.tell(trial, state=TrialState.PRUNED)
+    else:
+        study.tell(trial, value)
+
+
+def close(search: Search) -> list[dict[str, Any]]:
+    """Every slot's finished trial as plain values, by slot; orphans that no slot owns are marked as failed.
+
+    InputError when a slot has no finished trial (a deleted or foreign journal).
+    """
+    study = _study(search, search.trials)
+    for trial in study.get_trials(deepcopy=False):
+        if trial.state == TrialState.RUNNING and "slot" not in trial.user_attrs:
+            study.tell(trial.number, state=TrialState.FAIL)  # its job was killed between asking and signing
+    rows = []
+    for slot in range(search.trials):
+        done = [trial for trial in _trials_of(study, slot) if trial.state in FINISHED]
+        if len(done) != 1:
+            raise InputError(
+                f"{search.journal}: slot {slot} has {len(done)} finished trials, there must be 1 for each of the "
+                f"{search.trials}; delete the folder {search.journal.parent} and tune again"
+            )
+        rows.append(_row(done[0], slot, search))
+    return rows
+
+
+def _study(search: Search, slot: int) -> optuna.Study:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        storage = JournalStorage(JournalFileBackend(str(search.journal)))
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        pruner = (
+            optuna.pruners.PercentilePruner(100 * (1 - search.prune_below))
+            if search.prune_below
+            else optuna.pruners.NopPruner()
+        )
+        return optuna.create_study(
+            storage=storage,
+            study_name=search.name,
+            direction="maximize",
+            load_if_exists=True,
+            sampler=_sampler(search, seed_for(search.seed, "sampler", slot) % 2**32),
+            pruner=pruner,
+        )
+
+
+def _sampler(search: Search, seed: int) -> optuna.samplers.BaseSampler:
+    first = max(2, search.trials // 4)
+    match search.sampler:
+        case "gp":
+            return optuna.samplers.GPSampler(seed=seed, n_startup_trials=first)
+        case "random":
+            return optuna.samplers.RandomSampler(seed=seed)
+        case _:
+            return optuna.samplers.TPESampler(seed=seed, n_startup_trials=first)
+
+
+def _suggest(trial: Trial, path: str, limits: dict[str, Any]) -> float:
+    """A value in the range; a resumed trial gets its stored one."""
+    low, high = limits["low"], limits["high"]
+    if limits["complement"]:
+        return 1 - trial.suggest_float(f"1-{path}", 1 - high, 1 - low, log=True)
+    return trial.suggest_float(path, low, high, log=limits["log"])
+
+
+def _row(trial: FrozenTrial, slot: int, search: Search) -> dict[str, Any]:
+    values = {
+        path: 1 - trial.params[f"1-{path}"] if limits["complement"] else trial.params[path]
+        for path, limits in search.space.items()
+    }
+    duration = trial.duration.total_seconds() if trial.duration else None
+    return {
+        "number": trial.number,
+        "slot": slot,
+        "params": values,
+        "value": trial.value,
+        "state": trial.state.name,
+        "seconds": duration,
+    }
+
+
+def _trials_of(study: optuna.Study, slot: int) -> list[FrozenTrial]:
+    return [trial for trial in study.get_trials(deepcopy=False) if trial.user_attrs.get("slot") == slot]
+
+
+def _cut_half_line(path: Path) -> None:
+    if not path.exists():
+        return
+    data = path.read_bytes()
+    whole = data.rfind(b"\n") + 1
+    if whole != len(data):
+        os.truncate(path, whole)

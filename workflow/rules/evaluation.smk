@@ -1,0 +1,32 @@
+rule embed:
+    input:
+        records("embed"),
+    output:
+        record=JOBS / "embed/{key}/record.json",
+        features=JOBS / "embed/{key}/features.safetensors",
+    log:
+        RESULTS / "logs/embed/{key}.log",
+    conda:
+        "../../conda_envs/train.yaml"
+    resources:
+        gpu=min(1, config["gpus_per_job"]),
+        mem_mb=asks("embed", "mem_mb"),
+        runtime=asks("embed", "minutes"),
+    shell:
+        "{config[python]} -m pipelines embed --job {config[results]}/jobs/embed/{wildcards.key} > {log} 2>&1"
+
+
+rule evaluate:
+    input:
+        records("evaluate"),
+    output:
+        JOBS / "evaluate/{key}/record.json",
+    log:
+        RESULTS / "logs/evaluate/{key}.log",
+    conda:
+        "../../conda_envs/train.yaml"
+    resources:
+        mem_mb=asks("evaluate", "mem_mb"),
+        runtime=asks("evaluate", "minutes"),
+    shell:
+        "{config[python]} -m pipelines evaluate --job {config[results]}/jobs/evaluate/{wildcards.key} > {log} 2>&1"

@@ -1,0 +1,18 @@
+rule pretrain:
+    input:
+        records("pretrain"),
+    output:
+        record=JOBS / "pretrain/{key}/record.json",
+        weights=JOBS / "pretrain/{key}/encoder.safetensors",
+    log:
+        RESULTS / "logs/pretrain/{key}.log",
+    conda:
+        "../../conda_envs/train.yaml"
+    threads: asks("pretrain", "threads")
+    resources:
+        gpu=config["gpus_per_job"],
+        mem_mb=asks("pretrain", "mem_mb"),
+        runtime=asks("pretrain", "minutes"),
+    shell:
+        "{config[python]} -m pipelines pretrain --job {config[results]}/jobs/pretrain/{wildcards.key} --processes {resources.gpu}"
+        " >> {log} 2>&1"

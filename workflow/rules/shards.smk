@@ -1,0 +1,12 @@
+rule shards:
+    output:
+        JOBS / "shards/{key}/record.json",
+    log:
+        RESULTS / "logs/shards/{key}.log",
+    conda:
+        "../../conda_envs/train.yaml"
+    resources:
+        mem_mb=asks("shards", "mem_mb"),
+        runtime=asks("shards", "minutes"),
+    shell:
+        "{config[python]} -m pipelines shards --job {config[results]}/jobs/shards/{wildcards.key} > {log} 2>&1"

@@ -1,0 +1,33 @@
+rule tune:
+    input:
+        records("tune"),
+    output:
+        JOBS / "tune/{key}/worker-{worker}.json",
+    log:
+        RESULTS / "logs/tune/{key}-{worker}.log",
+    conda:
+        "../../conda_envs/train.yaml"
+    threads: asks("tune", "threads")
+    resources:
+        gpu=min(1, config["gpus_per_job"]),
+        mem_mb=asks("tune", "mem_mb"),
+        runtime=asks("tune", "minutes"),
+    params:
+        of=lambda wildcards: len(workers(wildcards)),
+    shell:
+        "{config[python]} -m pipelines tune --job {config[results]}/jobs/tune/{wildcards.key} --worker {wildcards.worker} --of {params.of}"
+        " > {log} 2>&1"
+
+
+rule tune_best:
+    input:
+        workers,
+    output:
+        record=JOBS / "tune/{key}/record.json",
+        best=JOBS / "tune/{key}/best.json",
+    log:
+        RESULTS / "logs/tune/{key}-best.log",
+    conda:
+        "../../conda_envs/train.yaml"
+    shell:
+        "{config[python]} -m pipelines tune --job {config[results]}/jobs/tune/{wildcards.key} --close > {log} 2>&1"
