@@ -18,5 +18,5 @@ def in_batch_contrast(queries: Tensor, keys: Tensor, temperature: float, first: 
 
 
 def mocov3_loss(q1: Tensor, q2: Tensor, k1: Tensor, k2: Tensor, temperature: float, first: int = 0) -> Tensor:
-    """The symmetric loss: queries (N, D) of each view against keys (M, D) of the other; the sum of both, not the mean."""
+    """The symmetric loss: queries (N, D) of each view against keys (M, D) of the other; their sum, not their mean."""
     return in_batch_contrast(q1, k2, temperature, first) + in_batch_contrast(q2, k1, temperature, first)
