@@ -58,4 +58,4 @@ def adapted(w: Tensor, gradient: Tensor, group: dict[str, Any]) -> Tensor:
         )  # a first step of warm-up has lr 0: the ratio is infinite, the rate 1
     usual = (w_norm > 0) & (g_norm > 0)
     decay = usual.to(w.dtype) * group["weight_decay"]
-    return (gradient + decay * w) * torch.where(usual, rate, 1.0)
+    return (decay * w).add_(gradient).mul_(torch.where(usual, rate, 1.0))

@@ -69,10 +69,9 @@ class LARS(LayerwiseOptimizer):
 
     def update(self, w: Tensor, gradient: Tensor, group: dict[str, Any]) -> None:
         """See the class."""
-        if group["weight_decay"]:
-            gradient = gradient.add(w, alpha=group["weight_decay"])
+        gradient = gradient.add(w, alpha=group["weight_decay"])
         if group["adapt"]:
-            gradient = gradient * trust_ratio(w, gradient, group["trust"])
+            gradient.mul_(trust_ratio(w, gradient, group["trust"]))
         v = self.momentum_buffer(w)
         inside, outside = (group["lr"], 1.0) if group["lr_in_buffer"] else (1.0, group["lr"])
         v.mul_(group["momentum"]).add_(gradient, alpha=inside)
