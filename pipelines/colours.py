@@ -1,0 +1,70 @@
+"""One colour a method, the same in every chart, table and tracking run, told apart with colour-blind eyes too.
+
+The hues are those of Okabe and Ito (2008) without yellow and black, and of Tol's muted scheme (2021): all have enough
+contrast for a line on white. Where two labels share a colour, a dash pattern tells them apart.
+"""
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+_BLUE, _VERMILION, _GREEN, _ORANGE, _SKY, _PINK = "#0072B2", "#D55E00", "#009E73", "#E69F00", "#56B4E9", "#CC79A7"
+_INDIGO, _WINE, _OLIVE, _TEAL, _BROWN, _PURPLE = "#332288", "#882255", "#8A8A2B", "#44AA99", "#8C510A", "#7B3FA0"
+_PALETTE = (_BLUE, _VERMILION, _GREEN, _ORANGE, _SKY, _PINK, _INDIGO, _WINE, _OLIVE, _TEAL, _BROWN, _PURPLE)
+
+_FIXED = {
+    "pixels": "#8C8C8C",
+    "untrained": "#5C5C5C",
+    "supervised": "#1A1A1A",
+    "moco_v1": _SKY,
+    "moco_v1_ft": _ORANGE,
+    "moco_v2": _BLUE,
+    "moco_v2_ft": _VERMILION,
+    "moco_v3": _INDIGO,
+    "simclr": _GREEN,
+    "simclr_v2": _TEAL,
+    "instdisc": _BROWN,
+    "invaspread": _OLIVE,
+    "cpc": _PINK,
+    "cmc": _WINE,
+    "dim": _PURPLE,
+    "amdim": _TEAL,
+    "pirl": _OLIVE,
+    "swav": _PURPLE,
+    "byol": _PINK,
+    "simsiam": _WINE,
+    "dino": _BROWN,
+    "clip": _SKY,
+    "mae": _ORANGE,
+}
+_DASHES: tuple[tuple[int, ...], ...] = ((), (6, 3), (2, 2), (8, 3, 2, 3), (12, 4), (4, 2, 1, 2, 1, 2))
+
+
+@dataclass(frozen=True)
+class Style:
+    """How a label is drawn: ``colour`` as #rrggbb, ``dash`` as lengths of line and gap in pixels (empty: solid)."""
+
+    colour: str
+    dash: tuple[int, ...]
+
+
+def colour(label: str) -> str:
+    """The colour (#rrggbb) of a method label, by the label alone.
+
+    Grid points (``moco_v2[...]``) and tuned runs (``moco_v2_tuned``) share their method's.
+    """
+    stem = label.split("[", 1)[0].removesuffix("_tuned")
+    if stem in _FIXED:
+        return _FIXED[stem]
+    return _PALETTE[int(hashlib.sha256(stem.encode()).hexdigest(), 16) % len(_PALETTE)]
+
+
+def styles(labels: Iterable[str]) -> dict[str, Style]:
+    """A style for each label, in order: its colour, and dashes where an earlier label has that colour already."""
+    found: dict[str, Style] = {}
+    used: dict[str, int] = {}
+    for label in dict.fromkeys(labels):
+        shade = colour(label)
+        found[label] = Style(shade, _DASHES[used.get(shade, 0) % len(_DASHES)])
+        used[shade] = used.get(shade, 0) + 1
+    return found

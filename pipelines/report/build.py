@@ -1,0 +1,67 @@
+"""From a plan and its records to everything a reader gets: the page, tables and figures."""
+
+from pathlib import Path
+
+from pipelines.files import write_text
+from pipelines.report.cells import compare
+from pipelines.report.page import render_page, write_figures
+from pipelines.report.published import load_published
+from pipelines.report.results import beside, results_csv, results_table
+from pipelines.report.sections import (
+    Section,
+    caption,
+    comparison_section,
+    curve_sections,
+    pictures_section,
+    tuning_section,
+)
+from pipelines.report.study import Study
+from pipelines.report.summary import jobs_table, overview, settings_table, timings_table, warnings
+from pipelines.report.tables import Table, to_csv, to_latex, to_markdown
+from pipelines.report.tuning import searches, tuning_table
+
+
+def build_report(study: Study, out: Path, texts: Path) -> Path:
+    """Write report.html, tables/ and figures/ into ``out``; the path of report.html, which is written last.
+
+    ``texts``: the project's reports folder, with published/, templates/ and captions/.
+    """
+    comparison = compare(study)
+    figures = beside(comparison, load_published(texts / "published"))
+    main = results_table(comparison, figures, _short(texts, "results"))
+    sections = [comparison_section(comparison, main, texts), *_details(study, texts)]
+    tables = [table for section in sections for table in section.tables if table.name != "jobs"]
+    for table in tables:
+        _write_table(table, out / "tables")
+    write_text(out / "tables" / "results.csv", results_csv(comparison, figures))
+    write_figures(sections, out / "figures")
+    page = render_page(study, overview(study), warnings(study), sections, texts / "templates")
+    write_text(out / "report.html", page)
+    return out / "report.html"
+
+
+def _details(study: Study, texts: Path) -> list[Section]:
+    """All sections after the main one."""
+    found = searches(study)
+    chosen = {search.key: search.best.params for search in found if search.best}
+    settings = settings_table(study, chosen, _short(texts, "settings"))
+    timings = timings_table(study, _short(texts, "timings"))
+    jobs = jobs_table(study, _short(texts, "jobs"))
+    return [
+        Section("settings", "Settings", caption(texts, "settings"), tables=(settings,) if settings.rows else ()),
+        *curve_sections(study, texts),
+        tuning_section(found, tuning_table(found, _short(texts, "tuning")), texts),
+        pictures_section(study, texts),
+        Section("timings", "Timings", caption(texts, "timings"), tables=(timings,)),
+        Section("jobs", "Jobs", caption(texts, "jobs"), tables=(jobs,)),
+    ]
+
+
+def _short(texts: Path, name: str) -> str:
+    """The first paragraph of a caption: what goes above a table on its own."""
+    return caption(texts, name)[0]
+
+
+def _write_table(table: Table, folder: Path) -> None:
+    for ending, text in (("tex", to_latex(table)), ("md", to_markdown(table)), ("csv", to_csv(table))):
+        write_text(folder / f"{table.name}.{ending}", text)

@@ -1,0 +1,209 @@
+"""Charts: Vega-Lite specs made with Altair, the same for the interactive page and the static figures.
+
+Every chart has the parameter ``focus``: the page sets it to a label and all other labels fade. Names of parameters are
+given, never counted by Altair, so that the same data give the same text.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from pipelines.colours import Style, styles
+from pipelines.report.cells import Column, Comparison
+from pipelines.report.curves import Curve
+from pipelines.report.tuning import Search
+
+Spec = dict[str, Any]
+_INK, _GRID = "#222222", "#E4E4E4"
+
+
+def curve_chart(curves: Sequence[Curve], title: str, style: dict[str, Style], zero: bool = False) -> Spec:
+    """One metric against the training step: a line a run (seeds of a label share colour and dash)."""
+    import altair as alt
+
+    rows = [
+        {"label": curve.label, "seed": curve.seed, "step": round(step, 1), "value": float(f"{value:.5g}")}
+        for curve in curves
+        for step, value in curve.points
+    ]
+    chart = (
+        _data(rows)
+        .mark_line(strokeWidth=1.7, strokeJoin="round")
+        .encode(
+            x=alt.X("step:Q", title="training step", axis=alt.Axis(tickCount=5, format=",d")),
+            y=alt.Y("value:Q", title=title, scale=alt.Scale(zero=zero), axis=alt.Axis(tickCount=6)),
+            color=_colour(style, (curve.label for curve in curves)),
+            strokeDash=_dash(style, (curve.label for curve in curves)),
+            detail="seed:N",
+            opacity=_focus(0.9),
+            tooltip=[alt.Tooltip("label:N", title="method"), alt.Tooltip("seed:N", title="seed")],
+        )
+    )
+    return _finish(chart, 340, 220)
+
+
+def comparison_chart(comparison: Comparison, column: Column) -> Spec:
+    """One column of the main table: every seed a dot, the mean a bar; the highest floor a dashed line."""
+    import altair as alt
+
+    style = styles(row.source if row.is_floor else row.label for row in comparison.rows)
+    by_label = {row.label: style[row.source if row.is_floor else row.label] for row in comparison.rows}
+    order = [row.label for row in comparison.rows]
+    cells = [(row.label, comparison.cells[row, column]) for row in comparison.rows]
+    dots = [{"label": label, "value": round(value, 3)} for label, cell in cells for value in cell.values]
+    means = [
+        {"label": label, "value": round(cell.mean, 3), "n": cell.n} for label, cell in cells if cell.mean is not None
+    ]
+    y = alt.Y("label:N", title=None, sort=order, scale=alt.Scale(domain=order), axis=alt.Axis(labelLimit=260))
+    x = alt.X("value:Q", title=f"{column.title}, test (%)", scale=alt.Scale(zero=False), axis=alt.Axis(tickCount=7))
+    tip = [alt.Tooltip("label:N", title="method"), alt.Tooltip("value:Q", title="%", format=".2f")]
+    colour = _colour(by_label, order, fields=False)
+    layers = [
+        _data(dots).mark_circle(size=60).encode(x=x, y=y, color=colour, opacity=_focus(0.65), tooltip=tip),
+        _data(means)
+        .mark_tick(thickness=2.5, size=18)
+        .encode(x=x, y=y, color=colour, opacity=_focus(1.0), tooltip=[*tip, alt.Tooltip("n:Q", title="mean of n")]),
+    ]
+    floor = comparison.floor(column)
+    if floor is not None:
+        rule = _data([{"value": round(floor, 3), "label": "highest floor"}])
+        layers.append(rule.mark_rule(strokeDash=[5, 4], color="#777777").encode(x=x, tooltip=tip))
+    return _finish(alt.layer(*layers), 340, 24 * len(order) + 10)
+
+
+def best_so_far_chart(searches: Sequence[Search], style: dict[str, Style]) -> Spec:
+    """Every complete trial a dot, the best value up to it a step line."""
+    import altair as alt
+
+    trials = [
+        {"label": search.label, "trial": trial.number, "value": round(100 * (trial.value or 0.0), 3)}
+        for search in searches
+        for trial in search.complete
+    ]
+    best = [
+        {"label": search.label, "trial": number, "value": round(100 * value, 3)}
+        for search in searches
+        for number, value in search.so_far()
+    ]
+    labels = [search.label for search in searches]
+    x = alt.X("trial:Q", title="trial", axis=alt.Axis(tickMinStep=1, format="d"))
+    y = alt.Y("value:Q", title="objective (%)", scale=alt.Scale(zero=False))
+    colour = _colour(style, labels)
+    lines = (
+        _data(best)
+        .mark_line(interpolate="step-after", strokeWidth=2)
+        .encode(x=x, y=y, color=colour, opacity=_focus(0.9))
+    )
+    dots = (
+        _data(trials).mark_circle(size=40).encode(x=x, y=y, color=colour, opacity=_focus(0.55), tooltip=_trial_tips())
+    )
+    return _finish(alt.layer(lines, dots), 340, 220)
+
+
+def parameter_chart(searches: Sequence[Search], name: str, style: dict[str, Style]) -> Spec:
+    """The objective against one tuned parameter, on the scale it was searched on."""
+    import altair as alt
+
+    scale = next(search.scale(name) for search in searches if name in search.space)
+    rows = [
+        {
+            "label": search.label,
+            "trial": trial.number,
+            "x": 1 - trial.params[name] if scale == "complement" else trial.params[name],
+            "value": round(100 * (trial.value or 0.0), 3),
+        }
+        for search in searches
+        for trial in search.complete
+        if name in trial.params
+    ]
+    title = (
+        f"1 − {name} (logarithmic)" if scale == "complement" else name + (" (logarithmic)" if scale == "log" else "")
+    )
+    axis = alt.Axis(format="~g", tickCount=5, labelOverlap=True)
+    # a logarithmic scale has no zero to leave out, and Vega-Lite warns when told so
+    kind = (
+        alt.Scale(zero=False, nice=False)
+        if scale == "linear"
+        else alt.Scale(type="log", reverse=scale == "complement", nice=False)
+    )
+    chart = (
+        _data([row | {"x": float(f"{row['x']:.6g}")} for row in rows])
+        .mark_circle(size=55)
+        .encode(
+            x=alt.X("x:Q", title=title, scale=kind, axis=axis),
+            y=alt.Y("value:Q", title="objective (%)", scale=alt.Scale(zero=False)),
+            color=_colour(style, (search.label for search in searches)),
+            opacity=_focus(0.75),
+            tooltip=[*_trial_tips(), alt.Tooltip("x:Q", title=name if scale != "complement" else f"1 − {name}")],
+        )
+    )
+    return _finish(chart, 340, 220)
+
+
+def side_by_side(charts: Sequence[tuple[str, Spec]], columns: int = 2) -> Spec:
+    """Titled charts in a grid with one legend below: the static figure of a section."""
+    panels = []
+    for title, chart in charts:
+        panel = {
+            key: value for key, value in chart.items() if key not in ("config", "params", "datasets", "background")
+        }
+        panels.append({"title": title} | panel)
+    datasets = {name: rows for _, chart in charts for name, rows in chart["datasets"].items()}
+    first = charts[0][1]
+    grid = {"concat": panels, "columns": columns, "datasets": datasets, "params": first["params"]}
+    return {"$schema": first["$schema"], "config": first["config"], "background": "white"} | grid
+
+
+def _data(rows: list[dict[str, Any]]) -> Any:
+    import altair as alt
+
+    return alt.Chart(alt.InlineData(values=rows))
+
+
+def _trial_tips() -> list[Any]:
+    import altair as alt
+
+    return [
+        alt.Tooltip("label:N", title="method"),
+        alt.Tooltip("trial:Q", title="trial"),
+        alt.Tooltip("value:Q", title="objective (%)", format=".2f"),
+    ]
+
+
+def _colour(style: dict[str, Style], labels: Iterable[str], fields: bool = True) -> Any:
+    """The fixed colours. ``fields`` False: no legend, because an axis names the labels."""
+    import altair as alt
+
+    domain = list(dict.fromkeys(labels))
+    scale = alt.Scale(domain=domain, range=[style[label].colour for label in domain])
+    return alt.Color("label:N", scale=scale, legend=alt.Legend(title=None) if fields else None)
+
+
+def _dash(style: dict[str, Style], labels: Iterable[str]) -> Any:
+    import altair as alt
+
+    domain = list(dict.fromkeys(labels))
+    scale = alt.Scale(domain=domain, range=[list(style[label].dash) or [1, 0] for label in domain])
+    return alt.StrokeDash("label:N", scale=scale, legend=alt.Legend(title=None))
+
+
+def _focus(shown: float) -> Any:
+    """``shown`` opacity for the label in focus or when none is, else nearly transparent."""
+    import altair as alt
+
+    return alt.condition("focus === '' || datum.label === focus", alt.value(shown), alt.value(0.07))
+
+
+def _finish(chart: Any, width: int, height: int) -> Spec:
+    """The finished spec: size, the focus parameter and a plain look."""
+    import altair as alt
+
+    full = chart.add_params(alt.param(name="focus", value="")).properties(width=width, height=height)
+    look = (
+        full.configure(font="system-ui, Helvetica, Arial, sans-serif", background="white")
+        .configure_view(stroke=None)
+        .configure_axis(labelColor=_INK, titleColor=_INK, gridColor=_GRID, titleFontWeight="normal", titleFontSize=12)
+        .configure_legend(orient="bottom", columns=4, labelLimit=240, symbolStrokeWidth=2.5, labelColor=_INK)
+        .configure_title(anchor="start", fontSize=13, fontWeight="bold", color=_INK)
+    )
+    spec: Spec = look.to_dict()
+    return spec

@@ -1,0 +1,59 @@
+"""Training histories, thinned so that the page stays small: means over equal runs of readings, no other smoothing."""
+
+import itertools
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipelines.history import FILE, read
+from pipelines.report.study import Study
+
+POINTS = 100
+"""At most this many points a curve in the report."""
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One metric of one pretraining run: (step, value) in order."""
+
+    label: str
+    dataset: str
+    seed: int
+    metric: str
+    points: tuple[tuple[float, float], ...]
+
+
+def by_metric(path: Path) -> dict[str, dict[int, float]]:
+    """Metric -> step -> value from a history.jsonl; the last reading of a step counts, NaN is left out."""
+    found: dict[str, dict[int, float]] = {}
+    for point in read(path):
+        for name, value in point.metrics.items():
+            if math.isfinite(value):
+                found.setdefault(name, {})[point.step] = value
+    return found
+
+
+def thin(points: list[tuple[int, float]], most: int) -> tuple[tuple[float, float], ...]:
+    """At most ``most`` points: readings cut into that many runs of near equal length, each its mean step and value."""
+    if len(points) <= most:
+        return tuple(points)
+    cuts = [round(index * len(points) / most) for index in range(most + 1)]
+    runs = [points[low:high] for low, high in itertools.pairwise(cuts)]
+    return tuple((sum(step for step, _ in run) / len(run), sum(value for _, value in run) / len(run)) for run in runs)
+
+
+def curves(study: Study, metrics: Iterable[str]) -> list[Curve]:
+    """The curves of every finished pretraining, thinned; runs without a history have none."""
+    wanted = tuple(metrics)
+    found = []
+    for job in study.stage("pretrain"):
+        path = job.folder / FILE
+        if job.record is None or not path.exists():
+            continue
+        history = by_metric(path)
+        for metric in wanted:
+            if metric in history:
+                points = thin(sorted(history[metric].items()), POINTS)
+                found.append(Curve(job.label, job.dataset, job.seed or 0, metric, points))
+    return found

@@ -1,0 +1,103 @@
+"""The report as one HTML file that loads nothing from outside, and its figures as SVG and PDF."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from pipelines.files import replacing
+from pipelines.report.charts import Spec, side_by_side
+from pipelines.report.sections import Chart, Section
+from pipelines.report.study import Study
+from pipelines.report.summary import Fact
+
+
+def render_page(
+    study: Study, facts: Sequence[Fact], warnings: Sequence[str], sections: Sequence[Section], templates: Path
+) -> str:
+    """The HTML text. The same study gives the same bytes."""
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(templates),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    shown = [section for section in sections if not section.is_empty]
+    drawn = [chart for section in shown for chart in section.charts]
+    return environment.get_template("report.html.j2").render(
+        study=study,
+        facts=facts,
+        warnings=warnings,
+        sections=shown,
+        style=(templates / "report.css").read_text(encoding="utf-8"),
+        script=(templates / "report.js").read_text(encoding="utf-8"),
+        bundle=_bundle() if drawn else "",
+        specs=_inline([packed(chart.spec) for chart in drawn]),
+    )
+
+
+def write_figures(sections: Sequence[Section], folder: Path) -> list[Path]:
+    """One SVG and one PDF a section with charts, in ``folder``; the paths."""
+    written = []
+    for section in sections:
+        if section.charts:
+            spec = _figure(section.charts)
+            written += [_write(folder / f"{section.name}.{kind}", spec) for kind in ("svg", "pdf")]
+    return written
+
+
+def packed(spec: Spec) -> Spec:
+    """A spec for the page: without legends (the page has its own), and with its data sets as columns.
+
+    A data set is {"columns", "levels", "rows"}, text given as an index into its column's levels: a row object a point
+    would triple the page. The page's script turns them back.
+    """
+    short = {key: value for key, value in spec.items() if key not in ("$schema", "datasets", "config")}
+    look = {name: value for name, value in spec.get("config", {}).items() if name != "legend"}
+    datasets = {name: _columns(rows) for name, rows in spec.get("datasets", {}).items()}
+    return {**_without_legends(short), "config": look, "datasets": datasets}
+
+
+def _without_legends(value: Any) -> Any:
+    """The same spec with every encoding's legend off."""
+    if isinstance(value, dict):
+        return {key: None if key == "legend" else _without_legends(inner) for key, inner in value.items()}
+    return [_without_legends(inner) for inner in value] if isinstance(value, list) else value
+
+
+def _columns(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    names = list(rows[0]) if rows else []
+    levels = {name: list(dict.fromkeys(row[name] for row in rows)) for name in names if isinstance(rows[0][name], str)}
+    index = {name: {level: number for number, level in enumerate(values)} for name, values in levels.items()}
+    short = [[index[name][row[name]] if name in index else row[name] for name in names] for row in rows]
+    return {"columns": names, "levels": levels, "rows": short}
+
+
+def _figure(drawn: Sequence[Chart]) -> Spec:
+    return side_by_side([(chart.title, chart.spec) for chart in drawn])
+
+
+def _write(path: Path, spec: Spec) -> Path:
+    import vl_convert
+
+    with replacing(path) as part:
+        if path.suffix == ".svg":
+            part.write_text(vl_convert.vegalite_to_svg(spec), encoding="utf-8")
+        else:
+            part.write_bytes(vl_convert.vegalite_to_pdf(spec))
+    return path
+
+
+def _bundle() -> str:
+    """Vega, Vega-Lite and vega-embed as one script, from the installed package."""
+    import vl_convert
+
+    return str(vl_convert.javascript_bundle("window.vegaEmbed=vegaEmbed;")).replace("</script", "<\\/script")
+
+
+def _inline(value: Any) -> str:
+    """JSON that may stand inside a script element."""
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False).replace("<", "\\u003c")

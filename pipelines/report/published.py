@@ -1,0 +1,203 @@
+"""Published figures as data, and which of them stands beside a measured one.
+
+A published figure is never the expected value of a run here: data, network and schedule differ nearly always. So the
+choice below is fixed, and what the figure was measured on is printed with it every time.
+"""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipelines.errors import InputError
+from pipelines.report.study import Job
+
+REQUIRED = (
+    "method",
+    "dataset",
+    "backbone",
+    "epochs",
+    "batch_size",
+    "protocol",
+    "metric",
+    "value",
+    "source",
+    "confirmed",
+)
+_METHODS = {
+    "simclr": "SimCLR",
+    "simclr_v2": "SimCLR v2",
+    "supervised": "supervised",
+    "instdisc": "InstDisc",
+    "invaspread": "InvaSpread",
+    "cpc": "CPC",
+    "cmc": "CMC",
+    "dim": "DIM",
+    "amdim": "AMDIM",
+    "pirl": "PIRL",
+    "moco_v3": "MoCo v3",
+    "swav": "SwAV",
+    "byol": "BYOL",
+    "simsiam": "SimSiam",
+    "dino": "DINO",
+    "clip": "CLIP",
+    "mae": "MAE",
+    "barlow_twins": "Barlow Twins",
+    "vicreg": "VICReg",
+}
+_DATASETS = {
+    "fashion_mnist": "Fashion-MNIST",
+    "cifar10": "CIFAR-10",
+    "cifar100": "CIFAR-100",
+    "stl10": "STL-10",
+    "imagenet": "ImageNet-1k",
+    "imagenet1k": "ImageNet-1k",
+    "imagenet100": "ImageNet-100",
+    "imagenette": "Imagenette",
+}
+_PROTOCOLS = {"knn": "knn", "linear": "linear", "finetune": "finetune"}
+_VIT = {"tiny": "Tiny", "small": "S", "base": "B", "large": "L"}
+
+
+@dataclass(frozen=True)
+class Published:
+    """One published figure. ``value`` in percent; ``epochs`` None where the source does not say."""
+
+    method: str
+    dataset: str
+    backbone: str
+    epochs: int | None
+    protocol: str
+    metric: str
+    value: float
+    source: str
+    confirmed: bool
+    linear_mode: str | None
+    note: str | None
+
+    @property
+    def measured_on(self) -> str:
+        """``ImageNet-1k, ResNet-50, 200 ep``, with what else sets the figure apart."""
+        parts = [self.dataset, self.backbone, "epochs not stated" if self.epochs is None else f"{self.epochs} ep"]
+        if self.linear_mode == "online":
+            parts.append("online probe")
+        if not self.confirmed:
+            parts.append("second-hand")
+        return ", ".join(parts)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a measured figure is, in the words of the published tables. ``backbone`` None: no published counterpart."""
+
+    method: str
+    dataset: str | None
+    backbone: str | None
+    epochs: int
+    protocol: str
+
+
+def load_published(folder: Path) -> list[Published]:
+    """All rows of published.yaml and published_extra.yaml that measure a full, unrestricted protocol.
+
+    Rows probed with fewer labels than there are (``train_labels``) or by another head are other protocols and left out.
+    Raises InputError naming file and row when a required key is missing.
+    """
+    rows = []
+    for name in ("published.yaml", "published_extra.yaml"):
+        for number, row in enumerate(read_rows(folder / name)):
+            lacking = [key for key in REQUIRED if key not in row]
+            if lacking:
+                raise InputError(f"{folder / name}: row {number} lacks {', '.join(lacking)}")
+            if "train_labels" not in row and "head" not in row:
+                rows.append(Published(**{key: row.get(key) for key in Published.__dataclass_fields__}))
+    return rows
+
+
+def read_rows(path: Path) -> Any:
+    """The value of a YAML file (safe loading)."""
+    import yaml
+
+    if not path.exists():
+        raise InputError(f"{path}: no such file; it comes with the project: restore it from version control")
+    return yaml.load(path.read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+
+
+def choose(rows: list[Published], wanted: Wanted) -> Published | None:
+    """The row to print beside a measured top-1, or None when the method has none under this protocol.
+
+    Method, protocol and metric must agree exactly. Then: confirmed before second-hand; the same data set, else
+    ImageNet-1k, then any other; the same backbone, else ResNet-50; offline before online probes; the method's own paper
+    before other people's runs; the nearest number of epochs (in the logarithm; unstated last); the higher value.
+    """
+    fitting = [
+        row for row in rows if (row.method, row.protocol, row.metric) == (wanted.method, wanted.protocol, "top1")
+    ]
+
+    def order(row: Published) -> tuple[Any, ...]:
+        return (
+            not row.confirmed,
+            row.dataset != wanted.dataset,
+            row.dataset != "ImageNet-1k",
+            row.backbone != wanted.backbone,
+            row.backbone != "ResNet-50",
+            row.linear_mode == "online",
+            not _own(row),
+            math.inf if row.epochs is None else abs(math.log(row.epochs / wanted.epochs)),
+            -row.value,
+            row.source,
+        )
+
+    return min(fitting, key=order, default=None)
+
+
+def is_same_setting(row: Published, wanted: Wanted) -> bool:
+    """Whether data set and backbone both are those of the measured run."""
+    return (row.dataset, row.backbone) == (wanted.dataset, wanted.backbone)
+
+
+def wanted_for(pretraining: Job, protocol: str) -> Wanted | None:
+    """A pretraining's place in the published tables; None for methods and protocols without published names."""
+    method = method_name(pretraining.spec["method"])
+    if method is None or protocol not in _PROTOCOLS:
+        return None
+    dataset = pretraining.spec["dataset"]
+    limited = isinstance(dataset, dict) and dataset.get("limit")
+    name = dataset if isinstance(dataset, str) else dataset.get("name") or dataset["use"]
+    return Wanted(
+        method=method,
+        dataset=None if limited else _DATASETS.get(name.replace("-", "").lower()),
+        backbone=backbone_name(pretraining.spec.get("encoder", {})),
+        epochs=pretraining.spec["training"]["epochs"],
+        protocol=_PROTOCOLS[protocol],
+    )
+
+
+def method_name(method: dict[str, Any]) -> str | None:
+    """The published name of a resolved method; None for what has none (a transformed SimCLR, a method of one's own)."""
+    transform = method.get("feature_transform")
+    transformed = bool(transform) and any(transform.get(side) for side in ("positive", "negative"))
+    if method["use"] == "moco":
+        return f"MoCo v{method.get('version', 2)}" + ("+FT" if transformed else "")
+    if transformed:
+        return None
+    version = f"_v{method['version']}" if method.get("version", 1) != 1 else ""
+    return _METHODS.get(f"{method['use']}{version}", _METHODS.get(method["use"]) if not version else None)
+
+
+def backbone_name(encoder: dict[str, Any]) -> str | None:
+    """The published name of a resolved encoder; None for shapes nobody published (width 16, say)."""
+    if encoder.get("use") == "resnet" and encoder.get("norm", "batch") == "batch":
+        factor, rest = divmod(encoder.get("width", 64), 64)
+        if rest == 0 and encoder["depth"] != 10:
+            return f"ResNet-{encoder['depth']}" + ("" if factor == 1 else f" ({factor}x)")
+    if encoder.get("use") == "vit" and encoder.get("size") in _VIT:
+        return f"ViT-{_VIT[encoder['size']]}/{encoder['patch']}"
+    return None
+
+
+def _own(row: Published) -> bool:
+    """Whether the source is the method's own paper or its authors' repository."""
+    if row.method.endswith("+FT"):
+        return row.source.startswith("feature-transformation")
+    return row.source.startswith(f"{row.method} paper")

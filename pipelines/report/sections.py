@@ -1,0 +1,134 @@
+"""The report's parts: what is compared, what is drawn, in which order, each with its caption."""
+
+import base64
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipelines.colours import Style, styles
+from pipelines.errors import InputError
+from pipelines.report import charts
+from pipelines.report.cells import Comparison
+from pipelines.report.curves import Curve, curves
+from pipelines.report.study import Study
+from pipelines.report.tables import Table
+from pipelines.report.tuning import Search
+
+TRAINING = {"train/loss": "loss", "eval/online_knn": "online kNN, top-1 (share)"}
+SCORES = {
+    "scores/negative_mean": "mean of negative scores",
+    "scores/negative_variance": "variance of negative scores",
+    "scores/positive_mean": "mean positive score",
+}
+COLLAPSE = {"collapse/spread": "spread of features", "collapse/effective_rank": "effective rank"}
+MOST_PICTURE_BYTES = 400_000
+"""Larger pictures are left out of the page: it has to stay one small file."""
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A titled chart on the page."""
+
+    title: str
+    spec: charts.Spec
+
+
+@dataclass(frozen=True)
+class Picture:
+    """An image that a job left among its artifacts, as a data address."""
+
+    title: str
+    source: str
+
+
+@dataclass(frozen=True)
+class Section:
+    """A chapter of the page; empty ones are left out. ``name`` is its anchor, caption file and figure file."""
+
+    name: str
+    title: str
+    caption: tuple[str, ...]
+    charts: tuple[Chart, ...] = ()
+    tables: tuple[Table, ...] = ()
+    pictures: tuple[Picture, ...] = ()
+    legend: tuple[tuple[str, Style], ...] = ()
+
+    @property
+    def is_empty(self) -> bool:
+        return not (self.charts or self.tables or self.pictures)
+
+
+def caption(folder: Path, name: str) -> tuple[str, ...]:
+    """The paragraphs of ``captions/NAME.md`` (plain prose)."""
+    path = folder / "captions" / f"{name}.md"
+    if not path.exists():
+        raise InputError(f"{path}: no such file; it comes with the project: restore it from version control")
+    return tuple(" ".join(part.split()) for part in path.read_text(encoding="utf-8").split("\n\n") if part.strip())
+
+
+def comparison_section(comparison: Comparison, table: Table, texts: Path) -> Section:
+    """The main table, and a chart for each of its columns that has a number."""
+    drawn = [
+        Chart(f"{column.dataset} · {column.title}", charts.comparison_chart(comparison, column))
+        for column in comparison.columns
+        if any(comparison.cells[row, column].values for row in comparison.rows)
+    ]
+    return Section("results", "Results", caption(texts, "results"), tuple(drawn), (table,))
+
+
+def curve_sections(study: Study, texts: Path) -> list[Section]:
+    """Training, score distribution and collapse, each a chart for every metric and data set."""
+    found = curves(study, [*TRAINING, *SCORES, *COLLAPSE])
+    parts = (
+        ("training", "Training", TRAINING),
+        ("scores", "Score distribution", SCORES),
+        ("collapse", "Collapse", COLLAPSE),
+    )
+    return [_curve_section(name, title, metrics, found, texts) for name, title, metrics in parts]
+
+
+def tuning_section(searches: Sequence[Search], table: Table, texts: Path) -> Section:
+    """Best value so far, then the objective against every parameter; the studies of a data set share a chart."""
+    style = styles(search.label for search in searches)
+    drawn = []
+    for dataset in dict.fromkeys(search.dataset for search in searches):
+        group = [search for search in searches if search.dataset == dataset and search.complete]
+        if not group:
+            continue
+        drawn.append(Chart(f"{dataset} · best so far", charts.best_so_far_chart(group, style)))
+        for name in dict.fromkeys(name for search in group for name in search.space):
+            inside = [search for search in group if name in search.space]
+            drawn.append(Chart(f"{dataset} · {name}", charts.parameter_chart(inside, name, style)))
+    tables = (table,) if searches else ()
+    return Section(
+        "tuning", "Tuning", caption(texts, "tuning"), tuple(drawn), tables, legend=_legend(style) if drawn else ()
+    )
+
+
+def pictures_section(study: Study, texts: Path) -> Section:
+    """PNG and JPEG artifacts of finished jobs (reconstructions, say), small ones only, inlined."""
+    found = []
+    for job in study.jobs:
+        for name, place in sorted(job.record.artifacts.items()) if job.record else ():
+            path = job.folder / place
+            kind = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg"}.get(path.suffix.lower())
+            if kind and path.exists() and path.stat().st_size <= MOST_PICTURE_BYTES:
+                data = base64.b64encode(path.read_bytes()).decode("ascii")
+                found.append(Picture(f"{job.key}: {name.replace('_', ' ')}", f"data:image/{kind};base64,{data}"))
+    return Section("pictures", "Pictures", caption(texts, "pictures"), pictures=tuple(found))
+
+
+def _curve_section(name: str, title: str, metrics: dict[str, str], found: list[Curve], texts: Path) -> Section:
+    inside = [curve for curve in found if curve.metric in metrics]
+    style = styles(curve.label for curve in inside)
+    drawn = []
+    for dataset in dict.fromkeys(curve.dataset for curve in inside):
+        for metric, words in metrics.items():
+            group = [curve for curve in inside if (curve.dataset, curve.metric) == (dataset, metric)]
+            if group:
+                drawn.append(Chart(f"{dataset} · {words}", charts.curve_chart(group, words, style)))
+    return Section(name, title, caption(texts, name), tuple(drawn), legend=_legend(style) if drawn else ())
+
+
+def _legend(style: dict[str, Style]) -> tuple[tuple[str, Style], ...]:
+    return tuple(style.items())

@@ -1,0 +1,210 @@
+"""What was run: state of the plan, origin of the records, settings of every method, and what it cost."""
+
+import statistics
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from pipelines.colours import colour
+from pipelines.report.cells import short_flag
+from pipelines.report.study import Job, Study
+from pipelines.report.tables import Entry, Table
+
+_TRAINING = (
+    "epochs",
+    "batch_size",
+    "optimizer",
+    "lr_per_256",
+    "weight_decay",
+    "schedule",
+    "warmup_epochs",
+    "precision",
+)
+
+
+@dataclass(frozen=True)
+class Fact:
+    """A line of the overview: a name, its values, and whether a reader should worry."""
+
+    name: str
+    values: tuple[str, ...]
+    alert: bool = False
+
+
+def overview(study: Study) -> list[Fact]:
+    """What stands at the head of the report."""
+    records = [job.record for job in study.jobs if job.record]
+    missing = len(study.jobs) - len(records)
+    pretrained = study.stage("pretrain")
+    facts = [
+        Fact("jobs", (f"{len(records)} of {len(study.jobs)} finished",), alert=missing > 0),
+        Fact("data sets", _distinct(job.dataset for job in study.jobs if job.dataset)),
+        Fact("encoders", _distinct(encoder_name(job.spec.get("encoder", {})) for job in pretrained)),
+        Fact("pretraining seeds", _distinct(str(job.seed) for job in pretrained)),
+        Fact("commit", _distinct(_commit(record.commit, record.dirty) for record in records), _mixed(records)),
+        Fact("device", _distinct(record.device for record in records)),
+        Fact("versions", _versions(record.versions for record in records)),
+    ]
+    if records:
+        seconds = sum(record.seconds for record in records)
+        started = min(datetime.fromisoformat(record.started) for record in records)
+        finished = max(datetime.fromisoformat(record.finished) for record in records)
+        facts.append(Fact("time in jobs", (f"{duration(seconds)}, summed over all jobs",)))
+        length = duration((finished - started).total_seconds())
+        span = f"{started:%Y-%m-%d %H:%M} to {finished:%Y-%m-%d %H:%M} UTC ({length})"
+        facts.append(Fact("first start to last finish", (span,)))
+    return [fact for fact in facts if fact.values]
+
+
+def warnings(study: Study) -> list[str]:
+    """One sentence for every flagged job."""
+    found = []
+    for job in study.jobs:
+        for flag in job.flags:
+            name = flag.split(":", 1)[1] if ":" in flag else ""
+            found.append(f"{job.stage} {job.key}: {short_flag(flag)}{f' ({name})' if name else ''}")
+    return found
+
+
+def settings_table(study: Study, tuned: dict[str, dict[str, float]], caption: str) -> Table:
+    """A row a pretrained label and data set: the method's options, then the training settings that go with them.
+
+    ``tuned``: key of a tuning job -> the values it chose.
+    """
+    rows = []
+    jobs = {(job.label, job.dataset): job for job in reversed(study.stage("pretrain"))}
+    for (label, dataset), job in reversed(jobs.items()):
+        chosen = tuned.get(job.inputs.get("best", ""), {})
+        text = " · ".join(f"{name} {_short(value)}" for name, value in chosen.items())
+        waiting = "not chosen yet" if "best" in job.inputs else "–"
+        rows.append(
+            (
+                Entry(label, colour=colour(label)),
+                Entry(dataset),
+                Entry(_options(job.spec.get("method", {}), set(chosen))),
+                Entry(text or waiting, muted=not text),
+                Entry(_training(job)),
+            )
+        )
+    header = ("method", "data set", "options", "tuned", "training")
+    return Table("settings", caption, header, tuple(rows), text_columns=5)
+
+
+def timings_table(study: Study, caption: str) -> Table:
+    """A row a stage (and a pretraining label): jobs, total, median and longest time, median images per second."""
+    kinds: dict[tuple[str, str], list[Job]] = {}
+    for job in study.jobs:
+        detail = job.label if job.stage in ("pretrain", "tune") else str(job.spec.get("evaluation", {}).get("use", ""))
+        kinds.setdefault((job.stage, detail), []).append(job)
+    rows = tuple(_timing(stage, detail, jobs) for (stage, detail), jobs in sorted(kinds.items(), key=_stage_order))
+    header = ("stage", "kind", "finished", "total", "median", "longest", "images/s")
+    return Table("timings", caption, header, rows, text_columns=2)
+
+
+def jobs_table(study: Study, caption: str) -> Table:
+    """Every planned job with its state."""
+    rows = tuple(
+        (
+            Entry(job.stage),
+            Entry(job.key),
+            Entry(
+                "done" if job.record else "missing", detail="; ".join(map(short_flag, job.flags)), alert=not job.record
+            ),
+            Entry(duration(job.record.seconds) if job.record else "–"),
+            Entry(_commit(job.record.commit, job.record.dirty) if job.record else "–"),
+        )
+        for job in study.jobs
+    )
+    return Table("jobs", caption, ("stage", "job", "state", "time", "commit"), rows, text_columns=3)
+
+
+def duration(seconds: float) -> str:
+    """``12.3 s``, ``4 min 05 s`` or ``3 h 07 min``."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest:02d} s"
+    return f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def encoder_name(encoder: dict[str, Any]) -> str:
+    """A readable name of a resolved encoder spec, e.g. resnet18, resnet18 (width 16, small stem)."""
+    use = encoder.get("use")
+    if use == "resnet":
+        odd = [f"width {encoder['width']}"] if encoder.get("width", 64) != 64 else []
+        odd += ["small stem"] if encoder.get("stem") == "small" else []
+        return f"resnet{encoder.get('depth', '')}" + (f" ({', '.join(odd)})" if odd else "")
+    if use == "vit":
+        return f"vit_{encoder.get('size')}{encoder.get('patch')}"
+    return str(encoder.get("name") or use or "")
+
+
+def _timing(stage: str, detail: str, jobs: list[Job]) -> tuple[Entry, ...]:
+    records = [job.record for job in jobs if job.record]
+    seconds = [record.seconds for record in records]
+    speeds = [record.images_per_second for record in records if record.images_per_second]
+    times = [sum(seconds), statistics.median(seconds), max(seconds)] if seconds else []
+    state = str(len(jobs)) if len(records) == len(jobs) else f"{len(records)} of {len(jobs)}"
+    return (
+        Entry(stage),
+        Entry(detail or "–", muted=not detail),
+        Entry(state),
+        *([Entry(duration(time)) for time in times] or [Entry("missing", muted=True)] * 3),
+        Entry(f"{statistics.median(speeds):,.0f}" if speeds else "–", muted=not speeds),
+    )
+
+
+def _stage_order(item: tuple[tuple[str, str], list[Job]]) -> tuple[int, str]:
+    order = ("shards", "tune", "pretrain", "embed", "evaluate")
+    stage = item[0][0]
+    return (order.index(stage) if stage in order else len(order), stage)
+
+
+def _options(method: dict[str, Any], hidden: set[str]) -> str:
+    """``temperature 0.2 · momentum 0.999``; nested options by path; what was tuned stands in its own column."""
+    flat = _flat({key: value for key, value in method.items() if key not in ("use", "label")})
+    return " · ".join(
+        f"{name} {_short(value)}" for name, value in flat.items() if name not in hidden and value is not None
+    )
+
+
+def _flat(value: dict[str, Any], path: str = "") -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, inner in value.items():
+        found |= _flat(inner, f"{path}{key}.") if isinstance(inner, dict) else {f"{path}{key}": inner}
+    return found
+
+
+def _training(job: Job) -> str:
+    training = job.spec.get("training", {})
+    parts = [f"{name} {_short(training[name])}" for name in _TRAINING if training.get(name) is not None]
+    lr = job.record.derived.get("lr") if job.record else None
+    return " · ".join([*parts, *([f"lr {_short(lr)}"] if lr is not None else [])])
+
+
+def _short(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _commit(commit: str, dirty: bool) -> str:
+    return commit[:10] + (" + uncommitted changes" if dirty else "")
+
+
+def _mixed(records: Iterable[Any]) -> bool:
+    states = {(record.commit, record.dirty) for record in records}
+    return len(states) > 1 or any(dirty for _, dirty in states)
+
+
+def _versions(each: Iterable[dict[str, str]]) -> tuple[str, ...]:
+    """``torch 2.10.0``, a package once, all its versions where records differ."""
+    found: dict[str, set[str]] = {}
+    for versions in each:
+        for package, version in versions.items():
+            found.setdefault(package, set()).add(version)
+    return (", ".join(f"{package} {' / '.join(sorted(found[package]))}" for package in sorted(found)),) if found else ()
+
+
+def _distinct(values: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(value for value in values if value))

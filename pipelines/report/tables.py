@@ -1,0 +1,167 @@
+"""A table as data, and the same table as LaTeX (booktabs), Markdown and CSV; the page's template makes the HTML."""
+
+import csv
+import io
+from dataclasses import dataclass
+
+_LATEX = {
+    "\\": r"\textbackslash{}",
+    "&": r"\&",
+    "%": r"\%",
+    "$": r"\$",
+    "#": r"\#",
+    "_": r"\_",
+    "{": r"\{",
+    "}": r"\}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "±": r"$\pm$",
+    "–": "--",
+    "—": "---",
+    "×": r"$\times$",
+    "−": r"$-$",
+    "≤": r"$\leq$",
+    "α": r"$\alpha$",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+    "[": "{[}",
+    "]": "{]}",
+}
+
+_LONG = 40
+"""Letters from which on a text column is set as a paragraph."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One cell: its text, and how it is set.
+
+    detail   a second, smaller line (what a published figure was measured on; flags)
+    note     number of the footnote it refers to
+    alert    the detail is a warning
+    colour   a swatch before the text, #rrggbb
+    """
+
+    text: str
+    bold: bool = False
+    muted: bool = False
+    detail: str = ""
+    alert: bool = False
+    note: int | None = None
+    colour: str | None = None
+
+
+@dataclass(frozen=True)
+class Table:
+    """A grid with a header. ``groups``: (title, columns it spans) above the header, from the left; may be empty.
+
+    ``name`` is the stem of the files; ``text_columns``: how many columns from the left are set flush left.
+    """
+
+    name: str
+    caption: str
+    header: tuple[str, ...]
+    rows: tuple[tuple[Entry, ...], ...]
+    groups: tuple[tuple[str, int], ...] = ()
+    notes: tuple[str, ...] = ()
+    text_columns: int = 1
+
+    def __post_init__(self) -> None:
+        assert all(len(row) == len(self.header) for row in self.rows)
+        assert not self.groups or sum(span for _, span in self.groups) == len(self.header)
+
+
+def escape_latex(text: str) -> str:
+    """``text`` with every character that means something to LaTeX spelt out."""
+    return "".join(_LATEX.get(letter, letter) for letter in text)
+
+
+def to_latex(table: Table) -> str:
+    """A table environment for ``\\usepackage{booktabs}``, notes below the rules.
+
+    What a noted entry was measured on stands in its note, not in the cell, which would be too wide for a page.
+    """
+    columns = _latex_columns(table)
+    lines = [r"\begin{table}", r"\centering", rf"\caption{{{escape_latex(table.caption)}}}"]
+    lines += [rf"\label{{tab:{table.name}}}", rf"\begin{{tabular}}{{@{{}}{columns}@{{}}}}", r"\toprule"]
+    if table.groups:
+        lines += _latex_groups(table.groups)
+    lines += [" & ".join(escape_latex(title) for title in table.header) + r" \\", r"\midrule"]
+    lines += [" & ".join(_latex_entry(entry) for entry in row) + r" \\" for row in table.rows]
+    lines += [r"\bottomrule", r"\end{tabular}"]
+    lines += [
+        rf"\par\smallskip{{\footnotesize $^{{{number}}}$ {escape_latex(note)}}}"
+        for number, note in enumerate(table.notes, start=1)
+    ]
+    return "\n".join([*lines, r"\end{table}", ""])
+
+
+def to_markdown(table: Table) -> str:
+    """A pipe table; group titles stand before the header's own, separated by a middle dot."""
+    titles = [
+        f"{group} · {title}" if group else title for group, title in zip(_spread(table), table.header, strict=True)
+    ]
+    rules = ["---"] * table.text_columns + ["---:"] * (len(table.header) - table.text_columns)
+    lines = [table.caption, "", _pipes(titles), _pipes(rules)]
+    lines += [_pipes([_markdown_entry(entry) for entry in row]) for row in table.rows]
+    lines += [""] if table.notes else []
+    lines += [f"{number}. {note}" for number, note in enumerate(table.notes, start=1)]
+    return "\n".join([*lines, ""])
+
+
+def to_csv(table: Table) -> str:
+    """The texts as they are printed, details in brackets; group titles as in Markdown."""
+    titles = [
+        f"{group} · {title}" if group else title for group, title in zip(_spread(table), table.header, strict=True)
+    ]
+    return csv_text([titles, *([_plain(entry) for entry in row] for row in table.rows)])
+
+
+def csv_text(rows: list[list[str]]) -> str:
+    """Rows as CSV text with Unix line ends."""
+    buffer = io.StringIO()
+    csv.writer(buffer, lineterminator="\n").writerows(rows)
+    return buffer.getvalue()
+
+
+def _latex_groups(groups: tuple[tuple[str, int], ...]) -> list[str]:
+    cells, rules, start = [], [], 1
+    for title, span in groups:
+        cells.append(rf"\multicolumn{{{span}}}{{c}}{{{escape_latex(title)}}}")
+        rules += [rf"\cmidrule(lr){{{start}-{start + span - 1}}}"] if title else []
+        start += span
+    return [" & ".join(cells) + r" \\", " ".join(rules)]
+
+
+def _latex_columns(table: Table) -> str:
+    """l for text, r for numbers; columns of long text share the line as paragraphs."""
+    longest = [max((len(row[place].text) for row in table.rows), default=0) for place in range(table.text_columns)]
+    wide = sum(length > _LONG for length in longest)
+    text = [f"p{{{0.7 / wide:.2f}\\linewidth}}" if length > _LONG else "l" for length in longest]
+    return "".join(text) + "r" * (len(table.header) - table.text_columns)
+
+
+def _latex_entry(entry: Entry) -> str:
+    text = escape_latex(entry.text)
+    text = rf"\textbf{{{text}}}" if entry.bold else text
+    text += rf" {{\footnotesize ({escape_latex(entry.detail)})}}" if entry.detail and not entry.note else ""
+    return text + (rf"$^{{{entry.note}}}$" if entry.note else "")
+
+
+def _markdown_entry(entry: Entry) -> str:
+    text = f"**{entry.text}**" if entry.bold else entry.text
+    text += f" ({entry.detail})" if entry.detail else ""
+    return text + (f" [{entry.note}]" if entry.note else "")
+
+
+def _plain(entry: Entry) -> str:
+    return f"{entry.text} ({entry.detail})" if entry.detail else entry.text
+
+
+def _pipes(cells: list[str]) -> str:
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+def _spread(table: Table) -> list[str]:
+    return [title for title, span in table.groups for _ in range(span)] or [""] * len(table.header)

@@ -1,0 +1,191 @@
+"""The page and everything written beside it."""
+
+import csv
+import json
+import re
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+
+import altair
+import pytest
+from report_tools import FakeStudy, full_study
+
+from pipelines.report.page import packed
+from pipelines.stages import report
+
+ROOT = Path(__file__).parents[2]
+
+
+def built(folder: Path, plan: Path, out: str = "out") -> Path:
+    assert report.main(["--plan", str(plan), "--results", str(folder), "--out", str(folder / out)]) == 0
+    return folder / out
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """(results folder, report folder) of the whole made-up study."""
+    folder = tmp_path_factory.mktemp("results")
+    return folder, built(folder, full_study(folder))
+
+
+class Addresses(HTMLParser):
+    """Every address that a browser would load while showing the page, and the text of style elements."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.loaded: list[str] = []
+        self.styles: list[str] = []
+        self.inside = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.inside = tag
+        names = (
+            ("src", "srcset", "data", "poster", "action", "style")
+            if tag == "a"
+            else ("src", "srcset", "href", "data", "poster", "style")
+        )
+        self.loaded += [value or "" for name, value in attrs if name in names]
+
+    def handle_data(self, data: str) -> None:
+        if self.inside == "style":
+            self.styles.append(data)
+
+
+def test_nothing_is_loaded_from_outside(made: tuple[Path, Path]) -> None:
+    text = (made[1] / "report.html").read_text(encoding="utf-8")
+    page = Addresses()
+    page.feed(text)
+    assert page.styles
+    for loaded in [*page.loaded, *page.styles]:
+        assert not re.search(r"https?:|//[a-z]|url\((?!data:)|@import", loaded), loaded
+    assert "default-src 'none'" in text
+    assert "connect-src" not in text  # falls back to default-src: no request at all
+    specs = re.search(r'<script type="application/json" id="specs">(.*?)</script>', text, re.S)
+    assert specs
+    assert '"url"' not in specs.group(1)
+
+
+def test_the_page_shows_the_numbers_flags_and_missing_cells(made: tuple[Path, Path]) -> None:
+    text = (made[1] / "report.html").read_text(encoding="utf-8")
+    with (made[1] / "tables" / "results.csv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 16
+    for row in rows:
+        if row["mean_percent"] and row["sd_points"]:
+            assert f"{float(row['mean_percent']):.2f} ± {float(row['sd_points']):.2f}" in text
+    assert "missing (0 of 3)" in text
+    assert "(2 of 3)" in text
+    assert "collapsed 1 of 3" in text
+    assert "pretrain moco_v1-fashion_mnist-s1-p: collapsed" in text
+
+
+def test_each_published_figure_says_what_it_was_measured_on(made: tuple[Path, Path]) -> None:
+    with (made[1] / "tables" / "results.csv").open(encoding="utf-8") as file:
+        rows = {(row["label"], row["metric"], row["protocol"]): row for row in csv.DictReader(file)}
+    linear = rows["moco_v2_ft", "test/top1", "linear probe"]
+    assert (linear["published_percent"], linear["published_on"]) == ("69.6", "ImageNet-1k, ResNet-50, 200 ep")
+    assert all(row["published_on"] for row in rows.values() if row["published_percent"])
+    text = (made[1] / "report.html").read_text(encoding="utf-8")
+    assert "ImageNet-1k, ResNet-50, 200 ep: MoCo v2 paper, Tables 1 and 2" in text
+    assert "(same setting)" not in text  # nobody published this network on these images
+
+
+def test_same_bytes_twice(made: tuple[Path, Path]) -> None:
+    folder, first = made
+    second = built(folder, folder / "fake" / "plan.json", "again")
+    names = sorted(path.relative_to(first) for path in first.rglob("*") if path.is_file())
+    assert Path("figures/training.svg") in names
+    assert Path("figures/tuning.pdf") in names
+    for name in names:
+        if name.suffix != ".pdf":
+            assert (first / name).read_bytes() == (second / name).read_bytes(), name
+
+
+def test_the_page_is_small_with_sixty_runs(made: tuple[Path, Path]) -> None:
+    """18 runs are in it; what grows with runs, times 60 / 18, beside the fixed script."""
+    text = (made[1] / "report.html").read_text(encoding="utf-8")
+    bundle = max(re.findall(r'<script type="module">(.*?)</script>', text, re.S), key=len)
+    assert len(bundle) + (len(text) - len(bundle)) * 60 / 18 < 5_000_000
+
+
+def test_every_chart_is_a_valid_spec_with_its_rows(made: tuple[Path, Path]) -> None:
+    text = (made[1] / "report.html").read_text(encoding="utf-8")
+    specs = json.loads(re.search(r'id="specs">(.*?)</script>', text, re.S).group(1))  # type: ignore[union-attr]
+    assert len(specs) == text.count('<div class="chart"')
+    assert len(specs) == 2 + 2 + 3 + 2 + 4
+    for spec in specs:
+        datasets = {}
+        for name, data in spec["datasets"].items():
+            assert data["rows"]
+            levels = [data["levels"].get(column) for column in data["columns"]]
+            datasets[name] = [
+                {
+                    column: level[value] if level else value
+                    for column, level, value in zip(data["columns"], levels, row, strict=True)
+                }
+                for row in data["rows"]
+            ]
+        altair.Chart.from_dict(spec | {"datasets": datasets})  # raises for a spec outside the schema
+
+
+def test_packing_keeps_the_rows() -> None:
+    rows = [{"label": "a", "x": 1.5}, {"label": "b", "x": 2}, {"label": "a", "x": 3}]
+    data = packed({"datasets": {"d": rows}, "encoding": {"color": {"legend": {"title": None}}}})
+    assert data["datasets"]["d"] == {
+        "columns": ["label", "x"],
+        "levels": {"label": ["a", "b"]},
+        "rows": [[0, 1.5], [1, 2], [0, 3]],
+    }
+    assert data["encoding"]["color"]["legend"] is None
+
+
+def test_text_of_a_study_is_escaped(tmp_path: Path) -> None:
+    fake = FakeStudy(tmp_path)
+    label = "</script><script>alert(1)</script>"
+    fake.evaluate("raw pixels", "pixels", 0, {"use": "digits"}, {"knn": {"test/top1": 0.5}})
+    fake.jobs[-1]["spec"]["label"] = fake.jobs[-2]["spec"]["label"] = label
+    out = built(tmp_path, fake.save("Is <b>this</b> & that escaped?"))
+    text = (out / "report.html").read_text(encoding="utf-8")
+    assert "Is &lt;b&gt;this&lt;/b&gt; &amp; that escaped?" in text
+    assert "<script>alert" not in text
+
+
+def test_a_study_of_which_nothing_has_run_still_has_a_report(tmp_path: Path) -> None:
+    fake = FakeStudy(tmp_path)
+    for job in ("p", "e"):
+        fake.job(
+            {"p": "pretrain", "e": "embed"}[job], job, {"label": "simclr", "dataset": {"use": "digits"}, "seed": 0}
+        )
+    origin = {"label": "simclr", "source": "pretrain", "dataset": {"use": "digits"}, "seed": 0}
+    fake.job("evaluate", "k", {"evaluation": {"use": "knn"}, **origin}, {"features": "e"})
+    text = (built(tmp_path, fake.save()) / "report.html").read_text(encoding="utf-8")
+    assert "0 of 3 finished" in text
+    assert "missing (0 of 1)" in text
+
+
+def test_small_pictures_of_a_job_are_inlined_and_large_ones_are_not(tmp_path: Path) -> None:
+    fake = FakeStudy(tmp_path)
+    fake.job(
+        "pretrain",
+        "mae",
+        {"label": "mae", "dataset": {"use": "digits"}, "seed": 0},
+        artifacts={"small": "a.png", "large": "b.png"},
+    )
+    (fake.folder("pretrain", "mae") / "a.png").write_bytes(b"\x89PNG small")
+    (fake.folder("pretrain", "mae") / "b.png").write_bytes(b"\x89PNG" + bytes(500_000))
+    text = (built(tmp_path, fake.save()) / "report.html").read_text(encoding="utf-8")
+    assert text.count('src="data:image/png;base64,') == 1
+    assert 'alt="mae: small"' in text
+
+
+@pytest.mark.parametrize("stage", ["collect", "report"])
+def test_help_imports_nothing_heavy(stage: str) -> None:
+    code = (
+        "import sys, runpy; sys.argv = ['pipelines', sys.argv[1], '--help']\n"
+        "try: runpy.run_module('pipelines', run_name='__main__')\n"
+        "except SystemExit: pass\n"
+        "assert not {'pandas', 'altair', 'torch', 'jinja2', 'optuna', 'yaml'} & set(sys.modules), 'heavy import'"
+    )
+    subprocess.run([sys.executable, "-c", code, stage], cwd=ROOT, check=True, capture_output=True, timeout=60)

@@ -1,0 +1,150 @@
+"""Published figures: the files keep their schema, and the right row stands beside a measured one."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipelines.errors import InputError
+from pipelines.report.published import (
+    REQUIRED,
+    Published,
+    Wanted,
+    backbone_name,
+    choose,
+    is_same_setting,
+    load_published,
+    method_name,
+    read_rows,
+)
+
+FOLDER = Path(__file__).parents[2] / "reports" / "published"
+PROTOCOL = re.compile(r"linear|knn|finetune|semi_1pct|semi_10pct|fewshot|zeroshot|supervised|transfer:[\w+-]+")
+
+
+@pytest.fixture(scope="module")
+def rows() -> list[Published]:
+    return load_published(FOLDER)
+
+
+@pytest.mark.parametrize("name", ["published.yaml", "published_extra.yaml"])
+def test_every_row_has_its_keys_and_lies_in_range(name: str) -> None:
+    found = read_rows(FOLDER / name)
+    assert len(found) > 200
+    for row in found:
+        assert set(REQUIRED) <= set(row), row
+        assert 0 < row["value"] <= 100, row
+        assert PROTOCOL.fullmatch(row["protocol"]), row
+        assert row["epochs"] is None or row["epochs"] > 0, row
+        assert row["batch_size"] is None or row["batch_size"] > 0, row
+        assert isinstance(row["confirmed"], bool), row
+        assert row["source"], row
+
+
+def test_the_feature_transformation_tables_agree_with_the_common_file(rows: list[Published]) -> None:
+    tables = {table["id"]: table for table in read_rows(FOLDER / "ft_iccv21.yaml")["tables"]}
+    linear = {(row["method"], row["ft"]): row["value"] for row in tables["in1k_linear"]["rows"]}
+    for version in ("v1", "v2"):
+        wanted = Wanted(f"MoCo {version}+FT", "ImageNet-1k", "ResNet-50", 200, "linear")
+        match = choose(rows, wanted)
+        assert match is not None
+        assert match.value == linear[f"MoCo-{version}", True]
+
+
+def test_recipes_have_what_a_recipe_needs() -> None:
+    for row in read_rows(FOLDER / "solo_learn_recipes.yaml"):
+        assert {"method", "dataset", "backbone", "optimizer", "base_lr", "epochs", "global_batch"} <= set(row)
+        assert 0 < row["base_lr"] < 10
+
+
+@pytest.mark.parametrize(
+    ("wanted", "value", "measured_on"),
+    [
+        (Wanted("MoCo v2", "ImageNet-1k", "ResNet-50", 200, "linear"), 67.5, "ImageNet-1k, ResNet-50, 200 ep"),
+        (Wanted("MoCo v2", "ImageNet-1k", "ResNet-50", 800, "linear"), 71.1, "ImageNet-1k, ResNet-50, 800 ep"),
+        (Wanted("MoCo v2", "Fashion-MNIST", None, 20, "linear"), 67.5, "ImageNet-1k, ResNet-50, 200 ep"),
+        (
+            Wanted("MoCo v2", "CIFAR-10", "ResNet-18", 1000, "linear"),
+            92.94,
+            "CIFAR-10, ResNet-18, 1000 ep, online probe",
+        ),
+        (Wanted("MoCo v2", "ImageNet-100", "ResNet-18", 400, "linear"), 79.28, "ImageNet-100, ResNet-18, 400 ep"),
+        (Wanted("MoCo v1", None, None, 20, "linear"), 60.6, "ImageNet-1k, ResNet-50, 200 ep"),
+    ],
+)
+def test_the_row_that_is_chosen(rows: list[Published], wanted: Wanted, value: float, measured_on: str) -> None:
+    match = choose(rows, wanted)
+    assert match is not None
+    assert (match.value, match.measured_on) == (value, measured_on)
+
+
+def test_methods_and_protocols_are_never_mixed_up(rows: list[Published]) -> None:
+    for method in ("MoCo v1", "MoCo v2", "MoCo v2+FT", "SimCLR", "SimCLR v2", "BYOL"):
+        for protocol in ("knn", "linear", "finetune"):
+            match = choose(rows, Wanted(method, "CIFAR-10", "ResNet-18", 100, protocol))
+            assert match is None or (match.method, match.protocol, match.metric) == (method, protocol, "top1")
+    assert choose(rows, Wanted("MoCo v2+FT", "ImageNet-1k", "ResNet-50", 200, "knn")) is None
+
+
+def test_probes_with_few_labels_are_another_protocol(rows: list[Published]) -> None:
+    few = [row for row in read_rows(FOLDER / "published.yaml") if row.get("train_labels") and row["method"] == "SimCLR"]
+    assert few
+    sources = {row["source"] for row in few}
+    assert not any(row.source in sources for row in rows)
+
+
+def test_second_hand_rows_only_where_there_is_nothing_better(rows: list[Published]) -> None:
+    match = choose(rows, Wanted("SimCLR", "Fashion-MNIST", None, 20, "linear"))
+    assert match is not None
+    assert match.confirmed
+    last = choose(rows, Wanted("InvaSpread", "CIFAR-10", "ResNet-18", 100, "knn"))
+    assert last is not None
+    assert last.measured_on.endswith("second-hand")
+
+
+def test_same_setting_needs_both_data_and_backbone(rows: list[Published]) -> None:
+    here = Wanted("MoCo v2", "CIFAR-10", "ResNet-18", 200, "linear")
+    match = choose(rows, here)
+    assert match is not None
+    assert is_same_setting(match, here)
+    assert not is_same_setting(match, Wanted("MoCo v2", "CIFAR-10", None, 200, "linear"))
+
+
+@pytest.mark.parametrize(
+    ("method", "name"),
+    [
+        ({"use": "moco", "version": 1, "feature_transform": None}, "MoCo v1"),
+        (
+            {"use": "moco", "version": 2, "feature_transform": {"positive": {"alpha": 2.0}, "negative": None}},
+            "MoCo v2+FT",
+        ),
+        ({"use": "simclr"}, "SimCLR"),
+        ({"use": "simclr", "version": 2}, "SimCLR v2"),
+        ({"use": "simclr", "feature_transform": {"positive": {"alpha": 2.0}}}, None),
+        ({"use": "my_own"}, None),
+    ],
+)
+def test_published_name_of_a_method(method: dict[str, Any], name: str | None) -> None:
+    assert method_name(method) == name
+
+
+@pytest.mark.parametrize(
+    ("encoder", "name"),
+    [
+        ({"use": "resnet", "depth": 50, "width": 64}, "ResNet-50"),
+        ({"use": "resnet", "depth": 50, "width": 128}, "ResNet-50 (2x)"),
+        ({"use": "resnet", "depth": 18, "width": 16}, None),
+        ({"use": "resnet", "depth": 18, "width": 64, "norm": "group"}, None),
+        ({"use": "vit", "size": "small", "patch": 16}, "ViT-S/16"),
+        ({"use": "vit", "size": "micro", "patch": 4}, None),
+    ],
+)
+def test_published_name_of_an_encoder(encoder: dict[str, Any], name: str | None) -> None:
+    assert backbone_name(encoder) == name
+
+
+def test_a_row_without_a_required_key_is_refused_by_name(tmp_path: Path) -> None:
+    (tmp_path / "published.yaml").write_text("- {method: MoCo v2, value: 1.0}\n")
+    with pytest.raises(InputError, match=r"published\.yaml: row 0 lacks dataset, backbone"):
+        load_published(tmp_path)

@@ -1,0 +1,81 @@
+"""Tuning studies in the report."""
+
+from pathlib import Path
+
+import pytest
+from report_tools import METHODS, SPACE, FakeStudy
+
+from pipelines.errors import InputError
+from pipelines.files import write_json
+from pipelines.report.study import load_study
+from pipelines.report.tuning import Search, Trial, importance, searches, tuning_table
+
+BOTH = {
+    "momentum": {"low": 0.9, "high": 0.9999, "complement": True},
+    "temperature": {"low": 0.05, "high": 0.5, "log": True},
+}
+
+
+def search(trials: list[Trial]) -> Search:
+    return Search("key", "moco_v2", "digits", tuple(trials), BOTH)
+
+
+def grid(objective: str) -> list[Trial]:
+    """36 trials on a grid in the searched coordinates; only ``objective`` changes the value."""
+    found = []
+    for i in range(6):
+        for j in range(6):
+            params = {"momentum": 1 - 10 ** -(1 + 0.6 * i), "temperature": 0.05 * 10 ** (0.2 * j)}
+            value = i if objective == "momentum" else j
+            found.append(Trial(len(found), params, value / 10))
+    return found
+
+
+@pytest.mark.parametrize("name", ["momentum", "temperature"])
+def test_the_parameter_that_decides_is_the_important_one(name: str) -> None:
+    shares = importance(search(grid(name)))
+    assert shares[name] > 0.9
+    assert sum(shares.values()) == pytest.approx(1.0)
+
+
+def test_too_few_trials_have_no_importance() -> None:
+    assert importance(search(grid("momentum")[:7])) == {}
+
+
+def test_best_so_far_rises_and_equal_trials_go_to_the_earlier() -> None:
+    values = [0.3, 0.5, None, 0.4, 0.5, 0.6, 0.6]
+    found = search([Trial(number, {"momentum": 0.9}, value) for number, value in enumerate(values)])
+    assert found.so_far() == [(0, 0.3), (1, 0.5), (3, 0.5), (4, 0.5), (5, 0.6), (6, 0.6)]
+    assert found.best is not None
+    assert found.best.number == 5
+
+
+def test_failed_and_pruned_trials_are_counted_but_not_complete(tmp_path: Path) -> None:
+    fake = FakeStudy(tmp_path)
+    spec = {
+        "label": "moco_v2 (tuning)",
+        "method": METHODS["moco_v2"],
+        "dataset": {"use": "digits"},
+        "tuning": {"space": SPACE},
+    }
+    key = fake.job("tune", "t-1", spec, seconds=3.0)
+    params = {"momentum": 0.99, "temperature": 0.2}
+    states = (("COMPLETE", 0.5), ("PRUNED", 0.9), ("FAIL", None), ("complete", 0.7))
+    trials = [
+        {"number": i, "params": params, "state": state, "value": value} for i, (state, value) in enumerate(states)
+    ]
+    write_json(fake.folder("tune", key) / "trials.json", trials)
+    (found,) = searches(load_study(fake.save(), tmp_path))
+    assert found.label == "moco_v2"
+    assert found.best is not None
+    assert found.best.value == 0.7
+    (row,) = tuning_table([found], "caption").rows
+    assert [entry.text for entry in row][3:] == ["too few trials", "2 of 4", "70.00"]
+
+
+def test_a_trial_without_its_state_is_refused_by_file(tmp_path: Path) -> None:
+    fake = FakeStudy(tmp_path)
+    fake.job("tune", "t-1", {"label": "x", "dataset": {"use": "digits"}}, seconds=3.0)
+    write_json(fake.folder("tune", "t-1") / "trials.json", [{"number": 0, "params": {}, "value": 1.0}])
+    with pytest.raises(InputError, match=r"trials\.json: a trial lacks state"):
+        searches(load_study(fake.save(), tmp_path))
