@@ -1,0 +1,202 @@
+"""A real Slurm of one node on loopback: munged, slurmctld and slurmd in a temporary folder, two simulated GPUs.
+
+For tests, and by hand: ``python tests/slurm/cluster.py snakemake --profile slurm reproduce_all`` runs a command inside.
+No accounting database, no cgroups, no systemd; all state is in the folder but one link, /etc/slurm/slurm.conf:
+the plugin's inner ``srun`` loses SLURM_CONF, so the configuration has to stand where Slurm looks by itself.
+"""
+
+import contextlib
+import fcntl
+import os
+import secrets
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+SYSTEM_CONF = Path("/etc/slurm/slurm.conf")
+KEPT_CONF = Path("/etc/slurm/slurm.conf.kept-by-ssl-pipelines-tests")
+LOCK = Path(tempfile.gettempdir()) / "ssl-pipelines-slurm.lock"
+PROGRAMS = ("munged", "slurmctld", "slurmd", "sinfo", "scontrol", "setpriv")
+FOLDER_PREFIX = "ssl-slurm-"
+ADMIN_PATH = "/usr/sbin:/sbin"  # Debian keeps the daemons there, outside an ordinary user's PATH
+START_SECONDS = 60.0
+TEMPLATE = Path(__file__).with_name("slurm.conf.template")
+
+
+class ClusterError(RuntimeError):
+    """The cluster did not come up, or may not be brought up on this machine."""
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A running cluster: its folder, and the seconds from the first process to an idle node."""
+
+    folder: Path
+    start_seconds: float
+
+    def ask(self, *command: str) -> str:
+        """Standard output of a Slurm command (``squeue``, ``scontrol show job 1``, ...)."""
+        return _ask(*command)
+
+
+def obstacle() -> str | None:
+    """Why no cluster can be brought up here, with the way out; None when nothing is in the way."""
+    if missing := [name for name in PROGRAMS if _program(name) is None]:
+        return f"not installed: {', '.join(missing)}; apt-get install slurm-wlm munge"
+    if os.geteuid() != 0:
+        return f"slurmd and {SYSTEM_CONF} need root; run as root (in a container, say)"
+    if SYSTEM_CONF.exists() and not _ours() and "is UP" in _ask("scontrol", "ping", check=False):
+        return f"{SYSTEM_CONF} belongs to a running Slurm, which stays untouched; use another machine"
+    return None
+
+
+@contextlib.contextmanager
+def running_cluster(cpus: int = 2, memory_mb: int = 256_000, gpus: int = 2) -> Iterator[Cluster]:
+    """One idle node for the length of a ``with`` block; ended, and /etc/slurm put back, however the block ends.
+
+    Waits for another such cluster on this machine to end. ClusterError says what ``obstacle`` says, or gives the last
+    log lines when a daemon does not come up.
+    """
+    if reason := obstacle():
+        raise ClusterError(reason)
+    with LOCK.open("w") as lock, contextlib.ExitStack() as stack:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        temporary = tempfile.TemporaryDirectory(prefix=FOLDER_PREFIX, ignore_cleanup_errors=True)
+        folder = Path(stack.enter_context(temporary))
+        _write_configuration(folder, cpus, memory_mb, gpus)
+        stack.enter_context(_system_link(folder / "slurm.conf"))
+        begin = time.monotonic()
+        _start_daemons(folder, stack)
+        _wait_until_idle(folder)
+        stack.callback(_cancel_everything)
+        yield Cluster(folder, time.monotonic() - begin)
+
+
+def _write_configuration(folder: Path, cpus: int, memory_mb: int, gpus: int) -> None:
+    for name in ("state", "spool", "munge"):
+        (folder / name).mkdir(mode=0o755)
+    folder.chmod(0o755)
+    key = folder / "munge" / "key"
+    key.touch(mode=0o600)
+    key.write_bytes(secrets.token_bytes(1024))
+    (folder / "gres.conf").write_text(f"AutoDetect=off\nNodeName=node1 Name=gpu Count={gpus}\n")  # counted, not there
+    controller_port, node_port = _free_ports(2)
+    values = {"cpus": cpus, "memory_mb": memory_mb, "gpus": gpus}
+    ports = {"controller_port": controller_port, "node_port": node_port}
+    host = socket.gethostname().split(".")[0]
+    (folder / "slurm.conf").write_text(TEMPLATE.read_text().format(folder=folder, host=host, **values, **ports))
+
+
+def _free_ports(count: int) -> list[int]:
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for one in sockets:
+            one.bind(("127.0.0.1", 0))
+        return [one.getsockname()[1] for one in sockets]
+
+
+@contextlib.contextmanager
+def _system_link(conf: Path) -> Iterator[None]:
+    """Let /etc/slurm/slurm.conf point at ``conf``; a file that was there before is kept and put back."""
+    if _ours():  # left by a killed run, whose daemons ended with it
+        shutil.rmtree(SYSTEM_CONF.readlink().parent, ignore_errors=True)
+    _put_back()
+    SYSTEM_CONF.parent.mkdir(parents=True, exist_ok=True)
+    if SYSTEM_CONF.exists() or SYSTEM_CONF.is_symlink():
+        SYSTEM_CONF.rename(KEPT_CONF)
+    SYSTEM_CONF.symlink_to(conf)
+    try:
+        yield
+    finally:
+        _put_back()
+
+
+def _ours() -> bool:
+    return SYSTEM_CONF.is_symlink() and FOLDER_PREFIX in str(SYSTEM_CONF.readlink())
+
+
+def _put_back() -> None:
+    if _ours():
+        SYSTEM_CONF.unlink()
+    if KEPT_CONF.exists() and not SYSTEM_CONF.exists():
+        KEPT_CONF.rename(SYSTEM_CONF)
+
+
+def _start_daemons(folder: Path, stack: contextlib.ExitStack) -> None:
+    munge = [f"--key-file={folder}/munge/key", f"--socket={folder}/munge.socket", f"--pid-file={folder}/munge/pid"]
+    munge += [f"--log-file={folder}/munged.log", f"--seed-file={folder}/munge/seed"]
+    conf = f"{folder}/slurm.conf"
+    _start(folder, stack, "munged", "--foreground", "--force", *munge)
+    _wait_for(folder, "munged", (folder / "munge.socket").exists)
+    _start(folder, stack, "slurmctld", "-D", "-c", "-f", conf)
+    log = folder / "slurmctld.log"  # a client that asks too early waits ten seconds before it asks again
+    _wait_for(folder, "slurmctld", lambda: log.exists() and "Running as primary controller" in log.read_text())
+    _start(folder, stack, "slurmd", "-D", "-N", "node1", "-f", conf)
+
+
+def _start(folder: Path, stack: contextlib.ExitStack, name: str, *arguments: str) -> None:
+    output = stack.enter_context((folder / f"{name}.out").open("wb"))
+    program = _program(name)
+    assert program, f"{name} is not installed: ask obstacle() first"
+    command = ["setpriv", "--pdeathsig", "TERM", program, *arguments]  # ends with us, even when we are killed
+    daemon = subprocess.Popen(command, stdout=output, stderr=output, stdin=subprocess.DEVNULL)
+    stack.callback(_end, daemon)
+
+
+def _end(daemon: subprocess.Popen[bytes]) -> None:
+    daemon.terminate()
+    try:
+        daemon.wait(10)
+    except subprocess.TimeoutExpired:
+        daemon.kill()
+        daemon.wait()
+
+
+def _wait_until_idle(folder: Path) -> None:
+    _wait_for(folder, "slurmctld", lambda: _ask("sinfo", "-h", "-o", "%T", check=False).strip() == "idle")
+
+
+def _wait_for(folder: Path, name: str, ready: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while not ready():
+        if time.monotonic() > deadline:
+            logs = [*folder.glob("*.log"), *folder.glob("*.out")]
+            tails = "\n".join(f"--- {log.name}\n{log.read_text(errors='replace')[-1500:]}" for log in logs)
+            raise ClusterError(f"{name} was not ready after {START_SECONDS:.0f} s\n{tails}")
+        time.sleep(0.1)
+
+
+def _cancel_everything() -> None:
+    """Jobs a failed test left: cancelled, and waited for, since their processes would outlive slurmd."""
+    _ask("scancel", "--partition=main", "--signal=KILL", "--full", check=False)
+    _ask("scancel", "--partition=main", check=False)
+    deadline = time.monotonic() + 20
+    while _ask("squeue", "-h", check=False).strip() and time.monotonic() < deadline:
+        time.sleep(0.2)
+
+
+def _program(name: str) -> str | None:
+    return shutil.which(name, path=os.environ.get("PATH", "") + ":" + ADMIN_PATH)
+
+
+def _ask(*command: str, check: bool = True) -> str:
+    return subprocess.run(command, check=check, capture_output=True, text=True, timeout=30).stdout
+
+
+def main(command: list[str]) -> int:
+    """Run ``command`` inside a cluster; its exit code."""
+    if reason := obstacle():
+        raise SystemExit(reason)
+    with running_cluster() as cluster:
+        print(f"one Slurm node is idle after {cluster.start_seconds:.1f} s: {cluster.folder}", file=sys.stderr)
+        return subprocess.run(command or [os.environ.get("SHELL", "/bin/bash")], check=False).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
