@@ -25,6 +25,7 @@ LOCK = Path(tempfile.gettempdir()) / "ssl-pipelines-slurm.lock"
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sinfo", "scontrol", "setpriv")
 FOLDER_PREFIX = "ssl-slurm-"
 ADMIN_PATH = "/usr/sbin:/sbin"  # Debian keeps the daemons there, outside an ordinary user's PATH
+DEVICES = ("/dev/null", "/dev/zero")  # stand for GPUs: Slurm wants device nodes, and counts and allots them
 START_SECONDS = 60.0
 TEMPLATE = Path(__file__).with_name("slurm.conf.template")
 
@@ -85,7 +86,8 @@ def _write_configuration(folder: Path, cpus: int, memory_mb: int, gpus: int) -> 
     key = folder / "munge" / "key"
     key.touch(mode=0o600)
     key.write_bytes(secrets.token_bytes(1024))
-    (folder / "gres.conf").write_text(f"AutoDetect=off\nNodeName=node1 Name=gpu Count={gpus}\n")  # counted, not there
+    lines = [f"NodeName=node1 Name=gpu File={device}\n" for device in DEVICES[:gpus]]
+    (folder / "gres.conf").write_text("AutoDetect=off\n" + "".join(lines))
     controller_port, node_port = _free_ports(2)
     values = {"cpus": cpus, "memory_mb": memory_mb, "gpus": gpus}
     ports = {"controller_port": controller_port, "node_port": node_port}
