@@ -190,3 +190,12 @@ def test_a_parameter_without_gradient_is_left_alone(kind):
     before = weight.detach().clone()
     kind([weight], 0.1, weight_decay=0.1).step()
     assert torch.equal(weight.detach(), before)
+
+
+def test_larc_leaves_a_weight_without_gradient_signal_undecayed_where_lars_decays_it():
+    zero = torch.zeros(3, 2, dtype=torch.float64)
+    assert not one_step(lambda ws: LARC(ws, 0.1, weight_decay=0.5), parameter(11, 3, 2), zero).any()
+    weight = parameter(11, 3, 2)
+    norm = weight.norm().item()
+    moved = one_step(lambda ws: LARS(ws, 0.1, weight_decay=0.5, trust=0.02), weight, zero)
+    assert moved.norm().item() == pytest.approx(0.1 * 0.02 * norm)
