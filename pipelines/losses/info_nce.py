@@ -14,13 +14,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from pipelines.losses.streaming import logsumexp_scores
+
 
 class Contrast(NamedTuple):
-    """A loss and the scores it was made of, so that monitors can watch them (detach them first).
+    """A loss and, for monitors, the scores it was made of.
 
     loss      0-d, nats, mean over the N anchors
-    positive  (N,) score of each anchor with its positive, before the temperature
-    negative  (N, K) scores with its negatives, before the temperature
+    positive  (N,) score of each anchor with its positive, before the temperature, detached
+    negative  (N, K) scores with its negatives, before the temperature, detached
     """
 
     loss: Tensor
@@ -50,11 +52,23 @@ def info_nce_from_scores(positive: Tensor, negative: Tensor, temperature: float 
     return F.softplus(torch.logsumexp(negative / temperature, dim=1) - positive / temperature).mean()
 
 
-def info_nce(q: Tensor, k: Tensor, negatives: Tensor, temperature: float | Tensor) -> Contrast:
-    """InfoNCE in one direction: anchors q against positives k and negatives.
+def info_nce(
+    q: Tensor, k: Tensor, negatives: Tensor, temperature: float | Tensor, *, keep_scores: bool = True
+) -> Contrast:
+    """InfoNCE in one direction: anchors q against positives k and negatives, in float32 at least.
 
-    q, k (N, D); negatives (K, D) or (N, K, D); temperature > 0. Detach what shall get no gradient: MoCo's k and queue.
-    A queue that is overwritten in place before the backward pass has to be handed in as a clone.
+    q, k (N, D); negatives (K, D) or (N, K, D); temperature > 0. Detach what shall get no gradient: MoCo's k.
+    Shared negatives without gradient (a queue) are streamed: much faster, and the queue may be overwritten before the
+    backward pass. keep_scores=False saves a little more where no monitor looks: negative is then (N, 0).
     """
-    positive, negative = scores(q, k, negatives)
-    return Contrast(info_nce_from_scores(positive, negative, temperature), positive, negative)
+    if q.dtype in (torch.float16, torch.bfloat16):
+        q, k = q.float(), k.float()
+    learned = isinstance(temperature, Tensor) and temperature.requires_grad
+    if negatives.ndim == 2 and not negatives.requires_grad and not learned:
+        positive = (q * k).sum(dim=1)
+        log_sum, negative = logsumexp_scores(q, negatives, float(temperature), keep_scores=keep_scores)
+        loss = F.softplus(log_sum - positive / temperature).mean()
+        return Contrast(loss, positive.detach(), negative)
+    positive, negative = scores(q, k, negatives.to(q.dtype))
+    loss = info_nce_from_scores(positive, negative, temperature)
+    return Contrast(loss, positive.detach(), negative.detach())

@@ -44,7 +44,7 @@ def invaspread(
     )  # log of the denominator, (2N,)
     spread = _log_complement(log_negative - log_sum.unsqueeze(1)).sum(dim=1)
     loss = -(log_positive - log_sum + negative_weight * spread).mean()
-    return Contrast(loss, positive, negative)
+    return Contrast(loss, positive.detach(), negative.detach())
 
 
 def _log_complement(log_p: Tensor) -> Tensor:

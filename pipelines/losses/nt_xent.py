@@ -1,7 +1,7 @@
 """NT-Xent: each of 2N views finds its partner among the 2N - 1 others (Chen et al. 2020, arXiv:2002.05709, eq. 1).
 
 Differs from the released code: there the loss is the sum of the means over first and over second views, twice the
-paper's mean over all 2N anchors. ``code_scale=True`` gives that form. Rows are used as they come, of length 1 in SimCLR.
+paper's mean over all 2N anchors. ``code_scale=True`` gives that form. Rows are used as they come, length 1 in SimCLR.
 """
 
 import torch
@@ -34,4 +34,4 @@ def nt_xent(
     positive = similarity.gather(1, partner.unsqueeze(1)).squeeze(1)
     negative = similarity.gather(1, others(own, partner, similarity.shape[1]))
     loss = info_nce_from_scores(positive, negative, temperature)
-    return Contrast(2 * loss if code_scale else loss, positive, negative)
+    return Contrast(2 * loss if code_scale else loss, positive.detach(), negative.detach())

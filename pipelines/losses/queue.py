@@ -18,8 +18,8 @@ def initial_queue(size: int, dim: int, generator: torch.Generator) -> Tensor:
 def enqueue(queue: Tensor, pointer: Tensor, keys: Tensor) -> None:
     """In place: write keys (N, D) to rows pointer .. pointer + N - 1 modulo K, then move the pointer behind them.
 
-    queue (K, D), N <= K; pointer 0-d int64 in 0 .. K - 1, on the queue's device: nothing waits for the host. The
-    backward pass needs the queue as it was in the forward pass: enqueue after it, or score against a clone.
+    queue (K, D), N <= K; pointer 0-d int64 in 0 .. K - 1, on the queue's device: nothing waits for the host. Where
+    scores were written out by plain matrix products, the backward pass needs the queue as it was: enqueue after it.
     """
     size = len(queue)
     assert len(keys) <= size, f"{len(keys)} keys do not fit into a queue of {size}"
