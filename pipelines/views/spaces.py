@@ -1,0 +1,55 @@
+"""Colour spaces whose channels are split into views (CMC, Tian et al. 2019, arXiv:1906.05849).
+
+Each is normalised by the middle and half of its own range, as CMC's and PyContrast's training scripts do.
+"""
+
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+Space = Literal["rgb", "lab", "ycbcr", "ydbdr"]
+
+MIDDLE: dict[Space, tuple[float, float, float]] = {
+    "lab": (50.0, 6.025, -6.6895),
+    "ycbcr": (116.151, 121.08, 132.342),
+    "ydbdr": (0.457, -0.082, -0.052),
+}
+HALF_RANGE: dict[Space, tuple[float, float, float]] = {
+    "lab": (50.0, 92.208, 101.1675),
+    "ycbcr": (109.5, 111.855, 111.964),
+    "ydbdr": (0.5, 1.331, 1.333),
+}
+
+TO_XYZ = ((0.412453, 0.357580, 0.180423), (0.212671, 0.715160, 0.072169), (0.019334, 0.119193, 0.950227))
+D65 = (0.95047, 1.0, 1.08883)
+TO_YCBCR = ((65.481, 128.553, 24.966), (-37.797, -74.203, 112.0), (112.0, -93.786, -18.214))
+YCBCR_OFFSET = (16.0, 128.0, 128.0)
+TO_YDBDR = ((0.299, 0.587, 0.114), (-0.45, -0.883, 1.333), (-1.333, 1.116, 0.217))
+
+
+def convert(planes: Tensor, space: Space) -> Tensor:
+    """RGB planes (3 or 1, ...) in [0, 1] -> the planes (3, ...) of ``space``, not yet normalised."""
+    planes = planes.expand(3, *planes.shape[1:])
+    match space:
+        case "rgb":
+            return planes
+        case "lab":
+            return lab(planes)
+        case "ycbcr":
+            return mixed(planes, TO_YCBCR) + planes.new_tensor(YCBCR_OFFSET).view(3, *[1] * (planes.dim() - 1))
+        case "ydbdr":
+            return mixed(planes, TO_YDBDR)
+
+
+def mixed(planes: Tensor, matrix: tuple[tuple[float, ...], ...]) -> Tensor:
+    """matrix (3, 3) times the channels of planes (3, ...)."""
+    return (planes.new_tensor(matrix) @ planes.flatten(1)).view_as(planes)
+
+
+def lab(planes: Tensor) -> Tensor:
+    """sRGB (3, ...) in [0, 1] -> CIE L*a*b* under D65: L in [0, 100], a in [-86.2, 98.3], b in [-107.9, 94.5]."""
+    linear = torch.where(planes <= 0.04045, planes / 12.92, ((planes + 0.055) / 1.055) ** 2.4)
+    relative = mixed(linear, TO_XYZ) / planes.new_tensor(D65).view(3, *[1] * (planes.dim() - 1))
+    x, y, z = torch.where(relative > 0.008856, relative.clamp(min=0.008856) ** (1 / 3), 7.787 * relative + 16 / 116)
+    return torch.stack((116 * y - 16, 500 * (x - y), 200 * (y - z)))
