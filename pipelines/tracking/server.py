@@ -1,0 +1,38 @@
+"""A local MLflow server and the address of the page to look at."""
+
+import os
+import socket
+import sys
+from pathlib import Path
+
+from pipelines.errors import InputError
+from pipelines.tracking.settings import Tracking
+from pipelines.tracking.store import prepare_environment
+
+HOST = "127.0.0.1"
+
+
+def page(server: str, experiment: str) -> str:
+    """The runs of an experiment as charts; MLflow's own start page shows something else."""
+    query = "workflowType=machine_learning&compareRunsMode=CHART&startTime=ALL"
+    return f"{server.rstrip('/')}/#/experiments/{experiment}/runs?{query}"
+
+
+def server_command(settings: Tracking, results: Path, port: int) -> tuple[list[str], dict[str, str]]:
+    """The command line and environment of a server on the local loopback, one worker, without the job runner.
+
+    The address goes by the environment, since it may hold a password. InputError when the port is taken.
+    """
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            raise InputError(f"port {port} is taken; choose another with: track ui --port {port + 1}") from None
+    prepare_environment()
+    environment = os.environ | {
+        "MLFLOW_BACKEND_STORE_URI": settings.address(results),
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+    }
+    command = [sys.executable, "-m", "mlflow", "server", "--workers", "1", "--host", HOST, "--port", str(port)]
+    return [*command, "--artifacts-destination", str(results.resolve() / "mlartifacts")], environment

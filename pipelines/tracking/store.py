@@ -1,0 +1,135 @@
+"""The MLflow side: an address opened safely, and the runs there that mirror one results folder."""
+
+import logging
+import os
+import socket
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from pipelines.errors import InputError
+from pipelines.tracking.lock import locked
+from pipelines.tracking.settings import LOCK, Tracking, results_id, shown
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Run
+
+_ENVIRONMENT = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "DO_NOT_TRACK": "true",
+    "MLFLOW_LOGGING_LEVEL": "WARNING",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",  # a dead server is noticed within seconds; nothing is lost by giving up
+    "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
+    "MLFLOW_HTTP_REQUEST_BACKOFF_JITTER": "0",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "15",
+    "MLFLOW_SQLALCHEMYSTORE_POOLCLASS": "NullPool",  # a kept connection would go on writing into a deleted file
+}
+_DATABASE_PORTS = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}
+
+
+@dataclass(frozen=True)
+class Store:
+    """An open experiment, seen from one results folder."""
+
+    client: "MlflowClient"
+    experiment: str
+    """MLflow's id of the experiment."""
+    results: str
+    """The results folder's own id, a tag of its runs."""
+    address: str
+
+    def runs(self, key: str | None = None) -> dict[str, list["Run"]]:
+        """This folder's live runs by run_key, oldest first; all of them, or those of one ``key``."""
+        query = f"tags.results = '{self.results}'" + (f" AND tags.run_key = '{key}'" if key else "")
+        found: dict[str, list[Run]] = defaultdict(list)
+        token: str | None = None
+        while True:
+            page = self.client.search_runs([self.experiment], query, order_by=["start_time"], page_token=token)
+            for run in page:
+                found[run.data.tags["run_key"]].append(run)
+            token = page.token
+            if not token:
+                return found
+
+    def answers(self) -> bool:
+        """Whether MLflow can be reached right now."""
+        try:
+            self.client.get_experiment(self.experiment)
+        except errors():
+            return False
+        return True
+
+
+def connect(settings: Tracking, results: Path) -> Store:
+    """Open MLflow, making schema and experiment when they are missing; InputError when it cannot be reached.
+
+    Creating a schema is a race between processes that all but one lose, so a lock in ``results`` lets one in at a time.
+    """
+    address = settings.address(results)
+    identity = results_id(results)
+    prepare_environment()
+    try:
+        _knock(address)
+        from mlflow import MlflowClient
+
+        with locked(results / LOCK):
+            client = MlflowClient(tracking_uri=address)
+            return Store(client, _experiment(client, settings, results), identity, address)
+    except errors() as error:
+        raise unreachable(address, error) from None
+
+
+def errors() -> tuple[type[Exception], ...]:
+    """What MLflow raises when it, its server or its database does not do what was asked."""
+    from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError
+
+    return (MlflowException, SQLAlchemyError, OSError)
+
+
+def unreachable(address: str, error: Exception) -> InputError:
+    """The one message for an MLflow that does not answer."""
+    reason = " ".join(str(error).split())[:300]
+    if "out-of-date database schema" in reason:
+        return InputError(
+            f"MLflow at {shown(address)}: its database was made by another MLflow version; back it up, then run: "
+            f"python -m mlflow db upgrade {shown(address)}"
+        )
+    return InputError(
+        f"MLflow at {shown(address)} does not answer ({reason}). Nothing is lost: all of it stands in the job folders. "
+        "Start the server (or name another with --uri), then run: python -m pipelines track sync"
+    )
+
+
+def prepare_environment() -> None:
+    """Settings MLflow takes from the environment only: no telemetry, short waits. What is set already stays."""
+    for name, value in _ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+
+
+def _experiment(client: "MlflowClient", settings: Tracking, results: Path) -> str:
+    from mlflow.exceptions import MlflowException
+
+    found: Any = client.get_experiment_by_name(settings.experiment)
+    if found is None:
+        try:
+            return str(client.create_experiment(settings.experiment, settings.artifact_root(results)))
+        except MlflowException as error:  # someone with other results was quicker
+            if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                raise
+            found = client.get_experiment_by_name(settings.experiment)
+    if found.lifecycle_stage == "deleted":
+        client.restore_experiment(found.experiment_id)
+    return str(found.experiment_id)
+
+
+def _knock(address: str) -> None:
+    """OSError when a database's port is closed, which MLflow itself would find out only after two minutes."""
+    url = urlsplit(address)
+    kind = url.scheme.split("+")[0]
+    if url.hostname and kind in _DATABASE_PORTS:
+        socket.create_connection((url.hostname, url.port or _DATABASE_PORTS[kind]), timeout=5).close()
