@@ -8,6 +8,6 @@ from pipelines.spec.methods.base import MethodOptions
 
 def build(options: MethodOptions, make_encoder: MakeEncoder, facts: DataFacts) -> Method:
     """The method that ``options`` belong to, freshly initialised from torch's default generator."""
-    module = importlib.import_module(f"{__name__}.{getattr(options, 'use')}")
+    module = importlib.import_module(f"{__name__}.{options.use}")
     method: Method = module.build(options, make_encoder, facts)
     return method

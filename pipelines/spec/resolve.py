@@ -60,12 +60,13 @@ def resolve(study: Study, entry: MethodEntry, point: Point, num_samples: int | N
     options = parse(options_class(entry.use), given, where, entry.use)
     chosen = (entry.encoder or study.encoder).model_dump(mode="json")
     encoder = parse(type(entry.encoder or study.encoder), merged(chosen, changes["encoder"]), f"{where}encoder")
-    settings = {**options.training(), **study.training, **entry.training, **changes["training"]}
+    settings = {**options.default_training(), **study.training, **entry.training, **changes["training"]}
     training: Training = parse(Training, settings, f"{where}training", "training")
-    views = entry.view_recipe or options.views(study.dataset.image_size)
+    views = entry.view_recipe or options.default_views(study.dataset.image_size)
     for change in (study.views, entry.views):
         views = changed(views, change) if change else views
     try:
+        training.check()
         options.check(training, encoder, num_samples)
     except ValueError as error:
         raise InputError(f"{where}{error}") from None

@@ -30,6 +30,8 @@ class Training(Model):
     """LARS' and LARC's trust coefficient."""
     lars_clip: bool = False
     """LARC's clipping: the local rate is at most the global one."""
+    lars_lr_in_buffer: bool = False
+    """SimCLR's form of LARS: the learning rate enters the momentum buffer."""
     schedule: Literal["cosine", "step", "constant"] = "cosine"
     warmup_epochs: NotNegative = 0.0
     final_lr_share: Share = 0.0
@@ -52,3 +54,14 @@ class Training(Model):
     """Steps between monitor readings."""
     online_knn_epochs: Count | None = None
     """Epochs between kNN readings on the held-out slice; none: only at the end."""
+
+    def check(self) -> None:
+        """ValueError when settings do not go together; apart from the fields, as a part of them may be given alone."""
+        if self.warmup_epochs >= self.epochs:
+            raise ValueError(
+                f"warmup_epochs ({self.warmup_epochs:g}) must be fewer than epochs ({self.epochs}); shorten the warm-up"
+            )
+        if self.lars_clip and self.optimizer != "larc":
+            raise ValueError(f"lars_clip belongs to optimizer larc, not to {self.optimizer}; leave it out")
+        if self.lars_lr_in_buffer and self.optimizer != "lars":
+            raise ValueError(f"lars_lr_in_buffer belongs to optimizer lars, not to {self.optimizer}; leave it out")

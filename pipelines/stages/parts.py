@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors.torch import load_file
 from numpy.typing import NDArray
+from safetensors.torch import load_file
 from torch import Tensor
 
 from pipelines.encoders.base import Encoder
@@ -15,10 +15,10 @@ from pipelines.encoders.build import build_encoder
 from pipelines.methods import build
 from pipelines.methods.base import DataFacts, Method
 from pipelines.randomness import generator, seed_for
+from pipelines.records import read_record
 from pipelines.sources.arrays import resident, resident_bytes
 from pipelines.sources.loader import Resident, Streaming
 from pipelines.sources.order import Order
-from pipelines.records import read_record
 from pipelines.sources.reader import ShardSet, open_shards
 from pipelines.spec.encoders import AnyEncoder
 from pipelines.spec.methods import options_class

@@ -11,11 +11,10 @@ from torch import nn
 from pipelines import distributed
 from pipelines.errors import InputError
 from pipelines.evaluation import knn
-from pipelines.evaluation.features import Features, pooled_features
-from pipelines.randomness import generator
+from pipelines.evaluation.features import pooled_features
+from pipelines.sources.arrays import resident
 from pipelines.sources.loader import Resident, Streaming
 from pipelines.sources.order import Order
-from pipelines.sources.arrays import resident
 from pipelines.sources.reader import ShardSet
 from pipelines.spec.evaluation import Knn
 from pipelines.spec.methods import options_class
@@ -75,27 +74,32 @@ def _data(training: Training, recipe: Views, seed: int, shards: ShardSet, device
     return Streaming(shards, order, device, shards.pretraining, cut=cut, workers=training.workers)
 
 
-def online_knn(shards: ShardSet, recipe: Views, training: Training, device: torch.device) -> Evaluate:
-    """Weighted kNN of the held-out slice among the rest of train (at most ``ONLINE_BANK`` of it, evenly spaced)."""
+def online_knn(shards: ShardSet, recipe: Views, training: Training, device: torch.device) -> Evaluate | None:
+    """Weighted kNN of the held-out slice among the rest of train (at most ``ONLINE_BANK`` of it, evenly spaced).
+
+    None where nothing is held out or labelled.
+    """
     rest = shards.pretraining
     bank = rest[:: max(1, -(-len(rest) // ONLINE_BANK))]
     rows = np.sort(np.concatenate([bank, shards.holdout]))
     held_out = np.flatnonzero(np.isin(rows, shards.holdout))
 
+    labels = torch.as_tensor(shards.table("train").label[rows])
+    votes = labels >= 0
+    votes[held_out] = False
+
     def evaluate(encoder: nn.Module) -> dict[str, float]:
-        data = loader(
-            shards, "train", in_order(), device, subset=rows, gib=training.resident_gib, workers=training.workers
+        gib, workers = training.resident_gib, training.workers
+        data = loader(shards, "train", in_order(), device, subset=rows, gib=gib, workers=workers)
+        features = pooled_features(encoder, plain_views(data, recipe, shards, device), device)
+        found = knn.accuracy(
+            Knn(k=min(Knn().k, int(votes.sum()))),
+            features[votes],
+            labels[votes],
+            features[held_out],
+            labels[held_out],
+            len(shards.class_names),
         )
-        features = pooled_features(encoder, plain_views(data, recipe, shards, device), device, training.precision)
-        labels = torch.as_tensor(shards.table("train").label[rows])
-        return {"eval/online_knn": knn_top1(features, labels, held_out, len(shards.class_names))}
+        return {"eval/online_knn": found["top1"]}
 
-    return evaluate
-
-
-def knn_top1(features: torch.Tensor, labels: torch.Tensor, held_out: np.ndarray, num_classes: int) -> float:
-    """Top-1 of the rows ``held_out`` among the other labelled ones."""
-    raise NotImplementedError
-
-
-__all__ = ["Features", "Knn", "generator", "knn", "trainer"]
+    return evaluate if len(held_out) and bool(votes.any()) else None

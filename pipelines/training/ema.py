@@ -24,6 +24,5 @@ def update(target: nn.Module, online: nn.Module, momentum: float) -> None:
     followers: list[Tensor] = list(target.parameters())
     leaders: list[Tensor] = list(online.parameters())
     assert [p.shape for p in followers] == [p.shape for p in leaders], "target and online network differ in shape"
-    torch._foreach_lerp_(
-        followers, leaders, 1 - momentum
-    )  # one launch for all on a GPU; plain lerp_ one by one on a CPU
+    if followers:  # one launch for all on a GPU; plain lerp_ one by one on a CPU
+        torch._foreach_lerp_(followers, leaders, 1 - momentum)

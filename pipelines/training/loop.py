@@ -91,9 +91,8 @@ class Trainer:
         if self.method.sync_statistics:
             sync_batch_norm(self.method)
         self.lr = derived_lr(self.training)
-        self.optimizer = build_optimizer(
-            parameter_groups(self.method, self.training, self.method.constant_lr), self.training, self.lr
-        )
+        groups = parameter_groups(self.method, self.training, self.method.constant_lr)
+        self.optimizer = build_optimizer(groups, self.training, self.lr, self.training.lars_lr_in_buffer)
         self.total_steps = self.training.epochs * self.data.steps_per_epoch
         self.metrics: dict[str, float] = {}
         self.saved_at = time.monotonic()

@@ -16,13 +16,13 @@ class MethodOptions(Model):
     @property
     def short_name(self) -> str:
         """A readable name for keys and tables, e.g. moco_v2_ft."""
-        return str(getattr(self, "use"))
+        return str(self.use)
 
-    def views(self, image_size: int | None) -> Views:
+    def default_views(self, image_size: int | None) -> Views:
         """The recipe of the paper; ``image_size`` (pixels, none: unknown) lets it follow the paper's small-image form."""
         return Views(augmentations=(Augmentation(count=2),))
 
-    def training(self) -> dict[str, Any]:
+    def default_training(self) -> dict[str, Any]:
         """Where this method's training differs from the defaults of ``Training``."""
         return {}
 

@@ -2,7 +2,7 @@
 
 from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import model_validator
 
 from pipelines.spec.base import Count, Positive, Share
 from pipelines.spec.methods.base import Encoder, MethodOptions
@@ -42,10 +42,10 @@ class Options(MethodOptions):
     def short_name(self) -> str:
         return f"moco_v{self.version}" + ("_ft" if self.feature_transform else "")
 
-    def views(self, image_size: int | None) -> Views:
+    def default_views(self, image_size: int | None) -> Views:
         return Views(augmentations=(AUG_V1 if self.version == 1 else AUG_V2,))
 
-    def training(self) -> dict[str, Any]:
+    def default_training(self) -> dict[str, Any]:
         return {"schedule": "step"} if self.version == 1 else {}
 
     def check(self, training: Training, encoder: Encoder, num_samples: int | None) -> None:

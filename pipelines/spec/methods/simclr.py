@@ -41,7 +41,7 @@ class Options(MethodOptions):
     def short_name(self) -> str:
         return ("simclr" if self.version == 1 else "simclr_v2") + ("_ft" if self.feature_transform else "")
 
-    def views(self, image_size: int | None) -> Views:
+    def default_views(self, image_size: int | None) -> Views:
         small = image_size is not None and image_size <= 64  # the paper's CIFAR runs leave blur out
         s = self.strength
         return Views(
@@ -55,9 +55,10 @@ class Options(MethodOptions):
             )
         )
 
-    def training(self) -> dict[str, Any]:
+    def default_training(self) -> dict[str, Any]:
         return {
             "optimizer": "lars",
+            "lars_lr_in_buffer": True,
             "lr_per_256": 0.3,
             "weight_decay": 1e-6,
             "decay_norm_and_bias": False,

@@ -1,0 +1,90 @@
+"""What every method must keep, whatever it is: found by walking the folder, so that none can be forgotten."""
+
+import importlib
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from trainer_tools import equal, small_method, small_options, small_trainer, weights
+
+from pipelines.methods.base import Method
+from pipelines.spec.methods import names
+
+ROOT = Path(__file__).parents[2]
+every_method = pytest.mark.parametrize("name", names())
+
+
+class Killed(Exception):
+    """Stands for a kill in the middle of training."""
+
+
+@every_method
+def test_options_and_method_come_in_pairs(name):
+    assert hasattr(importlib.import_module(f"pipelines.methods.{name}"), "build")
+    method = small_method(small_options(name))
+    overridden = {hook for hook in ("loss", "after_step", "forward", "train", "state_dict") if hook in type(method).__dict__}
+    assert "loss" in overridden
+    assert overridden <= {"loss", "after_step"}, "a method has three hooks and overrides nothing else"
+
+
+@every_method
+def test_two_steps_change_the_encoder_and_stay_finite(name):
+    trainer = small_trainer(small_options(name), epochs=1)
+    before = weights(trainer.method)
+    fitted = trainer.fit()
+    after = weights(trainer.method)
+    assert any(not torch.equal(before[key], after[key]) for key in before if key.startswith("encoder."))
+    assert all(value.isfinite().all() for value in after.values() if value.is_floating_point())
+    assert "final/train/loss" in fitted.metrics
+
+
+@every_method
+def test_killed_and_resumed_equals_never_killed(name, tmp_path):
+    whole = small_trainer(small_options(name), tmp_path / "whole", checkpoint_minutes=0.0)
+    whole.fit()
+    broken = small_trainer(small_options(name), tmp_path / "broken", checkpoint_minutes=0.0)
+    steps = iter(range(4))
+
+    def dies(batch, generator, views=broken.make_views):
+        if next(steps, None) is None:
+            raise Killed
+        return views(batch, generator)
+
+    broken.make_views = dies
+    with pytest.raises(Killed):
+        broken.fit()
+    again = small_trainer(small_options(name), tmp_path / "broken", checkpoint_minutes=0.0)
+    again.fit()
+    assert equal(weights(whole.method), weights(again.method))
+
+
+@every_method
+def test_monitors_change_nothing(name, tmp_path):
+    watched = small_trainer(small_options(name), use_monitors=True)
+    alone = small_trainer(small_options(name), use_monitors=False)
+    watched.fit()
+    alone.fit()
+    assert equal(weights(watched.method), weights(alone.method))
+
+
+@every_method
+def test_the_encoder_alone_can_be_loaded_strictly(name):
+    trainer = small_trainer(small_options(name), epochs=1)
+    trainer.fit()
+    fresh: Method = small_method(small_options(name), seed=1)
+    fresh.encoder.load_state_dict(trainer.method.encoder.state_dict(), strict=True)
+    assert equal(dict(fresh.encoder.state_dict()), dict(trainer.method.encoder.state_dict()))
+
+
+@every_method
+def test_one_process_and_two_give_the_same_loss_where_promised(name, tmp_path):
+    """Without batch norm and with the same views, two ranks' mean loss is that of the joined batch."""
+    probe = ROOT / "tests" / "methods" / "two_ranks.py"
+    launch = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", "--master-port=0"]
+    launch += ["--rdzv-backend=c10d", "--rdzv-endpoint=localhost:0"]
+    environment = {"PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}", "OMP_NUM_THREADS": "1", "PATH": "/usr/bin:/bin"}
+    ran = subprocess.run([*launch, str(probe), name], env=environment, capture_output=True, text=True, timeout=300)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert "agrees" in ran.stdout

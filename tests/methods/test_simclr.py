@@ -1,0 +1,74 @@
+"""SimCLR: the head as released, and the method's loss against NT-Xent."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+from methods.tools import LinearEncoder, batch, progress
+from parity_tools import assert_close, both_precisions, load, tensors
+from torch import nn
+
+from pipelines.losses.nt_xent import nt_xent
+from pipelines.methods.heads import simclr_head
+from pipelines.methods.simclr import SimCLR
+from pipelines.spec.methods.parts import FeatureTransform, Interpolation
+from pipelines.spec.methods.simclr import Options
+
+
+@both_precisions
+def test_the_head_is_the_released_one(dtype):
+    x, expected = tensors("simclr_head", dtype), load("simclr_head")
+    count = int(x["n_layers"])
+    head = simclr_head([x["w_0"].shape[0], *(x[f"w_{i}"].shape[1] for i in range(count))]).to(dtype)
+    features = x["x"]
+    for i, layer in enumerate(head):
+        layer[0].weight.data.copy_(x[f"w_{i}"].T)
+        layer[1].weight.data.copy_(x[f"gamma_{i}"])
+        layer[1].eps = float(x["eps"])
+        if f"beta_{i}" in x:
+            layer[1].bias.data.copy_(x[f"beta_{i}"])
+        else:
+            assert not layer[1].bias.requires_grad
+        features = layer(features)
+        assert_close(features, expected[f"out_{i}"], dtype)
+
+
+def small(**options) -> SimCLR:
+    torch.manual_seed(0)
+    return SimCLR(Options(dim=6, **options), LinearEncoder(10), nn.Linear(10, 6, bias=False))
+
+
+def views() -> list[torch.Tensor]:
+    return list(torch.randn(2, 8, 10, generator=torch.Generator().manual_seed(1)))
+
+
+def test_the_loss_is_nt_xent_of_the_unit_embeddings():
+    method, pair = small(temperature=0.5), views()
+    first, second = (F.normalize(method.head(view), dim=1) for view in pair)
+    output = method.loss(pair, batch(8), progress())
+    torch.testing.assert_close(output.loss, nt_xent(first, second, 0.5).loss)
+    assert small(temperature=0.5, scale="code").loss(pair, batch(8), progress()).loss.item() == pytest.approx(
+        2 * output.loss.item()
+    )
+
+
+def test_the_loss_does_not_care_which_view_comes_first():
+    pair = views()
+    one, other = small().loss(pair, batch(8), progress()).loss, small().loss(pair[::-1], batch(8), progress()).loss
+    torch.testing.assert_close(one, other)
+
+
+def test_feature_transformation_makes_positives_harder_and_keeps_mean_negatives():
+    pair = views()
+    plain = small().loss(pair, batch(8), progress()).watched
+    mixed = small(feature_transform=FeatureTransform(positive=None)).loss(pair, batch(8), progress()).watched
+    hard = small(feature_transform=FeatureTransform(negative=None)).loss(pair, batch(8), progress()).watched
+    assert torch.equal(mixed["positive_scores"], plain["positive_scores"])
+    torch.testing.assert_close(mixed["negative_scores"].mean(1), plain["negative_scores"].mean(1))
+    assert mixed["negative_scores"].var() < plain["negative_scores"].var()
+    assert (hard["positive_scores"] < plain["positive_scores"]).all()
+
+
+def test_version_two_has_three_layers():
+    assert Options(version=2).head_layers == 3
+    assert Options(version=2, head_layers=2).head_layers == 2
+    assert Interpolation().granularity == "batch"

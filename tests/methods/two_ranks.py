@@ -1,0 +1,70 @@
+"""Run by two processes: train a method for a few steps, and compare with one process on the joined batches."""
+
+import sys
+
+import torch
+import torch.distributed as dist
+from trainer_tools import FewImages, small_method, small_options, small_trainer, weights
+
+from pipelines import distributed
+
+
+def main(name: str) -> None:
+    """Compare losses and weights after three steps; AssertionError where they differ."""
+    dist.init_process_group("gloo")
+    options = small_options(name)
+    method = small_method(options, norm="none")
+    promised = type(method).same_on_processes
+    losses, trained = _train(options, FewImages(16, distributed.rank(), 2))
+    assert all(torch.isfinite(torch.tensor(losses)))
+    everywhere = [torch.empty(len(losses)) for _ in range(2)]
+    dist.all_gather(everywhere, torch.tensor(losses))
+    for key, value in trained.items():  # whatever is promised, ranks must not drift apart
+        if key.startswith("encoder.") and value.is_floating_point() and "running" not in key:
+            other = value.clone()
+            dist.broadcast(other, src=0)
+            torch.testing.assert_close(other, value, rtol=0, atol=0, msg=f"ranks differ in {key}")
+    dist.destroy_process_group()
+    if promised:
+        alone, single = _train(options, FewImages(16))
+        torch.testing.assert_close(torch.stack(everywhere).mean(0), torch.tensor(alone), rtol=1e-4, atol=1e-5)
+        for key in single:
+            if key.startswith("encoder.") and single[key].is_floating_point():
+                torch.testing.assert_close(trained[key], single[key], rtol=1e-3, atol=1e-4, msg=f"{key} differs")
+    print("agrees")
+
+
+def _train(options, data: FewImages) -> tuple[list[float], dict[str, torch.Tensor]]:
+    trainer = small_trainer(options, epochs=1)
+    trainer.data = data
+    trainer.method = small_method(options, norm="none")
+    trainer.make_views = _same_views(trainer.make_views)
+    trainer.__post_init__()
+    losses: list[float] = []
+    step = trainer._step
+
+    def recorded(views, batch, number):
+        output = step(views, batch, number)
+        losses.append(float(output.loss))
+        return output
+
+    trainer._step = recorded
+    trainer.fit()
+    return losses, weights(trainer.method)
+
+
+def _same_views(make):
+    """Views that depend on the image alone, so that it does not matter which rank draws them."""
+
+    def views(batch, generator):
+        parts = []
+        for i in range(len(batch)):
+            one = type(batch)(images=batch.images[i : i + 1], index=batch.index[i : i + 1], label=batch.label[i : i + 1])
+            parts.append(make(one, torch.Generator().manual_seed(int(batch.index[i]))))
+        return [torch.cat(view) for view in zip(*parts)]
+
+    return views
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,158 @@
+"""Plans: what becomes a job, what changes its key, and what is refused before anything runs."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pipelines.errors import InputError
+from pipelines.spec.plan import plan_file
+
+BASE = """
+question: q
+dataset: {{use: digits, image_size: 16}}
+encoder: {{use: resnet, depth: 10, width: 8, stem: small}}
+methods:
+  - {{use: moco, queue_size: 512, label: plain}}
+  - {{use: moco, queue_size: 512, label: ft, feature_transform: {{}}}}
+{more}
+seeds: [0, 1]
+training: {{batch_size: 64, epochs: 3}}
+evaluation: [{{use: knn}}, {{use: linear}}]
+"""
+
+TUNING = """
+tuning:
+  trials: 4
+  workers: 2
+  methods: [plain, ft]
+  space: {momentum: {low: 0.9, high: 0.999, complement: true}}
+  extra: {ft: {feature_transform.positive.alpha: {low: 0.5, high: 4.0, log: true}}}
+"""
+
+
+def made(folder: Path, more: str = "", old: str = "", new: str = ""):
+    path = folder / "x.yaml"
+    text = BASE.format(more=more)
+    assert old in text
+    path.write_text(text.replace(old, new) if old else text)
+    return plan_file(path)
+
+
+def keys(plan, stage: str) -> set[str]:
+    return {job.key for job in plan.of(stage)}
+
+
+def test_counts_of_a_study_with_floors(tmp_path):
+    plan = made(tmp_path)
+    counts = {stage: len(plan.of(stage)) for stage in ("shards", "pretrain", "embed", "evaluate")}
+    assert counts == {"shards": 1, "pretrain": 4, "embed": 4 + 3, "evaluate": 14}
+
+
+def test_every_input_is_a_job_of_the_plan(tmp_path):
+    from pipelines.spec.plan import INPUT_STAGE
+
+    plan = made(tmp_path, TUNING)
+    for job in plan.jobs.values():
+        for name, key in job.inputs.items():
+            assert (INPUT_STAGE[name], key) in plan.jobs
+
+
+def test_a_grid_multiplies_and_names_its_points(tmp_path):
+    plan = made(tmp_path, "grid: {temperature: [0.1, 0.2], training.lr_per_256: [0.03, 0.06]}")
+    assert len(plan.of("pretrain")) == 2 * 4 * 2
+    assert "ft[temperature=0.1,lr_per_256=0.06]" in plan.labels.values()
+    temperatures = {job.spec["method"]["temperature"] for job in plan.of("pretrain")}
+    assert temperatures == {0.1, 0.2}
+
+
+def test_comments_and_defaults_written_out_change_no_key(tmp_path):
+    same = made(tmp_path, "# a comment", "batch_size: 64", "momentum: 0.9, batch_size: 64")
+    assert set(same.jobs) == set(made(tmp_path).jobs)
+
+
+def test_a_whole_number_for_a_float_changes_no_key(tmp_path):
+    first = made(tmp_path, "", "epochs: 3", "epochs: 3, warmup_epochs: 1")
+    second = made(tmp_path, "", "epochs: 3", "epochs: 3, warmup_epochs: 1.0")
+    assert set(first.jobs) == set(second.jobs)
+
+
+def test_how_to_run_changes_no_key(tmp_path):
+    same = made(tmp_path, "", "epochs: 3", "epochs: 3, workers: 9, checkpoint_minutes: 1.0")
+    assert set(same.jobs) == set(made(tmp_path).jobs)
+
+
+def test_another_probe_reruns_only_evaluations(tmp_path):
+    before, after = made(tmp_path), made(tmp_path, "", "{use: knn}", "{use: knn, k: 5}")
+    for stage in ("shards", "pretrain", "embed"):
+        assert keys(before, stage) == keys(after, stage)
+    assert len(keys(before, "evaluate") & keys(after, "evaluate")) == 7  # the linear probes
+
+
+def test_another_option_of_one_method_reruns_only_that_method(tmp_path):
+    before, after = made(tmp_path), made(tmp_path, "", "512, label: plain", "256, label: plain")
+    assert len(keys(before, "pretrain") & keys(after, "pretrain")) == 2
+
+
+def test_one_more_seed_adds_only_its_own(tmp_path):
+    before, after = made(tmp_path), made(tmp_path, "", "[0, 1]", "[0, 1, 2]")
+    assert keys(before, "pretrain") < keys(after, "pretrain")
+    assert keys(before, "evaluate") < keys(after, "evaluate")
+
+
+def test_labels_are_not_part_of_a_key(tmp_path):
+    assert set(made(tmp_path).jobs) == set(made(tmp_path, "", "label: plain", "label: renamed").jobs)
+
+
+def test_both_sides_are_tuned_with_the_same_number_of_trials(tmp_path):
+    plan = made(tmp_path, TUNING)
+    tuned = plan.of("tune")
+    assert [job.spec["tuning"]["trials"] for job in tuned] == [4, 4]
+    assert [sorted(job.spec["tuning"]["space"]) for job in tuned] == [
+        ["momentum"],
+        ["feature_transform.positive.alpha", "momentum"],
+    ]
+    waiting = [job for job in plan.of("pretrain") if "best" in job.inputs]
+    assert len(waiting) == 4
+    assert {plan.labels["pretrain", job.key] for job in waiting} == {"plain_tuned", "ft_tuned"}
+
+
+def test_the_number_of_tuning_workers_changes_no_key(tmp_path):
+    assert set(made(tmp_path, TUNING).jobs) == set(made(tmp_path, TUNING, "workers: 2", "workers: 3").jobs)
+
+
+@pytest.mark.parametrize(
+    ("more", "old", "new", "message"),
+    [
+        ("", "512, label: plain", "2048, label: plain", "must be smaller than the 1294 images"),
+        ("", "512, label: plain", "500, label: plain", "queue_size 500 must be a multiple of the 64 keys"),
+        ("grid: {temprature: [0.1]}", "", "", "temprature: moco has no such option; did you mean 'temperature'?"),
+        ("grid: {training.epoch: [1]}", "", "", "training.epoch: training has no such option; did you mean 'epochs'?"),
+        ("grid: {temperature: []}", "", "", "grid.temperature: needs at least one value"),
+        ("grid: {feature_transform.positive.alpha: [1.0]}", "", "", "feature_transform is off for this method"),
+        (TUNING.replace("momentum", "momentm"), "", "", "momentm: moco has no such option; did you mean 'momentum'?"),
+        (
+            TUNING.replace("high: 0.999, complement: true", "high: 1.5"),
+            "",
+            "",
+            "momentum: input should be less than or equal to 1",
+        ),
+        (TUNING.replace("[plain, ft]", "[plain, ft, fit]"), "", "", "no method is called fit; there are plain, ft"),
+    ],
+)
+def test_what_cannot_work_is_refused_at_planning(tmp_path, more, old, new, message):
+    with pytest.raises(InputError) as error:
+        made(tmp_path, more, old, new)
+    assert message in str(error.value)
+    assert "x.yaml" in str(error.value)
+
+
+def test_planning_imports_neither_torch_nor_the_other_heavy_ones(tmp_path):
+    made(tmp_path)
+    code = f"import sys; from pathlib import Path; from pipelines.spec.plan import plan_file; plan_file(Path({str(tmp_path / 'x.yaml')!r}))"
+    heavy = "[m for m in ('torch', 'numpy', 'pandas', 'mlflow', 'optuna', 'torchvision', 'timm') if m in sys.modules]"
+    shown = subprocess.run(
+        [sys.executable, "-c", f"{code}; print({heavy})"], capture_output=True, text=True, check=True
+    ).stdout
+    assert shown.strip() == "[]"
