@@ -8,11 +8,13 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from pipelines.colours import Style, styles
+from pipelines.files import digest
 from pipelines.report.cells import Column, Comparison
 from pipelines.report.curves import Curve
 from pipelines.report.tuning import Search
 
 Spec = dict[str, Any]
+Rows = list[dict[str, Any]]
 _INK, _GRID = "#222222", "#E4E4E4"
 
 
@@ -38,7 +40,7 @@ def curve_chart(curves: Sequence[Curve], title: str, style: dict[str, Style], ze
             tooltip=[alt.Tooltip("label:N", title="method"), alt.Tooltip("seed:N", title="seed")],
         )
     )
-    return _finish(chart, 340, 220)
+    return _finish(chart, 340, 220, rows)
 
 
 def comparison_chart(comparison: Comparison, column: Column) -> Spec:
@@ -63,11 +65,12 @@ def comparison_chart(comparison: Comparison, column: Column) -> Spec:
         .mark_tick(thickness=2.5, size=18)
         .encode(x=x, y=y, color=colour, opacity=_focus(1.0), tooltip=[*tip, alt.Tooltip("n:Q", title="mean of n")]),
     ]
-    floor = comparison.floor(column)
+    floor, datasets = comparison.floor(column), [dots, means]
     if floor is not None:
-        rule = _data([{"value": round(floor, 3), "label": "highest floor"}])
+        datasets.append([{"value": round(floor, 3), "label": "highest floor"}])
+        rule = _data(datasets[-1])
         layers.append(rule.mark_rule(strokeDash=[5, 4], color="#777777").encode(x=x, tooltip=tip))
-    return _finish(alt.layer(*layers), 340, 24 * len(order) + 10)
+    return _finish(alt.layer(*layers), 340, 24 * len(order) + 10, *datasets)
 
 
 def best_so_far_chart(searches: Sequence[Search], style: dict[str, Style]) -> Spec:
@@ -96,7 +99,7 @@ def best_so_far_chart(searches: Sequence[Search], style: dict[str, Style]) -> Sp
     dots = (
         _data(trials).mark_circle(size=40).encode(x=x, y=y, color=colour, opacity=_focus(0.55), tooltip=_trial_tips())
     )
-    return _finish(alt.layer(lines, dots), 340, 220)
+    return _finish(alt.layer(lines, dots), 340, 220, trials, best)
 
 
 def parameter_chart(searches: Sequence[Search], name: str, style: dict[str, Style]) -> Spec:
@@ -108,7 +111,7 @@ def parameter_chart(searches: Sequence[Search], name: str, style: dict[str, Styl
         {
             "label": search.label,
             "trial": trial.number,
-            "x": 1 - trial.params[name] if scale == "complement" else trial.params[name],
+            "x": float(f"{1 - trial.params[name] if scale == 'complement' else trial.params[name]:.6g}"),
             "value": round(100 * (trial.value or 0.0), 3),
         }
         for search in searches
@@ -126,7 +129,7 @@ def parameter_chart(searches: Sequence[Search], name: str, style: dict[str, Styl
         else alt.Scale(type="log", reverse=scale == "complement", nice=False)
     )
     chart = (
-        _data([row | {"x": float(f"{row['x']:.6g}")} for row in rows])
+        _data(rows)
         .mark_circle(size=55)
         .encode(
             x=alt.X("x:Q", title=title, scale=kind, axis=axis),
@@ -136,7 +139,7 @@ def parameter_chart(searches: Sequence[Search], name: str, style: dict[str, Styl
             tooltip=[*_trial_tips(), alt.Tooltip("x:Q", title=name if scale != "complement" else f"1 − {name}")],
         )
     )
-    return _finish(chart, 340, 220)
+    return _finish(chart, 340, 220, rows)
 
 
 def side_by_side(charts: Sequence[tuple[str, Spec]], columns: int = 2) -> Spec:
@@ -153,10 +156,15 @@ def side_by_side(charts: Sequence[tuple[str, Spec]], columns: int = 2) -> Spec:
     return {"$schema": first["$schema"], "config": first["config"], "background": "white"} | grid
 
 
-def _data(rows: list[dict[str, Any]]) -> Any:
+def _data(rows: Rows) -> Any:
+    """A chart of ``rows``, by name: Altair would check every row of inline data, which takes seconds."""
     import altair as alt
 
-    return alt.Chart(alt.InlineData(values=rows))
+    return alt.Chart(alt.NamedData(name=_name(rows)))
+
+
+def _name(rows: Rows) -> str:
+    return f"data-{digest(rows, 12)}"
 
 
 def _trial_tips() -> list[Any]:
@@ -193,8 +201,8 @@ def _focus(shown: float) -> Any:
     return alt.condition("focus === '' || datum.label === focus", alt.value(shown), alt.value(0.07))
 
 
-def _finish(chart: Any, width: int, height: int) -> Spec:
-    """The finished spec: size, the focus parameter and a plain look."""
+def _finish(chart: Any, width: int, height: int, *datasets: Rows) -> Spec:
+    """The finished spec: size, the focus parameter, a plain look, and the rows that ``chart`` names."""
     import altair as alt
 
     full = chart.add_params(alt.param(name="focus", value="")).properties(width=width, height=height)
@@ -206,4 +214,4 @@ def _finish(chart: Any, width: int, height: int) -> Spec:
         .configure_title(anchor="start", fontSize=13, fontWeight="bold", color=_INK)
     )
     spec: Spec = look.to_dict()
-    return spec
+    return spec | {"datasets": {_name(rows): rows for rows in datasets}}

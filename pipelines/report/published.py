@@ -161,12 +161,11 @@ def wanted_for(pretraining: Job, protocol: str) -> Wanted | None:
     method = method_name(pretraining.spec["method"])
     if method is None or protocol not in _PROTOCOLS:
         return None
-    dataset = pretraining.spec["dataset"]
-    limited = isinstance(dataset, dict) and dataset.get("limit")
-    name = dataset if isinstance(dataset, str) else dataset.get("name") or dataset["use"]
+    dataset: dict[str, Any] = pretraining.spec["dataset"]
+    name = str(dataset.get("name") or dataset["use"]).replace("-", "").lower()
     return Wanted(
         method=method,
-        dataset=None if limited else _DATASETS.get(name.replace("-", "").lower()),
+        dataset=None if dataset.get("limit") else _DATASETS.get(name),
         backbone=backbone_name(pretraining.spec.get("encoder", {})),
         epochs=pretraining.spec["training"]["epochs"],
         protocol=_PROTOCOLS[protocol],
@@ -176,7 +175,7 @@ def wanted_for(pretraining: Job, protocol: str) -> Wanted | None:
 def method_name(method: dict[str, Any]) -> str | None:
     """The published name of a resolved method; None for what has none (a transformed SimCLR, a method of one's own)."""
     transform = method.get("feature_transform")
-    transformed = bool(transform) and any(transform.get(side) for side in ("positive", "negative"))
+    transformed = transform is not None and any(transform.get(side) for side in ("positive", "negative"))
     if method["use"] == "moco":
         return f"MoCo v{method.get('version', 2)}" + ("+FT" if transformed else "")
     if transformed:

@@ -78,7 +78,7 @@ def _published_entry(figure: tuple[Published, Wanted] | None, sources: list[str]
     if figure is None:
         return Entry("–", muted=True)
     match, wanted = figure
-    detail = match.measured_on + (" (same setting)" if is_same_setting(match, wanted) else "")
+    detail = match.measured_on + ("; same data set and backbone" if is_same_setting(match, wanted) else "")
     return Entry(_as_printed(match.value), muted=True, detail=detail, note=sources.index(_note(match)) + 1)
 
 

@@ -95,7 +95,8 @@ def timings_table(study: Study, caption: str) -> Table:
     """A row a stage (and a pretraining label): jobs, total, median and longest time, median images per second."""
     kinds: dict[tuple[str, str], list[Job]] = {}
     for job in study.jobs:
-        detail = job.label if job.stage in ("pretrain", "tune") else str(job.spec.get("evaluation", {}).get("use", ""))
+        detail = {"pretrain": job.label, "tune": job.label, "embed": job.source}.get(job.stage, "")
+        detail = str(job.spec["evaluation"]["use"]) if job.stage == "evaluate" else detail
         kinds.setdefault((job.stage, detail), []).append(job)
     rows = tuple(_timing(stage, detail, jobs) for (stage, detail), jobs in sorted(kinds.items(), key=_stage_order))
     header = ("stage", "kind", "finished", "total", "median", "longest", "images/s")

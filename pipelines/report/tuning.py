@@ -24,7 +24,10 @@ class Trial:
 
 @dataclass(frozen=True)
 class Search:
-    """One method's tuning study. ``space``: parameter -> {low, high, log, complement} as in the study file."""
+    """One method's tuning study, trials in the order of trials.json.
+
+    ``space``: parameter -> {low, high, log, complement} as in the study file.
+    """
 
     key: str
     label: str
@@ -35,12 +38,13 @@ class Search:
     @property
     def complete(self) -> list[Trial]:
         """The trials that have a value, by number."""
-        return [trial for trial in self.trials if trial.value is not None]
+        return sorted((trial for trial in self.trials if trial.value is not None), key=lambda trial: trial.number)
 
     @property
     def best(self) -> Trial | None:
-        """The trial with the highest value, the earliest of equals."""
-        return max(self.complete, key=lambda trial: (trial.value, -trial.number), default=None)
+        """The complete trial with the highest value; of equals the first in trials.json, as the stage chooses."""
+        complete = [trial for trial in self.trials if trial.value is not None]
+        return max(complete, key=lambda trial: trial.value or 0.0, default=None)
 
     def so_far(self) -> list[tuple[int, float]]:
         """(trial number, best value up to it)."""
@@ -63,8 +67,8 @@ def searches(study: Study) -> list[Search]:
         path = job.folder / "trials.json"
         if job.record is None or not path.exists():
             continue
-        trials = sorted((_trial(path, entry) for entry in read_json(path)), key=lambda trial: trial.number)
-        found.append(Search(job.key, job.label, job.dataset, tuple(trials), _space(job.spec)))
+        trials = tuple(_trial(path, entry) for entry in read_json(path))
+        found.append(Search(job.key, job.label, job.dataset, trials, _space(job.spec)))
     return found
 
 

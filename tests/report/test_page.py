@@ -89,7 +89,7 @@ def test_each_published_figure_says_what_it_was_measured_on(made: tuple[Path, Pa
     assert all(row["published_on"] for row in rows.values() if row["published_percent"])
     text = (made[1] / "report.html").read_text(encoding="utf-8")
     assert "ImageNet-1k, ResNet-50, 200 ep: MoCo v2 paper, Tables 1 and 2" in text
-    assert "(same setting)" not in text  # nobody published this network on these images
+    assert "; same data set and backbone" not in text  # nobody published this network on these images
 
 
 def test_same_bytes_twice(made: tuple[Path, Path]) -> None:
