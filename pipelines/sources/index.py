@@ -1,0 +1,93 @@
+"""index.json: what a folder of shards holds. Written last, so a folder with an index is complete."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from pipelines.errors import InputError
+from pipelines.files import canonical, digest, read_json, write_text
+
+FILE = "index.json"
+VERSION = 1
+REBUILD = "rebuild it with: python -m pipelines shards --spec ... --out {folder}"
+"""The way out of every damaged shard."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shard:
+    """One tar: its file name, SHA-256, size in bytes and number of samples."""
+
+    name: str
+    sha256: str
+    bytes: int
+    count: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Index:
+    """What a folder of shards holds.
+
+    dataset     its name; spec: its resolved options
+    classes     names by class number, empty where nothing is labelled
+    image_size  side in pixels after decoding; uniform: whether the stored images all have that very size
+    channels    1 where all images are grey, else 3
+    splits      train and test, in reading order
+    holdout     sorted positions in train that are kept for choosing
+    mean, std   of the rest of train after decoding, in [0, 1], three values (three equal ones for grey)
+    fields      further images by name, as the extension of their members: {"depth": "depth.png"}
+    field_channels  of each of them, 1 (all grey) or 3
+    captions    whether every sample has a caption
+    unreadable  the images left out: {"split", "id", "reason"}
+    """
+
+    dataset: str
+    spec: Mapping[str, Any]
+    classes: tuple[str, ...]
+    image_size: int
+    uniform: bool
+    channels: int
+    splits: Mapping[str, tuple[Shard, ...]]
+    holdout: tuple[int, ...]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    fields: Mapping[str, str]
+    field_channels: Mapping[str, int]
+    captions: bool
+    unreadable: tuple[Mapping[str, str], ...]
+    version: int = VERSION
+
+    def count(self, split: str) -> int:
+        """Samples in a split."""
+        return sum(shard.count for shard in self.splits[split])
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes whenever anything in the index does."""
+        return digest(asdict(self), 16)
+
+
+def save_index(folder: Path, index: Index) -> None:
+    """Write ``folder/index.json`` in one move."""
+    write_text(folder / FILE, canonical(asdict(index)) + "\n")
+
+
+def load_index(folder: Path) -> Index:
+    """Read ``folder/index.json``. InputError when it is missing (not finished), damaged or of another version."""
+    path, advice = folder / FILE, REBUILD.format(folder=folder)
+    if not path.is_file():
+        raise InputError(f"{path}: no such file, so these shards are not finished; {advice}")
+    value = read_json(path)
+    try:
+        if value["version"] != VERSION:
+            raise InputError(f"{path}: version {value['version']}, this program reads {VERSION}; {advice}")
+        splits = {name: tuple(Shard(**shard) for shard in shards) for name, shards in value["splits"].items()}
+        listed = ("classes", "holdout", "mean", "std", "unreadable")
+        return Index(**{**value, "splits": splits, **{name: tuple(value[name]) for name in listed}})
+    except (KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"{path}: not an index of shards ({error}); {advice}") from None
+
+
+def same_spec(index: Index, spec: Mapping[str, Any]) -> bool:
+    """Whether the shards were made with exactly these options."""
+    return canonical(index.spec) == canonical(spec)

@@ -1,0 +1,114 @@
+"""Two ways to feed training, with the same batches in the same order: from the device, or from tars read by workers."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from pipelines.batch import Batch
+from pipelines.sources.arrays import Arrays
+from pipelines.sources.order import Order
+from pipelines.sources.reader import ShardSet
+from pipelines.sources.stream import Content, Cut, Requests, TarSamples
+
+
+class Resident:
+    """Batches from a split that lies on the device as one uint8 tensor.
+
+    subset: sorted positions in the split to train on, none: all. A batch's index counts inside the subset. Grey images
+    are stored once and given as three equal channels (expanded, not copied). On the CPU the images stay a mapped file.
+    """
+
+    def __init__(
+        self, arrays: Arrays, order: Order, device: torch.device | str = "cpu", subset: NDArray[np.int64] | None = None
+    ) -> None:
+        rows = np.arange(len(arrays)) if subset is None else subset
+        self.order = order
+        self.device = torch.device(device)
+        self.num_samples = len(rows)
+        self.steps_per_epoch = order.steps_per_epoch(self.num_samples)
+        self.captions = None if arrays.captions is None else [arrays.captions[row] for row in rows]
+        self._rows = torch.from_numpy(rows).to(self.device)
+        self._images = torch.from_numpy(arrays.images).to(self.device)
+        self._labels = torch.from_numpy(arrays.labels).to(self.device)
+        self._fields = {name: torch.from_numpy(images).to(self.device) for name, images in arrays.fields.items()}
+
+    def epoch(self, epoch: int, first_step: int = 0) -> Iterator[Batch]:
+        """This rank's batches of one epoch, from ``first_step`` on."""
+        for index in self.order.batches(self.num_samples, epoch, first_step):
+            captions = None if self.captions is None else [self.captions[position] for position in index.tolist()]
+            index = index.to(self.device, non_blocking=True)
+            rows = self._rows[index]
+            yield Batch(
+                images=_three_channels(self._images.index_select(0, rows)),
+                index=index,
+                label=self._labels[rows],
+                captions=captions,
+                fields={name: images.index_select(0, rows) for name, images in self._fields.items()},
+            )
+
+
+class Streaming:
+    """Batches decoded from the tars by worker processes, for sets that do not fit on the device.
+
+    A worker reads a sample by its offset, so the order is Resident's, whatever the number of workers and shards. With
+    ``cut`` every image is decoded once and cut into crops while it has its full size: crops are set and images is None.
+    Without, the image is resized and centre cropped to the index's image_size. Workers start with the first epoch and
+    stay; ``close`` ends them.
+    """
+
+    def __init__(
+        self,
+        shards: ShardSet,
+        order: Order,
+        device: torch.device | str = "cpu",
+        subset: NDArray[np.int64] | None = None,
+        *,
+        split: str = "train",
+        cut: Cut | None = None,
+        workers: int = 2,
+    ) -> None:
+        shards.verify(split)
+        samples = TarSamples(shards, split, order.seed, cut, subset)
+        self.order = order
+        self.device = torch.device(device)
+        self.num_samples = len(samples)
+        self.steps_per_epoch = order.steps_per_epoch(self.num_samples)
+        self._requests = Requests()
+        self._loader = torch.utils.data.DataLoader(
+            samples, batch_size=None, sampler=self._requests, num_workers=workers, persistent_workers=workers > 0,
+            pin_memory=self.device.type == "cuda", generator=torch.Generator(),
+        )  # fmt: skip
+
+    def epoch(self, epoch: int, first_step: int = 0) -> Iterator[Batch]:
+        """This rank's batches of one epoch, from ``first_step`` on. One epoch at a time."""
+        batches = self.order.batches(self.num_samples, epoch, first_step)
+        self._requests.listed = [(epoch, index.tolist()) for index in batches]
+        for content in self._loader:
+            yield self._on_device(content)
+
+    def close(self) -> None:
+        """End the workers."""
+        iterator = getattr(self._loader, "_iterator", None)
+        if iterator is not None and hasattr(iterator, "_shutdown_workers"):
+            iterator._shutdown_workers()
+
+    def _on_device(self, content: Content) -> Batch:
+        def move(tensor: Tensor) -> Tensor:
+            return tensor.to(self.device, non_blocking=True)
+
+        return Batch(
+            images=_three_channels(move(content["images"])) if "images" in content else None,
+            index=move(content["index"]),
+            label=move(content["label"]),
+            captions=content["captions"],
+            crops=tuple(move(crops) for crops in content["crops"]) if "crops" in content else None,
+            fields={name: move(images) for name, images in content["fields"].items()},
+        )
+
+
+def _three_channels(images: Tensor) -> Tensor:
+    """(N, C, H, W) -> (N, 3, H, W); grey is repeated without a copy."""
+    return images.expand(-1, 3, -1, -1)

@@ -1,0 +1,140 @@
+"""One shard: samples checked by decoding and packed into a tar, with a note of what is in it, so that a run resumes."""
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from pipelines.errors import InputError
+from pipelines.files import read_json, replacing, sha256_file, write_json
+from pipelines.sources.base import Sample, Split
+from pipelines.sources.images import Unreadable, open_image, square, to_array
+from pipelines.sources.index import Shard
+from pipelines.sources.tars import write_tar
+
+NOTES = ".notes"
+"""Folder of the notes on finished shards. They stay, so that mending a damaged shard does not pack the others again."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A shard to be: its name, the rows of its split it takes in order, which of them are held out.
+
+    first   number of its first sample in the split's order
+    digest  of everything the bytes depend on that is known beforehand
+    """
+
+    name: str
+    split: str
+    first: int
+    rows: tuple[int, ...]
+    held_out: frozenset[int]
+    digest: str
+
+
+@dataclass
+class Found:
+    """What was seen while packing.
+
+    holdout      positions, among the samples kept, of those held out
+    sizes        "WIDTHxHEIGHT" -> id of the first image that has it
+    grey         images with one channel; captions: samples with one
+    fields       extension -> channels, 1 where all are grey
+    pixels       of the train images that are not held out; sums, squares: of their values a channel, exact
+    unreadable   the images left out
+    """
+
+    holdout: list[int] = field(default_factory=list)
+    sizes: dict[str, str] = field(default_factory=dict)
+    grey: int = 0
+    captions: int = 0
+    fields: dict[str, int] = field(default_factory=dict)
+    pixels: int = 0
+    sums: list[int] = field(default_factory=lambda: [0, 0, 0])
+    squares: list[int] = field(default_factory=lambda: [0, 0, 0])
+    unreadable: list[dict[str, str]] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Note:
+    """A finished shard, what it was made from and what was found."""
+
+    digest: str
+    shard: Shard
+    found: Found
+
+
+def finished(out: Path, plan: Plan) -> Note | None:
+    """The note of a shard that an earlier run finished, if it is still what was planned and its bytes are whole."""
+    path = out / NOTES / f"{plan.name}.json"
+    try:
+        value = read_json(path)
+        note = Note(value["digest"], Shard(**value["shard"]), Found(**value["found"]))
+    except (InputError, TypeError, KeyError):
+        return None
+    tar = out / plan.name
+    whole = note.digest == plan.digest and tar.is_file() and sha256_file(tar) == note.shard.sha256
+    return note if whole else None
+
+
+def pack(out: Path, plan: Plan, split: Split, image_size: int | None, may_fail: int) -> Note:
+    """Write one shard and its note. InputError as soon as more than ``may_fail`` of its images are unreadable."""
+    found = Found()
+    with replacing(out / plan.name) as part:
+        count = write_tar(part, _samples(plan, split, image_size, found, may_fail))
+        shard = Shard(name=plan.name, sha256=sha256_file(part), bytes=part.stat().st_size, count=count)
+    note = Note(plan.digest, shard, found)
+    write_json(out / NOTES / f"{plan.name}.json", asdict(note))
+    return note
+
+
+def _samples(
+    plan: Plan, split: Split, image_size: int | None, found: Found, may_fail: int
+) -> Iterator[tuple[str, Sample]]:
+    """Readable samples with their keys; what is seen of them, and the unreadable ones, go to ``found``."""
+    kept = 0
+    for number, row in enumerate(plan.rows):
+        try:
+            sample = split.read(row)
+            _inspect(sample, plan.split == "train" and row not in plan.held_out, image_size, found)
+        except (OSError, Unreadable) as error:
+            found.unreadable.append({"split": plan.split, "id": split.ids[row], "reason": str(error)})
+            if len(found.unreadable) > may_fail:
+                raise too_many(found.unreadable, may_fail) from None
+            continue
+        if row in plan.held_out:
+            found.holdout.append(kept)
+        kept += 1
+        yield f"{plan.first + number:08d}-{_slug(sample.id)}", sample
+
+
+def too_many(unreadable: list[dict[str, str]], may_fail: int) -> InputError:
+    """The refusal of a data set with too many broken images."""
+    first = "; ".join(f"{item['split']} {item['id']} ({item['reason']})" for item in unreadable[:5])
+    return InputError(
+        f"{len(unreadable)} unreadable images, dataset.max_unreadable allows {may_fail}: {first}"
+        f"{'; ...' if len(unreadable) > 5 else ''}; mend or remove them, or raise dataset.max_unreadable"
+    )
+
+
+def _inspect(sample: Sample, measured: bool, image_size: int | None, found: Found) -> None:
+    """Decode every image of a sample and note what it is, its pixels if ``measured``; Unreadable leaves no trace."""
+    image = open_image(sample.image)
+    fields = {name: 1 if open_image(data).mode == "L" else 3 for name, data in sample.fields.items()}
+    found.sizes.setdefault(f"{image.width}x{image.height}", sample.id)
+    found.grey += image.mode == "L"
+    found.captions += sample.caption is not None
+    found.fields |= {name: max(channels, found.fields.get(name, 1)) for name, channels in fields.items()}
+    if measured:
+        pixels = to_array(square(image, image_size) if image_size else image, 1 if image.mode == "L" else 3)
+        values = pixels.reshape(len(pixels), -1).astype(np.int64)
+        found.pixels += values.shape[1]
+        for total, each in ((found.sums, values.sum(1)), (found.squares, (values**2).sum(1))):
+            for channel in range(3):
+                total[channel] += int(each[channel % len(each)])
+
+
+def _slug(name: str) -> str:
+    """What of an id may stand in a key: a dot would end it, and a tar's names are short."""
+    return "".join(letter if letter.isascii() and (letter.isalnum() or letter == "-") else "_" for letter in name)[-60:]

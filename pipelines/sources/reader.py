@@ -1,0 +1,161 @@
+"""Shards back to samples: checksums first, then where each sample lies, then pixels.
+
+Any WebDataset reader can read the shards; this one is exact. A reader that skips what it cannot read would hide a
+damaged shard, so every shard's SHA-256 and sample count are compared with the index before its samples are used.
+"""
+
+import hashlib
+import json
+import os
+import zipfile
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipelines.errors import InputError
+from pipelines.files import replacing
+from pipelines.sources.index import REBUILD, Index, Shard, load_index
+from pipelines.sources.tars import scan
+
+
+@dataclass(frozen=True)
+class Table:
+    """Where the N samples of a split lie, in reading order.
+
+    shard   (N,) number of the tar
+    image   (N, 2) offset and size in bytes
+    label   (N,) class number, -1 where there is none
+    fields  by name, (N, 2) offset and size
+    """
+
+    shard: NDArray[np.int64]
+    image: NDArray[np.int64]
+    label: NDArray[np.int64]
+    captions: list[str] | None
+    fields: dict[str, NDArray[np.int64]]
+
+    def __len__(self) -> int:
+        return len(self.shard)
+
+
+@dataclass
+class ShardSet:
+    """A finished folder of shards. ``verified`` names the tars this process has hashed."""
+
+    folder: Path
+    index: Index
+    verified: set[str] = field(default_factory=set)
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Names by class number."""
+        return self.index.classes
+
+    @property
+    def holdout(self) -> NDArray[np.int64]:
+        """Sorted positions in train that are kept for choosing."""
+        return np.array(self.index.holdout, np.int64)
+
+    @property
+    def pretraining(self) -> NDArray[np.int64]:
+        """Sorted positions in train that are not held out."""
+        return np.setdiff1d(np.arange(self.index.count("train")), self.holdout)
+
+    def paths(self, split: str) -> list[Path]:
+        """The tars of a split, in reading order."""
+        return [self.folder / shard.name for shard in self.index.splits[split]]
+
+    def verify(self, split: str) -> None:
+        """Compare the SHA-256 of a split's tars with the index, once a process. InputError names a tar that differs."""
+        todo = [shard for shard in self.index.splits[split] if shard.name not in self.verified]
+        with ThreadPoolExecutor(4) as pool:  # hashing lets other threads run
+            for _ in pool.map(self.verified_bytes, todo):
+                pass
+
+    def table(self, split: str) -> Table:
+        """Where the samples of a split lie: scanned once, then from a file beside the shards, named after the index."""
+        path = self.folder / f"cache-{split}-{self.index.fingerprint}.npz"
+        table = _load_table(path)
+        if table is None:
+            table = self._scan(split)
+            if os.access(self.folder, os.W_OK):
+                with replacing(path) as part:
+                    _save_table(part, table)
+        return table
+
+    def verified_bytes(self, shard: Shard) -> bytes:
+        """A tar's bytes, hashed once a process. InputError when it is missing or differs from the index."""
+        path, advice = self.folder / shard.name, REBUILD.format(folder=self.folder)
+        try:
+            data = path.read_bytes()
+        except OSError as error:
+            raise InputError(
+                f"{path}: the index lists it, but it cannot be read ({error.strerror}); {advice}"
+            ) from None
+        if shard.name in self.verified:
+            return data
+        if len(data) != shard.bytes:
+            raise InputError(f"{path}: {len(data)} bytes, the index says {shard.bytes}: cut off or changed; {advice}")
+        found = hashlib.sha256(data).hexdigest()
+        if found != shard.sha256:
+            raise InputError(f"{path}: SHA-256 is {found}, the index says {shard.sha256}: its bytes changed; {advice}")
+        self.verified.add(shard.name)
+        return data
+
+    def _scan(self, split: str) -> Table:
+        numbers, images, labels, captions = [], [], [], []
+        fields: dict[str, list[tuple[int, int]]] = {name: [] for name in self.index.fields}
+        for number, shard in enumerate(self.index.splits[split]):
+            places = scan(self.verified_bytes(shard))
+            if len(places) != shard.count:
+                raise InputError(
+                    f"{self.folder / shard.name}: index lists {shard.count} samples, tar holds {len(places)}; "
+                    + REBUILD.format(folder=self.folder)
+                )
+            numbers += [number] * len(places)
+            images += [place.image for place in places]
+            labels += [place.label for place in places]
+            captions += [place.caption or "" for place in places]
+            for name, extension in self.index.fields.items():
+                fields[name] += [place.fields[extension] for place in places]
+        arrays = {name: np.array(where, np.int64).reshape(-1, 2) for name, where in fields.items()}
+        return Table(
+            np.array(numbers, np.int64), np.array(images, np.int64).reshape(-1, 2), np.array(labels, np.int64),
+            captions if self.index.captions else None, arrays,
+        )  # fmt: skip
+
+
+def open_shards(folder: Path) -> ShardSet:
+    """Read the index and check that every tar is there with its size; hashing comes with use. InputError names it."""
+    shards = ShardSet(folder, load_index(folder))
+    advice = REBUILD.format(folder=folder)
+    for listed in shards.index.splits.values():
+        for shard in listed:
+            path = folder / shard.name
+            if not path.is_file():
+                raise InputError(f"{path}: the index lists it, but there is no such file; {advice}")
+            if (size := path.stat().st_size) != shard.bytes:
+                raise InputError(f"{path}: {size} bytes, the index says {shard.bytes}: cut off or changed; {advice}")
+    return shards
+
+
+def _save_table(path: Path, table: Table) -> None:
+    extra: dict[str, Any] = {f"field:{name}": where for name, where in table.fields.items()}
+    if table.captions is not None:
+        extra["captions"] = np.frombuffer(json.dumps(table.captions).encode(), np.uint8)
+    with path.open("wb") as file:
+        np.savez(file, shard=table.shard, image=table.image, label=table.label, **extra)
+
+
+def _load_table(path: Path) -> Table | None:
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            captions = json.loads(file["captions"].tobytes()) if "captions" in file.files else None
+            fields = {name[6:]: file[name] for name in file.files if name.startswith("field:")}
+            return Table(file["shard"], file["image"], file["label"], captions, fields)
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+        return None

@@ -1,0 +1,191 @@
+"""A data set to WebDataset tars and an index: byte-identical for the same input, and resumed where a run was killed.
+
+Both splits are shuffled once with a fixed seed, so that any shard is a fair sample of its split.
+"""
+
+import contextlib
+import multiprocessing
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pipelines.errors import InputError
+from pipelines.files import digest
+from pipelines.randomness import numpy_generator
+from pipelines.sources.base import SPLITS, Source, Split, SplitName
+from pipelines.sources.index import FILE, VERSION, Index, Shard, load_index, same_spec, save_index
+from pipelines.sources.locking import locked
+from pipelines.sources.packing import NOTES, Note, Plan, finished, pack, too_many
+from pipelines.sources.reader import open_shards
+from pipelines.sources.strata import equal_per_class, stratified_share
+from pipelines.spec.datasets import DataSet, dataset_name
+
+SEED = 0
+"""Of the order, the limit and the held-out slice. Fixed: the shards of a data set do not depend on a run's seed."""
+
+
+def build_shards(source: Source, dataset: DataSet, out: Path, workers: int = 1) -> Index:
+    """Pack ``source`` into ``out``, index.json last. Shards that an earlier run finished are verified and kept.
+
+    workers: processes that pack shards. InputError when ``out`` holds shards of other options, when too many images are
+    unreadable, or when images differ in size and ``image_size`` is not given.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    spec = dataset.model_dump(mode="json")
+    with locked(out):
+        if (done := complete(out, dataset)) is not None:
+            return done
+        _claim(out)
+        for killed in [*out.glob(".*.part"), *(out / NOTES).glob(".*.part")]:
+            killed.unlink()
+        splits, held_out = _select(source, dataset)
+        may_fail = int(dataset.max_unreadable * sum(len(split) for split in splits.values()))
+        plans = [plan for name in SPLITS for plan in _plans(name, splits[name], held_out, spec)]
+        notes = _pack_all(out, plans, splits, (dataset.image_size, may_fail), workers)
+        index = _index(source, dataset, plans, notes, may_fail)
+        save_index(out, index)
+        for tar in {path.name for path in out.glob("*.tar")} - {plan.name for plan in plans}:
+            (out / tar).unlink()  # of an earlier attempt with other options
+    return index
+
+
+def complete(out: Path, dataset: DataSet) -> Index | None:
+    """The index of shards that are already there and whole; None where they have to be made or mended.
+
+    InputError when they were made with other options.
+    """
+    if not (out / FILE).is_file():
+        return None
+    index = load_index(out)
+    if not same_spec(index, dataset.model_dump(mode="json")):
+        raise InputError(
+            f"{out}: holds shards of {index.dataset} with other options; give another --out, or delete the folder"
+        )
+    try:
+        shards = open_shards(out)
+        for name in SPLITS:
+            shards.verify(name)
+    except InputError:
+        return None
+    return index
+
+
+def _claim(out: Path) -> None:
+    """Mark the folder as ours, so that nobody's own tars are ever overwritten."""
+    if not (out / NOTES).is_dir() and (foreign := sorted(out.glob("*.tar"))):
+        raise InputError(f"{foreign[0]}: --out holds a tar that is not of this stage; give a folder of its own")
+    (out / NOTES).mkdir(exist_ok=True)
+
+
+def _select(source: Source, dataset: DataSet) -> tuple[dict[SplitName, Split], frozenset[int]]:
+    """Both splits limited and shuffled, and the rows of train that are held out."""
+    splits: dict[SplitName, Split] = {}
+    for name in SPLITS:
+        split = source.split(name)
+        if not len(split):
+            raise InputError(f"{dataset_name(dataset)}: the {name} split has no images")
+        rows = np.arange(len(split))
+        if name == "train" and dataset.limit is not None:
+            rows = equal_per_class(split.labels, dataset.limit, SEED, "limit")
+        splits[name] = split.take(numpy_generator(SEED, "shards", name).permutation(rows))
+    held_out = stratified_share(splits["train"].labels, dataset.holdout, SEED, "holdout")
+    return splits, frozenset(held_out.tolist())
+
+
+def _plans(name: SplitName, split: Split, held_out: frozenset[int], spec: Mapping[str, Any]) -> list[Plan]:
+    plans = []
+    for number, first in enumerate(range(0, len(split), spec["per_shard"])):
+        rows = tuple(range(first, min(first + spec["per_shard"], len(split))))
+        held = frozenset(held_out.intersection(rows)) if name == "train" else frozenset()
+        samples = [[split.ids[row], int(split.labels[row])] for row in rows]
+        content = [VERSION, name, spec, samples, sorted(held)]
+        plans.append(Plan(f"{name}-{number:06d}.tar", name, first, rows, held, digest(content, 16)))
+    return plans
+
+
+def _pack_all(
+    out: Path, plans: list[Plan], splits: Mapping[SplitName, Split], limits: tuple[int | None, int], workers: int
+) -> list[Note]:
+    """One note a plan. Helpers only leave files; what one could not do fails here again, with its own error."""
+    parent = os.getpid()
+
+    def share(first: int) -> None:
+        for plan in plans[first::workers]:
+            if os.getppid() == parent and finished(out, plan) is None:
+                with contextlib.suppress(InputError):
+                    pack(out, plan, splits[plan.split], *limits)  # type: ignore[index]
+
+    if workers > 1 and len(plans) > 1 and "fork" in multiprocessing.get_all_start_methods():
+        context = multiprocessing.get_context("fork")  # the source, with its arrays, is not copied
+        helpers = [context.Process(target=share, args=(first,)) for first in range(min(workers, len(plans)))]
+        for helper in helpers:
+            helper.start()
+        for helper in helpers:
+            helper.join()
+    return [finished(out, plan) or pack(out, plan, splits[plan.split], *limits) for plan in plans]  # type: ignore[index]
+
+
+def _index(source: Source, dataset: DataSet, plans: list[Plan], notes: list[Note], may_fail: int) -> Index:
+    unreadable = [item for note in notes for item in note.found.unreadable]
+    if len(unreadable) > may_fail:
+        raise too_many(unreadable, may_fail)
+    shards: dict[str, tuple[Shard, ...]] = {
+        name: tuple(note.shard for plan, note in zip(plans, notes) if plan.split == name) for name in SPLITS
+    }
+    total = sum(shard.count for shards_of in shards.values() for shard in shards_of)
+    side, uniform = _side(dataset, notes)
+    mean, std = _moments(notes)
+    names = sorted({name for note in notes for name in note.found.fields})
+    channels = {name: max(note.found.fields.get(name, 1) for note in notes) for name in names}
+    return Index(
+        dataset=dataset_name(dataset),
+        spec=dataset.model_dump(mode="json"),
+        classes=source.classes,
+        image_size=side,
+        uniform=uniform,
+        channels=1 if sum(note.found.grey for note in notes) == total else 3,
+        splits=shards,
+        holdout=_holdout(plans, notes),
+        mean=mean,
+        std=std,
+        fields={name.partition(".")[0]: name for name in names},
+        field_channels={name.partition(".")[0]: channels[name] for name in names},
+        captions=sum(note.found.captions for note in notes) == total > 0,
+        unreadable=tuple(unreadable),
+    )
+
+
+def _moments(notes: list[Note]) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and standard deviation of each channel, in [0, 1]."""
+    pixels = max(1, sum(note.found.pixels for note in notes))
+    mean = np.array([sum(note.found.sums[channel] for note in notes) for channel in range(3)]) / pixels
+    square = np.array([sum(note.found.squares[channel] for note in notes) for channel in range(3)]) / pixels
+    std = np.sqrt(np.maximum(square - mean**2, 0))
+    return tuple((mean / 255).tolist()), tuple((std / 255).tolist())
+
+
+def _holdout(plans: list[Plan], notes: list[Note]) -> tuple[int, ...]:
+    """Positions among the samples that were kept."""
+    positions, first = [], 0
+    for plan, note in zip(plans, notes):
+        if plan.split == "train":
+            positions += [first + position for position in note.found.holdout]
+            first += note.shard.count
+    return tuple(positions)
+
+
+def _side(dataset: DataSet, notes: list[Note]) -> tuple[int, bool]:
+    sizes = {size: name for note in notes for size, name in note.found.sizes.items()}
+    sides = [tuple(int(length) for length in size.split("x")) for size in sizes]
+    agree = len(sides) == 1 and sides[0][0] == sides[0][1]
+    if dataset.image_size is not None:
+        return dataset.image_size, agree and sides[0][0] == dataset.image_size
+    if not agree:
+        found = ", ".join(f"{size} ({name})" for size, name in sorted(sizes.items())[:3]) or "none"
+        raise InputError(
+            f"{dataset_name(dataset)}: image sizes are {found}; set dataset.image_size to a side in pixels"
+        )
+    return sides[0][0], True

@@ -1,0 +1,50 @@
+"""Small data sets for the tests of shards and loaders."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from pipelines.sources.base import Source, array_split
+from pipelines.spec.datasets import Digits, ImageFolder
+
+
+def noise(count: int, *shape: int, seed: int = 0) -> np.ndarray:
+    """(count, *shape) uint8."""
+    return np.random.default_rng(seed).integers(0, 256, (count, *shape), dtype=np.uint8)
+
+
+def toy_source(num_train: int = 23, num_test: int = 7, shape: tuple[int, ...] = (6, 6, 3)) -> Source:
+    """Three classes of noise."""
+    train, test = noise(num_train, *shape), noise(num_test, *shape, seed=1)
+    labels = np.arange(num_train + num_test) % 3
+    return Source(
+        ("a", "b", "c"), array_split("train", train, labels[:num_train]), array_split("test", test, labels[num_train:])
+    )
+
+
+TOY = Digits(per_shard=5, holdout=0.25)
+"""Options that fit ``toy_source``: five train shards, two of test."""
+
+
+def encoded(image: np.ndarray, kind: str = "png") -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(image).save(buffer, kind)
+    return buffer.getvalue()
+
+
+def make_folder(root: Path, classes: dict[str, int], side: int = 8) -> ImageFolder:
+    """PNG files root/CLASS/NUMBER.png, ``classes[CLASS]`` of each; the options that read them."""
+    for seed, (name, count) in enumerate(classes.items()):
+        (root / name).mkdir(parents=True)
+        for number, image in enumerate(noise(count, side, side, 3, seed=seed)):
+            (root / name / f"{number:03d}.png").write_bytes(encoded(image))
+    return ImageFolder(name="toy", folder=str(root))
+
+
+def tree(folder: Path) -> dict[str, bytes]:
+    """Every file below a folder with its bytes, without the lock and the notes."""
+    return {
+        path.name: path.read_bytes() for path in sorted(folder.iterdir()) if path.is_file() and path.name != ".lock"
+    }

@@ -1,0 +1,58 @@
+"""Decoding: round trips, torchvision's geometry, and a reason for what cannot be read."""
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+from source_tools import encoded, noise
+
+from pipelines.sources.images import Unreadable, encode_png, open_image, square, to_array
+
+
+@pytest.mark.parametrize("shape", [(5, 7), (5, 7, 3)])
+def test_png_keeps_every_pixel_and_the_mode(shape: tuple[int, ...]) -> None:
+    image = noise(1, *shape)[0]
+    opened = open_image(encode_png(image))
+    assert opened.mode == ("L" if len(shape) == 2 else "RGB")
+    assert np.array_equal(np.asarray(opened), image)
+    assert encode_png(image) == encode_png(image.copy())
+
+
+@pytest.mark.parametrize(("height", "width"), [(37, 61), (61, 37), (40, 40), (9, 30)])
+def test_square_is_torchvisions_resize_and_centre_crop(height: int, width: int) -> None:
+    transforms = pytest.importorskip("torchvision.transforms")
+    image = Image.fromarray(noise(1, height, width, 3)[0])
+    for side in (9, 16):
+        expected = transforms.CenterCrop(side)(transforms.Resize(side)(image))
+        assert np.array_equal(np.asarray(square(image, side)), np.asarray(expected))
+
+
+def test_an_image_of_the_right_size_is_left_alone() -> None:
+    image = Image.fromarray(noise(1, 8, 8, 3)[0])
+    assert square(image, 8) is image
+
+
+def test_grey_is_repeated_and_colour_moved_to_the_front() -> None:
+    grey, colour = noise(1, 4, 6)[0], noise(1, 4, 6, 3)[0]
+    assert np.array_equal(to_array(Image.fromarray(grey), 3), np.stack([grey] * 3))
+    assert np.array_equal(to_array(Image.fromarray(grey), 1), grey[None])
+    assert np.array_equal(to_array(Image.fromarray(colour), 3), colour.transpose(2, 0, 1))
+
+
+@pytest.mark.parametrize("mode", ["1", "P", "RGBA", "CMYK", "LA"])
+def test_other_modes_become_grey_or_colour(mode: str) -> None:
+    buffer = io.BytesIO()
+    Image.fromarray(noise(1, 4, 6, 3)[0]).convert(mode).save(buffer, "tiff")
+    assert open_image(buffer.getvalue()).mode == ("L" if mode == "1" else "RGB")
+
+
+def test_what_cannot_be_read_has_a_reason() -> None:
+    whole = encoded(noise(1, 32, 32, 3)[0], "jpeg")
+    for broken in (b"", b"not an image", whole[: len(whole) // 2]):
+        with pytest.raises(Unreadable, match="Error"):
+            open_image(broken)
+    buffer = io.BytesIO()
+    Image.fromarray(np.full((4, 4), 40000, np.uint16)).save(buffer, "png")
+    with pytest.raises(Unreadable, match="more than 8 bits"):
+        open_image(buffer.getvalue())

@@ -1,0 +1,181 @@
+"""Reading shards back: checked against the index, the same as webdataset and tarfile find, cached once."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from source_tools import TOY, encoded, make_folder, noise, toy_source
+
+from pipelines.errors import InputError
+from pipelines.files import sha256_file
+from pipelines.sources.arrays import resident, resident_bytes
+from pipelines.sources.base import Sample, Source, Split, open_source
+from pipelines.sources.images import open_image, square
+from pipelines.sources.reader import open_shards
+from pipelines.sources.shards import build_shards
+from pipelines.sources.tars import scan
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    build_shards(toy_source(), TOY, tmp_path / "shards")
+    return tmp_path / "shards"
+
+
+def webdataset_samples(folder: Path, split: str) -> list[dict]:
+    webdataset = pytest.importorskip("webdataset")
+    urls = [str(path) for path in sorted(folder.glob(f"{split}-*.tar"))]
+    return list(webdataset.WebDataset(urls, shardshuffle=False, empty_check=False).decode("pil"))
+
+
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_webdataset_reads_the_same_samples_in_the_same_order(folder: Path, split: str) -> None:
+    arrays, samples = resident(folder, split), webdataset_samples(folder, split)
+    assert len(samples) == len(arrays)
+    for sample, image, label in zip(samples, arrays.images, arrays.labels):
+        assert sample["cls"] == label
+        assert np.array_equal(np.asarray(sample["png"]), image.transpose(1, 2, 0))
+
+
+def test_pixels_come_back_as_they_went_in(folder: Path) -> None:
+    arrays = resident(folder, "train")
+    given = {image.tobytes() for image in noise(23, 6, 6, 3)}
+    assert {np.ascontiguousarray(image.transpose(1, 2, 0)).tobytes() for image in arrays.images} == given
+    shards = open_shards(folder)
+    assert (shards.class_names, resident_bytes(shards)) == (("a", "b", "c"), 23 * 3 * 36)
+    assert sorted([*shards.holdout, *shards.pretraining]) == list(range(23))
+
+
+def captioned(count: int) -> Split:
+    images, depth = noise(count, 7, 9, 3), noise(count, 7, 9, seed=3)
+    samples = [
+        Sample(
+            f"s.{n}", encoded(image, "jpeg"), "jpg", -1, f"caption é {n}", {"depth.png": encoded(depth[n])}, {"n": n}
+        )
+        for n, image in enumerate(images)
+    ]
+    return Split([sample.id for sample in samples], np.full(count, -1), lambda position: samples[position])
+
+
+def test_captions_fields_and_meta_come_back(tmp_path: Path) -> None:
+    source = Source((), captioned(12), captioned(4))
+    build_shards(source, TOY.model_copy(update={"image_size": 5}), tmp_path)
+    index = open_shards(tmp_path).index
+    assert (index.fields, index.field_channels, index.captions) == ({"depth": "depth.png"}, {"depth": 1}, True)
+    arrays, samples = resident(tmp_path, "train"), webdataset_samples(tmp_path, "train")
+    for row, sample in enumerate(samples):
+        original = source.train.read(sample["json"]["n"])
+        assert arrays.captions is not None
+        assert arrays.captions[row] == sample["txt"] == original.caption
+        expected = np.asarray(square(open_image(original.fields["depth.png"]), 5))
+        assert np.array_equal(arrays.fields["depth"][row, 0], expected)
+        assert np.array_equal(arrays.images[row].transpose(1, 2, 0), np.asarray(square(open_image(original.image), 5)))
+    assert arrays.labels.tolist() == [-1] * 12
+
+
+def test_the_cache_is_made_once_and_belongs_to_one_index(folder: Path) -> None:
+    first = np.array(resident(folder, "train").images)
+    (cache,) = folder.glob("cache-train-6-*.npy")
+    stamp = cache.stat().st_mtime_ns
+    mapped = resident(folder, "train").images
+    mapped[:] = 0
+    assert np.array_equal(resident(folder, "train").images, first)
+    assert cache.stat().st_mtime_ns == stamp
+    cache.write_bytes(cache.read_bytes()[:-1])
+    assert np.array_equal(resident(folder, "train").images, first)
+    assert resident(folder, "train", 4).images.shape == (23, 3, 4, 4)
+    other = folder.parent / "other"
+    build_shards(toy_source(num_train=20), TOY, other)
+    for path in folder.glob("cache-*"):
+        shutil.copy(path, other)
+    assert len(resident(other, "train")) == 20
+
+
+def test_images_larger_than_thumbnails_are_decoded_the_same(tmp_path: Path) -> None:
+    options = make_folder(tmp_path / "raw", {"a": 6, "b": 6}, side=80)
+    build_shards(open_source(options), options, tmp_path / "out")
+    samples = webdataset_samples(tmp_path / "out", "train")
+    arrays = resident(tmp_path / "out", "train")
+    for sample, image in zip(samples, arrays.images, strict=True):
+        assert np.array_equal(np.asarray(sample["png"]), image.transpose(1, 2, 0))
+
+
+def test_two_processes_at_once_make_one_cache(folder: Path) -> None:
+    code = (
+        "from pathlib import Path\nfrom pipelines.sources.arrays import resident\n"
+        f"print(resident(Path({str(folder)!r}), 'train').images.sum())"
+    )
+    running = [
+        subprocess.Popen([sys.executable, "-c", code], cwd=Path(__file__).parents[2], stdout=subprocess.PIPE, text=True)
+        for _ in range(2)
+    ]
+    sums = {int(process.communicate()[0]) for process in running}
+    assert sums == {int(noise(23, 6, 6, 3).sum())}
+    assert not list(folder.glob(".*.part"))
+
+
+def damage(folder: Path, kind: str) -> None:
+    path = folder / "train-000002.tar"
+    data = path.read_bytes()
+    if kind == "missing":
+        path.unlink()
+    elif kind == "cut":
+        path.write_bytes(data[:1024])
+    elif kind == "flipped":
+        path.write_bytes(data[:600] + bytes([data[600] ^ 1]) + data[601:])
+    elif kind == "count":  # checksums that fit, but a sample too few: an index that lies
+        index = json.loads((folder / "index.json").read_text())
+        path.write_bytes(data[: scan(data)[3].image[0] - 512] + bytes(1024))
+        index["splits"]["train"][2] |= {"sha256": sha256_file(path), "bytes": path.stat().st_size}
+        (folder / "index.json").write_text(json.dumps(index))
+
+
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [
+        ("missing", "the index lists it, but there is no such file"),
+        ("cut", "1024 bytes, the index says 20480"),
+        ("flipped", "SHA-256 is [0-9a-f]{64}, the index says [0-9a-f]{64}"),
+        ("count", "index lists 5 samples, tar holds 3"),
+    ],
+)
+@pytest.mark.parametrize("use", ["resident", "verify"])
+def test_a_damaged_shard_is_named_with_numbers_and_the_way_out(folder: Path, kind: str, message: str, use: str) -> None:
+    damage(folder, kind)
+    with pytest.raises(InputError, match=message) as caught:
+        resident(folder, "train") if use == "resident" else (
+            open_shards(folder).verify("train"),
+            open_shards(folder).table("train"),
+        )
+    assert "train-000002.tar" in str(caught.value)
+    assert "rebuild it with: python -m pipelines shards --spec ... --out" in str(caught.value)
+    assert not list(folder.glob("cache-train-*"))
+    if kind != "missing" and kind != "cut":
+        assert len(resident(folder, "test")) == 7
+
+
+def test_an_unfinished_folder_and_a_strange_index_are_refused(folder: Path) -> None:
+    text = (folder / "index.json").read_text()
+    for damaged, message in (
+        ("{", "not valid JSON"),
+        ("[]", "not an index"),
+        (text.replace('"version":1', '"version":9'), "version 9"),
+    ):
+        (folder / "index.json").write_text(damaged)
+        with pytest.raises(InputError, match=message):
+            open_shards(folder)
+    (folder / "index.json").unlink()
+    with pytest.raises(InputError, match="these shards are not finished"):
+        open_shards(folder)
+
+
+def test_a_colour_image_among_grey_ones_makes_all_three_channels(tmp_path: Path) -> None:
+    options = make_folder(tmp_path / "raw", {"a": 6, "b": 6})
+    Image.fromarray(noise(1, 8, 8)[0]).save(tmp_path / "raw" / "a" / "000.png")
+    build_shards(open_source(options), options, tmp_path / "out")
+    assert resident(tmp_path / "out", "train").images.shape[1] == 3
