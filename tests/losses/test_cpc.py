@@ -80,3 +80,12 @@ def test_drawn_places_cover_the_rows_of_their_step():
     draws = draw_cpc_negatives(3, 2, 5, 4, 200, torch.Generator().manual_seed(0))
     assert [tuple(draw.shape) for draw in draws] == [(3, 4, 2, 200), (2, 4, 2, 200), (1, 4, 2, 200)]
     assert [(draw.min().item(), draw.max().item()) for draw in draws] == [(0, 23), (0, 15), (0, 7)]
+
+
+def test_share_of_a_lost_positive_is_held_up_by_eps():
+    """The positive scores 0, the drawn negative 1000: its share is 0, and the loss -log(1e-11)."""
+    z = torch.tensor([[[[0.0], [0.0], [1.0]]]])  # one image, one channel, three rows; rows 1 and 2 are targets
+    c = torch.full((1, 1, 3, 1), 1000.0)
+    losses = cpc_sampled(z, c, torch.ones(1, 1, 1), [torch.ones(2, 1, 1, 1, dtype=torch.int64)], skip=0)
+    expected = (-math.log(1e-11) + math.log(2)) / 2  # row 2 draws itself: a coin toss
+    assert losses.item() == pytest.approx(expected, rel=1e-5)

@@ -78,11 +78,13 @@ def test_cmc_nce_in_both_directions(dtype):
         assert_close(given[f"memory_{name}_init"], expected[f"memory_{name}_after"], dtype)
 
 
-def test_candidates_as_likely_as_noise_are_a_coin_toss_each():
+@pytest.mark.parametrize("share", [0, 1, 3])
+def test_candidates_as_likely_as_noise_in_closed_form(share):
+    """p = a = K / n and eps = share * a: every question is answered with probability 1 / (2 + share)."""
     samples, drawn = 1000, 10
-    logits = torch.full((4, 1 + drawn), math.log(drawn / samples), dtype=torch.float64)  # p = K / n where Z = 1
-    loss = nce(logits, 0.0, samples, eps=0.0)
-    assert loss.item() == pytest.approx((1 + drawn) * math.log(2))
+    logits = torch.full((4, 1 + drawn), math.log(drawn / samples), dtype=torch.float64)  # Z = 1
+    loss = nce(logits, 0.0, samples, eps=share * drawn / samples)
+    assert loss.item() == pytest.approx((1 + drawn) * math.log(2 + share))
 
 
 def test_only_the_ratio_of_score_and_z_counts():
