@@ -91,7 +91,7 @@ def test_every_dependency_of_the_project_has_an_environment():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     wanted = [*project["dependencies"], *project["optional-dependencies"]["postgresql"]]
     names = {canonicalize_name(Requirement(text).name) for text in wanted}
-    assert names == set().union(*(pins(name) for name in ENVIRONMENTS))
+    assert names <= set().union(*(pins(name) for name in ENVIRONMENTS))
 
 
 def test_a_stage_finds_what_its_code_imports():

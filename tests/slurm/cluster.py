@@ -1,4 +1,4 @@
-"""A real Slurm of one node on loopback: munged, slurmctld and slurmd in a temporary folder, two simulated GPUs.
+"""A real Slurm on loopback: munged, slurmctld and one slurmd a node in a temporary folder, two simulated GPUs a node.
 
 For tests, and by hand: ``python tests/slurm/cluster.py snakemake --profile slurm reproduce_all`` runs a command inside.
 No accounting database, no cgroups, no systemd; all state is in the folder but one link, /etc/slurm/slurm.conf:
@@ -58,8 +58,10 @@ def obstacle() -> str | None:
 
 
 @contextlib.contextmanager
-def running_cluster(cpus: int = 2, memory_mb: int = 256_000, gpus: int = 2) -> Iterator[Cluster]:
-    """One idle node for the length of a ``with`` block; ended, and /etc/slurm put back, however the block ends.
+def running_cluster(nodes: int = 1, cpus: int = 2, memory_mb: int = 256_000) -> Iterator[Cluster]:
+    """Idle nodes for the length of a ``with`` block; ended, and /etc/slurm put back, however the block ends.
+
+    Each node is a slurmd of its own on this machine with ``cpus`` cores, ``memory_mb`` and two GPUs, as declared.
 
     Waits for another such cluster on this machine to end. ClusterError says what ``obstacle`` says, or gives the last
     log lines when a daemon does not come up.
@@ -70,29 +72,32 @@ def running_cluster(cpus: int = 2, memory_mb: int = 256_000, gpus: int = 2) -> I
         fcntl.flock(lock, fcntl.LOCK_EX)
         temporary = tempfile.TemporaryDirectory(prefix=FOLDER_PREFIX, ignore_cleanup_errors=True)
         folder = Path(stack.enter_context(temporary))
-        _write_configuration(folder, cpus, memory_mb, gpus)
+        node = f"CPUs={cpus} RealMemory={memory_mb} Gres=gpu:{len(DEVICES)} State=UNKNOWN"
+        _write_configuration(folder, nodes, node)
         stack.enter_context(_system_link(folder / "slurm.conf"))
         begin = time.monotonic()
-        _start_daemons(folder, stack)
-        _wait_until_idle(folder)
+        _start_daemons(folder, nodes, stack)
+        _wait_for(
+            folder, "slurmd", lambda: _ask("sinfo", "-h", "-N", "-o", "%T", check=False).split() == ["idle"] * nodes
+        )
         stack.callback(_cancel_everything)
         yield Cluster(folder, time.monotonic() - begin)
 
 
-def _write_configuration(folder: Path, cpus: int, memory_mb: int, gpus: int) -> None:
-    for name in ("state", "spool", "munge"):
+def _write_configuration(folder: Path, nodes: int, node: str) -> None:
+    for name in ("state", "munge"):
         (folder / name).mkdir(mode=0o755)
     folder.chmod(0o755)
     key = folder / "munge" / "key"
     key.touch(mode=0o600)
     key.write_bytes(secrets.token_bytes(1024))
-    lines = [f"NodeName=node1 Name=gpu File={device}\n" for device in DEVICES[:gpus]]
-    (folder / "gres.conf").write_text("AutoDetect=off\n" + "".join(lines))
-    controller_port, node_port = _free_ports(2)
-    values = {"cpus": cpus, "memory_mb": memory_mb, "gpus": gpus}
-    ports = {"controller_port": controller_port, "node_port": node_port}
+    (folder / "gres.conf").write_text("AutoDetect=off\n" + "".join(f"Name=gpu File={device}\n" for device in DEVICES))
+    controller_port, *ports = _free_ports(1 + nodes)
     host = socket.gethostname().split(".")[0]
-    (folder / "slurm.conf").write_text(TEMPLATE.read_text().format(folder=folder, host=host, **values, **ports))
+    here = f"NodeHostname={host} NodeAddr=127.0.0.1"
+    lines = [f"NodeName=node{i} {here} Port={port} {node}" for i, port in enumerate(ports, start=1)]
+    values = {"folder": folder, "host": host, "controller_port": controller_port, "node_lines": "\n".join(lines)}
+    (folder / "slurm.conf").write_text(TEMPLATE.read_text().format(**values))
 
 
 def _free_ports(count: int) -> list[int]:
@@ -130,7 +135,7 @@ def _put_back() -> None:
         KEPT_CONF.rename(SYSTEM_CONF)
 
 
-def _start_daemons(folder: Path, stack: contextlib.ExitStack) -> None:
+def _start_daemons(folder: Path, nodes: int, stack: contextlib.ExitStack) -> None:
     munge = [f"--key-file={folder}/munge/key", f"--socket={folder}/munge.socket", f"--pid-file={folder}/munge/pid"]
     munge += [f"--log-file={folder}/munged.log", f"--seed-file={folder}/munge/seed"]
     conf = f"{folder}/slurm.conf"
@@ -139,11 +144,12 @@ def _start_daemons(folder: Path, stack: contextlib.ExitStack) -> None:
     _start(folder, stack, "slurmctld", "-D", "-c", "-f", conf)
     log = folder / "slurmctld.log"  # a client that asks too early waits ten seconds before it asks again
     _wait_for(folder, "slurmctld", lambda: log.exists() and "Running as primary controller" in log.read_text())
-    _start(folder, stack, "slurmd", "-D", "-N", "node1", "-f", conf)
+    for i in range(1, nodes + 1):
+        _start(folder, stack, "slurmd", "-D", "-N", f"node{i}", "-f", conf)
 
 
 def _start(folder: Path, stack: contextlib.ExitStack, name: str, *arguments: str) -> None:
-    output = stack.enter_context((folder / f"{name}.out").open("wb"))
+    output = stack.enter_context((folder / f"{name}.out").open("ab"))
     program = _program(name)
     assert program, f"{name} is not installed: ask obstacle() first"
     command = ["setpriv", "--pdeathsig", "TERM", program, *arguments]  # ends with us, even when we are killed
@@ -158,10 +164,6 @@ def _end(daemon: subprocess.Popen[bytes]) -> None:
     except subprocess.TimeoutExpired:
         daemon.kill()
         daemon.wait()
-
-
-def _wait_until_idle(folder: Path) -> None:
-    _wait_for(folder, "slurmctld", lambda: _ask("sinfo", "-h", "-o", "%T", check=False).strip() == "idle")
 
 
 def _wait_for(folder: Path, name: str, ready: Callable[[], bool]) -> None:
@@ -191,13 +193,16 @@ def _ask(*command: str, check: bool = True) -> str:
     return subprocess.run(command, check=check, capture_output=True, text=True, timeout=30).stdout
 
 
-def main(command: list[str]) -> int:
-    """Run ``command`` inside a cluster; its exit code."""
+def main(arguments: list[str]) -> int:
+    """Run a command (default: a shell) inside a cluster; its exit code. ``--nodes N`` may stand before it."""
+    nodes = 1
+    if arguments[:1] == ["--nodes"]:
+        nodes, arguments = int(arguments[1]), arguments[2:]
     if reason := obstacle():
         raise SystemExit(reason)
-    with running_cluster() as cluster:
-        print(f"one Slurm node is idle after {cluster.start_seconds:.1f} s: {cluster.folder}", file=sys.stderr)
-        return subprocess.run(command or [os.environ.get("SHELL", "/bin/bash")], check=False).returncode
+    with running_cluster(nodes) as cluster:
+        print(f"Slurm is idle after {cluster.start_seconds:.1f} s: {cluster.folder}", file=sys.stderr)
+        return subprocess.run(arguments or [os.environ.get("SHELL", "/bin/bash")], check=False).returncode
 
 
 if __name__ == "__main__":
