@@ -1,6 +1,5 @@
 """Tars as WebDataset has them: the same bytes for the same samples, and a quick scan for where things lie."""
 
-import io
 import json
 import tarfile
 from collections.abc import Iterable
@@ -18,14 +17,37 @@ def write_tar(path: Path, samples: Iterable[tuple[str, Sample]]) -> int:
     Members: KEY.EXTENSION, KEY.cls where there is a label, KEY.txt for a caption, KEY.json for meta, one a field.
     """
     count = 0
-    with tarfile.open(path, "w", format=tarfile.USTAR_FORMAT) as archive:
+    with path.open("wb") as file:
         for key, sample in samples:
             for extension, data in members(sample):
-                info = tarfile.TarInfo(f"{key}.{extension}")
-                info.size, info.mode = len(data), 0o644  # TarInfo's own time, owner and group are 0
-                archive.addfile(info, io.BytesIO(data))
+                file.write(_header(f"{key}.{extension}", len(data)))
+                file.write(data)
+                file.write(bytes(-len(data) % BLOCK))
             count += 1
+        file.write(bytes(2 * BLOCK))
+        file.write(bytes(-file.tell() % tarfile.RECORDSIZE))
     return count
+
+
+def _template() -> bytes:
+    info = tarfile.TarInfo("")
+    info.mode = 0o644  # TarInfo's own time, owner and group are 0
+    return info.tobuf(tarfile.USTAR_FORMAT)
+
+
+TEMPLATE = _template()
+
+
+def _header(name: str, size: int) -> bytes:
+    """What tarfile writes for a plain file, in a tenth of the time: only name, size and checksum differ."""
+    encoded = name.encode("ascii")
+    assert len(encoded) <= 100, f"{name} is longer than a tar's 100 bytes"
+    header = bytearray(TEMPLATE)
+    header[: len(encoded)] = encoded
+    header[124:135] = b"%011o" % size
+    header[148:156] = b" " * 8
+    header[148:155] = b"%06o\0" % sum(header)
+    return bytes(header)
 
 
 def members(sample: Sample) -> list[tuple[str, bytes]]:
