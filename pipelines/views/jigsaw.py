@@ -1,4 +1,4 @@
-"""A jigsaw view: a grid of cells, a random patch of each, in random order (PIRL, Misra and van der Maaten, arXiv:1912.01991)."""
+"""A jigsaw view: a grid of cells, a random patch of each, in random order (PIRL, Misra and van der Maaten 2020)."""
 
 from typing import NamedTuple
 

@@ -8,7 +8,7 @@ from torch import Tensor
 from pipelines.spec.views import Augmentation
 from pipelines.views.crops import fallback_box, sample_boxes
 from pipelines.views.draws import rows_of
-from pipelines.views.resample import crop_matrices, resample, translation
+from pipelines.views.resample import MATRICES_BELOW, crop_matrices, resample, resize_each, translation
 
 
 class Place(NamedTuple):
@@ -47,8 +47,11 @@ def to_planes(images: Tensor) -> Tensor:
 
 def crop(planes: Tensor, place: Place, size: int) -> Tensor:
     """planes (C, M, H, W) -> (C, M, size, size): boxes cut, resized, flipped, then translated."""
+    moved = bool((place.shift != 0).any())
+    if size >= MATRICES_BELOW and planes.device.type == "cpu" and not moved:
+        return flip(resize_each(planes, place.boxes, size), place.flips)
     rows, columns = crop_matrices(place.boxes, place.flips, (planes.shape[2], planes.shape[3]), size, planes.device)
-    if bool((place.shift != 0).any()):
+    if moved:
         rows = translation(place.shift[:, 0], size, planes.device) @ rows
         columns = translation(place.shift[:, 1], size, planes.device) @ columns
     return resample(planes, rows, columns)

@@ -47,18 +47,18 @@ def test_a_certain_flip_mirrors():
 
 
 @pytest.mark.parametrize("grey_first", [False, True])
-@pytest.mark.parametrize("side", [28, 80])
-def test_a_whole_recipe_agrees_with_torchvision_image_by_image(side, grey_first):
+@pytest.mark.parametrize(("side", "size"), [(28, 32), (80, 32), (90, 72)])
+def test_a_whole_recipe_agrees_with_torchvision_image_by_image(side, size, grey_first):
     kind = STRONG.model_copy(update={"grayscale_first": grey_first})
     batch = batch_of(24, side=side)
-    (view,) = made(Views(augmentations=(kind,)), batch, 32, seed=5)
+    (view,) = made(Views(augmentations=(kind,)), batch, size, seed=5)
     host = host_generator(torch.Generator().manual_seed(5))
     flips = torch.rand(24, generator=host) < kind.flip
-    place = draw_places(kind, flips, side, side, 32, host)
-    draw = draw_pixels(kind, 24, 32, host)
-    taps = reach(scaled_sigma(kind.blur_sigma, 32)[1], 32)
+    place = draw_places(kind, flips, side, side, size, host)
+    draw = draw_pixels(kind, 24, size, host)
+    taps = reach(scaled_sigma(kind.blur_sigma, size)[1], size)
     for i in range(24):
-        image = reference.resized_crop(batch.images[i] / 255, *place.boxes[i].tolist(), [32, 32], antialias=True)
+        image = reference.resized_crop(batch.images[i] / 255, *place.boxes[i].tolist(), [size, size], antialias=True)
         image = reference.horizontal_flip(image) if flips[i] else image
         if draw.grey[i] and grey_first:
             image = reference.rgb_to_grayscale(image, 3)

@@ -5,7 +5,7 @@ import torch
 from torchvision.transforms import InterpolationMode
 from torchvision.transforms.v2 import functional as reference
 
-from pipelines.views.resample import crop_matrices, resample, translation
+from pipelines.views.resample import crop_matrices, resample, resize_each, translation
 
 TOLERANCE = 5e-6  # of values in [0, 1]: float32 sums in another order
 CPU = torch.device("cpu")
@@ -48,6 +48,14 @@ def test_enlarging_and_shrinking_formulas_meet():
     both = resample(planes, *crop_matrices(boxes, flips, (48, 48), 32, CPU))
     alone = resample(planes[:, :1], *crop_matrices(boxes[:1], flips[:1], (48, 48), 32, CPU))
     assert torch.allclose(both[:, :1], alone, atol=TOLERANCE, rtol=0)
+
+
+@pytest.mark.parametrize("kind", ["bilinear", "bicubic"])
+def test_matrices_and_image_by_image_resizing_are_the_same_map(kind):
+    planes = torch.rand(3, 6, 96, 80, generator=torch.Generator().manual_seed(3))
+    boxes, flips = boxes_in(96, 80), torch.zeros(6, dtype=torch.bool)
+    by_matrices = resample(planes, *crop_matrices(boxes, flips, (96, 80), 72, CPU, kind))
+    assert torch.allclose(resize_each(planes, boxes, 72, kind), by_matrices, atol=2 * TOLERANCE, rtol=0)
 
 
 def test_no_pixel_outside_the_box_is_seen():
