@@ -47,3 +47,15 @@ AUG_V1 = Augmentation(count=2, jitter=(0.4, 0.4, 0.4, 0.4), jitter_prob=1.0, gra
 """InstDisc's and MoCo v1's augmentation."""
 AUG_V2 = Augmentation(count=2)
 """MoCo v2's augmentation."""
+
+
+def byol_pair(smallest_crop: float, blur: bool = True) -> tuple[Augmentation, Augmentation]:
+    """BYOL's two different views (Grill et al. 2020, appendix B): blur always or rarely, solarisation never or at times.
+
+    smallest_crop: as a share of the image; blur: left out for small images.
+    """
+    common = Augmentation(scale=(smallest_crop, 1.0), jitter=(0.4, 0.4, 0.2, 0.1))
+    return (
+        common.model_copy(update={"blur": 1.0 if blur else 0.0}),
+        common.model_copy(update={"blur": 0.1 if blur else 0.0, "solarize": 0.2}),
+    )
