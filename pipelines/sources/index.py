@@ -10,7 +10,7 @@ from pipelines.files import canonical, digest, read_json, write_text
 
 FILE = "index.json"
 VERSION = 1
-REBUILD = "rebuild it with: python -m pipelines shards --spec ... --out {folder}"
+REBUILD = "rebuild it with: python -m pipelines shards --job {folder}"
 """The way out of every damaged shard."""
 
 

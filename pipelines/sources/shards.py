@@ -62,7 +62,7 @@ def complete(out: Path, dataset: DataSet) -> Index | None:
     index = load_index(out)
     if not same_spec(index, dataset.model_dump(mode="json")):
         raise InputError(
-            f"{out}: holds shards of {index.dataset} with other options; give another --out, or delete the folder"
+            f"{out}: holds shards of {index.dataset} with other options; give another folder, or delete this one"
         )
     try:
         shards = open_shards(out)
@@ -76,7 +76,9 @@ def complete(out: Path, dataset: DataSet) -> Index | None:
 def _claim(out: Path) -> None:
     """Mark the folder as ours, so that nobody's own tars are ever overwritten."""
     if not (out / NOTES).is_dir() and (foreign := sorted(out.glob("*.tar"))):
-        raise InputError(f"{foreign[0]}: --out holds a tar that is not of this stage; give a folder of its own")
+        raise InputError(
+            f"{foreign[0]}: the folder holds a tar that is not of this stage; give the shards a folder of their own"
+        )
     (out / NOTES).mkdir(exist_ok=True)
 
 

@@ -153,7 +153,7 @@ def test_a_damaged_shard_is_named_with_numbers_and_the_way_out(folder: Path, kin
             open_shards(folder).table("train"),
         )
     assert "train-000002.tar" in str(caught.value)
-    assert "rebuild it with: python -m pipelines shards --spec ... --out" in str(caught.value)
+    assert f"rebuild it with: python -m pipelines shards --job {folder}" in str(caught.value)
     assert not list(folder.glob("cache-train-*"))
     if kind != "missing" and kind != "cut":
         assert len(resident(folder, "test")) == 7
