@@ -2,7 +2,7 @@
 
 Each image has its own pair of interpolation matrices with the weights of antialiased resizing (a triangle or cubic filter
 as wide as the shrinking asks for, normalised inside the crop). That is the geometry of torchvision's ``resized_crop`` with
-``antialias=True``; one affine grid over the batch has no antialiasing, and was measured 2.5 to 9 times slower on a CPU at
+``antialias=True``; one affine grid over the batch has no antialiasing, and was measured 2 to 5 times slower on a CPU at
 32 pixels (benchmarks/views.py). A flip reverses the columns' weights and costs nothing. Matrices are mostly zeros, so from
 about 64 pixels on a CPU is faster with torch's own resize, one image after the other.
 """
