@@ -38,9 +38,7 @@ _WATCHED = (
 def _utc(text: str) -> str:
     offset = datetime.fromisoformat(text).utcoffset()
     if offset is None or offset.total_seconds() != 0:
-        raise ValueError(
-            f"must be an ISO time in UTC such as 2026-01-31T12:00:00+00:00, got {text!r}"
-        )
+        raise ValueError(f"must be an ISO time in UTC such as 2026-01-31T12:00:00+00:00, got {text!r}")
     return text
 
 
@@ -115,23 +113,15 @@ def write_record(
         metrics=_finite(numbers),
         derived=_finite(derived_numbers),
         seconds=float(seconds),
-        images_per_second=None
-        if images_per_second is None
-        else float(images_per_second),
+        images_per_second=None if images_per_second is None else float(images_per_second),
         started=started,
         finished=now(),
         versions=versions(),
         commit=commit,
         dirty=dirty,
         device=device or cpu_name(),
-        flags=tuple(
-            dict.fromkeys(
-                [*flags, *_not_finite(numbers), *_not_finite(derived_numbers)]
-            )
-        ),
-        artifacts={
-            name: _inside(out, Path(path)) for name, path in (artifacts or {}).items()
-        },
+        flags=tuple(dict.fromkeys([*flags, *_not_finite(numbers), *_not_finite(derived_numbers)])),
+        artifacts={name: _inside(out, Path(path)) for name, path in (artifacts or {}).items()},
     )
     write_json(out / FILE, record.model_dump(mode="json"))
     return record
@@ -158,12 +148,8 @@ def now() -> str:
 
 def versions() -> dict[str, str]:
     """Versions of Python and of the watched packages that are imported by now; imports nothing."""
-    found = {
-        name: getattr(sys.modules.get(name), "__version__", None) for name in _WATCHED
-    }
-    return {"python": platform.python_version()} | {
-        name: str(value) for name, value in found.items() if value
-    }
+    found = {name: getattr(sys.modules.get(name), "__version__", None) for name in _WATCHED}
+    return {"python": platform.python_version()} | {name: str(value) for name, value in found.items() if value}
 
 
 @functools.cache
@@ -171,51 +157,32 @@ def git_state() -> tuple[str, bool]:
     """(commit, dirty) of this package's checkout, read once a process; ("unknown", False) where there is none."""
     folder = Path(__file__).parent
     try:
-        _git(
-            folder, "ls-files", "--error-unmatch", Path(__file__).name
-        )  # not some other repository round a .venv
-        return _git(folder, "rev-parse", "HEAD").strip(), bool(
-            _git(folder, "status", "--porcelain", "--", ".").strip()
-        )
+        _git(folder, "ls-files", "--error-unmatch", Path(__file__).name)  # not some other repository round a .venv
+        return _git(folder, "rev-parse", "HEAD").strip(), bool(_git(folder, "status", "--porcelain", "--", ".").strip())
     except (OSError, subprocess.SubprocessError):
         return "unknown", False
 
 
 def _git(folder: Path, *arguments: str) -> str:
-    inherited = {
-        name: value for name, value in os.environ.items() if not name.startswith("GIT_")
-    }
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     command = ["git", "--no-optional-locks", "-C", str(folder), *arguments]
-    return subprocess.run(
-        command, env=inherited, capture_output=True, text=True, check=True, timeout=20
-    ).stdout
+    return subprocess.run(command, env=inherited, capture_output=True, text=True, check=True, timeout=20).stdout
 
 
 @functools.cache
 def cpu_name() -> str:
     """The CPU's model name, else its architecture."""
     try:
-        lines = (
-            Path("/proc/cpuinfo")
-            .read_text(encoding="utf-8", errors="replace")
-            .splitlines()
-        )
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
         lines = []
-    names = (
-        line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")
-    )
-    return (
-        next(names, "") or platform.processor() or platform.machine() or "unknown CPU"
-    )
+    names = (line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    return next(names, "") or platform.processor() or platform.machine() or "unknown CPU"
 
 
 def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
     """Numpy and 0-d torch numbers as Python numbers."""
-    return {
-        name: value.item() if hasattr(value, "item") else value
-        for name, value in values.items()
-    }
+    return {name: value.item() if hasattr(value, "item") else value for name, value in values.items()}
 
 
 def _finite(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -232,10 +199,6 @@ def _is_bad(value: Any) -> bool:
 
 def _inside(out: Path, path: Path) -> str:
     """``path`` relative to ``out``."""
-    full = (
-        path
-        if path.is_absolute() or (not (out / path).exists() and path.exists())
-        else out / path
-    )
+    full = path if path.is_absolute() or (not (out / path).exists() and path.exists()) else out / path
     assert full.exists(), f"artifact {full} was not written before the record"
     return full.resolve().relative_to(out.resolve()).as_posix()

@@ -99,9 +99,7 @@ def test_numpy_numbers_become_plain(tmp_path: Path) -> None:
         ({"colour": "red"}, "colour"),
     ],
 )
-def test_a_damaged_record_is_refused_by_name(
-    tmp_path: Path, change: dict[str, Any], named: str
-) -> None:
+def test_a_damaged_record_is_refused_by_name(tmp_path: Path, change: dict[str, Any], named: str) -> None:
     write(tmp_path)
     file = tmp_path / "record.json"
     file.write_text(json.dumps(json.loads(file.read_text()) | change))
@@ -172,12 +170,8 @@ def test_commit_and_dirtiness_of_the_checkout(tmp_path: Path) -> None:
 
 def test_outside_a_checkout_the_commit_is_unknown(tmp_path: Path) -> None:
     root = copy_of_package(tmp_path / "site-packages")
-    assert (
-        in_python(STATE, root, GIT_CEILING_DIRECTORIES=str(tmp_path)) == "unknown False"
-    )
-    git(
-        tmp_path, "init", "-q", str(tmp_path)
-    )  # a foreign repository round an installed package
+    assert in_python(STATE, root, GIT_CEILING_DIRECTORIES=str(tmp_path)) == "unknown False"
+    git(tmp_path, "init", "-q", str(tmp_path))  # a foreign repository round an installed package
     git(tmp_path, "commit", "-q", "--allow-empty", "-m", "other")
     assert in_python(STATE, root) == "unknown False"
     assert in_python(STATE, root, PATH="/nonexistent") == "unknown False"

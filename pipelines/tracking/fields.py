@@ -51,7 +51,11 @@ def final_metrics(record: Record) -> dict[str, float]:
     """The record's metrics and timings under ``final/``; a number that was not finite has none."""
     found: dict[str, float | None] = {**record.metrics, "seconds": record.seconds}
     found["images_per_second"] = record.images_per_second
-    return {clean(f"final/{name}"): float(value) for name, value in found.items() if value is not None}
+    return {
+        clean(f"final/{name.removeprefix('final/')}"): float(value)
+        for name, value in found.items()
+        if value is not None
+    }
 
 
 def metric_value(value: float) -> float:

@@ -131,10 +131,8 @@ def _tags(contents: Contents, store: Store, given: dict[str, str]) -> dict[str, 
 
 
 def _create(contents: Contents, store: Store, given: dict[str, str]) -> "Run":
-    if contents.record:
-        start = fields.milliseconds(contents.record.started)
-    else:
-        start = next(read_from(contents.history))[0].time
+    record = contents.record
+    start = fields.milliseconds(record.started) if record else next(read_from(contents.history))[0].time
     tags = _tags(contents, store, given) | {SENDING: str(contents.mark)}
     return store.client.create_run(store.experiment, start_time=start, tags=tags, run_name=contents.key)
 

@@ -94,12 +94,8 @@ def test_sync_reports_and_fails_with_one_line_when_mlflow_is_down(tmp_path: Path
 
 
 def test_first_uses_at_once_make_one_store(tmp_path: Path) -> None:
-    starts = [
-        subprocess.Popen(
-            command("init", "--results", tmp_path), cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
-        )
-        for _ in range(4)
-    ]
+    line = command("init", "--results", tmp_path)
+    starts = [subprocess.Popen(line, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) for _ in range(3)]
     for start in starts:
         _, errors = start.communicate(timeout=100)
         assert start.returncode == 0, errors

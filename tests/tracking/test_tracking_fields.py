@@ -18,7 +18,7 @@ from pipelines.tracking.settings import Tracking, results_id, shown
 
 def contents(tmp_path: Path, **spec: Any) -> Contents:
     path = folder(tmp_path)
-    finish(path, spec={**SPEC, **spec}, metrics={"test/knn_top1": 0.5, "train/loss": math.nan})
+    finish(path, spec={**SPEC, **spec}, metrics={"test/knn_top1": 0.5, "final/val": 2, "train/loss": math.nan})
     return Contents.read(path)
 
 
@@ -56,7 +56,7 @@ def test_shards_have_no_method_and_evaluations_name_their_protocol(tmp_path: Pat
 def test_final_metrics_leave_out_what_was_not_finite(tmp_path: Path) -> None:
     record = contents(tmp_path).record
     assert record is not None
-    assert final_metrics(record) == {"final/test/knn_top1": 0.5, "final/seconds": 1.0}
+    assert final_metrics(record) == {"final/test/knn_top1": 0.5, "final/val": 2.0, "final/seconds": 1.0}
     assert math.isnan(metric_value(math.inf))
     assert milliseconds("1970-01-01T00:00:01.250+00:00") == 1250
 
