@@ -62,7 +62,7 @@ def test_artifacts_are_stored_relative_to_the_record_from_any_form(
 
 
 def test_a_missing_artifact_leaves_no_record(tmp_path: Path) -> None:
-    with pytest.raises(AssertionError, match="gone.npy"):
+    with pytest.raises(AssertionError, match=r"gone\.npy"):
         write(tmp_path, artifacts={"features": "gone.npy"})
     assert list(tmp_path.iterdir()) == []
 
@@ -85,7 +85,8 @@ def test_numpy_numbers_become_plain(tmp_path: Path) -> None:
         metrics={"a": np.float32(0.5), "b": np.int64(3), "c": np.float32("nan")},
     ).metrics
     assert metrics == {"a": 0.5, "b": 3, "c": None}
-    assert type(metrics["a"]) is float and type(metrics["b"]) is int
+    assert type(metrics["a"]) is float
+    assert type(metrics["b"]) is int
 
 
 @pytest.mark.parametrize(
