@@ -20,6 +20,36 @@ $(STAMP): requirements.lock
 	$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes --compile-bytecode requirements.lock
 	touch $@
 
+reproduce: $(STAMP) ## raw images to report: runs experiments/quickstart.yaml
+	PATH="$(CURDIR)/$(BIN):$$PATH" snakemake --profile local reproduce_all
+
+test: $(STAMP) ## the test suite
+	$(BIN)/python -m pytest
+
+check: $(STAMP) ## format, lint, types, import rules
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/snakefmt --check Snakefile workflow
+	$(BIN)/mypy
+	$(BIN)/python -m pytest tests/test_rooms.py tests/spec/test_schema.py
+
+format: $(STAMP) ## format all code
+	$(BIN)/ruff check --fix-only --quiet .
+	$(BIN)/ruff format --quiet .
+	$(BIN)/snakefmt Snakefile workflow
+
+ui: $(STAMP) ## the MLflow UI over results/
+	$(BIN)/python -m pipelines track ui
+
+bench: $(STAMP) ## all benchmarks, side by side with peers; results in benchmarks/results
+	for script in benchmarks/bench_*.py; do $(BIN)/python $$script || exit 1; done
+
+schema: $(STAMP) ## write experiments/experiment.schema.json anew
+	$(BIN)/python -m pipelines.spec.schema
+
+clean: ## delete results, not the environment
+	rm -rf results .snakemake
+
 lock: ## write requirements.lock anew from pyproject.toml (newest versions the ranges allow)
 	$(BIN)/uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes \
 	  --no-emit-index-url --no-annotate --no-header --quiet --upgrade --output-file requirements.lock

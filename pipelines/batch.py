@@ -9,7 +9,7 @@ from torch import Tensor
 class Batch:
     """N samples of one data set.
 
-    images   (N, 3, H, W) uint8, the whole images; None where ``crops`` are given
+    images   (N, C, H, W) uint8, the whole images, C 1 (grey) or 3; None where ``crops`` are given
     index    (N,) int64, position in the pretraining split, 0 .. num_samples - 1
     label    (N,) int64 class number, -1 where there is none
     captions N strings, or None

@@ -18,7 +18,7 @@ class Resident:
     """Batches from a split that lies on the device as one uint8 tensor.
 
     subset: sorted positions in the split to train on, none: all. A batch's index counts inside the subset. Grey images
-    are stored once and given as three equal channels (expanded, not copied). On the CPU the images stay a mapped file.
+    keep their one channel. On the CPU the images stay a mapped file.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class Resident:
             index = index.to(self.device, non_blocking=True)
             rows = self._rows[index]
             yield Batch(
-                images=_three_channels(self._images.index_select(0, rows)),
+                images=self._images.index_select(0, rows),
                 index=index,
                 label=self._labels[rows],
                 captions=captions,
@@ -100,7 +100,7 @@ class Streaming:
             return tensor.to(self.device, non_blocking=True)
 
         return Batch(
-            images=_three_channels(move(content["images"])) if "images" in content else None,
+            images=move(content["images"]) if "images" in content else None,
             index=move(content["index"]),
             label=move(content["label"]),
             captions=content["captions"],
@@ -108,7 +108,3 @@ class Streaming:
             fields={name: move(images) for name, images in content["fields"].items()},
         )
 
-
-def _three_channels(images: Tensor) -> Tensor:
-    """(N, C, H, W) -> (N, 3, H, W); grey is repeated without a copy."""
-    return images.expand(-1, 3, -1, -1)

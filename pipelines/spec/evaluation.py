@@ -25,7 +25,7 @@ class Linear(Model):
     """Passes over the rows trained on."""
     least_steps: Count = 1000
     """Fewest optimizer steps: on a small set the epochs are raised until it has this many."""
-    batch_size: Count = 1024
+    batch_size: Count = 512
     """Rows a step; the whole set where it has fewer."""
     lrs: tuple[Positive, ...] = Field(default=(0.3, 1.0, 3.0, 10.0, 30.0, 100.0), min_length=1)
     """Candidate learning rates (cosine to 0), for rows of mean squared length 1."""

@@ -1,6 +1,6 @@
 """A study as jobs: stage, key, resolved spec and named inputs. Torch-free; keys depend on content alone."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +8,7 @@ from pipelines.errors import InputError
 from pipelines.files import digest
 from pipelines.spec.datasets import dataset_name
 from pipelines.spec.encoders import encoder_name
+from pipelines.spec.job import Job
 from pipelines.spec.load import load_study
 from pipelines.spec.resolve import Run, points, resolve
 from pipelines.spec.sizes import pretraining_images
@@ -16,33 +17,8 @@ from pipelines.spec.study import MethodEntry, Study
 VERSIONS = {"shards": 1, "tune": 1, "pretrain": 1, "embed": 1, "evaluate": 1}
 """Part of every key: raise a stage's number when its code gives other results for the same spec."""
 
-INPUT_STAGE = {"shards": "shards", "best": "tune", "weights": "pretrain", "features": "embed"}
-"""Name of an input -> the stage that makes it."""
-
 NOT_IN_KEY = ("workers", "checkpoint_minutes", "resident_gib")
 """Settings of training that say how to run, not what: they change no result and no key."""
-
-
-@dataclass(frozen=True)
-class Job:
-    """One piece of work. ``inputs``: name -> key of the job that makes it (its stage: ``INPUT_STAGE``)."""
-
-    stage: str
-    key: str
-    spec: dict[str, Any] = field(compare=False)
-    inputs: dict[str, str] = field(compare=False)
-
-    def folder(self, results: Path) -> Path:
-        """Where the job writes."""
-        return results / "jobs" / self.stage / self.key
-
-    def done(self, results: Path) -> bool:
-        """Whether its record exists."""
-        return (self.folder(results) / "record.json").exists()
-
-    def command(self, results: Path) -> str:
-        """The line a person would type."""
-        return f"python -m pipelines {self.stage} --job {self.folder(results)}"
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from pipelines.spec.plan import Job
+from pipelines.spec.job import Job
 from pipelines.spec.sizes import train_images_of
 
 GFLOPS_224 = {"resnet": {10: 0.9, 18: 1.8, 34: 3.7, 50: 4.1, 101: 7.8, 152: 11.6}, "alexnet": 0.7, "timm": 4.0}

@@ -21,8 +21,12 @@ class Augmentation(Model):
     """Crop area as a share of the image; (1, 1) with ratio (1, 1) is the whole image."""
     ratio: Interval = (3 / 4, 4 / 3)
     """Width over height of the crop."""
+    interpolation: Literal["bilinear", "bicubic"] = "bilinear"
+    """Filter of the resize, antialiased."""
     translate: int = Field(default=0, ge=0)
-    """Pixels of random translation with reflected border in place of a crop's (AMDIM on CIFAR); 0: none."""
+    """Pixels of random translation with reflected border in place of a crop (AMDIM on CIFAR); 0: none."""
+    translate_prob: Share = 1.0
+    """Probability of the translation, where there is one."""
     flip: Share = 0.5
     """Probability of a horizontal flip."""
     jitter: tuple[NotNegative, NotNegative, NotNegative, NotNegative] = (0.4, 0.4, 0.4, 0.1)
@@ -48,6 +52,8 @@ class Augmentation(Model):
                 raise ValueError(f"{name} must be [low, high] with low <= high, got [{low}, {high}]")
         if not 0 < self.scale[0] <= self.scale[1] <= 1:
             raise ValueError(f"scale must lie in (0, 1], got {list(self.scale)}")
+        if self.size is not None and self.translate >= self.size:
+            raise ValueError(f"translate ({self.translate}) must be below the view's size ({self.size})")
         if self.jitter[3] > 0.5:
             raise ValueError(f"jitter[3] (hue) must be at most 0.5, got {self.jitter[3]}")
         return self
@@ -62,6 +68,12 @@ class Jigsaw(Model):
     patch: Count = 64
     """Side of the random patch cut from each cell."""
     scale: Interval = (0.6, 1.0)
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.patch > self.cell:
+            raise ValueError(f"patch ({self.patch}) must not be larger than its cell ({self.cell})")
+        return self
 
 
 class Views(Model):

@@ -3,11 +3,14 @@
 import argparse
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipelines.errors import InputError
 from pipelines.files import read_json, write_json
-from pipelines.spec.plan import INPUT_STAGE, Job, Plan
+from pipelines.spec.job import INPUT_STAGE, Job
+
+if TYPE_CHECKING:
+    from pipelines.spec.plan import Plan
 
 
 @dataclass(frozen=True)
@@ -21,7 +24,7 @@ class JobFolder:
     inputs: dict[str, Path]
 
 
-def write_specs(plan: Plan, results: Path) -> int:
+def write_specs(plan: "Plan", results: Path) -> int:
     """Write the spec.json of every job that has none, and the study's plan.json; the number of specs written."""
     written = 0
     for job in plan.jobs.values():

@@ -1,45 +1,38 @@
-"""Stage shards: raw images to WebDataset tars with an index."""
+"""Stage shards: raw images to WebDataset tars with an index; goes on where it was stopped."""
 
-import argparse
-from pathlib import Path
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from pipelines.spec.datasets import DataSet
+from pipelines.stages.job import JobFolder, open_job, parser
 
 
 def main(argv: list[str]) -> int:
-    """``python -m pipelines shards --spec FILE.json --out DIR``: pack the data set, then write the record."""
-    parser = argparse.ArgumentParser("python -m pipelines shards", description="Pack a data set into WebDataset tars.")
-    parser.add_argument(
-        "--spec", type=Path, required=True, help='JSON file: {"key": ..., "dataset": {"use": "digits", ...}}'
-    )
-    parser.add_argument("--out", type=Path, required=True, help="folder of the tars, index.json and record.json")
-    parser.add_argument("--workers", type=int, default=1, help="processes that pack shards (default: 1)")
-    arguments = parser.parse_args(argv)
-    _run(arguments.spec, arguments.out, max(1, arguments.workers))
+    """Pack the data set into the job's folder, then write the record."""
+    arguments = parser("shards", __doc__ or "")
+    arguments.add_argument("--workers", type=int, default=1, help="processes that pack shards (default: 1)")
+    options = arguments.parse_args(argv)
+    _run(open_job(options.job, "shards"), max(1, options.workers))
     return 0
 
 
-def _run(spec_file: Path, out: Path, workers: int) -> None:
+def _run(job: JobFolder, workers: int) -> None:
     import time
 
     from pipelines.records import now, write_record
     from pipelines.sources.base import open_source
     from pipelines.sources.index import FILE
     from pipelines.sources.shards import build_shards, complete
+    from pipelines.spec.datasets import AnyDataSet
+    from pipelines.spec.parse import parse
 
     started, clock = now(), time.perf_counter()
-    key, dataset = read_spec(spec_file)
-    done = complete(out, dataset)
-    index = done or build_shards(open_source(dataset), dataset, out, workers)
+    dataset = parse(AnyDataSet, job.spec["dataset"], f"{job.path / 'spec.json'}: dataset")
+    done = complete(job.path, dataset)
+    index = done or build_shards(open_source(dataset), dataset, job.path, workers)
     seconds = time.perf_counter() - clock
     counts = {name: index.count(name) for name in index.splits}
     write_record(
-        out,
-        key=key,
+        job.path,
+        key=job.key,
         stage="shards",
-        spec={"dataset": dataset.model_dump(mode="json")},
+        spec=job.spec,
         inputs={},
         metrics={
             "data/train": counts["train"],
@@ -55,23 +48,3 @@ def _run(spec_file: Path, out: Path, workers: int) -> None:
         artifacts={"index": FILE},
         started=started,
     )
-
-
-def read_spec(path: Path) -> tuple[str, "DataSet"]:
-    """The job's key (made from the options where there is none) and its data set. InputError names what is wrong."""
-    from pydantic import TypeAdapter, ValidationError
-
-    from pipelines.errors import InputError
-    from pipelines.files import canonical, digest, read_json
-    from pipelines.spec.datasets import AnyDataSet, dataset_name
-
-    value = read_json(path)
-    if not isinstance(value, dict) or "dataset" not in value or set(value) - {"key", "dataset"}:
-        raise InputError(f'{path}: must be {{"dataset": {{...}}}}, with "key" beside it if wanted')
-    try:
-        dataset = TypeAdapter(AnyDataSet).validate_json(canonical(value["dataset"]))
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(["dataset", *(str(part) for part in first["loc"][1:])])
-        raise InputError(f"{path}: {where}: {first['msg']}, got {first['input']!r}") from None
-    return str(value.get("key") or f"{dataset_name(dataset)}-{digest(dataset.model_dump(mode='json'))}"), dataset

@@ -84,9 +84,10 @@ def cut_kind(image: Tensor, kind: Augmentation, size: int, generator: torch.Gene
     height, width = image.shape[1:]
     if not kind.translate:
         boxes = sample_boxes(kind.count, height, width, kind.scale, kind.ratio, generator).tolist()
-        return [cut(image, tuple(box), size) for box in boxes]
-    whole = cut(image, fallback_box(height, width, (1, 1)), size)
+        return [cut(image, tuple(box), size, kind.interpolation) for box in boxes]
+    whole = cut(image, fallback_box(height, width, (1, 1)), size, kind.interpolation)
     reach = kind.translate
     padded = F.pad(whole[None].float(), (reach,) * 4, mode="reflect")[0].to(torch.uint8)
-    moves = torch.randint(2 * reach + 1, (kind.count, 2), generator=generator).tolist()
+    moved = torch.rand((kind.count, 1), generator=generator) < kind.translate_prob
+    moves = torch.where(moved, torch.randint(2 * reach + 1, (kind.count, 2), generator=generator), reach).tolist()
     return [padded[:, down : down + size, right : right + size].contiguous() for down, right in moves]

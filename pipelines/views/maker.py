@@ -15,6 +15,7 @@ from pipelines.views.draws import host_generator, take
 from pipelines.views.jigsaw import cut_patches, draw_jigsaw
 from pipelines.views.pixels import change, draw_pixels, normalise
 from pipelines.views.place import Place, crop, draw_places, flip, to_planes, whole_image
+from pipelines.views.resample import Interpolation
 from pipelines.views.spaces import HALF_RANGE, MIDDLE, convert
 
 CHUNK_ON_CPU = 2**20
@@ -66,7 +67,8 @@ class ViewMaker:
         mean, std = (self.mean, self.std) if kind.colour == "rgb" else (MIDDLE[kind.colour], HALF_RANGE[kind.colour])
         result = torch.empty((total, size, size, 3), device=images.device)
         for rows in chunks(total, images, size):
-            planes = placed(images, rows, place, size, is_cut or whole_image(kind, height, width, size))
+            done = is_cut or whole_image(kind, height, width, size)
+            planes = placed(images, rows, place, size, done, kind.interpolation)
             change(planes, take(values, rows), kind)
             normalise(planes if kind.colour == "rgb" else convert(planes, kind.colour), mean, std, result[rows])
         return list(result.permute(0, 3, 1, 2).chunk(kind.count))
@@ -119,7 +121,9 @@ def pick(images: Tensor, rows: slice) -> Tensor:
     return images.index_select(0, torch.arange(start, stop, device=images.device) % len(images))
 
 
-def placed(images: Tensor, rows: slice, place: Place, size: int, is_cut: bool) -> Tensor:
+def placed(
+    images: Tensor, rows: slice, place: Place, size: int, is_cut: bool, kind: Interpolation = "bilinear"
+) -> Tensor:
     """The planes (C, M, size, size) in [0, 1] of some rows, cut where they are not cut yet, and flipped."""
     planes, place = to_planes(pick(images, rows)), take(place, rows)
-    return flip(planes, place.flips) if is_cut else crop(planes, place, size)
+    return flip(planes, place.flips) if is_cut else crop(planes, place, size, kind)

@@ -8,7 +8,7 @@ from torch import Tensor
 from pipelines.spec.views import Augmentation
 from pipelines.views.crops import fallback_box, sample_boxes
 from pipelines.views.draws import rows_of
-from pipelines.views.resample import MATRICES_BELOW, crop_matrices, resample, resize_each, translation
+from pipelines.views.resample import MATRICES_BELOW, Interpolation, crop_matrices, resample, resize_each, translation
 
 
 class Place(NamedTuple):
@@ -32,6 +32,7 @@ def draw_places(kind: Augmentation, flips: Tensor, height: int, width: int, size
         return Place(boxes, flips, torch.zeros((num, 2), dtype=torch.long))
     assert kind.translate < size
     shift = torch.randint(-kind.translate, kind.translate + 1, (num, 2), generator=host)
+    shift *= torch.rand((num, 1), generator=host) < kind.translate_prob
     return Place(torch.tensor(fallback_box(height, width, (1, 1))).expand(num, 4), flips, shift)
 
 
@@ -45,16 +46,22 @@ def to_planes(images: Tensor) -> Tensor:
     return images.transpose(0, 1).to(torch.float32, memory_format=torch.contiguous_format).div_(255)
 
 
-def crop(planes: Tensor, place: Place, size: int) -> Tensor:
-    """planes (C, M, H, W) -> (C, M, size, size): boxes cut, resized, flipped, then translated."""
+def crop(planes: Tensor, place: Place, size: int, kind: Interpolation = "bilinear") -> Tensor:
+    """planes (C, M, H, W) -> (C, M, size, size): boxes cut, resized, flipped, then translated; values stay in [0, 1]."""
     moved = bool((place.shift != 0).any())
     if size >= MATRICES_BELOW and planes.device.type == "cpu" and not moved:
-        return flip(resize_each(planes, place.boxes, size), place.flips)
-    rows, columns = crop_matrices(place.boxes, place.flips, (planes.shape[2], planes.shape[3]), size, planes.device)
+        return _in_range(flip(resize_each(planes, place.boxes, size, kind), place.flips), kind)
+    source = planes.shape[2], planes.shape[3]
+    rows, columns = crop_matrices(place.boxes, place.flips, source, size, planes.device, kind)
     if moved:
         rows = translation(place.shift[:, 0], size, planes.device) @ rows
         columns = translation(place.shift[:, 1], size, planes.device) @ columns
-    return resample(planes, rows, columns)
+    return _in_range(resample(planes, rows, columns), kind)
+
+
+def _in_range(planes: Tensor, kind: Interpolation) -> Tensor:
+    """A cubic filter overshoots at edges; 8-bit pipelines cut that off."""
+    return planes.clamp_(0, 1) if kind == "bicubic" else planes
 
 
 def flip(planes: Tensor, flips: Tensor) -> Tensor:

@@ -155,7 +155,7 @@ def test_grey_images_come_as_three_equal_channels(tmp_path: Path) -> None:
     for loader in (Resident(resident(shards, "train"), order), Streaming(shards, order, workers=0)):
         batch = next(iter(loader.epoch(0)))
         assert batch.images is not None
-        assert batch.images.shape == (4, 3, 6, 6)
+        assert batch.images.shape == (4, 1, 6, 6)
         assert torch.equal(batch.images[:, 0], batch.images[:, 2])
 
 

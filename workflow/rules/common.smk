@@ -8,7 +8,8 @@ sys.path.insert(0, str(Path(workflow.basedir)))
 
 from pipelines.errors import InputError
 from pipelines.files import digest
-from pipelines.spec.plan import INPUT_STAGE, plan_file
+from pipelines.spec.job import INPUT_STAGE
+from pipelines.spec.plan import plan_file
 from pipelines.spec.resources import resources as job_resources
 
 RESULTS = Path(config["results"])
@@ -90,7 +91,7 @@ def start():
 def finish(log):
     """Bring MLflow up to date (a failure there is told and harms nothing), and say where the results are."""
     if TRACKING != "off":
-        subprocess.run(track("sync", "--quiet"), check=False)
+        subprocess.run(track("sync"), check=False)
     for name in PLANS:
         page = RESULTS / name / "report.html"
         if page.exists():

@@ -11,7 +11,10 @@ Encoder = ResNet | ViT | Timm | AlexNet
 
 
 class MethodOptions(Model):
-    """Options of one method. A subclass sets ``use: Literal[NAME] = NAME`` and adds fields."""
+    """Options of one method. A subclass narrows ``use`` to ``Literal[NAME] = NAME`` and adds fields."""
+
+    use: str = ""
+    """The method's name: its file here and in methods/."""
 
     @property
     def short_name(self) -> str:

@@ -59,3 +59,15 @@ def byol_pair(smallest_crop: float, blur: bool = True) -> tuple[Augmentation, Au
         common.model_copy(update={"blur": 1.0 if blur else 0.0}),
         common.model_copy(update={"blur": 0.1 if blur else 0.0, "solarize": 0.2}),
     )
+
+
+def local_side(image_size: int | None) -> int:
+    """Pixels of a side of multi-crop's small views: 96 of 224 (SwAV, DINO), half of the image up to 64 pixels.
+
+    Between and beyond, 3/7 of the image in whole patches of 16, so that a vision transformer takes them.
+    """
+    if image_size is None:
+        return 96
+    if image_size <= 64:
+        return max(1, image_size // 2)
+    return max(1, round(image_size * 3 / 7 / 16)) * 16

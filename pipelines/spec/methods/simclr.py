@@ -48,6 +48,7 @@ class Options(MethodOptions):
             augmentations=(
                 Augmentation(
                     count=2,
+                    interpolation="bicubic",
                     scale=(0.08, 1.0),
                     jitter=(0.8 * s, 0.8 * s, 0.8 * s, min(0.2 * s, 0.5)),
                     blur=0.0 if small else 0.5,

@@ -1,0 +1,106 @@
+"""Monitors: numbers read from detached tensors of a training step, that show collapse and how hard the scores are.
+
+Nothing here draws random numbers, writes to a tensor it is given, or knows of a model: watching never changes training.
+"""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+MOST_ROWS = 512
+"""Samples used of a batch."""
+MOST_COLUMNS = 4096
+"""Negative scores used of each sample."""
+LEAST_SPREAD = 0.1
+"""Reached when two embeddings have a mean cosine of 0.99, if the rest is spread evenly over the dimensions."""
+LEAST_RANK = 2.0
+"""Below it the embeddings lie, but for noise, on one line through the origin."""
+
+
+@torch.no_grad()
+def feature_spread(embeddings: Tensor) -> Tensor:
+    """0-d, in [0, 1]: sqrt(D) x the mean over dimensions of the standard deviation over rows; (N, D), rows made unit.
+
+    1: evenly spread over the sphere; 0: all rows are one point (Chen and He 2021, arXiv:2011.10566, section 4.1, whose
+    1 / sqrt(D) is 1 here). Its square is at most 1 - |mean row|^2.
+    """
+    rows = F.normalize(embeddings.float(), dim=1)
+    return rows.std(dim=0, correction=0).mean() * math.sqrt(rows.shape[1])
+
+
+@torch.no_grad()
+def effective_rank(embeddings: Tensor) -> Tensor:
+    """0-d, in [1, min(N, D)]: exp of the entropy of the singular values of (N, D), rows made unit.
+
+    The values are divided by their sum (Roy and Vetterli 2007; RankMe, Garrido et al. 2023, arXiv:2210.02885). The rows
+    are not centred: equal rows then have rank 1, where centring would leave the rank of rounding errors.
+    """
+    rows = F.normalize(embeddings.double(), dim=1)
+    gram = rows.T @ rows if len(rows) > rows.shape[1] else rows @ rows.T
+    share = torch.linalg.eigvalsh(gram).clamp(min=0).sqrt()
+    share = share / share.sum().clamp(min=1e-30)
+    return torch.special.entr(share).sum().exp()
+
+
+@torch.no_grad()
+def score_statistics(positive: Tensor, negative: Tensor) -> dict[str, Tensor]:
+    """0-d statistics of cosines: positive (N,) of each sample with its positive, negative (N, K) with its negatives.
+
+    negative_mean and negative_variance: each sample's mean and unbiased variance over K, then the mean over samples;
+    positive_mean and positive_variance (unbiased) over samples. The curves of Zhu et al. 2021 (arXiv:2108.02982),
+    figure 3. A variance of one value is 0.
+    """
+    positive, negative = positive.float(), negative.float()
+    variance, mean = torch.var_mean(negative, dim=1, correction=min(1, negative.shape[1] - 1))
+    return {
+        "positive_mean": positive.mean(),
+        "positive_variance": positive.var(correction=min(1, len(positive) - 1)),
+        "negative_mean": mean.mean(),
+        "negative_variance": variance.mean(),
+    }
+
+
+def collapsed(spread: float, rank: float) -> bool:
+    """Whether embeddings of this feature spread and effective rank have collapsed: to a point, or onto a line.
+
+    True when spread < 0.1, or rank < 2, or one of them is not a number. An untrained encoder may be called collapsed too:
+    ask after training. Collapse onto a few dimensions is not caught: see the effective rank itself.
+    """
+    return not (spread >= LEAST_SPREAD and rank >= LEAST_RANK)
+
+
+def read(watched: dict[str, Tensor]) -> dict[str, float]:
+    """Metrics by slashed names from ``Output.watched``; what is not watched is not measured.
+
+    embeddings (N, D)                            -> collapse/spread, collapse/effective_rank
+    positive_scores (N,), negative_scores (N, K) -> scores/{positive,negative}_{mean,variance}
+
+    To stay cheap at most 512 rows are used, and of each row at most 4,096 negatives: every ceil(N / 512)-th row and every
+    ceil(K / 4096)-th negative, so that nothing is drawn.
+    """
+    values: dict[str, Tensor] = {}
+    if "embeddings" in watched:
+        rows = _thinned(watched["embeddings"].detach(), MOST_ROWS).cpu()
+        values |= {"collapse/spread": feature_spread(rows), "collapse/effective_rank": effective_rank(rows)}
+    if "positive_scores" in watched and "negative_scores" in watched:
+        positive = _thinned(watched["positive_scores"].detach(), MOST_ROWS)
+        negative = _thinned(_thinned(watched["negative_scores"].detach(), MOST_ROWS), MOST_COLUMNS, dim=1)
+        scores = score_statistics(positive, negative)
+        values |= {f"scores/{name}": value for name, value in scores.items()}
+    return {name: value.item() for name, value in values.items()}
+
+
+def _thinned(tensor: Tensor, most: int, dim: int = 0) -> Tensor:
+    """Every ceil(length / most)-th entry along ``dim``, as a view."""
+    step = max(1, math.ceil(tensor.shape[dim] / most))
+    return tensor[::step] if dim == 0 else tensor[:, ::step]
+
+
+def collapse_flags(metrics: dict[str, float | None]) -> list[str]:
+    """``["collapsed"]`` when a run's last readings (final/collapse/...) say so; nothing without readings."""
+    spread, rank = metrics.get("final/collapse/spread"), metrics.get("final/collapse/effective_rank")
+    if spread is None or rank is None:
+        return []
+    return ["collapsed"] if collapsed(spread, rank) else []

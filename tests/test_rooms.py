@@ -1,0 +1,86 @@
+"""Which way things depend on each other, and how large they may grow."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "pipelines"
+FILES = sorted(path for path in PACKAGE.rglob("*.py") if path.name != "__init__.py")
+HELPERS = {"errors", "files", "randomness", "distributed", "batch", "colours"}
+ALLOWED = {
+    "spec": {"spec"},
+    "records": set(),
+    "history": set(),
+    "tracking": {"tracking", "records", "history"},
+    "tuning": set(),
+    "losses": {"losses"},
+    "encoders": {"encoders", "spec"},
+    "sources": {"sources", "spec"},
+    "views": {"views", "spec"},
+    "methods": {"methods", "spec", "losses", "encoders", "training.ema", "training.schedules"},
+    "evaluation": {"evaluation", "spec", "losses", "encoders"},
+    "training": {"training", "spec", "methods.base", "encoders.norms", "history"},
+    "report": {"report", "records", "history"},
+    "__main__": set(),
+}
+"""Room -> what of ours it may import, beside the helpers; stages may import everything, and nobody imports stages."""
+HEAVY = {"torch", "torchvision", "timm", "mlflow", "optuna", "pandas", "matplotlib", "altair", "sklearn", "webdataset"}
+
+
+def room(path: Path) -> str:
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def imported(path: Path) -> set[str]:
+    """Our modules that a file imports anywhere, relative to the package."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("pipelines"):
+            base = (node.module or "").removeprefix("pipelines").removeprefix(".")
+            names = [f"{base}.{alias.name}".lstrip(".") for alias in node.names]
+            found |= {base} if base and not (PACKAGE / base.replace(".", "/")).is_dir() else set(names)
+        elif isinstance(node, ast.Import):
+            found |= {alias.name.removeprefix("pipelines.") for alias in node.names if alias.name.startswith("pipelines.")}
+    return {name for name in found if name != "__version__"}
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_nothing_imports_upward_or_sideways(path):
+    if room(path) in ("stages", *HELPERS):
+        assert room(path) == "stages" or all(name.split(".")[0] in HELPERS for name in imported(path))
+        return
+    allowed = ALLOWED[room(path)] | HELPERS
+    wrong = [name for name in imported(path) if not any(name == one or name.startswith(f"{one}.") for one in allowed)]
+    assert not wrong, f"{path.name} may not import {wrong}"
+
+
+def top_level(path: Path) -> set[str]:
+    names: set[str] = set()
+    for node in ast.parse(path.read_text()).body:
+        if isinstance(node, ast.Import):
+            names |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names.add((node.module or "").split(".")[0])
+    return names
+
+
+LIGHT = [path for path in FILES if room(path) in ("spec", "records", "history", "__main__", "files", "errors", "randomness")]
+STAGES = [
+    path for path in FILES if room(path) == "stages" and path.read_text().startswith('"""Stage ')
+]  # the others are imported by them, late
+
+
+@pytest.mark.parametrize("path", LIGHT + STAGES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_planning_and_help_import_nothing_heavy(path):
+    assert not top_level(path) & (HEAVY | {"numpy", "pydantic"} - ({"pydantic"} if room(path) != "stages" else set()))
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_files_and_functions_stay_small(path):
+    text = path.read_text()
+    assert text.count("\n") <= 260, f"{path.name} has {text.count(chr(10))} lines: one idea a file"
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef):
+            length = (node.end_lineno or 0) - node.lineno + 1
+            assert length <= 55, f"{path.name}: {node.name} has {length} lines"

@@ -1,0 +1,163 @@
+"""The whole graph through Snakemake with the local profile: raw images to report, again, and after an edit."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+TINY = Path(__file__).parent / "tiny.yaml"
+pytestmark = pytest.mark.slow
+
+
+def snakemake(folder: Path, *arguments: str, **options) -> subprocess.CompletedProcess:
+    command = [
+        sys.executable,
+        "-m",
+        "snakemake",
+        "--snakefile",
+        str(ROOT / "Snakefile"),
+        "--profile",
+        str(ROOT / "local"),
+    ]
+    command += ["--directory", str(folder), "reproduce_all", *arguments]
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT)}
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=500, **options)
+
+
+@pytest.fixture(scope="module")
+def workplace(tmp_path_factory) -> Path:
+    """A working directory with a study of its own, run once."""
+    folder = tmp_path_factory.mktemp("work")
+    (folder / "workflow").mkdir()
+    (folder / "tiny.yaml").write_text(TINY.read_text())
+    config = {
+        "studies": ["tiny.yaml"],
+        "results": "results",
+        "python": None,
+        "gpus_per_job": 0,
+        "tracking": {"uri": None, "experiment": "test", "every": 5},
+    }
+    (folder / "workflow" / "config.yaml").write_text(json.dumps(config))
+    done = snakemake(folder)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    return folder
+
+
+def test_the_report_and_the_tables_are_there(workplace):
+    study = workplace / "results" / "tiny"
+    page = (study / "report.html").read_text()
+    assert "Does every stage run?" in page
+    assert "moco_tuned" in page
+    assert "missing" not in (study / "tables" / "results.md").read_text()
+    rows = (study / "records.csv").read_text().splitlines()
+    assert len(rows) > 10
+
+
+def test_mlflow_holds_every_job_once(workplace):
+    from mlflow import MlflowClient
+
+    client = MlflowClient(f"sqlite:///{workplace / 'results' / 'mlflow.db'}")
+    experiment = client.get_experiment_by_name("test")
+    runs = client.search_runs([experiment.experiment_id], max_results=1000)
+    keys = [run.data.tags["run_key"] for run in runs]
+    jobs = list((workplace / "results" / "jobs").glob("*/*/record.json"))
+    assert sorted(keys) == sorted(path.parent.name for path in jobs)
+    assert all(run.info.status == "FINISHED" for run in runs)
+
+
+def test_a_second_run_has_nothing_to_do(workplace):
+    done = snakemake(workplace)
+    assert done.returncode == 0
+    assert "Nothing to be done" in done.stdout + done.stderr
+
+
+def planned(workplace: Path) -> dict[str, int]:
+    """Rule -> jobs that a dry run would start."""
+    done = snakemake(workplace, "--dry-run", "--quiet", "rules")
+    assert done.returncode == 0, done.stdout + done.stderr
+    counts: dict[str, int] = {}
+    for line in (done.stdout + done.stderr).splitlines():
+        words = line.split()
+        if len(words) == 2 and words[1].isdigit() and words[0] not in ("total", "reproduce_all"):
+            counts[words[0]] = int(words[1])
+    return counts
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ("k: 5", "k: 6", {"evaluate": 4, "collect": 1, "report": 1}),
+        (
+            "low: 0.05",
+            "low: 0.06",
+            {"tune": 2, "tune_best": 1, "pretrain": 1, "embed": 1, "evaluate": 1, "collect": 1, "report": 1},
+        ),
+        ("# As small", "# Edited: as small", {}),
+    ],
+)
+def test_an_edit_reruns_only_what_depends_on_it(workplace, old, new, expected):
+    study = workplace / "tiny.yaml"
+    text = study.read_text()
+    assert old in text
+    try:
+        study.write_text(text.replace(old, new))
+        assert planned(workplace) == expected
+    finally:
+        study.write_text(text)
+
+
+def test_a_broken_study_stops_before_anything_runs(workplace):
+    study = workplace / "tiny.yaml"
+    text = study.read_text()
+    try:
+        study.write_text(text.replace("queue_size", "queue_sise"))
+        done = snakemake(workplace, "--dry-run")
+    finally:
+        study.write_text(text)
+    assert done.returncode != 0
+    assert "moco has no such option; did you mean 'queue_size'?" in done.stdout + done.stderr
+    assert (workplace / "results" / "tiny" / "report.html").exists()
+
+
+def test_two_snakemakes_at_once_do_no_harm(workplace):
+    """The second one is refused by the first one's lock and says so."""
+    study = workplace / "tiny.yaml"
+    text = study.read_text()
+    try:
+        study.write_text(text.replace("seeds: [0]", "seeds: [0, 1]"))
+        command = [
+            sys.executable,
+            "-m",
+            "snakemake",
+            "--snakefile",
+            str(ROOT / "Snakefile"),
+            "--profile",
+            str(ROOT / "local"),
+        ]
+        environment = {
+            **os.environ,
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+            "PYTHONPATH": str(ROOT),
+        }
+        first = subprocess.Popen(
+            [*command, "--directory", str(workplace), "reproduce_all"],
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+        locks = workplace / ".snakemake" / "locks"
+        while not any(locks.glob("*")) and first.poll() is None:
+            time.sleep(0.02)
+        second = snakemake(workplace)
+        output, _ = first.communicate(timeout=500)
+        assert first.returncode == 0, output[-3000:]
+        assert second.returncode != 0
+        assert "lock" in (second.stdout + second.stderr).lower()
+        assert snakemake(workplace).returncode == 0
+    finally:
+        study.write_text(text)
