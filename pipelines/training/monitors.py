@@ -4,6 +4,7 @@ Nothing here draws random numbers, writes to a tensor it is given, or knows of a
 """
 
 import math
+from collections.abc import Mapping
 
 import torch
 import torch.nn.functional as F
@@ -98,7 +99,7 @@ def _thinned(tensor: Tensor, most: int, dim: int = 0) -> Tensor:
     return tensor[::step] if dim == 0 else tensor[:, ::step]
 
 
-def collapse_flags(metrics: dict[str, float | None]) -> list[str]:
+def collapse_flags(metrics: Mapping[str, float | None]) -> list[str]:
     """``["collapsed"]`` when a run's last readings (final/collapse/...) say so; nothing without readings."""
     spread, rank = metrics.get("final/collapse/spread"), metrics.get("final/collapse/effective_rank")
     if spread is None or rank is None:

@@ -1,0 +1,146 @@
+"""Frozen features of a data set: computed once for each (weights, data set), read by every protocol."""
+
+import contextlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from pipelines.encoders.base import Encoder
+from pipelines.errors import InputError
+from pipelines.files import replacing
+
+
+@dataclass(frozen=True)
+class Features:
+    """Features and labels of one data set.
+
+    train        (n, F) float32, rows of the whole train split, the held-out slice included
+    train_label  (n,) int64 in 0 .. num_classes - 1
+    holdout      (h,) int64, distinct positions into train kept for choosing; may be empty
+    test         (m, F) float32
+    test_label   (m,) int64
+    num_classes  at least 2
+    """
+
+    train: Tensor
+    train_label: Tensor
+    holdout: Tensor
+    test: Tensor
+    test_label: Tensor
+    num_classes: int
+
+    @property
+    def fit(self) -> Tensor:
+        """(n - h,) int64: the positions of train outside the held-out slice, in order."""
+        kept = torch.ones(len(self.train), dtype=torch.bool, device=self.train.device)
+        kept[self.holdout] = False
+        return kept.nonzero().squeeze(1)
+
+    def to(self, device: torch.device | str) -> "Features":
+        """The same on a device."""
+        moved = {name: getattr(self, name).to(device) for name in TENSORS}
+        return Features(**moved, num_classes=self.num_classes)
+
+    def save(self, path: Path) -> None:
+        """Write to a safetensors file in one move. InputError when something is not as the class says."""
+        _check(self, "features")
+        rows = {name: getattr(self, name).detach().cpu().contiguous() for name in TENSORS}
+        with replacing(path) as part:
+            save_file(rows, part, metadata={"num_classes": str(self.num_classes)})
+
+    @staticmethod
+    def load(path: Path) -> "Features":
+        """Read what ``save`` wrote; InputError names the file and what is missing, superfluous or wrong in it."""
+        try:
+            with safe_open(path, framework="pt") as file:
+                rows = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+                metadata = file.metadata() or {}
+        except (SafetensorError, OSError) as error:
+            raise InputError(f"{path}: not a readable features file ({error}); run the embed stage again") from None
+        if set(rows) != set(TENSORS) or not metadata.get("num_classes", "").isdigit():
+            raise InputError(
+                f"{path}: holds {sorted(rows)} with metadata {metadata}, but features are {sorted(TENSORS)} with "
+                "num_classes; run the embed stage again"
+            )
+        features = Features(**rows, num_classes=int(metadata["num_classes"]))
+        _check(features, str(path))
+        return features
+
+
+TENSORS = tuple(entry.name for entry in fields(Features) if entry.name != "num_classes")
+
+
+def _check(features: Features, where: str) -> None:
+    """InputError unless types, shapes and ranges are those of ``Features``, and every feature is finite."""
+    for rows, label in (("train", "train_label"), ("test", "test_label")):
+        row, number = getattr(features, rows), getattr(features, label)
+        if row.dtype != torch.float32 or row.dim() != 2 or number.dtype != torch.int64 or number.shape != row.shape[:1]:
+            raise InputError(
+                f"{where}: {rows} is {row.dtype} {tuple(row.shape)} and {label} {number.dtype} {tuple(number.shape)}; "
+                "they have to be float32 (n, F) and int64 (n,)"
+            )
+        if len(number) and not 0 <= int(number.min()) <= int(number.max()) < features.num_classes:
+            raise InputError(
+                f"{where}: {label} runs from {int(number.min())} to {int(number.max())}; labels of "
+                f"{features.num_classes} classes lie in 0 .. {features.num_classes - 1} (leave unlabelled rows out)"
+            )
+        if bad := int((~row.isfinite()).any(1).sum()):
+            raise InputError(f"{where}: {bad} of {len(row)} rows of {rows} hold NaN or infinity; did training diverge?")
+    if features.train.shape[1] != features.test.shape[1] or not len(features.train) or not len(features.test):
+        raise InputError(
+            f"{where}: train {tuple(features.train.shape)} and test {tuple(features.test.shape)} need rows, "
+            "of the same width"
+        )
+    holdout = features.holdout
+    inside = holdout.dtype == torch.int64 and ((holdout >= 0) & (holdout < len(features.train))).all()
+    if not inside or len(holdout.unique()) != len(holdout) or len(holdout) >= len(features.train):
+        raise InputError(f"{where}: holdout has to be distinct positions into train that leave rows to fit on")
+
+
+@contextlib.contextmanager
+def evaluating(module: nn.Module) -> Iterator[None]:
+    """Every part of ``module`` in eval mode, and each back in its own mode afterwards."""
+    modes = [(part, part.training) for part in module.modules()]
+    module.eval()
+    try:
+        yield
+    finally:
+        for part, mode in modes:
+            part.training = mode
+
+
+@torch.no_grad()
+def pooled_features(
+    encoder: Encoder,
+    batches: Iterable[Tensor],
+    device: torch.device | str,
+    precision: Literal["float32", "bfloat16"] = "float32",
+) -> Tensor:
+    """(n, width) float32 on the CPU: the encoder's pooled feature of every image, in order, in eval mode.
+
+    batches: normalised float images (N, C, H, W), of any N. precision: bfloat16 runs under autocast. The encoder has to be
+    on ``device``; its weights, statistics and modes are left as they were.
+    """
+    kind = torch.device(device).type
+    with evaluating(encoder), torch.autocast(kind, torch.bfloat16, enabled=precision == "bfloat16"):
+        rows = [encoder(images.to(device, non_blocking=True)).float().cpu() for images in batches]
+    return torch.cat(rows) if rows else torch.empty(0, encoder.width)
+
+
+def pixel_features(batches: Iterable[Tensor], side: int = 32) -> Tensor:
+    """(n, C h w) float32 on the CPU: the pixels themselves, the floor that every encoder has to beat.
+
+    batches: float images (N, C, H, W). Larger images are averaged down to ``side`` pixels a side, smaller ones kept.
+    """
+    rows = []
+    for images in batches:
+        size = (min(side, images.shape[-2]), min(side, images.shape[-1]))
+        rows.append(F.adaptive_avg_pool2d(images.float(), size).flatten(1).cpu())
+    return torch.cat(rows)

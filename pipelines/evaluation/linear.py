@@ -1,0 +1,183 @@
+"""Linear probe: softmax regression on frozen features, its settings chosen on the held-out slice of train.
+
+All candidate learning rates and weight decays are trained at once, as so many columns of one weight matrix (DINOv2's
+protocol, Oquab et al. 2023, arXiv:2304.07193, section 7.1). The candidate that is best on the held-out slice is trained
+again on all of train and meets test once.
+
+Differs from the usual probe: features are computed once (no augmentation), and scaled so that the mean squared length of
+a row is 1, which makes one grid of learning rates fit encoders of any width and scale. Weights start at zero and the
+problem is convex, so that only the order of the rows is random.
+"""
+
+import math
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from pipelines.errors import InputError
+from pipelines.evaluation.accuracy import accuracies
+from pipelines.evaluation.features import Features
+from pipelines.spec.evaluation import Linear
+
+CHUNK = 8192
+"""Rows scored at once."""
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """x -> (x - mean) * factor, so that rows like those it was made from have mean 0 and mean squared length 1."""
+
+    mean: Tensor
+    factor: Tensor
+
+    @staticmethod
+    def of(rows: Tensor, standardise: bool) -> "Scaling":
+        """From rows (n, F). standardise: every feature gets the same spread, constant ones become 0."""
+        variance, mean = torch.var_mean(rows, dim=0, correction=0)
+        alive = variance > 1e-10 * variance.max()
+        if not alive.any():  # all rows are equal: a collapsed encoder
+            return Scaling(mean, torch.zeros_like(mean))
+        if standardise:
+            return Scaling(mean, torch.where(alive, 1 / (variance * alive.sum()).sqrt(), 0))
+        return Scaling(mean, (1 / variance.sum().sqrt()).expand_as(mean))
+
+    def __call__(self, rows: Tensor) -> Tensor:
+        """(N, F) -> (N, F)."""
+        return (rows - self.mean) * self.factor
+
+
+@dataclass(frozen=True)
+class Probes:
+    """R linear classifiers side by side: weight (C, R, F), bias (C, R, 1), on rows scaled by ``scaling``."""
+
+    scaling: Scaling
+    weight: Tensor
+    bias: Tensor
+
+    def scores(self, rows: Tensor) -> Tensor:
+        """(N, F) -> (R, N, C) logits."""
+        parts = [self._logits(self.scaling(part)) for part in rows.split(CHUNK)]
+        return torch.cat(parts, dim=2).permute(1, 2, 0)
+
+    def _logits(self, scaled: Tensor) -> Tensor:
+        """(N, F) -> (C, R, N). Classes come first because softmax over them is then several times faster on CPUs."""
+        return (self.weight.flatten(0, 1) @ scaled.T).view(*self.weight.shape[:2], -1) + self.bias
+
+    def gradients(self, scaled: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        """Of each classifier's mean cross-entropy, with regard to weight and bias. targets: (C, 1, N) one-hot."""
+        error = self._logits(scaled).softmax(0).sub_(targets).div_(len(scaled))  # (C, R, N)
+        return (error.flatten(0, 1) @ scaled).view_as(self.weight), error.sum(2, keepdim=True)
+
+
+def train(
+    options: Linear,
+    rows: Tensor,
+    label: Tensor,
+    num_classes: int,
+    lrs: list[float],
+    weight_decays: list[float],
+    generator: torch.Generator,
+) -> Probes:
+    """R classifiers on rows (n, F) with label (n,), one for each lr and weight decay (lists of length R).
+
+    SGD with momentum on the mean cross-entropy, cosine schedule to 0, decay on the weights alone; every epoch passes over
+    the rows in a new order (the last n mod batch_size of it are left out).
+    """
+    R, size = len(lrs), min(options.batch_size, len(rows))
+    shape = (num_classes, R, rows.shape[1])
+    probes = Probes(Scaling.of(rows, options.standardise), rows.new_zeros(shape), rows.new_zeros(num_classes, R, 1))
+    weight_step, bias_step = torch.zeros_like(probes.weight), torch.zeros_like(probes.bias)
+    rate, decay = rows.new_tensor(lrs).view(1, R, 1), rows.new_tensor(weight_decays).view(1, R, 1)
+    targets = F.one_hot(label, num_classes).to(rows.dtype).T  # (C, n)
+    total = num_steps(options, len(rows))
+    order = label.new_empty(0)
+    for step in range(total):
+        if len(order) < size:
+            order = torch.randperm(len(rows), generator=generator, device=generator.device).to(rows.device)
+        chosen, order = order[:size], order[size:]
+        scaled = probes.scaling(rows.index_select(0, chosen))
+        weight, bias = probes.gradients(scaled, targets.index_select(1, chosen).unsqueeze(1))
+        now = rate * (0.5 * (1 + math.cos(math.pi * step / total)))
+        weight_step.mul_(options.momentum).add_(weight.addcmul_(probes.weight, decay))
+        bias_step.mul_(options.momentum).add_(bias)
+        probes.weight.sub_(weight_step * now)
+        probes.bias.sub_(bias_step * now)
+    return probes
+
+
+def num_steps(options: Linear, num_rows: int) -> int:
+    """Optimizer steps on so many rows: those of the epochs, at least ``least_steps``."""
+    return max(options.least_steps, options.epochs * (num_rows // min(options.batch_size, num_rows)))
+
+
+def choose(options: Linear, features: Features, generator: torch.Generator) -> tuple[int, list[dict[str, float]]]:
+    """The best candidate's number and every candidate's lr, weight_decay, holdout_top1 and holdout_loss (nats).
+
+    Trained on the rows outside the held-out slice, and judged there by ``best``. InputError when nothing is held out but
+    there is something to choose.
+    """
+    pairs = [(lr, decay) for lr in options.lrs for decay in options.weight_decays]
+    if not len(features.holdout):
+        if len(pairs) > 1:
+            raise InputError(
+                f"evaluation.linear: {len(pairs)} candidates (lrs x weight_decays), but nothing is held out to choose on; "
+                "set the data set's holdout above 0 or give one lr and one weight decay"
+            )
+        return 0, [{"lr": pairs[0][0], "weight_decay": pairs[0][1]}]
+    fit, held = features.fit, features.holdout
+    lrs, decays = [lr for lr, _ in pairs], [decay for _, decay in pairs]
+    probes = train(
+        options, features.train[fit], features.train_label[fit], features.num_classes, lrs, decays, generator
+    )
+    scores, label = probes.scores(features.train[held]), features.train_label[held]
+    table = [
+        {
+            "lr": lr,
+            "weight_decay": decay,
+            "holdout_top1": accuracies(scores[r], label)["top1"],
+            "holdout_loss": F.cross_entropy(scores[r], label).item(),
+        }
+        for r, (lr, decay) in enumerate(pairs)
+    ]
+    top1, loss = [row["holdout_top1"] for row in table], [row["holdout_loss"] for row in table]
+    return best(top1, loss, len(held)), table
+
+
+def best(top1: list[float], loss: list[float], num_rows: int) -> int:
+    """The candidate of lowest loss among those within one standard error of the highest top1 on num_rows rows.
+
+    The highest top1 alone is decided by a row or two on small slices. Measured on random features of digits and
+    Fashion-MNIST (1,000 to 10,000 rows), this rule gives 0.0 to 0.4 points more on test, with half the spread.
+    """
+    highest = max(top1)
+    error = math.sqrt(highest * (1 - highest) / num_rows)
+    near = [r for r, value in enumerate(top1) if value >= highest - error]
+    return min(near, key=lambda r: loss[r])
+
+
+def measure(options: Linear, features: Features, generator: torch.Generator) -> dict[str, float]:
+    """top1, top5 and mean_per_class on test of the chosen candidate retrained on all of train.
+
+    Beside them: train_top1, what was chosen (lr, weight_decay), and its and every candidate's accuracy on the held-out
+    slice (holdout_top1, and holdout_top1/lr_0.3_wd_0 and so on) where there is one.
+    """
+    number, table = choose(options, features, generator)
+    chosen = table[number]
+    probes = train(
+        options,
+        features.train,
+        features.train_label,
+        features.num_classes,
+        [chosen["lr"]],
+        [chosen["weight_decay"]],
+        generator,
+    )
+    result = accuracies(probes.scores(features.test)[0], features.test_label)
+    result["train_top1"] = accuracies(probes.scores(features.train)[0], features.train_label)["top1"]
+    result |= chosen
+    for row in table:
+        if "holdout_top1" in row:
+            result[f"holdout_top1/lr_{row['lr']:g}_wd_{row['weight_decay']:g}"] = row["holdout_top1"]
+    return result

@@ -1,0 +1,91 @@
+"""kNN: InstDisc's and DINO's rule and MoCo's demo against their references, chunks, and what is refused."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+from parity_tools import assert_close, both_precisions, load, tensors
+
+from pipelines.errors import InputError
+from pipelines.evaluation import knn
+from pipelines.evaluation.accuracy import accuracies
+from pipelines.evaluation.features import Features
+from pipelines.spec.evaluation import Knn
+
+
+@both_precisions
+def test_equals_dino(dtype: torch.dtype) -> None:
+    given, expected = tensors("knn", dtype), load("knn")
+    k, temperature, classes = int(expected["k"]), float(expected["temperature"]), int(expected["num_classes"])
+    train, label, test = given["train_features"], given["train_labels"], given["test_features"]
+    votes = knn.votes(train, label, test, classes, k, temperature)
+    assert_close(votes, expected["votes"], dtype)
+    assert_close(votes.argmax(1), expected["predictions"], dtype)
+    found = knn.accuracy(Knn(k=k, temperature=temperature), train, label, test, given["test_labels"], classes)
+    assert found["top1"] * 100 == pytest.approx(float(expected["top1"]))
+    assert found["top5"] * 100 == pytest.approx(float(expected["top5"]))
+
+
+@both_precisions
+def test_equals_moco_demo(dtype: torch.dtype) -> None:
+    given, expected = tensors("knn_predict", dtype), load("knn_predict")
+    k, temperature, classes = int(expected["k"]), float(expected["T"]), int(expected["n_classes"])
+    votes = knn.votes(given["bank"], given["bank_labels"], given["query"], classes, k, temperature)
+    assert_close(votes, expected["class_scores"], dtype)
+    assert accuracies(votes, given["query_labels"])["top1"] == pytest.approx(float(expected["accuracy"]))
+
+
+def features(n: int = 300, m: int = 90, classes: int = 3, seed: int = 0) -> Features:
+    generator = torch.Generator().manual_seed(seed)
+    centres = torch.randn(classes, 8, generator=generator)
+    label, test_label = torch.arange(n) % classes, torch.arange(m) % classes
+    train = centres[label] + 0.5 * torch.randn(n, 8, generator=generator)
+    test = centres[test_label] + 0.5 * torch.randn(m, 8, generator=generator)
+    return Features(train, label, torch.arange(0, n, 5), test, test_label, classes)
+
+
+def test_one_neighbour_is_a_look_up_and_length_does_not_matter() -> None:
+    f = features()
+    own = knn.votes(f.train, f.train_label, f.train * 7, 3, k=1, temperature=0.5)
+    expected = F.one_hot(f.train_label, 3) * torch.tensor(2.0).exp()  # itself, with cosine 1
+    torch.testing.assert_close(own, expected, rtol=1e-4, atol=0)
+
+
+def test_chunks_give_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    f = features()
+    whole = knn.votes(f.train, f.train_label, f.test, 3, 20, 0.07)
+    monkeypatch.setattr(knn, "ELEMENTS", 7 * len(f.train))
+    torch.testing.assert_close(knn.votes(f.train, f.train_label, f.test, 3, 20, 0.07), whole)
+    monkeypatch.setattr(knn, "ELEMENTS", 1)
+    torch.testing.assert_close(knn.votes(f.train, f.train_label, f.test, 3, 20, 0.07), whole)
+
+
+def test_all_rows_vote_on_test_and_the_held_out_do_not_vote_on_themselves() -> None:
+    f = features()
+    f.train[f.holdout] = F.normalize(torch.randn(len(f.holdout), 8, generator=torch.Generator().manual_seed(9)), dim=1)
+    twin = Features(f.train, f.train_label, f.holdout, f.train[f.holdout], f.train_label[f.holdout], 3)
+    assert knn.measure(Knn(k=1), twin)["top1"] == 1.0  # test rows that are in train find themselves
+    assert knn.measure_holdout(Knn(k=1), twin)["top1"] < 0.7  # noise rows do not
+
+
+def test_choosing_does_not_look_at_test() -> None:
+    f = features()
+    poisoned = Features(f.train, f.train_label, f.holdout, f.test * float("nan"), f.test_label, 3)
+    assert knn.measure_holdout(Knn(), poisoned) == knn.measure_holdout(Knn(), f)
+
+
+def test_what_cannot_be_measured_is_refused() -> None:
+    with pytest.raises(InputError, match=r"knn.k: 301 neighbours .* only 300 rows"):
+        knn.measure(Knn(k=301), features())
+    f = features()
+    with pytest.raises(InputError, match="nothing is held out"):
+        knn.measure_holdout(Knn(), Features(f.train, f.train_label, f.holdout[:0], f.test, f.test_label, 3))
+
+
+def test_accuracies_by_hand() -> None:
+    scores = torch.tensor(
+        [[9.0, 1, 2, 3, 4, 5, 6], [9, 1, 2, 3, 4, 5, 6], [9, 1, 2, 3, 4, 5, 6], [0, 1, 2, 3, 4, 5, 6]]
+    )
+    found = accuracies(scores, torch.tensor([0, 2, 1, 0]))
+    assert found == pytest.approx({"top1": 1 / 4, "top5": 1 / 4, "mean_per_class": (1 / 2 + 0 + 0) / 3})
+    assert accuracies(scores, torch.tensor([0, 3, 3, 5]))["top5"] == 1
+    assert accuracies(scores[:, :3], torch.tensor([0, 2, 1, 0]))["top5"] == 1
