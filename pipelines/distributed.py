@@ -1,5 +1,7 @@
 """Rank, world size and collectives that are the identity in one process."""
 
+from typing import Any
+
 import torch
 import torch.distributed as dist
 from torch import Tensor
@@ -31,11 +33,11 @@ def gather(rows: Tensor) -> Tensor:
 
 class _GatherWithGradient(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, rows: Tensor) -> Tensor:  # type: ignore[override]
+    def forward(ctx: Any, rows: Tensor) -> Tensor:
         return gather(rows)
 
     @staticmethod
-    def backward(ctx, gradient: Tensor) -> Tensor:  # type: ignore[override]
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
         gradient = gradient.contiguous()
         dist.all_reduce(gradient)
         return gradient.chunk(world_size())[rank()]
@@ -43,7 +45,10 @@ class _GatherWithGradient(torch.autograd.Function):
 
 def gather_with_gradient(rows: Tensor) -> Tensor:
     """Like ``gather``, but the gradient of every process's loss flows back into this process's rows (their sum)."""
-    return rows if world_size() == 1 else _GatherWithGradient.apply(rows)
+    if world_size() == 1:
+        return rows
+    gathered: Tensor = _GatherWithGradient.apply(rows)
+    return gathered
 
 
 def mean(value: Tensor) -> Tensor:

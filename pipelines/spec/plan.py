@@ -80,7 +80,7 @@ class _Planner:
 
     def plan(self) -> Plan:
         shards = self._add("shards", self.data_name, {"dataset": self.dataset}, {}, self.data_name)
-        runs = [(run, None) for entry in self.study.methods for run in self._runs(entry)]
+        runs: list[tuple[Run, str | None]] = [(run, None) for entry in self.study.methods for run in self._runs(entry)]
         runs += [tuned for entry in self.study.methods for tuned in self._tuned(entry, shards)]
         if self.study.floors:
             self._floors([run for run, _ in runs], shards)

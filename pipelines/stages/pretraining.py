@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
 
 from pipelines import distributed
+from pipelines.encoders.base import Encoder
 from pipelines.errors import InputError
 from pipelines.evaluation import knn
 from pipelines.evaluation.features import pooled_features
@@ -88,7 +88,7 @@ def online_knn(shards: ShardSet, recipe: Views, training: Training, device: torc
     votes = labels >= 0
     votes[held_out] = False
 
-    def evaluate(encoder: nn.Module) -> dict[str, float]:
+    def evaluate(encoder: Encoder) -> dict[str, float]:
         gib, workers = training.resident_gib, training.workers
         data = loader(shards, "train", in_order(), device, subset=rows, gib=gib, workers=workers)
         features = pooled_features(encoder, plain_views(data, recipe, shards, device), device)

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from pipelines import distributed
 from pipelines.batch import Batch
+from pipelines.encoders.base import Encoder
 from pipelines.encoders.norms import sync_batch_norm
 from pipelines.errors import InputError
 from pipelines.history import History
@@ -39,7 +40,7 @@ class Stopped(Exception):
 
 
 MakeViews = Callable[[Batch, torch.Generator], list[Tensor]]
-Evaluate = Callable[[nn.Module], dict[str, float]]
+Evaluate = Callable[[Encoder], dict[str, float]]
 
 
 @dataclass
@@ -100,7 +101,8 @@ class Trainer:
     def fit(self) -> Fitted:
         """Train to the last epoch, from the checkpoint in ``out`` when there is one."""
         step = self._restore()
-        history = History.open(self.out / "history.jsonl", step) if self._writes() else None
+        writes = self.out is not None and distributed.rank() == 0
+        history = History.open(self.out / "history.jsonl", step) if self.out and writes else None
         per_epoch = self.data.steps_per_epoch
         with history or contextlib.nullcontext():
             for epoch in range(step // per_epoch, self.training.epochs):
@@ -185,9 +187,6 @@ class Trainer:
         if self.training.checkpoint_minutes == 0 or done == self.training.epochs or self._due() or self.stop():
             self._save(step, history)
 
-    def _writes(self) -> bool:
-        return self.out is not None and distributed.rank() == 0
-
     def _due(self) -> bool:
         minutes = self.training.checkpoint_minutes
         return minutes > 0 and time.monotonic() - self.saved_at > 60 * minutes
@@ -212,7 +211,8 @@ class Trainer:
             "clock": vars(self.clock),
             "metrics": self.metrics,
         }
-        checkpoint.save(self.out / "checkpoint.pt", state)  # type: ignore[operator]
+        assert self.out is not None
+        checkpoint.save(self.out / "checkpoint.pt", state)
 
     def _restore(self) -> int:
         state = checkpoint.load(self.out / "checkpoint.pt") if self.out else None
