@@ -32,6 +32,7 @@ class Linear(Model):
     weight_decays: tuple[NotNegative, ...] = Field(default=(0.0,), min_length=1)
     """Candidate weight decays; every pair with a learning rate is tried."""
     momentum: Annotated[Share, Field(lt=1)] = 0.9
+    """Of stochastic gradient descent."""
     standardise: bool = True
     """Scale each feature to equal spread (statistics of the rows trained on); no: all features by one number."""
 
