@@ -22,7 +22,7 @@ SIDE, CLASSES, COUNT = 16, 4, 48
 SMALL = {
     "queue_size": 32, "dim": 8, "hidden": 16, "predictor_hidden": 8, "prototypes": 12, "num_negatives": 8, "outputs": 24,
     "bottleneck": 8, "decoder_width": 16, "decoder_depth": 1, "decoder_heads": 2, "text_width": 16, "text_layers": 1,
-    "text_heads": 2, "units": 16,
+    "text_heads": 2, "units": 16, "queue_start_epoch": 0.0,
 }  # fmt: skip
 """Options that every method shrinks by, where it has them."""
 

@@ -56,7 +56,7 @@ class Options(MethodOptions):
         return 0.1 if self.drop_path is None else self.drop_path
 
     def default_views(self, image_size: int | None) -> Views:
-        """Two different full-size crops and eight small ones. Bilinear; the release crops bicubically.
+        """Two different full-size crops and eight small ones.
 
         Up to 64 pixels: four small crops of half the side, and no blur.
         """
@@ -67,7 +67,9 @@ class Options(MethodOptions):
             full, local = (0.4, 1.0), (0.1, 0.4)
         elif not count:
             full = (0.14, 1.0)
-        first = Augmentation(scale=full, jitter=(0.4, 0.4, 0.2, 0.1), blur=0.0 if small else 1.0)
+        first = Augmentation(
+            scale=full, interpolation="bicubic", jitter=(0.4, 0.4, 0.2, 0.1), blur=0.0 if small else 1.0
+        )
         second = first.model_copy(update={"blur": 0.0 if small else 0.1, "solarize": 0.2})
         if not count:
             return Views(augmentations=(first, second))
