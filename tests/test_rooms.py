@@ -20,7 +20,7 @@ ALLOWED = {
     "views": {"views", "spec"},
     "methods": {"methods", "spec", "losses", "encoders", "training.ema", "training.schedules"},
     "evaluation": {"evaluation", "spec", "losses", "encoders"},
-    "training": {"training", "spec", "methods.base", "encoders.norms", "history"},
+    "training": {"training", "spec", "methods.base", "encoders.base", "encoders.norms", "history"},
     "report": {"report", "records", "history"},
     "__main__": set(),
 }

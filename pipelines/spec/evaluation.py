@@ -5,6 +5,8 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from pipelines.spec.base import Count, Model, NotNegative, Positive, Share
+from pipelines.spec.finetuning import Distill, FineTune, OnImages
+from pipelines.spec.methods.base import MethodOptions
 
 
 class Knn(Model):
@@ -37,9 +39,22 @@ class Linear(Model):
     """Scale each feature to equal spread (statistics of the rows trained on); no: all features by one number."""
 
 
-AnyEvaluation = Annotated[Knn | Linear, Field(discriminator="use")]
+AnyEvaluation = Annotated[Knn | Linear | FineTune | Distill, Field(discriminator="use")]
 
 
-def evaluation_name(evaluation: Knn | Linear) -> str:
-    """The prefix of its metrics in records and tables, e.g. knn, linear."""
-    return evaluation.use
+def on_images(evaluation: Model) -> bool:
+    """Whether the protocol trains on images from the weights, instead of reading features."""
+    return isinstance(evaluation, OnImages)
+
+
+def needs_text(evaluation: Model) -> bool:
+    """Whether the protocol needs a method with a text tower."""
+    return getattr(evaluation, "use", "") == "zero_shot"
+
+
+def suits(evaluation: Model, method: MethodOptions) -> bool:
+    """Whether the protocol has a meaning for the method."""
+    if needs_text(evaluation):
+        return method.text
+    kept = evaluation.teacher if isinstance(evaluation, Distill) else evaluation
+    return not (isinstance(kept, FineTune) and kept.head_layers) or method.layered_head

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-INPUT_STAGE = {"shards": "shards", "best": "tune", "weights": "pretrain", "features": "embed"}
+INPUT_STAGE = {"shards": "shards", "best": "tune", "weights": "pretrain", "features": "embed", "teacher": "evaluate"}
 """Name of an input -> the stage that makes it."""
 
 

@@ -8,6 +8,8 @@ from pipelines.errors import InputError
 from pipelines.files import digest
 from pipelines.spec.datasets import dataset_name
 from pipelines.spec.encoders import encoder_name
+from pipelines.spec.evaluation import needs_text, on_images, suits
+from pipelines.spec.finetuning import Distill
 from pipelines.spec.job import Job
 from pipelines.spec.load import load_study
 from pipelines.spec.resolve import Run, points, resolve
@@ -79,8 +81,10 @@ class _Planner:
         self.data_name = dataset_name(study.dataset)
 
     def plan(self) -> Plan:
+        """All jobs, floors before the methods."""
         shards = self._add("shards", self.data_name, {"dataset": self.dataset}, {}, self.data_name)
         runs: list[tuple[Run, str | None]] = [(run, None) for entry in self.study.methods for run in self._runs(entry)]
+        self._check_evaluations([run for run, _ in runs])
         runs += [tuned for entry in self.study.methods for tuned in self._tuned(entry, shards)]
         if self.study.floors:
             self._floors([run for run, _ in runs], shards)
@@ -96,6 +100,14 @@ class _Planner:
         self.jobs.setdefault((stage, key), Job(stage, key, spec, inputs))
         self.labels.setdefault((stage, key), label)
         return key
+
+    def _check_evaluations(self, runs: list[Run]) -> None:
+        for i, evaluation in enumerate(self.study.evaluation):
+            if not any(suits(evaluation, run.method) for run in runs):
+                raise InputError(
+                    f"evaluation[{i}]: {evaluation.use} suits none of the methods: zero_shot needs a text tower (clip), "
+                    "head_layers a layered head (simclr); take it out or add such a method"
+                )
 
     def _runs(self, entry: MethodEntry) -> list[Run]:
         return [resolve(self.study, entry, point, self.num_samples) for point in points(self.study, entry)]
@@ -131,32 +143,38 @@ class _Planner:
     def _pretrain(self, run: Run, seed: int, shards: str, best: str | None) -> None:
         spec = {**run.dump(), "dataset": self.dataset, "seed": seed}
         inputs = {"shards": shards, **({"best": best} if best else {})}
-        name = run.method.short_name + ("_tuned" if best else "")
-        weights = self._add("pretrain", f"{name}-{self.data_name}-s{seed}", spec, inputs, run.label)
+        name = f"{run.method.short_name}{'_tuned' if best else ''}-{self.data_name}-s{seed}"
+        weights = self._add("pretrain", name, spec, inputs, run.label)
         source = {"source": "pretrain", "dataset": self.dataset, "seed": seed}
-        self._evaluate(f"{name}-{self.data_name}-s{seed}", source, {"weights": weights, "shards": shards}, run.label)
+        fitting = [evaluation for evaluation in self.study.evaluation if suits(evaluation, run.method)]
+        self._evaluate(name, fitting, source, {"weights": weights, "shards": shards}, run.label)
 
     def _floors(self, runs: list[Run], shards: str) -> None:
-        """What any method has to beat: raw pixels, and the same encoders as they are born."""
-        self._evaluate(
-            f"pixels-{self.data_name}",
-            {"source": "pixels", "dataset": self.dataset, "seed": 0},
-            {"shards": shards},
-            "raw pixels",
-        )
+        """What any method has to beat: raw pixels, and the same encoders as they are born (or trained from scratch)."""
+        plain = [evaluation for evaluation in self.study.evaluation if not needs_text(evaluation)]
+        on_features = [evaluation for evaluation in plain if not on_images(evaluation)]
+        pixels = {"source": "pixels", "dataset": self.dataset, "seed": 0}
+        self._evaluate(f"pixels-{self.data_name}", on_features, pixels, {"shards": shards}, "raw pixels")
+        scratch = [evaluation for evaluation in plain if not isinstance(evaluation, Distill)]
         encoders = {encoder_name(run.encoder): run.encoder.model_dump(mode="json") for run in runs}
         for name, encoder in encoders.items():
             for seed in self.study.seeds:
                 spec = {"source": "untrained", "encoder": encoder, "dataset": self.dataset, "seed": seed}
-                self._evaluate(
-                    f"untrained_{name}-{self.data_name}-s{seed}", spec, {"shards": shards}, f"untrained {name}"
-                )
+                prefix = f"untrained_{name}-{self.data_name}-s{seed}"
+                self._evaluate(prefix, scratch, spec, {"shards": shards}, f"untrained {name}")
 
-    def _evaluate(self, prefix: str, source: dict[str, Any], inputs: dict[str, str], label: str) -> None:
-        features = self._add("embed", prefix, source, inputs, label)
-        for evaluation in self.study.evaluation:
+    def _evaluate(
+        self, prefix: str, evaluations: list[Any], source: dict[str, Any], inputs: dict[str, str], label: str
+    ) -> None:
+        """Jobs for each protocol: on features, which are embedded once, or on the weights and the images."""
+        features = self._add("embed", prefix, source, inputs, label) if not all(map(on_images, evaluations)) else ""
+        for evaluation in evaluations:
+            needed = dict(inputs) if on_images(evaluation) else {"features": features}
+            if isinstance(evaluation, Distill):
+                teacher = {"evaluation": evaluation.teacher.model_dump(mode="json"), **source}
+                needed["teacher"] = self._add("evaluate", f"{prefix}-finetune", teacher, inputs, f"{label} (teacher)")
             spec = {"evaluation": evaluation.model_dump(mode="json"), **source}
-            self._add("evaluate", f"{prefix}-{evaluation.use}", spec, {"features": features}, label)
+            self._add("evaluate", f"{prefix}-{evaluation.use}", spec, needed, label)
 
 
 def _keyed(spec: dict[str, Any]) -> dict[str, Any]:

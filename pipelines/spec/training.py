@@ -26,6 +26,8 @@ class Training(Model):
     """Cosine from weight_decay to this value (DINO); none: constant."""
     decay_norm_and_bias: bool = True
     """Whether weight decay (and LARS' adaptation) acts on 1-d parameters: norms and biases."""
+    layer_decay: Positive | None = None
+    """Fine-tuning a ViT: the rate times this for every block further from the top; none: the same rate everywhere."""
     trust: Positive = 0.001
     """LARS' and LARC's trust coefficient."""
     lars_clip: bool = False

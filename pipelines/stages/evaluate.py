@@ -1,6 +1,11 @@
 """Stage evaluate: one protocol on features that are already there."""
 
+from typing import TYPE_CHECKING, Any
+
 from pipelines.stages.job import JobFolder, open_job, parser
+
+if TYPE_CHECKING:
+    import torch
 
 
 def main(argv: list[str]) -> int:
@@ -10,22 +15,21 @@ def main(argv: list[str]) -> int:
 
 
 def _run(job: JobFolder) -> None:
-    import importlib
     import time
 
-    from pipelines.evaluation.features import Features
-    from pipelines.randomness import generator
     from pipelines.records import now, write_record
-    from pipelines.spec.evaluation import AnyEvaluation
+    from pipelines.spec.evaluation import AnyEvaluation, on_images
     from pipelines.spec.parse import parse
     from pipelines.stages.parts import chosen_device, device_name
 
     started, clock = now(), time.perf_counter()
     options, device = parse(AnyEvaluation, job.spec["evaluation"], "evaluation"), chosen_device()
-    features = Features.load(job.inputs["features"] / "features.safetensors").to(device)
-    protocol = importlib.import_module(f"pipelines.evaluation.{options.use}")
-    metrics = protocol.measure(options, features, generator(job.spec["seed"], "evaluate", device=device))
-    chosen = {name: metrics.pop(name) for name in ("lr", "weight_decay") if name in metrics}
+    if on_images(options):
+        from pipelines.stages.finetuning import run
+
+        metrics, derived = run(job, options)
+    else:
+        metrics, derived = _on_features(job, options, device)
     write_record(
         job.path,
         key=job.key,
@@ -33,11 +37,24 @@ def _run(job: JobFolder) -> None:
         spec=job.spec,
         inputs=job.input_keys,
         metrics={_with_split(name): value for name, value in metrics.items()},
-        derived={f"chosen/{name}": value for name, value in chosen.items()},
+        derived=derived,
         seconds=time.perf_counter() - clock,
         device=device_name(device),
         started=started,
     )
+
+
+def _on_features(job: JobFolder, options: Any, device: "torch.device") -> tuple[dict[str, float], dict[str, Any]]:
+    """(metrics, what was chosen) of a protocol on the features that embed wrote."""
+    import importlib
+
+    from pipelines.evaluation.features import Features
+    from pipelines.randomness import generator
+
+    features = Features.load(job.inputs["features"] / "features.safetensors").to(device)
+    protocol = importlib.import_module(f"pipelines.evaluation.{options.use}")
+    metrics = protocol.measure(options, features, generator(job.spec["seed"], "evaluate", device=device))
+    return metrics, {f"chosen/{name}": metrics.pop(name) for name in ("lr", "weight_decay") if name in metrics}
 
 
 def _with_split(name: str) -> str:

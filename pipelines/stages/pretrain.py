@@ -9,8 +9,13 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pipelines.stages.job import JobFolder, open_job, parser
+
+if TYPE_CHECKING:
+    from torch import nn
 
 
 def main(argv: list[str]) -> int:
@@ -42,10 +47,9 @@ def _pretrain(job: JobFolder) -> int:
 
 
 def _run(job: JobFolder, stop: Callable[[], bool]) -> None:
-    from safetensors.torch import save_file
+    from torch import nn
 
     from pipelines import distributed
-    from pipelines.files import replacing
     from pipelines.records import now, write_record
     from pipelines.sources.reader import open_shards
     from pipelines.stages.parts import device_name
@@ -59,8 +63,9 @@ def _run(job: JobFolder, stop: Callable[[], bool]) -> None:
     fitted = training.fit()
     if distributed.rank() != 0:
         return
-    with replacing(job.path / "encoder.safetensors") as part:
-        save_file({name: value.contiguous() for name, value in training.method.encoder.state_dict().items()}, part)
+    _save(training.method.encoder, job.path / "encoder.safetensors")
+    if isinstance(head := getattr(training.method, "head", None), nn.Module):
+        _save(head, job.path / "head.safetensors")  # SimCLR v2 fine-tunes from inside its head
     images = fitted.clock.steps * training.training.batch_size
     write_record(
         job.path,
@@ -78,3 +83,12 @@ def _run(job: JobFolder, stop: Callable[[], bool]) -> None:
         started=started,
     )
     (job.path / "checkpoint.pt").unlink(missing_ok=True)
+
+
+def _save(module: "nn.Module", path: Path) -> None:
+    from safetensors.torch import save_file
+
+    from pipelines.files import replacing
+
+    with replacing(path) as part:
+        save_file({name: value.contiguous() for name, value in module.state_dict().items()}, part)

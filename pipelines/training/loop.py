@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import torch
-import torch.distributed as dist
-from torch import Tensor, nn
+from torch import Tensor
 
 from pipelines import distributed
 from pipelines.batch import Batch
@@ -19,10 +18,12 @@ from pipelines.encoders.norms import sync_batch_norm
 from pipelines.errors import InputError
 from pipelines.history import History
 from pipelines.methods.base import Method, Output, Progress
-from pipelines.randomness import generator
+from pipelines.randomness import generator, seed_for
 from pipelines.spec.training import Training
 from pipelines.training import checkpoint, monitors
-from pipelines.training.optimizers import build_optimizer, clip_each, derived_lr, parameter_groups, set_rates
+from pipelines.training.gradients import average_gradients
+from pipelines.training.optimizers import build_optimizer, clip_each, derived_lr, groups_of, set_rates
+from pipelines.training.precision import autocast_dtype
 from pipelines.training.schedules import lr_at, weight_decay_at
 
 
@@ -92,8 +93,9 @@ class Trainer:
         if self.method.sync_statistics:
             sync_batch_norm(self.method)
         self.lr = derived_lr(self.training)
-        groups = parameter_groups(self.method, self.training, self.method.constant_lr)
-        self.optimizer = build_optimizer(groups, self.training, self.lr, self.training.lars_lr_in_buffer)
+        self.optimizer = build_optimizer(
+            groups_of(self.method, self.training), self.training, self.lr, self.training.lars_lr_in_buffer
+        )
         self.total_steps = self.training.epochs * self.data.steps_per_epoch
         self.metrics: dict[str, float] = {}
         self.saved_at = time.monotonic()
@@ -144,16 +146,24 @@ class Trainer:
             weight_decay_at(self.training, step, per_epoch),
         )
         self.method.train()
-        with torch.autocast(self.device.type, self._dtype(), enabled=self._dtype() != torch.float32):
+        low = self._dtype() != torch.float32
+        with self._layer_draws(step), torch.autocast(self.device.type, self._dtype(), enabled=low):
             output = self.method.loss(views, batch, progress)
         self.optimizer.zero_grad(set_to_none=True)
         output.loss.backward()
-        _average_gradients(self.method)
+        average_gradients(self.method)
         if self.training.clip is not None:
             clip_each(self.method.parameters(), self.training.clip)
         self.optimizer.step()
         self.method.after_step(progress)
         return output
+
+    @contextlib.contextmanager
+    def _layer_draws(self, step: int) -> Iterator[None]:
+        """Layers that draw by themselves (drop path) read torch's own generator: seed it for this step, then restore it."""
+        with torch.random.fork_rng([self.device] if self.device.type == "cuda" else []):
+            torch.manual_seed(seed_for(self.seed, "layers", step, distributed.rank()))
+            yield
 
     def progress(self, step: int) -> Progress:
         """Where ``step`` stands, with that step's own generator."""
@@ -223,27 +233,3 @@ class Trainer:
         self.clock = Clock(**state["clock"])
         self.metrics = state["metrics"]
         return int(state["step"])
-
-
-def autocast_dtype(precision: str, device: torch.device) -> torch.dtype:
-    """bfloat16 where it was asked for, or where ``auto`` finds hardware for it; else float32."""
-    if precision == "auto":
-        native = torch.cuda.is_bf16_supported() if device.type == "cuda" else _cpu_has_bfloat16()
-        return torch.bfloat16 if native else torch.float32
-    return torch.bfloat16 if precision == "bfloat16" else torch.float32
-
-
-def _cpu_has_bfloat16() -> bool:
-    return torch.ops.mkldnn._is_mkldnn_bf16_supported() and torch.cpu._is_avx512_bf16_supported()
-
-
-def _average_gradients(module: nn.Module) -> None:
-    """Mean of every gradient over processes, in one flat message a dtype."""
-    if distributed.world_size() == 1:
-        return
-    gradients = [parameter.grad for parameter in module.parameters() if parameter.grad is not None]
-    flat = torch.cat([gradient.reshape(-1) for gradient in gradients])
-    dist.all_reduce(flat)
-    flat /= distributed.world_size()
-    for gradient, part in zip(gradients, flat.split([gradient.numel() for gradient in gradients])):
-        gradient.copy_(part.view_as(gradient))

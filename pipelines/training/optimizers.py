@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from pipelines.errors import InputError
+from pipelines.methods.base import Method
 from pipelines.spec.training import Training
 from pipelines.training.larc import LARC
 from pipelines.training.lars import LARS
@@ -101,6 +102,17 @@ def layer_decay_groups(
         _group(members[layer, spared], weight_decay, not spared, lr_scale=layer_decay ** (depth + 1 - layer))
         for layer, spared in sorted(members)
     ]
+
+
+def groups_of(method: Method, training: Training) -> list[Group]:
+    """Parameter groups; with layer decay by depth in the ViT, whatever stands behind it as its top."""
+    if training.layer_decay is None:
+        return parameter_groups(method, training, method.constant_lr)
+    blocks = getattr(method.encoder, "blocks", None)
+    if blocks is None:
+        raise InputError("training.layer_decay: only a ViT has blocks to decay over; leave it out for this encoder")
+    named = [(name.removeprefix("encoder."), parameter) for name, parameter in method.named_parameters()]
+    return layer_decay_groups(named, len(blocks), training.layer_decay, training.weight_decay)
 
 
 def build_optimizer(groups: list[Group], training: Training, lr: float, lr_in_buffer: bool = False) -> Optimizer:

@@ -13,7 +13,8 @@ from trainer_tools import COUNT, equal, small_options, small_trainer, weights
 from pipelines.errors import InputError
 from pipelines.history import read
 from pipelines.training import checkpoint
-from pipelines.training.loop import Stopped, autocast_dtype
+from pipelines.training.loop import Stopped
+from pipelines.training.precision import autocast_dtype
 
 ROOT = Path(__file__).parents[2]
 

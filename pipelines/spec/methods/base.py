@@ -1,6 +1,6 @@
 """What the options of every method have in common."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from pipelines.spec.base import Model
 from pipelines.spec.encoders import AlexNet, ResNet, Timm, ViT
@@ -15,6 +15,12 @@ class MethodOptions(Model):
 
     use: str = ""
     """The method's name: its file here and in methods/."""
+    needs_vit: ClassVar[bool] = False
+    """Whether only a ViT will do as encoder."""
+    layered_head: ClassVar[bool] = False
+    """Whether the head's first layers can be kept in fine-tuning (SimCLR v2)."""
+    text: ClassVar[bool] = False
+    """Whether the method embeds captions beside images, which zero-shot evaluation needs."""
 
     @property
     def short_name(self) -> str:

@@ -1,6 +1,6 @@
 """Options of SimCLR v1 and v2 (pretraining)."""
 
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import model_validator
 
@@ -13,6 +13,7 @@ from pipelines.spec.views import Augmentation, Views
 class Options(MethodOptions):
     """SimCLR v1 (Chen et al. 2020, arXiv:2002.05709) and v2 (arXiv:2006.10029)."""
 
+    layered_head: ClassVar[bool] = True
     use: Literal["simclr"] = "simclr"
     version: Literal[1, 2] = 1
     """2: a head of three layers, of which fine-tuning keeps the first."""
