@@ -23,7 +23,12 @@ from pipelines.spec.methods.simsiam import Options
 
 
 class SimSiam(Method):
-    """encoder, projector and predictor, shared by both views, each of which passes batch norm on its own."""
+    """encoder, projector and predictor, shared by both views, each of which passes batch norm on its own.
+
+    Watched as embeddings are the projections, whose spread the paper plots (figure 2). With batch norm on them (norm:
+    default) they have mean 0 over the batch and cannot all become one point: N - 1 alike and one opposite are as far
+    as collapse goes, a spread of sqrt(1 - (1 - 2 / N)^2): 0.09 at the paper's N = 512, but 0.25 at 64.
+    """
 
     def __init__(self, options: Options, encoder: Encoder, projector: nn.Module, predictor: nn.Module) -> None:
         super().__init__()
