@@ -72,25 +72,35 @@ def draw_positions(images: int, positions: int, generator: torch.Generator) -> T
 
 
 def amdim(
-    maps_1: Maps, maps_2: Maps, positions_1: Tensor, positions_2: Tensor, *, clip: float = 20.0, penalty: float = 0.05
+    maps_1: Maps,
+    maps_2: Maps,
+    positions_1: Tensor,
+    positions_2: Tensor,
+    *,
+    clip: float = 20.0,
+    penalty: float = 0.05,
+    everyone: tuple[Maps, Maps] | None = None,
+    offset: int = 0,
 ) -> Amdim:
     """The whole objective, nats: each term averages both directions, the penalty is half the sum of all six.
 
-    positions_v (N,) int64, flat place (row * a + column) of view v's source vector in its middle map.
+    positions_v (N,) int64, flat place (row * a + column) of view v's source vector in its middle map. everyone: both
+    views' maps of M >= N images to compare with, of which these start at ``offset``; none: these alone.
     """
-    one_1, middle_1, large_1 = (features.flatten(2) for features in maps_1)
-    one_2, middle_2, large_2 = (features.flatten(2) for features in maps_2)
+    one_1, middle_1, _ = (features.flatten(2) for features in maps_1)
+    one_2, middle_2, _ = (features.flatten(2) for features in maps_2)
+    targets_1, targets_2 = everyone or (maps_1, maps_2)
 
-    def both(source_1: Tensor, source_2: Tensor, target_1: Tensor, target_2: Tensor) -> tuple[Tensor, Tensor]:
-        forth = block(source_1, target_2, clip=clip, penalty=penalty)
-        back = block(source_2, target_1, clip=clip, penalty=penalty)
+    def both(source_1: Tensor, source_2: Tensor, scale: int) -> tuple[Tensor, Tensor]:
+        forth = block(source_1, targets_2[scale].flatten(2), clip=clip, penalty=penalty, offset=offset)
+        back = block(source_2, targets_1[scale].flatten(2), clip=clip, penalty=penalty, offset=offset)
         return (forth.loss + back.loss) / 2, (forth.penalty + back.penalty) / 2
 
     whole_1, whole_2 = one_1.squeeze(2), one_2.squeeze(2)
     place_1, place_2 = _at(middle_1, positions_1), _at(middle_2, positions_2)
-    one_to_five, penalty_5 = both(whole_1, whole_2, middle_1, middle_2)
-    one_to_seven, penalty_7 = both(whole_1, whole_2, large_1, large_2)
-    five_to_five, penalty_55 = both(place_1, place_2, middle_1, middle_2)
+    one_to_five, penalty_5 = both(whole_1, whole_2, 1)
+    one_to_seven, penalty_7 = both(whole_1, whole_2, 2)
+    five_to_five, penalty_55 = both(place_1, place_2, 1)
     total_penalty = penalty_5 + penalty_7 + penalty_55
     total = one_to_five + one_to_seven + five_to_five + total_penalty
     return Amdim(total, one_to_five, one_to_seven, five_to_five, total_penalty)

@@ -10,11 +10,12 @@ import torch.nn.functional as F
 from torch import Tensor
 
 
-def cpc_all_patches(codes: Tensor, context: Tensor, weights: Tensor, *, skip: int = 0) -> Tensor:
+def cpc_all_patches(codes: Tensor, context: Tensor, weights: Tensor, *, skip: int = 0, offset: int = 0) -> Tensor:
     """InfoNCE over all patches of the batch, one loss a step (K,), nats, mean over positions; average it for the loss.
 
-    codes (N, Cz, H, W), context (N, Cc, H, W), weights (K, Cz, Cc). Step k = 1 .. K: W_k c[r] against every code of the
-    batch, the right one k + skip rows below. Rows whose target lies outside the grid are left out, so K + skip < H.
+    codes (M, Cz, H, W), context (N, Cc, H, W), weights (K, Cz, Cc); M >= N images of which context's start at ``offset``
+    (M = N on one process). Step k = 1 .. K: W_k c[r] against every code of the batch, the right one k + skip rows below.
+    Rows whose target lies outside the grid are left out, so K + skip < H.
     """
     images, _, height, width = codes.shape
     _check_reach(len(weights), skip, height)
@@ -24,7 +25,8 @@ def cpc_all_patches(codes: Tensor, context: Tensor, weights: Tensor, *, skip: in
     for step, weight in enumerate(weights, start=1):
         reach = step + skip
         anchors = context[:, :, : height - reach].permute(0, 2, 3, 1).flatten(0, 2)  # (N (H - reach) W, Cc)
-        losses.append(F.cross_entropy(anchors @ weight.T @ classes.T, place[:, reach:].flatten()))
+        labels = place[offset : offset + len(context), reach:].flatten()
+        losses.append(F.cross_entropy(anchors @ weight.T @ classes.T, labels))
     return torch.stack(losses)
 
 

@@ -85,6 +85,18 @@ def test_shares_of_a_gathered_batch_average_to_the_joined_block():
     torch.testing.assert_close(torch.stack([part.penalty for part in parts]).mean(), joined.penalty)
 
 
+def test_shares_of_a_gathered_batch_average_to_the_whole_objective():
+    generator = torch.Generator().manual_seed(4)
+    views = [tuple(torch.randn(6, 4, side, side, generator=generator) for side in (1, 2, 3)) for _ in range(2)]
+    places = [draw_positions(6, 4, generator) for _ in range(2)]
+    joined, parts = amdim(*views, *places), []
+    for at in (0, 2, 4):
+        mine = [tuple(features[at : at + 2] for features in maps) for maps in views]
+        some = [positions[at : at + 2] for positions in places]
+        parts.append(torch.stack(amdim(*mine, *some, everyone=tuple(views), offset=at)))
+    torch.testing.assert_close(torch.stack(parts).mean(0), torch.stack(joined))
+
+
 def test_places_lie_in_the_map():
     places = draw_positions(2000, 25, torch.Generator().manual_seed(0))
     assert places.dtype == torch.int64

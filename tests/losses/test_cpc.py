@@ -70,6 +70,13 @@ def test_order_of_images_and_of_columns_changes_nothing():
     torch.testing.assert_close(cpc_all_patches(z.roll(2, 3), c.roll(2, 3), weights), expected)
 
 
+@pytest.mark.parametrize("skip", [0, 1])
+def test_shares_of_a_gathered_batch_average_to_the_joined_losses(skip):
+    z, c, weights = grids(3, images=6)
+    parts = [cpc_all_patches(z, c[at : at + 2], weights, skip=skip, offset=at) for at in (0, 2, 4)]
+    torch.testing.assert_close(torch.stack(parts).mean(0), cpc_all_patches(z, c, weights, skip=skip))
+
+
 def test_all_steps_must_land_in_the_grid():
     z, c, weights = grids(2, steps=5)
     with pytest.raises(AssertionError, match="grid of 5 rows"):
