@@ -17,6 +17,7 @@ from pipelines.methods.dino import DINO
 from pipelines.methods.dino_head import DINOHead, UnitRowsLinear
 from pipelines.spec import encoders
 from pipelines.spec.methods.dino import Options
+from pipelines.spec.methods.parts import Crops
 from pipelines.spec.training import Training
 from pipelines.training.optimizers import clip_each
 
@@ -186,7 +187,7 @@ def test_the_last_layer_is_frozen_at_first_and_its_gain_for_good_unless_told_oth
 
 def with_vit(**options) -> DINO:
     torch.manual_seed(0)
-    vit = ViT(16, 3, 2, patch=4, image_size=16)
+    vit = ViT(16, 3, 2, patch=4, image_size=16, drop_path=0.5)
     return DINO(
         Options(outputs=12, **options), vit, DINOHead(16, 16, 6, 12, layers=2, batch_norm=True, fixed_gain=True)
     )
@@ -245,4 +246,7 @@ def test_crops_are_the_released_ones_and_smaller_for_small_images():
         (8, 96, 0.5, 0.0),
     ]
     assert [(kind.count, kind.size) for kind in Options().default_views(16).augmentations][2] == (4, 8)
-    assert len(Options(local_crops=0).default_views(16).kinds) == 2
+    assert len(Options(crops=Crops(local=0)).default_views(16).kinds) == 2
+    own = Crops(local=2, full_scale=(0.5, 1.0), local_scale=(0.3, 0.7))
+    scales = [kind.scale for kind in Options(crops=own).default_views(16).kinds]
+    assert scales == [(0.5, 1.0)] * 2 + [(0.3, 0.7)] * 2

@@ -14,7 +14,7 @@ from pipelines.errors import InputError
 from pipelines.losses.sinkhorn import sinkhorn
 from pipelines.methods.swav import SwAV
 from pipelines.spec.encoders import ResNet
-from pipelines.spec.methods.parts import Extrapolation, FeatureTransform, Interpolation
+from pipelines.spec.methods.parts import Crops, Extrapolation, FeatureTransform, Interpolation
 from pipelines.spec.methods.swav import Options
 from pipelines.spec.training import Training
 
@@ -122,15 +122,18 @@ def test_extrapolation_moves_the_predicting_view_alone():
     transform = FeatureTransform(positive=Extrapolation(alpha=1e9), negative=None)
     method, three = small(feature_transform=transform), views(3)
     moved = method.loss(three, batch(8), progress()).loss
-    C = F.normalize(method.prototypes.weight, dim=1)
+    (gradient,) = torch.autograd.grad(moved, method.head.weight)
+    C = F.normalize(method.prototypes.weight, dim=1).detach()
     z = [F.normalize(method.head(view), dim=1) for view in three]
     terms = []
     for i in (0, 1):
         q = sinkhorn(z[i] @ C.T, 0.05, 3)
-        terms += [
-            -(q * ((1.5 * z[v] - 0.5 * z[i]) @ C.T / 0.1).log_softmax(1)).sum(1).mean() for v in range(3) if v != i
-        ]
-    torch.testing.assert_close(moved, torch.stack(terms).mean(), rtol=1e-4, atol=1e-5)
+        for v in (v for v in range(3) if v != i):
+            scores = (1.5 * z[v] - 0.5 * z[i].detach()) @ C.T
+            terms.append(-(q * (scores / 0.1).log_softmax(1)).sum(1).mean())
+    expected = torch.stack(terms).mean()
+    torch.testing.assert_close(moved, expected, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(gradient, *torch.autograd.grad(expected, method.head.weight), rtol=1e-3, atol=1e-4)
     assert moved > small().loss(three, batch(8), progress()).loss
 
 
@@ -159,6 +162,8 @@ def test_what_does_not_go_together_is_refused_with_a_way_out():
         Options(queue_size=3840).check(Training(batch_size=100), ResNet(), None)
     with pytest.raises(ValueError, match="queue_start_epoch 15 must be less than epochs"):
         Options(queue_size=3840).check(Training(epochs=10), ResNet(), None)
+    with pytest.raises(ValueError, match="local_scale must be"):
+        Crops(local_scale=(0.5, 0.2))
     with pytest.raises(InputError, match="SwAV compares two full-size views"):
         small().loss(views(1), batch(8), progress())
 
@@ -168,4 +173,7 @@ def test_what_does_not_go_together_is_refused_with_a_way_out():
 )
 def test_crops_follow_the_image(side, kinds):
     assert [(kind.count, kind.size) for kind in Options().default_views(side).augmentations] == kinds
-    assert len(Options(local_crops=0).default_views(side).kinds) == 2
+    assert len(Options(crops=Crops(local=0)).default_views(side).kinds) == 2
+    own = Crops(local=2, full_scale=(0.5, 1.0), local_scale=(0.3, 0.7))
+    scales = [kind.scale for kind in Options(crops=own).default_views(16).kinds]
+    assert scales == [(0.5, 1.0)] * 2 + [(0.3, 0.7)] * 2

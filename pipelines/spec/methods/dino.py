@@ -7,7 +7,7 @@ from pydantic import Field
 from pipelines.spec.base import Count, NotNegative, Positive, Share
 from pipelines.spec.encoders import ViT
 from pipelines.spec.methods.base import Encoder, MethodOptions
-from pipelines.spec.methods.parts import local_side
+from pipelines.spec.methods.parts import Crops, local_side
 from pipelines.spec.training import Training
 from pipelines.spec.views import Augmentation, Views
 
@@ -47,8 +47,8 @@ class Options(MethodOptions):
     """cosine: from ``momentum`` to 1 over the run."""
     drop_path: Share | None = None
     """Of the student's blocks, rising from 0 to this; the teacher has none. None: 0.1 for a ViT."""
-    local_crops: int | None = Field(default=None, ge=0)
-    """Small views beside the two full-size ones, for the student alone; none: 8, or 4 up to 64 pixels."""
+    crops: Crops = Crops()
+    """Eight small views by default, or four up to 64 pixels. The student alone sees them."""
 
     @property
     def student_drop_path(self) -> float:
@@ -61,20 +61,24 @@ class Options(MethodOptions):
         Up to 64 pixels: four small crops of half the side, and no blur.
         """
         small = image_size is not None and image_size <= 64
-        count = self.local_crops if self.local_crops is not None else (4 if small else 8)
+        count = self.crops.local if self.crops.local is not None else (4 if small else 8)
         full, local = ((0.4, 1.0), (0.05, 0.4)) if self.recipe == "vit" else ((0.14, 1.0), (0.05, 0.14))
         if small:
             full, local = (0.4, 1.0), (0.1, 0.4)
         elif not count:
             full = (0.14, 1.0)
         first = Augmentation(
-            scale=full, interpolation="bicubic", jitter=(0.4, 0.4, 0.2, 0.1), blur=0.0 if small else 1.0
+            scale=self.crops.full_scale or full,
+            interpolation="bicubic",
+            jitter=(0.4, 0.4, 0.2, 0.1),
+            blur=0.0 if small else 1.0,
         )
         second = first.model_copy(update={"blur": 0.0 if small else 0.1, "solarize": 0.2})
         if not count:
             return Views(augmentations=(first, second))
-        change = {"count": count, "scale": local, "size": local_side(image_size), "blur": 0.0 if small else 0.5}
-        return Views(augmentations=(first, second, first.model_copy(update=change)))
+        change = {"count": count, "scale": self.crops.local_scale or local, "blur": 0.0 if small else 0.5}
+        third = first.model_copy(update={**change, "size": local_side(image_size)})
+        return Views(augmentations=(first, second, third))
 
     def default_training(self) -> dict[str, Any]:
         """AdamW with rising decay for the ViT recipe, SGD for the convnet one; each gradient clipped at norm 3."""

@@ -2,9 +2,9 @@
 
 from typing import Literal, Self
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
-from pipelines.spec.base import Model, NotNegative, Positive
+from pipelines.spec.base import Interval, Model, NotNegative, Positive
 from pipelines.spec.views import Augmentation
 
 
@@ -59,6 +59,25 @@ def byol_pair(smallest_crop: float, blur: bool = True) -> tuple[Augmentation, Au
         common.model_copy(update={"blur": 1.0 if blur else 0.0}),
         common.model_copy(update={"blur": 0.1 if blur else 0.0, "solarize": 0.2}),
     )
+
+
+class Crops(Model):
+    """Multi-crop (arXiv:2006.09882): two full-size views and small ones. What is left out follows paper and image size."""
+
+    local: int | None = Field(default=None, ge=0)
+    """How many small views."""
+    full_scale: Interval | None = None
+    """Area of the full-size crops, as a share of the image."""
+    local_scale: Interval | None = None
+    """Area of the small ones."""
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        for name in ("full_scale", "local_scale"):
+            low, high = getattr(self, name) or (1.0, 1.0)
+            if not 0 < low <= high <= 1:
+                raise ValueError(f"{name} must be [low, high] with 0 < low <= high <= 1, got [{low:g}, {high:g}]")
+        return self
 
 
 def local_side(image_size: int | None) -> int:

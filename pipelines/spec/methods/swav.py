@@ -6,7 +6,7 @@ from pydantic import Field, model_validator
 
 from pipelines.spec.base import Count, NotNegative, Positive
 from pipelines.spec.methods.base import Encoder, MethodOptions
-from pipelines.spec.methods.parts import FeatureTransform, local_side
+from pipelines.spec.methods.parts import Crops, FeatureTransform, local_side
 from pipelines.spec.training import Training
 from pipelines.spec.views import Augmentation, Views
 
@@ -36,8 +36,8 @@ class Options(MethodOptions):
     the batch."""
     queue_start_epoch: NotNegative = 15.0
     """Epoch from which the queue is filled; it is used once it is full."""
-    local_crops: int | None = Field(default=None, ge=0)
-    """Small views beside the two full-size ones; none: 6, or 4 up to 64 pixels. They predict codes and have none."""
+    crops: Crops = Crops()
+    """Six small views by default, or four up to 64 pixels. They predict codes and have none."""
     feature_transform: FeatureTransform | None = None
     """Positive extrapolation (arXiv:2108.02982): a view's embedding is pushed away from that of the view whose code it
     predicts. The negative side has to be off."""
@@ -61,14 +61,17 @@ class Options(MethodOptions):
         Up to 64 pixels: four small crops of half the side (scales as solo-learn's CIFAR multi-crop), without blur.
         """
         small = image_size is not None and image_size <= 64
-        count = self.local_crops if self.local_crops is not None else (4 if small else 6)
-        full, local = ((0.2, 1.0), (0.08, 0.5)) if small else ((0.14, 1.0), (0.05, 0.14))
-        if not count and not small:
-            full = (0.08, 1.0)
-        kind = Augmentation(count=2, scale=full, jitter=(0.8, 0.8, 0.8, 0.2), blur=0.0 if small else 0.5)
+        count = self.crops.local if self.crops.local is not None else (4 if small else 6)
+        full, local = ((0.2, 1.0), (0.08, 0.5)) if small else ((0.14 if count else 0.08, 1.0), (0.05, 0.14))
+        kind = Augmentation(
+            count=2,
+            scale=self.crops.full_scale or full,
+            jitter=(0.8, 0.8, 0.8, 0.2),
+            blur=0.0 if small else 0.5,
+        )
         if not count:
             return Views(augmentations=(kind,))
-        change = {"count": count, "scale": local, "size": local_side(image_size)}
+        change = {"count": count, "scale": self.crops.local_scale or local, "size": local_side(image_size)}
         return Views(augmentations=(kind, kind.model_copy(update=change)))
 
     def default_training(self) -> dict[str, Any]:
