@@ -132,8 +132,9 @@ class Trainer:
             step += 1
             self.clock.steps += 1
             self.clock.training += time.perf_counter() - start
-            if step % self.data.steps_per_epoch and (self._due() or self.stop()):
-                self._save(step, history)
+            stopping = self._stopping(step)
+            if step % self.data.steps_per_epoch and (self._due() or stopping):
+                self._save(step, history, stopping)
             start = time.perf_counter()
         return step
 
@@ -194,23 +195,32 @@ class Trainer:
                 history.log(step - 1, found)  # a checkpoint of ``step`` steps keeps what is below
             if self.watch:
                 self.watch(done, found)
-        if self.training.checkpoint_minutes == 0 or done == self.training.epochs or self._due() or self.stop():
-            self._save(step, history)
+        stopping = self._stopping(step)
+        if self.training.checkpoint_minutes == 0 or done == self.training.epochs or self._due() or stopping:
+            self._save(step, history, stopping)
 
     def _due(self) -> bool:
         minutes = self.training.checkpoint_minutes
         return minutes > 0 and time.monotonic() - self.saved_at > 60 * minutes
 
+    def _stopping(self, step: int) -> bool:
+        """Whether to end here; several processes agree on it now and then, so that none waits for another for ever."""
+        if distributed.world_size() == 1:
+            return self.stop()
+        if step % self.training.monitor_steps and step % self.data.steps_per_epoch:
+            return False
+        return float(distributed.mean(torch.tensor(float(self.stop()), device=self.device))) > 0
+
     def _dtype(self) -> torch.dtype:
         return autocast_dtype(self.training.precision, self.device)
 
-    def _save(self, step: int, history: History | None) -> None:
+    def _save(self, step: int, history: History | None, stopping: bool) -> None:
         """Write a checkpoint; then end here if a stop was asked for."""
         self.saved_at = time.monotonic()
         if history:
             history.sync()
             self._write(step)
-        if self.stop() and step < self.total_steps:
+        if stopping and step < self.total_steps:
             raise Stopped(f"stopped after step {step} of {self.total_steps}; the same command goes on from there")
 
     def _write(self, step: int) -> None:

@@ -11,8 +11,9 @@ rule pretrain:
     threads: asks("pretrain", "threads")
     resources:
         gpu=config["gpus_per_job"],
+        nodes=1,
         mem_mb=asks("pretrain", "mem_mb"),
         runtime=asks("pretrain", "minutes"),
     shell:
-        "{config[python]} -m pipelines pretrain --job {config[results]}/jobs/pretrain/{wildcards.key} --processes {resources.gpu}"
+        "{config[python]} -m pipelines pretrain --job {config[results]}/jobs/pretrain/{wildcards.key} --processes {resources.gpu} --nodes {resources.nodes}"
         " >> {log} 2>&1"
