@@ -8,13 +8,13 @@ Differs from the paper: the patch encoder is the study's, whole, where the paper
 norm in it becomes layer norm where the paper has none; grey is the luma of normalised colours.
 """
 
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pipelines import distributed
 from pipelines.batch import Batch
+from pipelines.encoders.alexnet import SMALLEST, AlexNet
 from pipelines.errors import InputError
 from pipelines.losses.cpc import cpc_all_patches, cpc_sampled, draw_cpc_negatives
 from pipelines.methods.base import DataFacts, MakeEncoder, Method, Output, Progress, full_precision
@@ -81,13 +81,17 @@ def check_reach(steps: int, skip: int, rows: int) -> None:
 
 
 def build(options: Options, make_encoder: MakeEncoder, facts: DataFacts) -> CPC:
-    """CPC over a fresh encoder of patches. InputError when steps do not fit the grid of an image."""
+    """CPC over a fresh encoder of patches. InputError when steps do not fit the grid, or patches the encoder."""
     patch = options.patch or max(2, facts.image_size // 4)
     stride = options.stride or max(1, patch // 2)
     rows = grid_side(facts.image_size, patch, stride)
     steps = options.steps or max(1, min(MOST_STEPS, rows - 1 - options.skip))
     check_reach(steps, options.skip, rows)
     body = make_encoder(in_channels=1 if options.grey else 3)
+    if isinstance(body, AlexNet) and patch < SMALLEST:
+        raise InputError(
+            f"patch: alexnet needs {SMALLEST} pixels, these patches have {patch}; use resnet, or raise patch"
+        )
     if options.batch_norm == "layer":
         without_batch_statistics(body)
     encoder = PatchEncoder(body, patch, stride, options.grey)

@@ -181,6 +181,9 @@ def test_what_does_not_go_together_is_refused():
         Options(patch=72).check(Training(), ViT(patch=16), None)
     Options(patch=64).check(Training(), ViT(patch=16), None)
     Options(patch=72).check(Training(), AlexNet(), None)
+    make = lambda in_channels=3: build_encoder(AlexNet(share=0.1), 128, in_channels)  # noqa: E731
+    with pytest.raises(InputError, match="alexnet needs 63 pixels, these patches have 32"):
+        cpc.build(Options(), make, DataFacts(10, 2, 128))
     with pytest.raises(InputError, match="set count: 1"):
         small_method(small_options("cpc")).loss([torch.zeros(2, 3, 16, 16)] * 2, batch(2), progress())
 
