@@ -31,6 +31,18 @@ def clip_loss(images: Tensor, texts: Tensor, log_scale: Tensor) -> Tensor:
     return (image_text_contrast(images, texts, log_scale) + image_text_contrast(texts, images, log_scale)) / 2
 
 
+def multi_positive_contrast(queries: Tensor, candidates: Tensor, log_scale: Tensor, positive: Tensor) -> Tensor:
+    """``image_text_contrast`` with a target spread evenly over all candidates that fit a query: 0-d, nats.
+
+    positive (N, M) bool, at least one a row: which candidates of (M, D) fit which query of (N, D). With one a row this is
+    ``image_text_contrast``; else its least value is the mean of ln(number of positives), not 0. UniCL's loss (Yang et
+    al. 2022, arXiv:2204.03610), each query weighing the same.
+    """
+    logits = log_scale.exp() * F.normalize(queries, dim=1) @ F.normalize(candidates, dim=1).T
+    target = positive.to(logits.dtype) / positive.sum(dim=1, keepdim=True)
+    return F.cross_entropy(logits, target)
+
+
 def clamped_log_scale(log_scale: Tensor) -> Tensor:
     """``log_scale`` within [0, ln 100]; to be written back to the parameter after each optimizer step."""
     return log_scale.detach().clamp(0, MAX_LOG_SCALE)

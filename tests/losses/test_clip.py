@@ -11,6 +11,7 @@ from pipelines.losses.clip import (
     clamped_log_scale,
     clip_loss,
     image_text_contrast,
+    multi_positive_contrast,
     zero_shot_classifier,
     zero_shot_logits,
 )
@@ -82,3 +83,32 @@ def test_the_classifier_of_one_template_is_the_text_itself_and_of_two_lies_halfw
     both = zero_shot_classifier(texts)
     torch.testing.assert_close(both.norm(dim=0), torch.ones(3, dtype=torch.float64))
     torch.testing.assert_close((texts[:, 0] * both.T).sum(1), (texts[:, 1] * both.T).sum(1))
+
+
+def test_with_one_positive_a_row_nothing_changes():
+    images, texts = pairs(3)
+    scale = torch.tensor(1.3, dtype=torch.float64)
+    positive = torch.eye(6, dtype=torch.bool)[2:5]
+    torch.testing.assert_close(
+        multi_positive_contrast(images[2:5], texts, scale, positive), image_text_contrast(images[2:5], texts, scale, 2)
+    )
+
+
+def test_several_positives_are_equally_right():
+    """Two classes of three, each a direction of its own: the logits say so as sharply as they may."""
+    texts = torch.eye(2, dtype=torch.float64).repeat_interleave(3, dim=0)
+    positive = texts @ texts.T > 0.5
+    sharp = torch.tensor(math.log(100.0), dtype=torch.float64)
+    assert multi_positive_contrast(texts, texts, sharp, positive).item() == pytest.approx(math.log(3))
+    assert image_text_contrast(texts, texts, sharp).item() == pytest.approx(math.log(3))  # may not rank the three
+    ones = torch.ones(6, 5, dtype=torch.float64)
+    assert multi_positive_contrast(ones, ones, sharp, positive).item() == pytest.approx(math.log(6))
+
+
+def test_only_one_positive_target_pulls_equal_texts_apart():
+    images, _ = pairs(4)
+    texts = images.roll(1, 0).requires_grad_()
+    same = torch.ones(6, 6, dtype=torch.bool)
+    flat = torch.tensor(0.0, dtype=torch.float64)
+    multi_positive_contrast(torch.zeros_like(images), texts, flat, same).backward()
+    assert not texts.grad.abs().gt(1e-12).any()  # every candidate fits: nothing to tell apart

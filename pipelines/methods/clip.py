@@ -1,0 +1,137 @@
+"""CLIP: images and captions find each other within the batch (Radford et al. 2021, arXiv:2103.00020, figure 3).
+
+Captions are the batch's; where a data set has none they are made from class names by templates, one drawn for each
+image. That is labels in other words: an image's negatives then hold its own class many times over (false negatives, see
+Options.duplicates), and the text tower meets a few dozen sentences only. Numbers from it say little about CLIP on captions.
+
+Differs from the paper: the image encoder is the study's (no attention pooling, no LayerNorm before a ViT's blocks); texts
+are bytes, not merged tokens; Adam's eps is 1e-8 throughout; text positions decay as matrices do. Equal captions of a batch
+are computed once.
+"""
+
+import hashlib
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from pipelines import distributed
+from pipelines.batch import Batch
+from pipelines.encoders.base import Encoder
+from pipelines.encoders.text import TextTransformer
+from pipelines.encoders.tokeniser import ByteTokeniser
+from pipelines.errors import InputError
+from pipelines.losses.clip import clamped_log_scale, image_text_contrast, multi_positive_contrast
+from pipelines.methods.base import DataFacts, MakeEncoder, Method, Output, Progress, full_precision
+from pipelines.methods.heads import at_least_float32
+from pipelines.spec.methods.clip import Options
+from pipelines.spec.templates import captions
+
+
+class CLIP(Method):
+    """encoder and text tower, a linear projection of each into the common space, and the logarithm of the scale.
+
+    names: the classes' names, for captions of data sets that have none.
+    """
+
+    def __init__(self, options: Options, encoder: Encoder, text: TextTransformer, names: tuple[str, ...] = ()) -> None:
+        super().__init__()
+        self.options, self.encoder, self.text, self.names = options, encoder, text, names
+        self.image_projection = nn.Linear(encoder.width, options.dim, bias=False)
+        self.text_projection = nn.Linear(text.width, options.dim, bias=False)
+        for projection in (self.image_projection, self.text_projection):
+            nn.init.normal_(projection.weight, std=projection.in_features**-0.5)
+        self.log_scale = nn.Parameter(torch.tensor(1 / options.temperature).log())
+        self.tokeniser = ByteTokeniser(options.context)
+
+    def loss(self, views: list[Tensor], batch: Batch, progress: Progress) -> Output:
+        """views: one (N, 3, H, W). Negatives of all processes, gathered with gradient.
+
+        InputError where there is neither a caption nor a label with a name.
+        """
+        (view,) = views
+        texts = batch.captions if batch.captions is not None else self._made(batch, progress.generator)
+        image = at_least_float32(self.image_projection(self.encoder(view)))
+        text = at_least_float32(self._texts(texts))
+        all_images, all_texts = distributed.gather_with_gradient(image), distributed.gather_with_gradient(text)
+        identity = batch.label if batch.captions is None else _identities(texts).to(image.device)
+        same = identity.unsqueeze(1) == distributed.gather(identity)
+        first = distributed.rank() * len(image)
+        with full_precision(image.device):
+            ways = self._contrast(image, all_texts, first, same), self._contrast(text, all_images, first, same)
+            return Output((ways[0] + ways[1]) / 2, *self._watch(image, all_texts, first, same))
+
+    @torch.no_grad()
+    def after_step(self, progress: Progress) -> None:
+        """Keep the scale within [1, 100]."""
+        self.log_scale.copy_(clamped_log_scale(self.log_scale))
+
+    def image_embeddings(self, features: Tensor) -> Tensor:
+        """The encoder's pooled features (n, width) -> unit rows (n, dim) in the common space."""
+        return F.normalize(at_least_float32(self.image_projection(features)), dim=1)
+
+    def class_embeddings(self, names: tuple[str, ...], templates: tuple[str, ...] | None = None) -> Tensor:
+        """Unit rows (C, T, dim) of C class names in T templates; templates None: those of the options."""
+        chosen = templates or self.options.templates
+        texts = [captions(template, names) for template in chosen]
+        rows = [F.normalize(at_least_float32(self._texts(each)), dim=1) for each in texts]
+        return torch.stack(rows, dim=1)
+
+    def _contrast(self, queries: Tensor, candidates: Tensor, first: int, same: Tensor) -> Tensor:
+        if self.options.duplicates == "multi_positive":
+            return multi_positive_contrast(queries, candidates, self.log_scale, same)
+        return image_text_contrast(queries, candidates, self.log_scale, first)
+
+    def _texts(self, texts: list[str]) -> Tensor:
+        """(N, dim), not normalised; equal texts go through the tower once."""
+        different = list(dict.fromkeys(texts))
+        place = {text: i for i, text in enumerate(different)}
+        device = self.log_scale.device
+        rows = self.text_projection(self.text(self.tokeniser(different).to(device)))
+        return rows.index_select(0, torch.tensor([place[text] for text in texts], device=device))
+
+    def _made(self, batch: Batch, generator: torch.Generator) -> list[str]:
+        """A caption for each sample from its class name, in a template drawn for it."""
+        labels = batch.label.tolist()
+        if not self.names or min(labels) < 0:
+            raise InputError(
+                "clip: the data set has neither captions nor a label with a name for every image; give its tars txt "
+                "members (webdataset) or class folders, or leave this method out"
+            )
+        templates = self.options.templates
+        drawn = torch.randint(len(templates), (len(batch),), generator=generator, device=generator.device).tolist()
+        sentences = [captions(template, self.names) for template in templates]
+        return [sentences[template][label] for template, label in zip(drawn, labels)]
+
+    @torch.no_grad()
+    def _watch(
+        self, image: Tensor, all_texts: Tensor, first: int, same: Tensor
+    ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """Curves: the scale, how often an image's nearest caption fits it, and the share of other captions that fit too.
+
+        Watched: embeddings, and cosines of every image with its own caption and with all others.
+        """
+        image, all_texts = F.normalize(image, dim=1), F.normalize(all_texts, dim=1)
+        cosines = image @ all_texts.T
+        own = torch.arange(first, first + len(image), device=image.device).unsqueeze(1)
+        fits = same.gather(1, cosines.argmax(dim=1, keepdim=True)).to(cosines.dtype).mean()
+        repeated = (same.sum() - len(image)) / max(1, same.numel() - len(image))
+        others = torch.ones_like(same).scatter_(1, own, False)
+        watched = {
+            "embeddings": image,
+            "positive_scores": cosines.gather(1, own).squeeze(1),
+            "negative_scores": cosines[others].view(len(image), -1),
+        }
+        return {"scale": self.log_scale.exp(), "image_to_text_top1": fits, "duplicates": repeated}, watched
+
+
+def _identities(texts: list[str]) -> Tensor:
+    """(N,) int64, equal for equal texts, in every process: 63 bits of their SHA-256."""
+    digests = [hashlib.sha256(text.encode()).digest()[:8] for text in texts]
+    return torch.tensor([int.from_bytes(digest, "big") >> 1 for digest in digests])
+
+
+def build(options: Options, make_encoder: MakeEncoder, facts: DataFacts) -> CLIP:
+    """CLIP over fresh towers."""
+    text = TextTransformer(options.text_width, options.text_layers, options.text_heads, options.context)
+    return CLIP(options, make_encoder(), text, facts.class_names)
