@@ -170,6 +170,8 @@ class _Planner:
         features = self._add("embed", prefix, source, inputs, label) if not all(map(on_images, evaluations)) else ""
         for evaluation in evaluations:
             needed = dict(inputs) if on_images(evaluation) else {"features": features}
+            if needs_text(evaluation):
+                needed |= inputs  # the text tower, and the names of the classes
             if isinstance(evaluation, Distill):
                 teacher = {"evaluation": evaluation.teacher.model_dump(mode="json"), **source}
                 needed["teacher"] = self._add("evaluate", f"{prefix}-finetune", teacher, inputs, f"{label} (teacher)")

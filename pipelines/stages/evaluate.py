@@ -7,6 +7,9 @@ from pipelines.stages.job import JobFolder, open_job, parser
 if TYPE_CHECKING:
     import torch
 
+    from pipelines.evaluation.features import Features
+    from pipelines.evaluation.zero_shot import ImagesAndTexts
+
 
 def main(argv: list[str]) -> int:
     """Measure, then write the record."""
@@ -50,11 +53,34 @@ def _on_features(job: JobFolder, options: Any, device: "torch.device") -> tuple[
 
     from pipelines.evaluation.features import Features
     from pipelines.randomness import generator
+    from pipelines.spec.evaluation import needs_text
 
-    features = Features.load(job.inputs["features"] / "features.safetensors").to(device)
+    features: Any = Features.load(job.inputs["features"] / "features.safetensors").to(device)
+    if needs_text(options):
+        features = _with_texts(job, options.templates, features, device)
     protocol = importlib.import_module(f"pipelines.evaluation.{options.use}")
     metrics = protocol.measure(options, features, generator(job.spec["seed"], "evaluate", device=device))
-    return metrics, {f"chosen/{name}": metrics.pop(name) for name in ("lr", "weight_decay") if name in metrics}
+    chosen = [name for name in metrics if name in ("lr", "weight_decay") or name.startswith("chosen_")]
+    return metrics, {f"chosen/{name.removeprefix('chosen_')}": metrics.pop(name) for name in chosen}
+
+
+def _with_texts(
+    job: JobFolder, templates: tuple[str, ...] | None, features: "Features", device: "torch.device"
+) -> "ImagesAndTexts":
+    """Test images and class names in the common space of a method with a text tower."""
+    import torch
+
+    from pipelines.evaluation.zero_shot import ImagesAndTexts
+    from pipelines.sources.reader import open_shards
+    from pipelines.stages.parts import trained_method
+
+    method: Any = trained_method(job.inputs["weights"]).to(device).eval()
+    with torch.no_grad():
+        return ImagesAndTexts(
+            image=method.image_embeddings(features.test),
+            label=features.test_label,
+            text=method.class_embeddings(open_shards(job.inputs["shards"]).class_names, templates),
+        )
 
 
 def _with_split(name: str) -> str:

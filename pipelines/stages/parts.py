@@ -27,6 +27,8 @@ from pipelines.spec.views import Augmentation, Views
 from pipelines.views.maker import ViewMaker
 
 EVALUATION_BATCH = 256
+METHOD = "method.safetensors"
+"""All weights of a method, kept beside its encoder's where evaluation needs more than those."""
 
 
 def chosen_device() -> torch.device:
@@ -75,6 +77,15 @@ def trained_encoder(job: Path) -> tuple[Encoder, Views]:
     encoder = build_method(spec, facts_of(shards)).encoder
     encoder.load_state_dict(load_file(job / "encoder.safetensors"), strict=True)
     return encoder, parse(Views, spec["views"], "views")
+
+
+def trained_method(job: Path) -> Method:
+    """The whole method of a finished pretraining that keeps it (a text tower is part of it), weights loaded strictly."""
+    record = read_record(job)
+    shards = open_shards(job.parents[1] / "shards" / record.inputs["shards"])
+    method = build_method(record.spec, facts_of(shards))
+    method.load_state_dict(load_file(job / METHOD), strict=True)
+    return method
 
 
 def device_name(device: torch.device) -> str | None:

@@ -1,0 +1,34 @@
+"""Zero-shot classification: an image's class is the one whose described name is nearest (Radford et al. 2021,
+arXiv:2103.00020, section 3.1). No label is used, for training or choosing.
+
+A class weight is the mean over templates of the unit text features, normalised again.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from pipelines.evaluation.accuracy import accuracies
+from pipelines.losses.clip import zero_shot_classifier, zero_shot_logits
+from pipelines.spec.evaluation import ZeroShot
+
+
+@dataclass(frozen=True)
+class ImagesAndTexts:
+    """What a method makes of test images and class names, in their common space.
+
+    image  (m, D) unit rows
+    label  (m,) int64 in 0 .. C - 1
+    text   (C, T, D) unit rows: C class names in T templates
+    """
+
+    image: Tensor
+    label: Tensor
+    text: Tensor
+
+
+def measure(options: ZeroShot, features: ImagesAndTexts, generator: torch.Generator | None = None) -> dict[str, float]:
+    """top1, top5 and mean_per_class on test. Nothing is drawn: ``generator`` is not used."""
+    scores = zero_shot_logits(features.image, zero_shot_classifier(features.text))
+    return accuracies(scores, features.label)

@@ -1,0 +1,129 @@
+"""What two methods need beyond features: CLIP's text tower in zero-shot evaluation, and MAE's pictures."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import load_file
+
+from pipelines.errors import InputError
+from pipelines.sources.reader import open_shards
+from pipelines.spec.plan import Plan, plan_file
+from pipelines.stages import embed, evaluate, pretrain, shards
+from pipelines.stages.job import write_specs
+from pipelines.stages.parts import trained_method
+from pipelines.stages.pictures import to_image
+
+STUDY = """
+question: q
+dataset: {use: digits, image_size: 16, limit: 300}
+encoder: {use: vit, size: micro, patch: 4, position: sincos}
+methods:
+  - {use: clip, dim: 8, text_width: 16, text_layers: 1, text_heads: 2, context: 32}
+  - {use: mae, decoder_width: 16, decoder_depth: 1, decoder_heads: 2}
+seeds: [0]
+training: {epochs: 2, batch_size: 64, warmup_epochs: 1}
+evaluation:
+  - {use: zero_shot}
+  - {use: zero_shot, templates: ["the digit {}"]}
+  - {use: few_shot, ways: 5, shots: [1, 5], draws: 20}
+  - {use: few_shot, shots: [2], draws: 2, strengths: [0.01, 1.0]}
+"""
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory) -> tuple[Plan, Path]:
+    """The study above, run stage by stage in this process."""
+    folder = tmp_path_factory.mktemp("text")
+    (folder / "x.yaml").write_text(STUDY)
+    plan, results = plan_file(folder / "x.yaml"), folder / "results"
+    write_specs(plan, results)
+    for stage in (shards, pretrain, embed, evaluate):
+        for job in plan.of(stage.__name__.rpartition(".")[2]):
+            assert stage.main(["--job", str(job.folder(results))]) == 0
+    return plan, results
+
+
+def records(made, use: str, method: str) -> list[dict]:
+    plan, results = made
+    jobs = [job for job in plan.of("evaluate") if job.spec["evaluation"]["use"] == use and job.key.startswith(method)]
+    return [json.loads((job.folder(results) / "record.json").read_text()) for job in jobs]
+
+
+def test_zero_shot_is_planned_for_the_method_that_reads_text_alone(made):
+    assert len(records(made, "zero_shot", "clip")) == 2
+    assert not records(made, "zero_shot", "mae")
+    assert not records(made, "zero_shot", "untrained")
+    assert not records(made, "zero_shot", "pixels")
+    assert len(records(made, "few_shot", "mae")) == len(records(made, "few_shot", "untrained")) == 2
+
+
+def test_zero_shot_is_what_the_trained_towers_say_of_test(made):
+    plan, results = made
+    job = next(job for job in plan.of("pretrain") if job.key.startswith("clip")).folder(results)
+    data = open_shards(plan.of("shards")[0].folder(results))
+    features = next(job for job in plan.of("embed") if job.key.startswith("clip")).folder(results)
+    rows = load_file(features / "features.safetensors")
+    method = trained_method(job).eval()
+    alone = load_file(job / "encoder.safetensors")
+    assert all(torch.equal(value, alone[name]) for name, value in method.encoder.state_dict().items())
+    for record in records(made, "zero_shot", "clip"):
+        templates = record["spec"]["evaluation"]["templates"]
+        with torch.no_grad():
+            classes = method.class_embeddings(data.class_names, templates and tuple(templates)).mean(1)
+            named = (method.image_embeddings(rows["test"]) @ torch.nn.functional.normalize(classes, dim=1).T).argmax(1)
+        expected = (named == rows["test_label"]).double().mean().item()
+        assert record["metrics"]["test/top1"] == pytest.approx(expected)
+        assert set(record["inputs"]) == {"features", "weights", "shards"}
+
+
+def test_few_shot_numbers_stand_in_the_record_and_the_strength_beside_them(made):
+    episodes, draws = sorted(
+        records(made, "few_shot", "mae"), key=lambda record: record["spec"]["evaluation"]["ways"] or 9
+    )
+    assert set(episodes["metrics"]) == {f"test/{k}_shot{end}" for k in (1, 5) for end in ("", "_sd", "_ci95")}
+    assert set(draws["metrics"]) == {"test/2_shot", "test/2_shot_sd", "holdout/2_shot"}
+    assert draws["derived"]["chosen/2_shot_strength"] in (0.01, 1.0)
+
+
+def test_mae_leaves_pictures_of_held_out_images(made):
+    plan, results = made
+    job = next(job for job in plan.of("pretrain") if job.key.startswith("mae")).folder(results)
+    record = json.loads((job / "record.json").read_text())
+    assert record["artifacts"]["reconstructions"] == "reconstructions.png"
+    picture = np.asarray(Image.open(job / "reconstructions.png"))
+    assert picture.shape == (3 * 64, 8 * 64, 3)  # eight images of 16 pixels, fourfold
+    top, middle = picture[:64], picture[64:128]
+    patches = (top != middle).any(2).reshape(4, 16, 32, 16).any((1, 3))
+    assert patches.sum() <= 8 * 12  # at most the masked ones differ; a blank one may not
+    assert patches.sum() >= 8 * 6
+    assert not (job / "method.safetensors").exists()
+
+
+def test_pixels_come_back_from_their_normalised_form():
+    pixels = torch.arange(3 * 2 * 600).remainder(256).view(3, 2, 600)
+    mean, std = (0.1, 0.2, 0.3), (0.5, 0.6, 0.7)
+    shift, scale = (torch.tensor(values).view(3, 1, 1) for values in (mean, std))
+    image = to_image((pixels / 255 - shift) / scale, mean, std)
+    assert np.array_equal(np.asarray(image), pixels.permute(1, 2, 0).numpy())
+    assert to_image(torch.full((3, 1, 1), 9.0), (0.5,), (0.25,)).size == (512, 512)
+
+
+def test_zero_shot_without_any_method_that_reads_text_is_refused(tmp_path):
+    text = STUDY.replace("  - {use: clip, dim: 8, text_width: 16, text_layers: 1, text_heads: 2, context: 32}\n", "")
+    (tmp_path / "x.yaml").write_text(text)
+    with pytest.raises(InputError, match=r"evaluation\[0\]: zero_shot suits none of the methods.*clip"):
+        plan_file(tmp_path / "x.yaml")
+
+
+def test_other_templates_rerun_the_evaluation_only(tmp_path):
+    keys = []
+    for name, text in (("a", STUDY), ("b", STUDY.replace("the digit {}", "a handwritten {}"))):
+        (tmp_path / f"{name}.yaml").write_text(text)
+        plan = plan_file(tmp_path / f"{name}.yaml")
+        keys.append({job.key for job in plan.jobs.values()})
+    assert len(keys[0] - keys[1]) == 1
+    assert all("zero_shot" in key for key in keys[0] - keys[1])
