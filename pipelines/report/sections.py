@@ -20,7 +20,11 @@ SCORES = {
     "scores/negative_variance": "variance of negative scores",
     "scores/positive_mean": "mean positive score",
 }
-COLLAPSE = {"collapse/spread": "spread of features", "collapse/effective_rank": "effective rank"}
+COLLAPSE = {
+    "collapse/spread": "spread of features",
+    "collapse/effective_rank": "effective rank",
+    "collapse/median_cosine": "median cosine between images",
+}
 MOST_PICTURE_BYTES = 400_000
 """Larger pictures are left out of the page: it has to stay one small file."""
 

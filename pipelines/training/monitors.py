@@ -18,6 +18,9 @@ LEAST_SPREAD = 0.1
 """Reached when two embeddings have a mean cosine of 0.99, if the rest is spread evenly over the dimensions."""
 LEAST_RANK = 2.0
 """Below it the embeddings lie, but for noise, on one line through the origin."""
+MOST_ALIKE = 0.95
+"""Above it half of all pairs of images have nearly one embedding. Batch norm forces a mean of 0 on what follows it, so that
+N - 1 equal rows and one opposite row keep a spread of 2 / sqrt(N): only the pairs show such a collapse."""
 
 
 @torch.no_grad()
@@ -46,6 +49,13 @@ def effective_rank(embeddings: Tensor) -> Tensor:
 
 
 @torch.no_grad()
+def median_cosine(embeddings: Tensor) -> Tensor:
+    """0-d, in [0, 1]: the median over pairs of different rows of |cosine|; (N, D), N at least 2, rows made unit."""
+    rows = F.normalize(embeddings.float(), dim=1)
+    above = torch.triu_indices(len(rows), len(rows), offset=1)
+    return (rows @ rows.T).abs()[above[0], above[1]].median()
+
+
 def score_statistics(positive: Tensor, negative: Tensor) -> dict[str, Tensor]:
     """0-d statistics of cosines: positive (N,) of each sample with its positive, negative (N, K) with its negatives.
 
@@ -63,19 +73,19 @@ def score_statistics(positive: Tensor, negative: Tensor) -> dict[str, Tensor]:
     }
 
 
-def collapsed(spread: float, rank: float) -> bool:
-    """Whether embeddings of this feature spread and effective rank have collapsed: to a point, or onto a line.
+def collapsed(spread: float, rank: float, alike: float = 0.0) -> bool:
+    """Whether embeddings of this feature spread, effective rank and median cosine have collapsed, to a point or onto a line.
 
-    True when spread < 0.1, or rank < 2, or one of them is not a number. An untrained encoder may be called collapsed too:
-    ask after training. Collapse onto a few dimensions is not caught: see the effective rank itself.
+    True when spread < 0.1, or rank < 2, or the median cosine > 0.95, or one of them is not a number. An untrained encoder
+    may be called collapsed too: ask after training. Collapse onto a few dimensions is not caught: see the effective rank.
     """
-    return not (spread >= LEAST_SPREAD and rank >= LEAST_RANK)
+    return not (spread >= LEAST_SPREAD and rank >= LEAST_RANK and alike <= MOST_ALIKE)
 
 
 def read(watched: dict[str, Tensor]) -> dict[str, float]:
     """Metrics by slashed names from ``Output.watched``; what is not watched is not measured.
 
-    embeddings (N, D)                            -> collapse/spread, collapse/effective_rank
+    embeddings (N, D)                            -> collapse/{spread,effective_rank,median_cosine}
     positive_scores (N,), negative_scores (N, K) -> scores/{positive,negative}_{mean,variance}
 
     To stay cheap at most 512 rows are used, and of each row at most 4,096 negatives: every ceil(N / 512)-th row and every
@@ -85,6 +95,8 @@ def read(watched: dict[str, Tensor]) -> dict[str, float]:
     if "embeddings" in watched:
         rows = _thinned(watched["embeddings"].detach(), MOST_ROWS).cpu()
         values |= {"collapse/spread": feature_spread(rows), "collapse/effective_rank": effective_rank(rows)}
+        if len(rows) > 1:
+            values["collapse/median_cosine"] = median_cosine(rows)
     if "positive_scores" in watched and "negative_scores" in watched:
         positive = _thinned(watched["positive_scores"].detach(), MOST_ROWS)
         negative = _thinned(_thinned(watched["negative_scores"].detach(), MOST_ROWS), MOST_COLUMNS, dim=1)
@@ -104,4 +116,5 @@ def collapse_flags(metrics: Mapping[str, float | None]) -> list[str]:
     spread, rank = metrics.get("final/collapse/spread"), metrics.get("final/collapse/effective_rank")
     if spread is None or rank is None:
         return []
-    return ["collapsed"] if collapsed(spread, rank) else []
+    alike = metrics.get("final/collapse/median_cosine")
+    return ["collapsed"] if collapsed(spread, rank, 0.0 if alike is None else alike) else []

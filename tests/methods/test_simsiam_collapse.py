@@ -79,6 +79,7 @@ def test_with_batch_norm_on_the_projections_all_but_a_few_become_one_point():
     assert collapsed["final/train/loss"] < -0.75
     assert 0.24 < collapsed["final/collapse/spread"] < 0.6
     assert alike > 0.95
+    assert collapse_flags(collapsed) == ["collapsed"]
     healthy, alike = trained()
     assert healthy["final/train/loss"] > -0.75
     assert healthy["final/collapse/spread"] > 0.65

@@ -111,7 +111,11 @@ def test_names_and_thinning() -> None:
     assert seen["scores/negative_mean"] == 1
     assert seen["scores/negative_variance"] == 0
     assert seen["scores/positive_mean"] == pytest.approx(512, abs=1)
-    assert set(read({"embeddings": rows(9, 4)})) == {"collapse/spread", "collapse/effective_rank"}
+    assert set(read({"embeddings": rows(9, 4)})) == {
+        "collapse/spread",
+        "collapse/effective_rank",
+        "collapse/median_cosine",
+    }
     assert read({}) == {}
     assert read({"positive_scores": positive}) == {}
 
@@ -132,3 +136,23 @@ def test_half_precision_is_read_in_float32() -> None:
     seen = read({"positive_scores": scores[:, 0].bfloat16(), "negative_scores": scores.bfloat16()})
     assert seen["scores/negative_mean"] == pytest.approx(0.1, abs=5e-4)
     assert seen["scores/negative_variance"] == pytest.approx(0, abs=1e-8)
+
+
+def test_all_rows_equal_but_one_are_a_collapse_that_only_the_pairs_show():
+    from pipelines.training.monitors import collapse_flags, median_cosine
+
+    rows = torch.zeros(64, 8)
+    rows[:, 0] = 1
+    rows[0, 0] = -1
+    assert median_cosine(rows).item() == pytest.approx(1.0)
+    metrics = {"final/collapse/spread": 0.25, "final/collapse/effective_rank": 3.0}
+    assert collapse_flags(metrics) == []
+    assert collapse_flags({**metrics, "final/collapse/median_cosine": 0.99}) == ["collapsed"]
+
+
+def test_the_median_cosine_of_orthogonal_rows_is_zero_and_ignores_signs():
+    from pipelines.training.monitors import median_cosine
+
+    assert median_cosine(torch.eye(6)).item() == 0
+    rows = torch.tensor([[1.0, 0.0], [-1.0, 0.0], [1.0, 0.0]])
+    assert median_cosine(rows).item() == pytest.approx(1.0)
