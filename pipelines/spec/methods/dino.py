@@ -64,7 +64,7 @@ class Options(MethodOptions):
         count = self.crops.local if self.crops.local is not None else (4 if small else 8)
         full, local = ((0.4, 1.0), (0.05, 0.4)) if self.recipe == "vit" else ((0.14, 1.0), (0.05, 0.14))
         if small:
-            full, local = (0.4, 1.0), (0.1, 0.4)
+            full, local = (0.4 if count else 0.2, 1.0), (0.1, 0.4)
         elif not count:
             full = (0.14, 1.0)
         first = Augmentation(
