@@ -53,7 +53,10 @@ class CPC(Method):
         with full_precision(codes.device):
             losses = self._losses(codes, context, progress)
         scalars = {f"step_{step}": loss for step, loss in enumerate(losses.detach(), start=1)}
-        return Output(losses.mean(), scalars, {"embeddings": F.normalize(codes.detach().mean(dim=(2, 3)), dim=1)})
+        row, column = (
+            side // 2 for side in codes.shape[2:]
+        )  # what is compared are patches, means of many are all alike
+        return Output(losses.mean(), scalars, {"embeddings": F.normalize(codes.detach()[:, :, row, column], dim=1)})
 
     def _losses(self, codes: Tensor, context: Tensor, progress: Progress) -> Tensor:
         """(steps,): codes and context (N, width, rows, columns)."""

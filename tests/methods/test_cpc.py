@@ -164,6 +164,14 @@ def test_the_grid_is_the_papers_at_every_size(image_size, patch, rows):
     assert cut_patches(torch.zeros(1, 3, image_size, image_size), patch, method.encoder.stride)[1:] == (rows, rows)
 
 
+def test_watched_are_the_codes_in_the_middle():
+    method = small_method(small_options("cpc", patch=8, stride=4, patch_crop=1.0))
+    images = torch.randn(3, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(0))
+    watched = method.loss([images], batch(3), progress()).watched["embeddings"]
+    codes = method.encoder.codes(images).detach()[:, :, 1, 1]
+    torch.testing.assert_close(watched, codes / codes.norm(dim=1, keepdim=True))
+
+
 def test_steps_have_to_stay_in_the_grid():
     with pytest.raises(InputError, match="steps: 3 with skip 0 reach beyond a grid of 3 rows"):
         small_method(small_options("cpc", patch=8, stride=4, steps=3))
