@@ -1,6 +1,8 @@
 """What two methods need beyond features: CLIP's text tower in zero-shot evaluation, and MAE's pictures."""
 
+import io
 import json
+import tarfile
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +10,7 @@ import pytest
 import torch
 from PIL import Image
 from safetensors.torch import load_file
+from source_tools import encoded
 
 from pipelines.errors import InputError
 from pipelines.sources.reader import open_shards
@@ -127,3 +130,41 @@ def test_other_templates_rerun_the_evaluation_only(tmp_path):
         keys.append({job.key for job in plan.jobs.values()})
     assert len(keys[0] - keys[1]) == 1
     assert all("zero_shot" in key for key in keys[0] - keys[1])
+
+
+CAPTIONED = """
+question: q
+dataset: {{use: webdataset, name: squares, train: "{train}", image_size: 8}}
+encoder: {{use: resnet, depth: 10, width: 8, stem: small}}
+methods: [{{use: clip, dim: 8, text_width: 32, text_layers: 1, text_heads: 2, context: 32, duplicates: multi_positive}}]
+seeds: [0]
+training: {{epochs: 12, batch_size: 16, lr_per_256: 5e-3}}
+evaluation: [{{use: knn, k: 1}}]
+"""
+
+
+def test_captioned_tars_teach_images_their_captions(tmp_path):
+    """Squares of three colours, two wordings each: the tower has to learn the words, no label is read."""
+    draw = np.random.default_rng(0)
+    words = [("a red square", "something red"), ("a green square", "something green"), ("a blue square", "the sky")]
+    with tarfile.open(tmp_path / "train.tar", "w") as archive:
+        for number in range(120):
+            image = draw.integers(0, 60, (8, 8, 3), dtype=np.uint8)
+            image[..., number % 3] += 190
+            for kind, data in (("png", encoded(image)), ("txt", words[number % 3][number % 2].encode())):
+                info = tarfile.TarInfo(f"{number:03d}.{kind}")
+                info.size = len(data)
+                archive.addfile(info, io.BytesIO(data))
+    (tmp_path / "x.yaml").write_text(CAPTIONED.format(train=tmp_path / "train.tar"))
+    plan, results = plan_file(tmp_path / "x.yaml"), tmp_path / "results"
+    write_specs(plan, results)
+    shards.main(["--job", str(plan.of("shards")[0].folder(results))])
+    folder = plan.of("pretrain")[0].folder(results)
+    pretrain.main(["--job", str(folder)])
+    method = trained_method(folder).eval()
+    colours = torch.full((3, 3, 8, 8), -0.8) + 2.2 * torch.eye(3)[:, :, None, None]  # about their normalised values
+    said = tuple(text for pair in words for text in pair)
+    with torch.no_grad():
+        texts = method.class_embeddings(said, ("{}",))[:, 0]
+        found = (method.image_embeddings(method.encoder(colours)) @ texts.T).argmax(1) // 2
+    assert found.tolist() == [0, 1, 2]
