@@ -6,8 +6,6 @@ Differs from the released code: from the head's unit vector on, all is computed 
 a ViT's position codes are resized for small crops by size, not by a scale factor of (n + 0.1) / g.
 """
 
-import contextlib
-
 import torch
 from torch import Tensor
 
@@ -17,7 +15,7 @@ from pipelines.encoders.base import Encoder
 from pipelines.losses.dino import dino_loss, entropy, next_centre, teacher_targets, teacher_temperature
 from pipelines.methods.base import DataFacts, MakeEncoder, Method, Output, Progress, full_precision
 from pipelines.methods.dino_head import DINOHead
-from pipelines.methods.drop_path import drawing_from, set_drop_path
+from pipelines.methods.drop_path import set_drop_path
 from pipelines.methods.multicrop import at_least_two, encode_by_size
 from pipelines.spec.methods.dino import Options
 from pipelines.training import ema
@@ -39,7 +37,7 @@ class DINO(Method):
         self.options = options
         self.student, self.head = student, head
         self.encoder, self.teacher_head = ema.frozen_copy(student), ema.frozen_copy(head)
-        self.drops = set_drop_path(self.student, options.student_drop_path)
+        set_drop_path(self.student, options.student_drop_path)
         set_drop_path(self.encoder, 0.0)
         self.register_buffer("centre", torch.zeros(1, options.outputs))
 
@@ -49,9 +47,7 @@ class DINO(Method):
         self.head.last_layer.learns(progress.epoch >= self.options.frozen_epochs)
         with torch.no_grad():
             _, teacher = self.teacher_head(encode_by_size(self.encoder, views[:2]))
-        with drawing_from(progress.generator) if self.drops else contextlib.nullcontext():
-            features = encode_by_size(self.student, views)
-        embeddings, student = self.head(features)
+        embeddings, student = self.head(encode_by_size(self.student, views))
         self.fresh = distributed.mean(teacher.mean(0, keepdim=True))
         with full_precision(teacher.device):
             temperature = self._temperature(progress)

@@ -198,18 +198,11 @@ def images() -> list[torch.Tensor]:
     return [torch.randn(4, 3, side, side, generator=source) for side in (16, 16, 8, 8)]
 
 
-def test_drop_path_is_the_students_and_repeats_with_the_step_whatever_was_drawn_before():
+def test_drop_path_is_the_students_alone():
     method = with_vit()
     assert [block.drop_path for block in method.student.blocks] == pytest.approx([0.0, 0.05, 0.1])
     assert [block.drop_path for block in method.encoder.blocks] == [0.0] * 3
     method = with_vit(drop_path=0.9)
-    losses = []
-    for seed, step in ((1, 0), (2, 0), (2, 1)):
-        torch.manual_seed(seed)
-        before = torch.get_rng_state()
-        losses.append(method.loss(images(), batch(4), progress(step)).loss.item())
-        assert torch.equal(torch.get_rng_state(), before)
-    assert losses[0] == losses[1] != losses[2]
     teacher = [method.teacher_head(method.encoder(images()[0]))[1] for _ in range(2)]
     assert torch.equal(*teacher)
 

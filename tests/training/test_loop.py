@@ -72,6 +72,19 @@ def test_frozen_copies_get_no_gradient_and_no_optimizer_group():
     assert not any(id(p) in known for p in trainer.method.key_encoder.parameters())
 
 
+def test_layers_that_draw_repeat_with_the_step_whatever_was_drawn_before():
+    """Drop path and its kin read torch's own generator: the loop seeds it for a step and puts it back."""
+    trainer, drawn = small_trainer(moco()), []
+    for seed, step in ((1, 0), (2, 0), (2, 1)):
+        torch.manual_seed(seed)
+        before = torch.get_rng_state()
+        with trainer._layer_draws(step):
+            drawn.append(torch.rand(3))
+        assert torch.equal(torch.get_rng_state(), before)
+    assert torch.equal(drawn[0], drawn[1])
+    assert not torch.equal(drawn[1], drawn[2])
+
+
 def test_precision_is_what_was_asked_for():
     assert autocast_dtype("float32", torch.device("cpu")) == torch.float32
     assert autocast_dtype("bfloat16", torch.device("cpu")) == torch.bfloat16
