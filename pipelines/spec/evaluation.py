@@ -70,7 +70,9 @@ class FewShot(Model):
         if self.strengths and not self.use_logistic:
             raise ValueError("strengths belong to classifier: logistic; leave them out")
         if self.strengths and self.ways and len(self.strengths) > 1:
-            raise ValueError(f"strengths: episodes have no held-out slice to choose among {len(self.strengths)}; give one")
+            raise ValueError(
+                f"strengths: episodes have no held-out slice to choose among {len(self.strengths)}; give one"
+            )
         if len(set(self.shots)) < len(self.shots):
             raise ValueError(f"shots must be different numbers, got {list(self.shots)}")
         return self
