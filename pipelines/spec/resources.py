@@ -13,6 +13,9 @@ VIT_GFLOPS_196 = {"micro": 0.05, "tiny": 1.1, "small": 4.6, "base": 17.6, "large
 GPU_GFLOPS = 20_000.0
 """Multiply-adds in billions a second that one data-centre GPU is assumed to reach in training."""
 
+SMALL_GFLOPS = 100_000.0
+"""A job of less work takes one core: several such jobs side by side are faster than one on several cores."""
+
 
 @dataclass(frozen=True)
 class Resources:
@@ -31,11 +34,10 @@ def resources(job: Job) -> Resources:
         return Resources(threads=1, gpu=int(job.stage == "embed"), mem_mb=8_000, minutes=60)
     training = job.spec["training"]
     images = (train_images_of(job.spec["dataset"]) or 1_281_167) * training["epochs"]
-    seconds = (
-        2 * 6 * images * forward_gflops(job.spec["encoder"], job.spec["dataset"]["image_size"] or 224) / GPU_GFLOPS
-    )
     trials = job.spec["tuning"]["trials"] if job.stage == "tune" else 1
-    return Resources(threads=2, gpu=1, mem_mb=16_000, minutes=max(30, round(trials * seconds / 60)))
+    work = 6 * images * trials * forward_gflops(job.spec["encoder"], job.spec["dataset"]["image_size"] or 224)
+    threads = 1 if work < SMALL_GFLOPS else 4
+    return Resources(threads=threads, gpu=1, mem_mb=16_000, minutes=max(30, round(2 * work / GPU_GFLOPS / 60)))
 
 
 def forward_gflops(encoder: dict[str, Any], image_size: int) -> float:

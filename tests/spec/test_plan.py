@@ -51,7 +51,7 @@ def test_counts_of_a_study_with_floors(tmp_path):
 
 
 def test_every_input_is_a_job_of_the_plan(tmp_path):
-    from pipelines.spec.plan import INPUT_STAGE
+    from pipelines.spec.job import INPUT_STAGE
 
     plan = made(tmp_path, TUNING)
     for job in plan.jobs.values():
