@@ -41,7 +41,9 @@ def imported(path: Path) -> set[str]:
             names = [f"{base}.{alias.name}".lstrip(".") for alias in node.names]
             found |= {base} if base and not (PACKAGE / base.replace(".", "/")).is_dir() else set(names)
         elif isinstance(node, ast.Import):
-            found |= {alias.name.removeprefix("pipelines.") for alias in node.names if alias.name.startswith("pipelines.")}
+            found |= {
+                alias.name.removeprefix("pipelines.") for alias in node.names if alias.name.startswith("pipelines.")
+            }
     return {name for name in found if name != "__version__"}
 
 
@@ -65,7 +67,9 @@ def top_level(path: Path) -> set[str]:
     return names
 
 
-LIGHT = [path for path in FILES if room(path) in ("spec", "records", "history", "__main__", "files", "errors", "randomness")]
+LIGHT = [
+    path for path in FILES if room(path) in ("spec", "records", "history", "__main__", "files", "errors", "randomness")
+]
 STAGES = [
     path for path in FILES if room(path) == "stages" and path.read_text().startswith('"""Stage ')
 ]  # the others are imported by them, late

@@ -107,4 +107,3 @@ class Streaming:
             crops=tuple(move(crops) for crops in content["crops"]) if "crops" in content else None,
             fields={name: move(images) for name, images in content["fields"].items()},
         )
-

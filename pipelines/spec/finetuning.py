@@ -1,6 +1,6 @@
 """Protocols that train on images again: fine-tuning with few or all labels, and distillation of what came of it."""
 
-from typing import ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -23,7 +23,7 @@ class OnImages(Model):
     """Crop area as a share of the image; beside the crop only flips are drawn."""
     flip: Share = 0.5
 
-    def training(self) -> dict[str, object]:
+    def training(self) -> dict[str, Any]:
         """The fields of ``Training`` that these settings decide."""
         names = ("epochs", "batch_size", "optimizer", "lr_per_256", "lr_scaling", "weight_decay", "warmup_epochs")
         return {name: getattr(self, name) for name in names}

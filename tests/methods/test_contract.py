@@ -24,7 +24,9 @@ class Killed(Exception):
 def test_options_and_method_come_in_pairs(name):
     assert hasattr(importlib.import_module(f"pipelines.methods.{name}"), "build")
     method = small_method(small_options(name))
-    overridden = {hook for hook in ("loss", "after_step", "forward", "train", "state_dict") if hook in type(method).__dict__}
+    overridden = {
+        hook for hook in ("loss", "after_step", "forward", "train", "state_dict") if hook in type(method).__dict__
+    }
     assert "loss" in overridden
     assert overridden <= {"loss", "after_step"}, "a method has three hooks and overrides nothing else"
 

@@ -59,7 +59,9 @@ def _same_views(make):
     def views(batch, generator):
         parts = []
         for i in range(len(batch)):
-            one = type(batch)(images=batch.images[i : i + 1], index=batch.index[i : i + 1], label=batch.label[i : i + 1])
+            one = type(batch)(
+                images=batch.images[i : i + 1], index=batch.index[i : i + 1], label=batch.label[i : i + 1]
+            )
             parts.append(make(one, torch.Generator().manual_seed(int(batch.index[i]))))
         return [torch.cat(view) for view in zip(*parts)]
 
