@@ -156,8 +156,7 @@ class _Planner:
         pixels = {"source": "pixels", "dataset": self.dataset, "seed": 0}
         self._evaluate(f"pixels-{self.data_name}", on_features, pixels, {"shards": shards}, "raw pixels")
         scratch = [evaluation for evaluation in plain if not isinstance(evaluation, Distill)]
-        encoders = {encoder_name(run.encoder): run.encoder.model_dump(mode="json") for run in runs}
-        for name, encoder in encoders.items():
+        for name, encoder in distinct_encoders(runs).items():
             for seed in self.study.seeds:
                 spec = {"source": "untrained", "encoder": encoder, "dataset": self.dataset, "seed": seed}
                 prefix = f"untrained_{name}-{self.data_name}-s{seed}"
@@ -177,6 +176,18 @@ class _Planner:
                 needed["teacher"] = self._add("evaluate", f"{prefix}-finetune", teacher, inputs, f"{label} (teacher)")
             spec = {"evaluation": evaluation.model_dump(mode="json"), **source}
             self._add("evaluate", f"{prefix}-{evaluation.use}", spec, needed, label)
+
+
+def distinct_encoders(runs: list[Run]) -> dict[str, dict[str, Any]]:
+    """The runs' encoders by a readable name; two that differ in what the name does not show are numbered."""
+    found: dict[str, dict[str, Any]] = {}
+    for run in runs:
+        encoder = run.encoder.model_dump(mode="json")
+        name, number = encoder_name(run.encoder), 1
+        while found.setdefault(name, encoder) != encoder:
+            number += 1
+            name = f"{encoder_name(run.encoder)}.{number}"
+    return found
 
 
 def _keyed(spec: dict[str, Any]) -> dict[str, Any]:
