@@ -61,8 +61,14 @@ class Row:
         return self.source in FLOORS
 
     @property
-    def is_supervised(self) -> bool:
-        return self.pretraining is not None and self.pretraining.spec.get("method", {}).get("use") == "supervised"
+    def saw_labels(self) -> bool:
+        """Trained on the labels: the supervised reference, and CLIP where its captions are made from class names."""
+        if self.pretraining is None:
+            return False
+        spec = self.pretraining.spec
+        captions = spec.get("dataset", {}).get("use") == "webdataset"  # tars may bring captions of their own
+        use = spec.get("method", {}).get("use")
+        return use == "supervised" or (use == "clip" and not captions)
 
 
 @dataclass(frozen=True)
@@ -119,11 +125,11 @@ class Comparison:
     cells: dict[tuple[Row, Column], Cell]
 
     def best(self, column: Column) -> Row | None:
-        """The row with the highest mean; floors, the supervised reference and incomplete cells do not compete."""
+        """The row with the highest mean; floors, rows that saw labels and incomplete cells do not compete."""
         means = {
             row: self.cells[row, column].mean or 0.0
             for row in self.rows
-            if not row.is_floor and not row.is_supervised and self.cells[row, column].is_complete
+            if not row.is_floor and not row.saw_labels and self.cells[row, column].is_complete
         }
         return max(means, key=lambda row: means[row]) if means else None
 
