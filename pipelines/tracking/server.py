@@ -4,6 +4,7 @@ import os
 import socket
 import sys
 from pathlib import Path
+from urllib.parse import quote
 
 from pipelines.errors import InputError
 from pipelines.tracking.settings import Tracking
@@ -13,8 +14,12 @@ HOST = "127.0.0.1"
 
 
 def page(server: str, experiment: str) -> str:
-    """The runs of an experiment as charts; MLflow's own start page shows something else."""
-    query = "workflowType=machine_learning&compareRunsMode=CHART&startTime=ALL"
+    """The pretraining runs of an experiment as charts: MLflow's start page shows something else, and other runs no curves.
+
+    Take the filter away to see the runs of all stages.
+    """
+    chosen = quote("tags.stage = 'pretrain'")
+    query = f"workflowType=machine_learning&compareRunsMode=CHART&startTime=ALL&searchFilter={chosen}"
     return f"{server.rstrip('/')}/#/experiments/{experiment}/runs?{query}"
 
 
