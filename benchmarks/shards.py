@@ -1,15 +1,12 @@
 """How fast Fashion-MNIST is packed, read and fed, beside webdataset's own writer and reader in the same run.
 
-    python benchmarks/shards.py --json benchmarks/shards.json
+    python benchmarks/shards.py --json benchmarks/results/shards.json
 
 Single process unless a name says otherwise. Rates are images a second; the work is done once, on 70,000 images
 (packing), 60,000 (reading), or for a few seconds (feeding).
 """
 
-import argparse
-import json
-import os
-import platform
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -20,8 +17,10 @@ from typing import Any
 import torch
 import webdataset
 
-from pipelines.files import sha256_file, write_json
-from pipelines.records import cpu_name, now
+sys.path.insert(0, str(Path(__file__).parents[1]))  # run as a script, from anywhere
+
+from benchmarks.common import Report, arguments_of, row
+from pipelines.files import sha256_file
 from pipelines.sources.arrays import resident
 from pipelines.sources.base import SPLITS, Source, open_source
 from pipelines.sources.loader import Resident, Streaming
@@ -30,7 +29,6 @@ from pipelines.sources.reader import open_shards
 from pipelines.sources.shards import build_shards
 from pipelines.spec.datasets import FashionMNIST
 
-FEED_STEPS = 150
 ORDER = Order(batch_size=256, seed=0)
 
 
@@ -60,12 +58,12 @@ def read_with_webdataset(folder: Path, decode: bool) -> int:
     return sum(1 for _ in (samples.decode("l8") if decode else samples))
 
 
-def feed(batches: Iterator[Any]) -> None:
-    for _ in islice(batches, FEED_STEPS):
+def feed(batches: Iterator[Any], steps: int) -> None:
+    for _ in islice(batches, steps):
         pass
 
 
-def measure(folder: Path) -> dict[str, float]:
+def measure(folder: Path, steps: int) -> dict[str, float]:
     """All rates, in images a second."""
     dataset = FashionMNIST()
     source = open_source(dataset)
@@ -80,39 +78,29 @@ def measure(folder: Path) -> dict[str, float]:
         "read/ours_resident_first": rate(60_000, lambda: resident(both, "train")),
         "read/ours_resident_again": rate(60_000, lambda: resident(both, "train").images.sum()),
     }
-    shards, images = open_shards(ours), FEED_STEPS * ORDER.batch_size
+    shards, images = open_shards(ours), steps * ORDER.batch_size
     inside = Resident(resident(shards, "train"), ORDER)
-    rates["feed/ours_resident"] = rate(images, lambda: feed(inside.epoch(0)))
+    rates["feed/ours_resident"] = rate(images, lambda: feed(inside.epoch(0), steps))
     for workers in (0, 2):
         stream = Streaming(shards, ORDER, workers=workers)
         next(iter(stream.epoch(0)))  # workers start once a run
-        rates[f"feed/ours_streaming_{workers}_workers"] = rate(images, lambda: feed(stream.epoch(1)))  # noqa: B023
+        rates[f"feed/ours_streaming_{workers}_workers"] = rate(images, lambda: feed(stream.epoch(1), steps))  # noqa: B023
         stream.close()
     return rates
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Measure packing, reading and feeding on Fashion-MNIST.")
-    parser.add_argument("--json", type=Path, help="file for the result")
-    arguments = parser.parse_args()
+    arguments = arguments_of(__doc__).parse_args()
+    steps = 20 if arguments.quick else 150
     torch.set_num_threads(1)
-    load = os.getloadavg()[0]
+    what = "Fashion-MNIST, 28 x 28, PNG; one process unless a name says otherwise; every rate measured once."
+    report = Report(
+        "shards", what, ("torch", "webdataset"), {"feed_steps": steps, "batch_size": ORDER.batch_size}, arguments.quick
+    )
     with tempfile.TemporaryDirectory() as folder:
-        rates = measure(Path(folder))
-    result = {
-        "what": "Fashion-MNIST, 28 x 28, PNG; images a second",
-        "when": now(),
-        "machine": {"cpu": cpu_name(), "cores": os.cpu_count(), "load_before": load},
-        "versions": {
-            "python": platform.python_version(),
-            "torch": torch.__version__,
-            "webdataset": webdataset.__version__,
-        },
-        "images_per_second": rates,
-    }
-    print(json.dumps(result, indent=1))
-    if arguments.json:
-        write_json(arguments.json, result)
+        rates = measure(Path(folder), steps)
+    rows = [row(name.replace("/", ": ").replace("_", " "), rate, "images/s") for name, rate in rates.items()]
+    report.finish(rows, {"images_per_second": rates}, arguments.json)
 
 
 if __name__ == "__main__":

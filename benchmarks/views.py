@@ -1,18 +1,22 @@
 """Views a second: the batched maker beside torchvision's v2 transforms on PIL images, one image at a time, in one thread count.
 
-python benchmarks/views.py [--threads 2] [--repeats 20] prints JSON. Every figure is the best of the repeats, which on a
+    python benchmarks/views.py [--threads 2] [--repeats 20] --json benchmarks/results/views.json
+
+Every figure is the best of the repeats, which on a
 shared machine is the one least disturbed. The recipe is MoCo v2's, two views of 256 images; at 224 pixels, of 16.
 """
 
-import argparse
-import json
-import platform
+import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import torch
 from torch.nn import functional as F
 
+sys.path.insert(0, str(Path(__file__).parents[1]))  # run as a script, from anywhere
+
+from benchmarks.common import Report, arguments_of, row
 from pipelines.batch import Batch
 from pipelines.spec.views import Augmentation, Views
 from pipelines.views.maker import ViewMaker
@@ -114,21 +118,30 @@ def measure(name: str, repeats: int) -> dict[str, float]:
 
 
 def main() -> None:
-    """Measure every case and print JSON."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    """Measure every case."""
+    parser = arguments_of(__doc__)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--repeats", type=int, default=20)
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
-    result: dict[str, object] = {
-        "machine": f"{platform.machine()}, {torch.backends.cpu.get_cpu_capability()}",
-        "torch": torch.__version__,
-        "threads": arguments.threads,
-        "cases": {
-            name: {key: round(value, 3) for key, value in measure(name, arguments.repeats).items()} for name in CASES
-        },
-    }
-    print(json.dumps(result, indent=1))
+    repeats, names = (2, list(CASES)[:2]) if arguments.quick else (arguments.repeats, list(CASES))
+    settings = {"threads": arguments.threads, "repeats": repeats, "simd": torch.backends.cpu.get_cpu_capability()}
+    what = f"Two views of every image by MoCo v2's recipe, {arguments.threads} threads; best of {repeats}."
+    report = Report("views", what, ("torch", "torchvision"), settings, arguments.quick)
+    cases = {name: measure(name, repeats) for name in names}
+    rows = []
+    for name, found in cases.items():
+        case = name.replace("_", " ")
+        rows += [
+            row(f"{case}: ours", found["views_per_second"], "views/s"),
+            row(
+                f"{case}: torchvision on PIL pictures, one process",
+                found["torchvision_pil_views_per_second"],
+                "views/s",
+            ),
+            row(f"{case}: ours over torchvision", found["ratio"], "x"),
+        ]
+    report.finish(rows, {"cases": cases}, arguments.json)
 
 
 if __name__ == "__main__":

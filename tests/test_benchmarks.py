@@ -1,0 +1,123 @@
+"""The benchmarks' tables are fresh, say what they should, and every script starts."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from benchmarks import common, table
+
+SCRIPTS = sorted(path for path in table.RESULTS.parent.glob("*.py") if "arguments_of(__doc__)" in path.read_text())
+PAGE = table.PAGE.read_text(encoding="utf-8")
+RESULT = {
+    "what": "A thing, two cores.",
+    "quick": False,
+    "when": "2026-01-31T12:00:00.000+00:00",
+    "commit": "0123456789abcdef",
+    "dirty": False,
+    "machine": {"cpu": "Some CPU", "cores": 2, "load_at_start": 0.25},
+    "versions": {"torch": "2.15.0"},
+    "rows": [
+        {"what": "rate", "value": 12345.678, "unit": "images/s"},
+        {"what": "ratio", "value": 2.4999, "unit": "x", "at_least": 2.5},
+        {"what": "cost", "value": 2.99, "unit": "%", "at_most": 3},
+    ],
+}
+
+
+def test_the_page_shows_the_committed_results():
+    assert table.filled(PAGE) == PAGE, "stale: python benchmarks/table.py --write"
+
+
+def test_every_benchmark_has_a_table_and_every_result_a_script():
+    shown = [found["name"] for found in table.BLOCK.finditer(PAGE)]
+    assert sorted(shown) == [path.stem for path in SCRIPTS]
+    assert {path.stem for path in table.RESULTS.glob("*.json")} <= set(shown)
+
+
+def test_no_number_of_the_page_is_typed_by_hand():
+    """Outside the tables there is no digit but in names and settings that are no measurements."""
+    prose = table.BLOCK.sub("", PAGE)
+    for name in ("MoCo v2", "float32", "bfloat16"):
+        prose = prose.replace(name, "")
+    assert not [line for line in prose.splitlines() if any(sign.isdigit() for sign in line)]
+
+
+@pytest.mark.parametrize("path", sorted(table.RESULTS.glob("*.json")), ids=lambda path: path.stem)
+def test_committed_results_are_whole_measurements(path):
+    result = json.loads(path.read_text())
+    assert result["benchmark"] == path.stem
+    assert not result["quick"]
+    assert result["raw"]
+    assert result["rows"]
+
+
+def test_a_table_line_by_line():
+    assert table.table(RESULT).splitlines() == [
+        "| measured | value | target |",
+        "|---|---:|---|",
+        "| rate | 12,346 images/s |  |",
+        "| ratio | 2.50 x | ≥ 2.5: **missed** |",
+        "| cost | 2.99 % | ≤ 3: met |",
+        "",
+        "A thing, two cores. Some CPU, 2 cores, load 0.25 at the start; torch 2.15.0; commit 0123456789; 2026-01-31.",
+    ]
+
+
+def test_a_quick_run_says_so():
+    assert "Quick run, no measurement" in table.table({**RESULT, "quick": True})
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(1234567, "1,234,567"), (123.4, "123"), (12.34, "12.3"), (0.5, "0.50"), (-0.0123, "-0.012")]
+)
+def test_numbers_have_three_digits_or_so(value, text):
+    assert table.shown(value) == text
+
+
+def test_blocks_are_filled_and_the_rest_stays(monkeypatch, tmp_path):
+    monkeypatch.setattr(table, "RESULTS", tmp_path)
+    (tmp_path / "one.json").write_text(json.dumps(RESULT))
+    page = "before\n<!-- table one -->\nold\n<!-- end -->\nbetween\n<!-- table two -->\n<!-- end -->\nafter\n"
+    filled = table.filled(page)
+    assert filled.startswith(f"before\n<!-- table one -->\n{table.table(RESULT)}\n<!-- end -->\nbetween\n")
+    assert filled.endswith(
+        "<!-- table two -->\n*Not measured in this checkout: `python benchmarks/two.py --json"
+        " benchmarks/results/two.json`*\n<!-- end -->\nafter\n"
+    )
+    assert table.filled(filled) == filled
+
+
+def test_ratios_are_taken_round_by_round():
+    """A machine twice as slow in the last round changes no ratio; the ratio of medians would be 1.5."""
+    assert common.paired([3.0, 4.0, 6.0], [1.0, 2.0, 3.0]) == 2.0
+
+
+class Clock:
+    """A contestant without a process: counts its turns."""
+
+    def __init__(self, name: str, log: list[str]) -> None:
+        self.name, self.log = name, log
+
+    def turn(self, warm: int, steps: int) -> common.Segment:
+        self.log.append(self.name)
+        return {"seconds": [float(len(self.log))] * steps}
+
+
+def test_contestants_take_turns():
+    log: list[str] = []
+    turns = common.alternate({"a": Clock("a", log), "b": Clock("b", log)}, rounds=2, warm=1, steps=3)
+    assert log == ["a", "b", "a", "b"]
+    assert turns["b"] == [{"seconds": [2.0] * 3}, {"seconds": [4.0] * 3}]
+
+
+@pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.stem)
+def test_every_script_starts_from_anywhere(path, tmp_path):
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    command = [sys.executable, str(path), "--help"]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert "--quick" in done.stdout
+    assert "--json" in done.stdout
