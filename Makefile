@@ -42,7 +42,9 @@ ui: $(STAMP) ## the MLflow UI over results/
 	$(BIN)/python -m pipelines track ui
 
 bench: $(STAMP) ## all benchmarks, side by side with peers; results in benchmarks/results
-	for script in benchmarks/bench_*.py; do $(BIN)/python $$script || exit 1; done
+	for name in moco_throughput feature_transform views shards orchestration imports; do \
+	  $(BIN)/python benchmarks/$$name.py --json benchmarks/results/$$name.json || exit 1; done
+	$(BIN)/python benchmarks/table.py --write
 
 schema: $(STAMP) ## write experiments/experiment.schema.json anew
 	$(BIN)/python -m pipelines.spec.schema

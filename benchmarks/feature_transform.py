@@ -62,11 +62,13 @@ def moco(width: int, queue_size: int, transformed: bool, threads: int) -> Runner
     from pipelines.spec.methods.moco import Options
     from pipelines.spec.methods.parts import FeatureTransform
     from pipelines.spec.training import Training
+    from pipelines.stages.memory import keep_freed_memory
     from pipelines.stages.parts import build_method
     from pipelines.training.loop import Trainer
     from pipelines.views.maker import ViewMaker
 
     torch.set_num_threads(threads)
+    keep_freed_memory()  # as stages do
     options = Options(queue_size=queue_size, feature_transform=FeatureTransform() if transformed else None)
     spec = {
         "method": options.model_dump(mode="json"),

@@ -18,6 +18,7 @@ class Progress:
     step         optimizer steps done so far; total_steps of them in the whole run
     epoch        fractional epochs done so far, of ``epochs``
     generator    on the training device, seeded from (seed, step, rank): draws need no state of their own
+    watching     whether monitors read this step: what only they need may be left out otherwise
     """
 
     step: int
@@ -25,6 +26,7 @@ class Progress:
     epoch: float
     epochs: int
     generator: torch.Generator
+    watching: bool = True
 
     @property
     def fraction(self) -> float:

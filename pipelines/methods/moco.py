@@ -75,11 +75,11 @@ class MoCo(Method):
         """InfoNCE of one direction against the queue, transformed where the options say so."""
         transform = starts(self.options.feature_transform, progress)
         if transform is None:
-            return info_nce(q, k, self.queue, self.options.temperature)
+            return info_nce(q, k, self.queue, self.options.temperature, keep_scores=progress.watching)
         far_q, far_k = transformed_pair(transform, q, k, progress.generator)
         mixed = transformed_negatives(transform, self.queue, progress.generator)
         if transform.negatives_meet == "extrapolated":
-            return info_nce(far_q, far_k, mixed, self.options.temperature)
+            return info_nce(far_q, far_k, mixed, self.options.temperature, keep_scores=progress.watching)
         positive, (_, negative) = (far_q * far_k).sum(dim=1), scores(q, k, mixed)
         return Contrast(info_nce_from_scores(positive, negative, self.options.temperature), positive, negative)
 

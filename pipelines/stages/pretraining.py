@@ -21,6 +21,7 @@ from pipelines.spec.methods import options_class
 from pipelines.spec.parse import parse
 from pipelines.spec.training import Training
 from pipelines.spec.views import Views
+from pipelines.stages.memory import keep_freed_memory
 from pipelines.stages.parts import build_method, chosen_device, facts_of, fits, in_order, loader, plain_views
 from pipelines.training.loop import Evaluate, Trainer
 from pipelines.views.crops import cutter
@@ -34,6 +35,7 @@ def trainer(
     spec: dict[str, Any], shards: ShardSet, out: Path | None, stop: Callable[[], bool] = lambda: False
 ) -> Trainer:
     """A trainer for a pretraining spec on these shards, ready to fit; InputError when spec and shards do not go together."""
+    keep_freed_memory()
     training: Training = parse(Training, spec["training"], "training")
     recipe: Views = parse(Views, spec["views"], "views")
     device, facts = chosen_device(), facts_of(shards)

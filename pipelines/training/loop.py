@@ -126,8 +126,7 @@ class Trainer:
             views = self.make_views(batch, generator(self.seed, "views", step, distributed.rank(), device=self.device))
             self.clock.views += time.perf_counter() - start
             output = self._step(views, batch, step)
-            last = step + 1 == self.total_steps
-            if step % self.training.monitor_steps == 0 or last:
+            if self._watching(step):
                 self._log(step, output, history)
             step += 1
             self.clock.steps += 1
@@ -169,7 +168,11 @@ class Trainer:
     def progress(self, step: int) -> Progress:
         """Where ``step`` stands, with that step's own generator."""
         draws = generator(self.seed, "method", step, distributed.rank(), device=self.device)
-        return Progress(step, self.total_steps, step / self.data.steps_per_epoch, self.training.epochs, draws)
+        epoch = step / self.data.steps_per_epoch
+        return Progress(step, self.total_steps, epoch, self.training.epochs, draws, self._watching(step))
+
+    def _watching(self, step: int) -> bool:
+        return step % self.training.monitor_steps == 0 or step + 1 == self.total_steps
 
     def _log(self, step: int, output: Output, history: History | None) -> None:
         values = {"train/loss": float(distributed.mean(output.loss))}

@@ -140,3 +140,17 @@ def test_version_one_has_its_own_temperature_unless_given():
     assert Options(version=1).temperature == 0.07
     assert Options(version=1, temperature=0.2).temperature == 0.2
     assert Options(version=2).temperature == 0.2
+
+
+def test_scores_that_no_monitor_reads_change_neither_loss_nor_gradient():
+    import dataclasses
+
+    results = []
+    for watching in (True, False):
+        method = small(feature_transform=FeatureTransform())
+        output = method.loss(views(), batch(8), dataclasses.replace(progress(), watching=watching))
+        output.loss.backward()
+        results.append((output.loss.detach(), method.head.weight.grad, output.watched["negative_scores"].shape))
+    assert torch.equal(results[0][0], results[1][0])
+    assert torch.equal(results[0][1], results[1][1])
+    assert (results[0][2], results[1][2]) == ((8, 32), (8, 0))
