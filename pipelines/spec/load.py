@@ -80,6 +80,12 @@ def _entry(path: Path, i: int, entry: Any) -> dict[str, Any]:
     use = entry.pop("use", None)
     if use not in names():
         raise InputError(f"{where}.use: there is no method '{use}'; {suggestion(str(use), list(names()))}")
+    if "feature_transform" in entry and "feature_transform" not in options_class(use).model_fields:
+        able = [name for name in names() if "feature_transform" in options_class(name).model_fields]
+        raise InputError(
+            f"{where}.feature_transform: {use} does not score two embeddings of an image against each other by a cosine that "
+            f"a transformation could make harder; it goes with {', '.join(able)}"
+        )
     common = {key: entry.pop(key) for key in ENTRY_KEYS if key in entry}
     options = parse(options_class(use), entry, where, use)
     parse(Training, common.get("training") or {}, f"{where}.training", "training")

@@ -104,3 +104,9 @@ def test_unknown_recipes_and_scales_are_refused(tmp_path):
         tmp_path, GOOD.replace("use: moco,", "recipe: moco_v3x/cifar,").replace("v3x", "v22")
     )
     assert "has no scale 'cifer'" in refusal(tmp_path, GOOD.replace("use: moco,", "recipe: moco_v2/cifer,"))
+
+
+def test_feature_transformation_is_refused_with_the_reason_where_it_has_no_meaning(tmp_path):
+    text = refusal(tmp_path, GOOD.replace("{use: moco, queue_size: 512, label: a}", "{use: mae, feature_transform: {}}"))
+    assert "methods[0].feature_transform: mae does not score two embeddings of an image against each other" in text
+    assert "it goes with moco, simclr, simsiam, swav" in text
