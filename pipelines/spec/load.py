@@ -83,8 +83,8 @@ def _entry(path: Path, i: int, entry: Any) -> dict[str, Any]:
     if "feature_transform" in entry and "feature_transform" not in options_class(use).model_fields:
         able = [name for name in names() if "feature_transform" in options_class(name).model_fields]
         raise InputError(
-            f"{where}.feature_transform: {use} does not score two embeddings of an image against each other by a cosine that "
-            f"a transformation could make harder; it goes with {', '.join(able)}"
+            f"{where}.feature_transform: it changes the two embeddings of an image, or the negatives, that a loss scores by "
+            f"cosine; the paper and this project define it for {', '.join(able)}, not for {use}; leave it out"
         )
     common = {key: entry.pop(key) for key in ENTRY_KEYS if key in entry}
     options = parse(options_class(use), entry, where, use)
