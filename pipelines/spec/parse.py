@@ -1,6 +1,7 @@
 """Data from a file into a model, with errors that say where, what, why and what was meant."""
 
 import difflib
+import functools
 import json
 from typing import Any, get_args
 
@@ -15,10 +16,16 @@ def parse(kind: Any, data: Any, where: str, what: str | None = None) -> Any:
     ``what`` is the word for the thing that has options, by default the value of its ``use`` key or its class.
     """
     try:
-        return TypeAdapter(kind).validate_json(json.dumps(data))  # JSON mode: strict, but a list may be a tuple
+        return _adapter(kind).validate_json(json.dumps(data))  # JSON mode: strict, but a list may be a tuple
     except ValidationError as error:
         lines = [_line(kind, problem, where, what) for problem in error.errors(include_url=False)]
         raise InputError("\n".join(lines)) from None
+
+
+@functools.cache
+def _adapter(kind: Any) -> TypeAdapter[Any]:
+    """Building one takes longer than using it."""
+    return TypeAdapter(kind)
 
 
 def suggestion(word: str, known: list[str]) -> str:

@@ -1,4 +1,5 @@
 # What the rules share: the plans of all studies, and paths by stage and key.
+import functools
 import os
 import subprocess
 import sys
@@ -67,7 +68,13 @@ def plan_digest(wildcards):
 
 def asks(stage, what):
     """A function that gives one resource of a job of this stage."""
-    return lambda wildcards: getattr(job_resources(ALL[stage, wildcards.key]), what)
+    return lambda wildcards: getattr(asked(stage, wildcards.key), what)
+
+
+@functools.cache
+def asked(stage, key):
+    """What one job asks for; Snakemake asks several times."""
+    return job_resources(ALL[stage, key])
 
 
 def start():
