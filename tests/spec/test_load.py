@@ -107,6 +107,8 @@ def test_unknown_recipes_and_scales_are_refused(tmp_path):
 
 
 def test_feature_transformation_is_refused_with_the_reason_where_it_has_no_meaning(tmp_path):
-    text = refusal(tmp_path, GOOD.replace("{use: moco, queue_size: 512, label: a}", "{use: mae, feature_transform: {}}"))
+    text = refusal(
+        tmp_path, GOOD.replace("{use: moco, queue_size: 512, label: a}", "{use: mae, feature_transform: {}}")
+    )
     assert "methods[0].feature_transform: it changes the two embeddings" in text
     assert "for moco, simclr, simsiam, swav, not for mae" in text

@@ -164,7 +164,7 @@ def test_planning_imports_neither_torch_nor_the_other_heavy_ones(tmp_path):
 
 
 def test_encoders_that_differ_in_what_their_name_hides_each_get_a_floor(tmp_path):
-    entry = "  - {use: moco, queue_size: 512, label: group, encoder: {use: resnet, depth: 10, width: 8, stem: small, norm: group}}"
-    plan = made(tmp_path, entry)
+    group = "{use: resnet, depth: 10, width: 8, stem: small, norm: group}"
+    plan = made(tmp_path, f"  - {{use: moco, queue_size: 512, label: group, encoder: {group}}}")
     untrained = {plan.labels["embed", job.key] for job in plan.of("embed") if job.spec["source"] == "untrained"}
     assert untrained == {"untrained resnet10w8", "untrained resnet10w8.2"}
