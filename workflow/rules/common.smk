@@ -71,6 +71,13 @@ def asks(stage, what):
     return lambda wildcards: getattr(asked(stage, wildcards.key), what)
 
 
+def grows(stage, what):
+    """Like ``asks``, times the attempt: a job that ran out of memory or time gets more when it is submitted anew."""
+    return lambda wildcards, attempt: attempt * getattr(
+        asked(stage, wildcards.key), what
+    )
+
+
 @functools.cache
 def asked(stage, key):
     """What one job asks for; Snakemake asks several times."""

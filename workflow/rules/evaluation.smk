@@ -10,8 +10,8 @@ rule embed:
         "../../conda_envs/train.yaml"
     resources:
         gpu=min(1, config["gpus_per_job"]),
-        mem_mb=asks("embed", "mem_mb"),
-        runtime=asks("embed", "minutes"),
+        mem_mb=grows("embed", "mem_mb"),
+        runtime=grows("embed", "minutes"),
     shell:
         "{config[python]} -m pipelines embed --job {config[results]}/jobs/embed/{wildcards.key} > {log} 2>&1"
 
@@ -26,7 +26,7 @@ rule evaluate:
     conda:
         "../../conda_envs/train.yaml"
     resources:
-        mem_mb=asks("evaluate", "mem_mb"),
-        runtime=asks("evaluate", "minutes"),
+        mem_mb=grows("evaluate", "mem_mb"),
+        runtime=grows("evaluate", "minutes"),
     shell:
         "{config[python]} -m pipelines evaluate --job {config[results]}/jobs/evaluate/{wildcards.key} > {log} 2>&1"

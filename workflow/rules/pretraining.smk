@@ -12,8 +12,8 @@ rule pretrain:
     resources:
         gpu=config["gpus_per_job"],
         nodes=1,
-        mem_mb=asks("pretrain", "mem_mb"),
-        runtime=asks("pretrain", "minutes"),
+        mem_mb=grows("pretrain", "mem_mb"),
+        runtime=grows("pretrain", "minutes"),
     shell:
         "{config[python]} -m pipelines pretrain --job {config[results]}/jobs/pretrain/{wildcards.key} --processes {resources.gpu} --nodes {resources.nodes}"
         " >> {log} 2>&1"

@@ -6,7 +6,7 @@ rule shards:
     conda:
         "../../conda_envs/train.yaml"
     resources:
-        mem_mb=asks("shards", "mem_mb"),
-        runtime=asks("shards", "minutes"),
+        mem_mb=grows("shards", "mem_mb"),
+        runtime=grows("shards", "minutes"),
     shell:
         "{config[python]} -m pipelines shards --job {config[results]}/jobs/shards/{wildcards.key} > {log} 2>&1"

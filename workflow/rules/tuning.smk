@@ -10,8 +10,8 @@ rule tune:
     threads: asks("tune", "threads")
     resources:
         gpu=min(1, config["gpus_per_job"]),
-        mem_mb=asks("tune", "mem_mb"),
-        runtime=asks("tune", "minutes"),
+        mem_mb=grows("tune", "mem_mb"),
+        runtime=grows("tune", "minutes"),
     params:
         of=lambda wildcards: len(workers(wildcards)),
     shell:
