@@ -86,7 +86,7 @@ def pack(folder: Path, limit: int | None) -> Path:
     from pipelines.sources.arrays import resident
     from pipelines.sources.base import open_source
     from pipelines.sources.shards import build_shards
-    from pipelines.spec.datasets import FashionMNIST
+    from pipelines.spec.datasets.fashion_mnist import Options as FashionMNIST
 
     dataset = FashionMNIST(image_size=SIZE, limit=limit)
     build_shards(open_source(dataset), dataset, folder)

@@ -7,11 +7,12 @@ import torch
 from torch import Tensor
 
 from pipelines.batch import Batch
-from pipelines.encoders.build import build_encoder
+from pipelines.encoders import build_encoder
 from pipelines.methods import build
 from pipelines.methods.base import DataFacts, Method
 from pipelines.randomness import generator
-from pipelines.spec.encoders import ResNet, ViT
+from pipelines.spec.encoders.resnet import Options as ResNet
+from pipelines.spec.encoders.vit import Options as ViT
 from pipelines.spec.methods import options_class
 from pipelines.spec.methods.base import MethodOptions
 from pipelines.spec.training import Training

@@ -23,7 +23,7 @@ from torch import Tensor
 from pipelines.errors import InputError
 from pipelines.evaluation.features import Features
 from pipelines.evaluation.linear import Scaling
-from pipelines.spec.evaluation import FewShot
+from pipelines.spec.evaluation.few_shot import Options as FewShot
 
 
 def measure(options: FewShot, features: Features, generator: torch.Generator) -> dict[str, float]:

@@ -10,7 +10,7 @@ from torch import Tensor
 from pipelines.errors import InputError
 from pipelines.evaluation.accuracy import accuracies
 from pipelines.evaluation.features import Features
-from pipelines.spec.evaluation import Knn
+from pipelines.spec.evaluation.knn import Options as Knn
 
 ELEMENTS = 2**24
 """Similarities held at once: 64 MiB in float32."""

@@ -19,7 +19,7 @@ from torch import Tensor
 from pipelines.errors import InputError
 from pipelines.evaluation.accuracy import accuracies
 from pipelines.evaluation.features import Features
-from pipelines.spec.evaluation import Linear
+from pipelines.spec.evaluation.linear import Options as Linear
 
 CHUNK = 8192
 """Rows scored at once."""

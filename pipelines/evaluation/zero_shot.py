@@ -11,7 +11,7 @@ from torch import Tensor
 
 from pipelines.evaluation.accuracy import accuracies
 from pipelines.losses.clip import zero_shot_classifier, zero_shot_logits
-from pipelines.spec.evaluation import ZeroShot
+from pipelines.spec.evaluation.zero_shot import Options as ZeroShot
 
 
 @dataclass(frozen=True)

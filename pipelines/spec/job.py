@@ -1,10 +1,12 @@
-"""A job: one piece of work, named by its content. Light: stages import it before anything else."""
+"""A job: one piece of work, named by its content."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-INPUT_STAGE = {"shards": "shards", "best": "tune", "weights": "pretrain", "features": "embed", "teacher": "evaluate"}
+from pipelines.files import digest
+from pipelines.spec.jobs import JobSpec
+
+INPUT_STAGE = {"shards": "shards", "best": "tune", "weights": "pretrain", "teacher": "evaluate"}
 """Name of an input -> the stage that makes it."""
 
 
@@ -12,10 +14,25 @@ INPUT_STAGE = {"shards": "shards", "best": "tune", "weights": "pretrain", "featu
 class Job:
     """One piece of work. ``inputs``: name -> key of the job that makes it (its stage: ``INPUT_STAGE``)."""
 
-    stage: str
     key: str
-    spec: dict[str, Any] = field(compare=False)
+    spec: JobSpec = field(compare=False)
     inputs: dict[str, str] = field(compare=False)
+
+    @classmethod
+    def of(cls, prefix: str, spec: JobSpec, inputs: dict[str, str]) -> "Job":
+        """The job of this content: equal content gives an equal key."""
+        content = {"stage": spec.stage, "spec": spec.content(), "inputs": inputs}
+        return cls(f"{prefix}-{digest(content)}", spec, inputs)
+
+    @property
+    def stage(self) -> str:
+        """The stage that does it."""
+        return self.spec.stage
+
+    @property
+    def place(self) -> tuple[str, str]:
+        """(stage, key): what tells it from every other job."""
+        return self.stage, self.key
 
     def folder(self, results: Path) -> Path:
         """Where the job writes."""
@@ -24,7 +41,3 @@ class Job:
     def done(self, results: Path) -> bool:
         """Whether its record exists."""
         return (self.folder(results) / "record.json").exists()
-
-    def command(self, results: Path) -> str:
-        """The line a person would type."""
-        return f"python -m pipelines {self.stage} --job {self.folder(results)}"

@@ -8,6 +8,7 @@ from typing import Any, get_args
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from pipelines.errors import InputError
+from pipelines.spec.kinds import OneOf
 
 
 def parse(kind: Any, data: Any, where: str, what: str | None = None) -> Any:
@@ -71,6 +72,8 @@ def _walk(kind: Any, loc: tuple[Any, ...], where: str) -> tuple[str, type[BaseMo
 
 
 def _models(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, OneOf):
+        return list(annotation.options())
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return [annotation]
     return [model for part in get_args(annotation) for model in _models(part)]

@@ -9,6 +9,7 @@ from typing import Any
 from pipelines.errors import InputError
 from pipelines.spec.base import Model
 from pipelines.spec.encoders import AnyEncoder
+from pipelines.spec.overlay import merged
 from pipelines.spec.parse import suggestion
 from pipelines.spec.views import AugmentationChange, Views
 
@@ -28,15 +29,6 @@ class Recipe(Model):
     view_recipe: Views | None = None
     dataset: dict[str, Any] | None = None
     """The data set the numbers belong to, for the reader; a study names its own."""
-
-
-def merged(under: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
-    """``over`` laid on ``under``: mappings are merged key by key, all else is replaced."""
-    result = dict(under)
-    for key, value in over.items():
-        both = isinstance(value, dict) and isinstance(result.get(key), dict)
-        result[key] = merged(result[key], value) if both else value
-    return result
 
 
 def with_recipe(entry: dict[str, Any], study: Path, where: str) -> dict[str, Any]:

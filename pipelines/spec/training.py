@@ -6,6 +6,9 @@ from pydantic import Field
 
 from pipelines.spec.base import Count, Model, NotNegative, Positive, Share
 
+HOW_TO_RUN = ("workers", "checkpoint_minutes", "resident_gib")
+"""Settings that say how to run, not what: they change no result and no key."""
+
 
 class Training(Model):
     """Pretraining settings. Defaults are MoCo v2's at 200 epochs (SGD, cosine, no warm-up)."""

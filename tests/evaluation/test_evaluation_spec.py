@@ -5,7 +5,9 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from pipelines.spec.evaluation import AnyEvaluation, Knn, Linear
+from pipelines.spec.evaluation import AnyEvaluation
+from pipelines.spec.evaluation.knn import Options as Knn
+from pipelines.spec.evaluation.linear import Options as Linear
 
 ADAPTER: TypeAdapter[Knn | Linear] = TypeAdapter(AnyEvaluation)
 

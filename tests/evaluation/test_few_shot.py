@@ -14,7 +14,7 @@ from pipelines.errors import InputError
 from pipelines.evaluation import few_shot
 from pipelines.evaluation.features import Features
 from pipelines.evaluation.few_shot import logistic, measure, nearest_mean
-from pipelines.spec.evaluation import FewShot
+from pipelines.spec.evaluation.few_shot import Options as FewShot
 
 
 def seeded(seed: int = 0) -> torch.Generator:

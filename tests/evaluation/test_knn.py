@@ -9,7 +9,7 @@ from pipelines.errors import InputError
 from pipelines.evaluation import knn
 from pipelines.evaluation.accuracy import accuracies
 from pipelines.evaluation.features import Features
-from pipelines.spec.evaluation import Knn
+from pipelines.spec.evaluation.knn import Options as Knn
 
 
 @both_precisions

@@ -13,7 +13,7 @@ from pipelines.errors import InputError
 from pipelines.evaluation import linear
 from pipelines.evaluation.features import Features
 from pipelines.evaluation.linear import Probes, Scaling, best, num_steps
-from pipelines.spec.evaluation import Linear
+from pipelines.spec.evaluation.linear import Options as Linear
 
 
 def seeded(seed: int = 0) -> torch.Generator:

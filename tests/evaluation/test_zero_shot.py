@@ -5,7 +5,7 @@ from parity_tools import both_precisions, load, tensors
 
 from pipelines.evaluation import zero_shot
 from pipelines.evaluation.zero_shot import ImagesAndTexts
-from pipelines.spec.evaluation import ZeroShot
+from pipelines.spec.evaluation.zero_shot import Options as ZeroShot
 
 
 @both_precisions

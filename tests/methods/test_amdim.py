@@ -15,7 +15,8 @@ from pipelines.losses.amdim import amdim
 from pipelines.methods import amdim as amdim_method
 from pipelines.methods.amdim import AMDIM
 from pipelines.methods.joint_draws import joint_draws
-from pipelines.spec.encoders import ResNet, ViT
+from pipelines.spec.encoders.resnet import Options as ResNet
+from pipelines.spec.encoders.vit import Options as ViT
 from pipelines.spec.methods.amdim import Options
 from pipelines.spec.training import Training
 from pipelines.views.maker import ViewMaker

@@ -16,7 +16,7 @@ from pipelines.methods import dim
 from pipelines.methods.dim import DIM
 from pipelines.methods.pointwise import ChannelNorm, Pointwise, noisy_identity_
 from pipelines.methods.scales import local_map, map_sides, pooled_and_maps, two_scales
-from pipelines.spec.encoders import ResNet
+from pipelines.spec.encoders.resnet import Options as ResNet
 from pipelines.spec.methods.dim import Options
 from pipelines.spec.training import Training
 

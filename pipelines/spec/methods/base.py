@@ -3,11 +3,9 @@
 from typing import Any, ClassVar
 
 from pipelines.spec.base import Model
-from pipelines.spec.encoders import AlexNet, ResNet, Timm, ViT
+from pipelines.spec.encoders.base import EncoderOptions as Encoder
 from pipelines.spec.training import Training
 from pipelines.spec.views import Augmentation, Views
-
-Encoder = ResNet | ViT | Timm | AlexNet
 
 
 class MethodOptions(Model):
@@ -26,6 +24,10 @@ class MethodOptions(Model):
     def short_name(self) -> str:
         """A readable name for keys and tables, e.g. moco_v2_ft."""
         return str(self.use)
+
+    def own_encoder(self, encoder: Encoder) -> bool:
+        """Whether the method builds or initialises this encoder in a way of its own, so that its floor is its own too."""
+        return False
 
     def default_views(self, image_size: int | None) -> Views:
         """The recipe of the paper; ``image_size`` (pixels, none: unknown) lets it follow the paper's small-image form."""

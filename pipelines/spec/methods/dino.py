@@ -5,7 +5,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from pipelines.spec.base import Count, NotNegative, Positive, Share
-from pipelines.spec.encoders import ViT
+from pipelines.spec.encoders.vit import Options as ViT
 from pipelines.spec.methods.base import Encoder, MethodOptions
 from pipelines.spec.methods.parts import Crops, local_side
 from pipelines.spec.training import Training

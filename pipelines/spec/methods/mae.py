@@ -5,7 +5,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field
 
 from pipelines.spec.base import Count
-from pipelines.spec.encoders import ViT
+from pipelines.spec.encoders.vit import Options as ViT
 from pipelines.spec.methods.base import Encoder, MethodOptions
 from pipelines.spec.training import Training
 from pipelines.spec.views import Augmentation, Views
@@ -25,6 +25,9 @@ class Options(MethodOptions):
     decoder_depth: Count = 8
     """Blocks of the decoder; 1 fine-tunes as well and is worse for linear probes (table 1a)."""
     decoder_heads: Count = 16
+
+    def own_encoder(self, encoder: Encoder) -> bool:
+        return True
 
     def default_views(self, image_size: int | None) -> Views:
         """One view: a bicubic random resized crop and flip, nothing else."""

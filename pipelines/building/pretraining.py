@@ -2,12 +2,14 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 
 from pipelines import distributed
+from pipelines.building.devices import chosen_device
+from pipelines.building.images import Wanted, fits, in_order, loader, plain_views
+from pipelines.building.methods import facts_of, fresh_method
 from pipelines.encoders.base import Encoder
 from pipelines.errors import InputError
 from pipelines.evaluation import knn
@@ -16,14 +18,12 @@ from pipelines.sources.arrays import resident
 from pipelines.sources.loader import Resident, Streaming
 from pipelines.sources.order import Order
 from pipelines.sources.reader import ShardSet
-from pipelines.spec.evaluation import Knn
-from pipelines.spec.methods import options_class
-from pipelines.spec.parse import parse
+from pipelines.spec.evaluation.knn import Options as Knn
+from pipelines.spec.jobs import PretrainSpec
 from pipelines.spec.training import Training
 from pipelines.spec.views import Views
-from pipelines.stages.memory import keep_freed_memory
-from pipelines.stages.parts import build_method, chosen_device, facts_of, fits, in_order, loader, plain_views
 from pipelines.training.loop import Evaluate, Trainer
+from pipelines.training.memory import keep_freed_memory
 from pipelines.views.crops import cutter
 from pipelines.views.maker import ViewMaker
 
@@ -32,37 +32,27 @@ ONLINE_BANK = 10_000
 
 
 def trainer(
-    spec: dict[str, Any], shards: ShardSet, out: Path | None, stop: Callable[[], bool] = lambda: False
+    spec: PretrainSpec, shards: ShardSet, out: Path | None, stop: Callable[[], bool] = lambda: False
 ) -> Trainer:
     """A trainer for a pretraining spec on these shards, ready to fit; InputError when spec and shards do not go together."""
     keep_freed_memory()
-    training: Training = parse(Training, spec["training"], "training")
-    recipe: Views = parse(Views, spec["views"], "views")
     device, facts = chosen_device(), facts_of(shards)
-    options = parse(options_class(spec["method"]["use"]), spec["method"], "method")
     try:  # planning knew the size of known data sets only
-        options.check(training, parse_encoder(spec), facts.num_samples)
+        spec.method.check(spec.training, spec.encoder, facts.num_samples)
     except ValueError as error:
-        raise InputError(f"{shards.folder}: {spec['method']['use']}: {error}") from None
+        raise InputError(f"{shards.folder}: {spec.method.use}: {error}") from None
     index = shards.index
     return Trainer(
-        method=build_method(spec, facts),
-        data=_data(training, recipe, spec["seed"], shards, device),
-        make_views=ViewMaker(recipe, index.image_size, index.mean, index.std),
-        training=training,
-        seed=spec["seed"],
+        method=fresh_method(spec.method, spec.encoder, facts, spec.seed),
+        data=_data(spec.training, spec.views, spec.seed, shards, device),
+        make_views=ViewMaker(spec.views, index.image_size, index.mean, index.std),
+        training=spec.training,
+        seed=spec.seed,
         device=device,
         out=out,
-        evaluate=online_knn(shards, recipe, training, device),
+        evaluate=online_knn(shards, spec.views, spec.training, device),
         stop=stop,
     )
-
-
-def parse_encoder(spec: dict[str, Any]) -> Any:
-    """The encoder options of a spec."""
-    from pipelines.spec.encoders import AnyEncoder
-
-    return parse(AnyEncoder, spec["encoder"], "encoder")
 
 
 def _data(training: Training, recipe: Views, seed: int, shards: ShardSet, device: torch.device) -> Resident | Streaming:
@@ -93,7 +83,7 @@ def online_knn(shards: ShardSet, recipe: Views, training: Training, device: torc
     def evaluate(encoder: Encoder) -> dict[str, float]:
         gib, workers = training.resident_gib, training.workers
         data = loader(shards, "train", in_order(), device, subset=rows, gib=gib, workers=workers)
-        features = pooled_features(encoder, plain_views(data, recipe, shards, device), device)
+        features = pooled_features(encoder, plain_views(data, Wanted.of(shards, recipe), device), device)
         found = knn.accuracy(
             Knn(k=min(Knn().k, int(votes.sum()))),
             features[votes],

@@ -1,21 +1,19 @@
 """Pictures of a trained method for the report: what it makes of a few held-out images, as PNG files."""
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
 
+from pipelines.building.images import Wanted, in_order, loader, plain_views
 from pipelines.evaluation.features import evaluating
 from pipelines.files import replacing
 from pipelines.methods.base import Method
 from pipelines.randomness import generator
 from pipelines.sources.reader import ShardSet
-from pipelines.spec.parse import parse
-from pipelines.spec.views import Views
-from pipelines.stages.parts import in_order, loader, plain_views
+from pipelines.spec.jobs import PretrainSpec
 
 IMAGES = 8
 """Images shown, evenly spaced over the held-out slice."""
@@ -23,7 +21,7 @@ WIDTH = 512
 """Pixels that a narrower picture is enlarged to at least, by whole factors."""
 
 
-def write_pictures(spec: dict[str, Any], method: Method, shards: ShardSet, out: Path) -> dict[str, str]:
+def write_pictures(spec: PretrainSpec, method: Method, shards: ShardSet, out: Path) -> dict[str, str]:
     """Write a method's pictures to ``out``; artifact names and files. Nothing for a method without ``pictures``.
 
     ``pictures(images, generator)`` takes normalised images (N, 3, H, W) and gives names with (3, h, w) in the same scale.
@@ -35,9 +33,9 @@ def write_pictures(spec: dict[str, Any], method: Method, shards: ShardSet, out: 
     rows = shards.holdout if len(shards.holdout) else shards.pretraining
     chosen = rows[np.linspace(0, len(rows) - 1, min(IMAGES, len(rows))).astype(np.int64)]
     data = loader(shards, "train", in_order(), device, subset=chosen, workers=0)
-    images = torch.cat(list(plain_views(data, parse(Views, spec["views"], "views"), shards, device)))
+    images = torch.cat(list(plain_views(data, Wanted.of(shards, spec.views), device)))
     with evaluating(method):
-        found: dict[str, Tensor] = draw(images, generator(spec["seed"], "pictures", device=device))
+        found: dict[str, Tensor] = draw(images, generator(spec.seed, "pictures", device=device))
     for name, picture in found.items():
         with replacing(out / f"{name}.png") as part:
             to_image(picture, shards.index.mean, shards.index.std).save(part, format="png")

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from pipelines.encoders.base import Encoder
 from pipelines.errors import InputError
+from pipelines.spec.encoders.timm import Options
 
 
 class TimmBackbone(Encoder):
@@ -37,3 +38,8 @@ class TimmBackbone(Encoder):
     def feature_maps(self, images: Tensor) -> list[Tensor]:
         """(N, C, H, W) -> one map a stage as timm counts them (for transformers: one a block), deepest last."""
         return self.model.forward_intermediates(images, intermediates_only=True, output_fmt="NCHW")
+
+
+def build(options: Options, image_size: int, in_channels: int = 3) -> TimmBackbone:
+    """The encoder that the options describe, freshly initialised."""
+    return TimmBackbone(options.name, image_size, in_channels)
