@@ -18,14 +18,24 @@ def parse(kind: Any, data: Any, where: str, what: str | None = None) -> Any:
     try:
         return _adapter(kind).validate_json(json.dumps(data))  # JSON mode: strict, but a list may be a tuple
     except ValidationError as error:
-        lines = [_line(kind, problem, where, what) for problem in error.errors(include_url=False)]
-        raise InputError("\n".join(lines)) from None
+        problems = _without_echoes(error.errors(include_url=False))
+        raise InputError("\n".join(_line(kind, problem, where, what) for problem in problems)) from None
 
 
 @functools.cache
 def _adapter(kind: Any) -> TypeAdapter[Any]:
     """Building one takes longer than using it."""
     return TypeAdapter(kind)
+
+
+def _without_echoes(problems: list[Any]) -> list[Any]:
+    """One problem a mistake: a list is not too short because the items in it are wrong."""
+    places = [problem["loc"] for problem in problems]
+    return [
+        problem
+        for problem, here in zip(problems, places)
+        if not any(len(place) > len(here) and place[: len(here)] == here for place in places)
+    ]
 
 
 def suggestion(word: str, known: list[str]) -> str:
