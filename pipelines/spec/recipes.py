@@ -9,8 +9,9 @@ from typing import Any
 from pipelines.errors import InputError
 from pipelines.spec.base import Model
 from pipelines.spec.encoders import AnyEncoder
-from pipelines.spec.parse import suggestion
+from pipelines.spec.parse import parse, suggestion
 from pipelines.spec.views import AugmentationChange, Views
+from pipelines.spec.yaml_file import read_yaml
 
 RECIPES = Path(__file__).parents[2] / "experiments" / "recipes"
 
@@ -41,9 +42,6 @@ def merged(under: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
 
 def with_recipe(entry: dict[str, Any], study: Path, where: str) -> dict[str, Any]:
     """A method entry with its ``recipe`` merged in beneath; the entry itself when it names none."""
-    from pipelines.spec.load import read_yaml
-    from pipelines.spec.parse import parse
-
     entry = dict(entry)
     reference = entry.pop("recipe", None)
     if reference is None:

@@ -74,7 +74,3 @@ class Study(Model):
             if label not in labels:
                 raise ValueError(f"tuning.methods: no method is called {label}; there are {', '.join(labels)}")
         return self
-
-
-RESERVED = ("jobs", "mlartifacts")
-"""Folder names in results/ that a study cannot have."""

@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, Field, field_validator
 
 from pipelines.errors import InputError
 from pipelines.spec.base import Model, Positive
-from pipelines.spec.parse import parse, suggestion
+from pipelines.spec.parse import check_keys, parse
 from pipelines.spec.plan import Plan, plan_file
 
 WHERE = "workflow config: "
@@ -96,10 +96,7 @@ class WorkflowConfig(Model):
 
 def read_config(mapping: Mapping[str, Any]) -> WorkflowConfig:
     """Snakemake's config, every key checked; InputError names key, value, rule and way out."""
-    known = list(WorkflowConfig.model_fields)
-    for key in mapping:
-        if key not in known:
-            raise InputError(f"{WHERE}there is no key '{key}'; {suggestion(str(key), known)}")
+    check_keys(WorkflowConfig, mapping, WHERE)
     config: WorkflowConfig = parse(WorkflowConfig, dict(mapping), WHERE)
     return config
 
