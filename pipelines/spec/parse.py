@@ -3,6 +3,7 @@
 import difflib
 import functools
 import json
+from collections.abc import Mapping
 from typing import Any, get_args
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
@@ -18,15 +19,54 @@ def parse(kind: Any, data: Any, where: str, what: str | None = None) -> Any:
     """
     try:
         return _adapter(kind).validate_json(json.dumps(data))  # JSON mode: strict, but a list may be a tuple
+    except TypeError:
+        _plain(data, where)
+        raise
     except ValidationError as error:
-        lines = [_line(kind, problem, where, what) for problem in error.errors(include_url=False)]
-        raise InputError("\n".join(lines)) from None
+        problems = _without_echoes(error.errors(include_url=False))
+        raise InputError("\n".join(_line(kind, problem, where, what) for problem in problems)) from None
 
 
 @functools.cache
 def _adapter(kind: Any) -> TypeAdapter[Any]:
     """Building one takes longer than using it."""
     return TypeAdapter(kind)
+
+
+def check_keys(kind: type[BaseModel], data: Mapping[Any, Any], where: str) -> None:
+    """InputError when a file has a top-level key that its model does not know."""
+    known = list(kind.model_fields)
+    if wrong := [str(key) for key in data if key not in known]:
+        raise InputError("\n".join(f"{where}there is no key '{key}'; {suggestion(key, known)}" for key in wrong))
+
+
+def _plain(data: Any, where: str) -> None:
+    """InputError with the place of a value that JSON does not have, such as a date."""
+    inner = data.items() if isinstance(data, dict) else enumerate(data) if isinstance(data, list | tuple) else ()
+    for step, value in inner:
+        if isinstance(data, dict) and not isinstance(step, str):
+            raise InputError(f"{where}: a key must be text, and {step!r} is not; write it in quotes")
+        _plain(value, _step(where, step))
+    if not isinstance(data, dict | list | tuple | str | int | float | None):
+        raise InputError(
+            f"{where}: must be text, a number, a list or a mapping, got {data} ({type(data).__name__}); text goes in quotes"
+        )
+
+
+def _step(path: str, step: Any) -> str:
+    return (
+        f"{path}[{step}]" if isinstance(step, int) else f"{path}.{step}" if path[-2:] not in ("", ": ") else path + step
+    )
+
+
+def _without_echoes(problems: list[Any]) -> list[Any]:
+    """One problem a mistake: a list is not too short because the items in it are wrong."""
+    places = [problem["loc"] for problem in problems]
+    return [
+        problem
+        for problem, here in zip(problems, places)
+        if not any(len(place) > len(here) and place[: len(here)] == here for place in places)
+    ]
 
 
 def suggestion(word: str, known: list[str]) -> str:
@@ -63,7 +103,7 @@ def _walk(kind: Any, loc: tuple[Any, ...], where: str) -> tuple[str, type[BaseMo
         if tagged:  # a member of a union: pydantic puts its tag in the path
             models, owner = tagged, tagged[0]
             continue
-        path += f"[{step}]" if isinstance(step, int) else f".{step}" if path and not path.endswith(": ") else str(step)
+        path = _step(path, step)
         if isinstance(step, str):
             owner = next((model for model in models if step in model.model_fields), models[0] if models else None)
             field = owner.model_fields.get(step) if owner else None

@@ -10,8 +10,9 @@ from pipelines.errors import InputError
 from pipelines.spec.base import Model
 from pipelines.spec.encoders import AnyEncoder
 from pipelines.spec.overlay import merged
-from pipelines.spec.parse import suggestion
+from pipelines.spec.parse import parse, suggestion
 from pipelines.spec.views import AugmentationChange, Views
+from pipelines.spec.yaml_file import read_yaml
 
 RECIPES = Path(__file__).parents[2] / "experiments" / "recipes"
 
@@ -33,9 +34,6 @@ class Recipe(Model):
 
 def with_recipe(entry: dict[str, Any], study: Path, where: str) -> dict[str, Any]:
     """A method entry with its ``recipe`` merged in beneath; the entry itself when it names none."""
-    from pipelines.spec.load import read_yaml
-    from pipelines.spec.parse import parse
-
     entry = dict(entry)
     reference = entry.pop("recipe", None)
     if reference is None:

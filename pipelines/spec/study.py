@@ -121,7 +121,3 @@ class Study(Model):
                             f"grid.{axis}: the study has no {name!r}; there are: {', '.join(names) or 'none'}"
                         )
         return self
-
-
-RESERVED = ("jobs", "mlartifacts")
-"""Folder names in results/ that a study cannot have."""

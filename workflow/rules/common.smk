@@ -10,21 +10,18 @@ sys.path.insert(0, str(Path(workflow.basedir)))
 from pipelines.errors import InputError
 from pipelines.files import digest
 from pipelines.spec.job import INPUT_STAGE
-from pipelines.spec.plan import plan_file
 from pipelines.spec.resources import resources as job_resources
-
-RESULTS = Path(config["results"])
-JOBS = RESULTS / "jobs"
-config["python"] = config["python"] or sys.executable
-TRACKING = config["tracking"]
+from pipelines.spec.workflow import plans, read_config
 
 try:
-    PLANS = {
-        made.study.name: made
-        for made in (plan_file(Path(study)) for study in config["studies"])
-    }
+    CONFIG = read_config(config)
+    PLANS = plans(CONFIG)
 except InputError as error:
     raise WorkflowError(str(error))
+RESULTS = Path(CONFIG.results)
+JOBS = RESULTS / "jobs"
+PYTHON = CONFIG.python or sys.executable
+TRACKING = CONFIG.tracking
 ALL = {place: job for made in PLANS.values() for place, job in made.jobs.items()}
 
 
@@ -90,8 +87,8 @@ def start():
 
     for made in PLANS.values():
         write_specs(made, RESULTS)
-    if TRACKING != "off":
-        follow = ["--parent", str(os.getpid()), "--every", str(TRACKING["every"])]
+    if TRACKING:
+        follow = ["--parent", str(os.getpid()), "--every", str(TRACKING.every)]
         log_path = RESULTS / "tracking.log"
         with log_path.open("a") as output:
             subprocess.Popen(
@@ -104,7 +101,7 @@ def start():
 
 def finish(log):
     """Bring MLflow up to date (a failure there is told and harms nothing), and say where the results are."""
-    if TRACKING != "off":
+    if TRACKING:
         subprocess.run(track("sync"), check=False)
     for name in PLANS:
         page = RESULTS / name / "report.html"
@@ -115,14 +112,14 @@ def finish(log):
 
 def track(verb, *arguments):
     """The command line of ``python -m pipelines track``."""
-    where = ["--results", str(RESULTS), "--experiment", TRACKING["experiment"]]
+    where = ["--results", str(RESULTS), "--experiment", TRACKING.experiment]
     return [
-        config["python"],
+        PYTHON,
         "-m",
         "pipelines",
         "track",
         verb,
         *where,
-        *(["--uri", TRACKING["uri"]] if TRACKING["uri"] else []),
+        *(["--uri", TRACKING.uri] if TRACKING.uri else []),
         *arguments,
     ]

@@ -9,11 +9,11 @@ rule embed:
     conda:
         "../../conda_envs/train.yaml"
     resources:
-        gpu=min(1, config["gpus_per_job"]),
+        gpu=min(1, CONFIG.gpus_per_job),
         mem_mb=grows("embed", "mem_mb"),
         runtime=grows("embed", "minutes"),
     shell:
-        "{config[python]} -m pipelines embed --job {config[results]}/jobs/embed/{wildcards.key} > {log} 2>&1"
+        "{PYTHON} -m pipelines embed --job {RESULTS}/jobs/embed/{wildcards.key} > {log} 2>&1"
 
 
 rule evaluate:
@@ -29,4 +29,4 @@ rule evaluate:
         mem_mb=grows("evaluate", "mem_mb"),
         runtime=grows("evaluate", "minutes"),
     shell:
-        "{config[python]} -m pipelines evaluate --job {config[results]}/jobs/evaluate/{wildcards.key} > {log} 2>&1"
+        "{PYTHON} -m pipelines evaluate --job {RESULTS}/jobs/evaluate/{wildcards.key} > {log} 2>&1"

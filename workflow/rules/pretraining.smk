@@ -10,10 +10,10 @@ rule pretrain:
         "../../conda_envs/train.yaml"
     threads: asks("pretrain", "threads")
     resources:
-        gpu=config["gpus_per_job"],
+        gpu=CONFIG.gpus_per_job,
         nodes=1,
         mem_mb=grows("pretrain", "mem_mb"),
         runtime=grows("pretrain", "minutes"),
     shell:
-        "{config[python]} -m pipelines pretrain --job {config[results]}/jobs/pretrain/{wildcards.key} --processes {resources.gpu} --nodes {resources.nodes}"
+        "{PYTHON} -m pipelines pretrain --job {RESULTS}/jobs/pretrain/{wildcards.key} --processes {resources.gpu} --nodes {resources.nodes}"
         " >> {log} 2>&1"

@@ -11,8 +11,8 @@ rule collect:
     params:
         plan=plan_digest,
     shell:
-        "{config[python]} -m pipelines collect --plan {config[results]}/{wildcards.study}/plan.json --results {config[results]}"
-        " --out {config[results]}/{wildcards.study} > {log} 2>&1"
+        "{PYTHON} -m pipelines collect --plan {RESULTS}/{wildcards.study}/plan.json --results {RESULTS}"
+        " --out {RESULTS}/{wildcards.study} > {log} 2>&1"
 
 
 rule report:
@@ -27,5 +27,5 @@ rule report:
     params:
         plan=plan_digest,
     shell:
-        "{config[python]} -m pipelines report --plan {config[results]}/{wildcards.study}/plan.json --results {config[results]}"
-        " --out {config[results]}/{wildcards.study} > {log} 2>&1"
+        "{PYTHON} -m pipelines report --plan {RESULTS}/{wildcards.study}/plan.json --results {RESULTS}"
+        " --out {RESULTS}/{wildcards.study} > {log} 2>&1"

@@ -9,4 +9,4 @@ rule shards:
         mem_mb=grows("shards", "mem_mb"),
         runtime=grows("shards", "minutes"),
     shell:
-        "{config[python]} -m pipelines shards --job {config[results]}/jobs/shards/{wildcards.key} > {log} 2>&1"
+        "{PYTHON} -m pipelines shards --job {RESULTS}/jobs/shards/{wildcards.key} > {log} 2>&1"

@@ -9,13 +9,13 @@ rule tune:
         "../../conda_envs/train.yaml"
     threads: asks("tune", "threads")
     resources:
-        gpu=min(1, config["gpus_per_job"]),
+        gpu=min(1, CONFIG.gpus_per_job),
         mem_mb=grows("tune", "mem_mb"),
         runtime=grows("tune", "minutes"),
     params:
         of=lambda wildcards: len(workers(wildcards)),
     shell:
-        "{config[python]} -m pipelines tune --job {config[results]}/jobs/tune/{wildcards.key} --worker {wildcards.worker} --of {params.of}"
+        "{PYTHON} -m pipelines tune --job {RESULTS}/jobs/tune/{wildcards.key} --worker {wildcards.worker} --of {params.of}"
         " > {log} 2>&1"
 
 
@@ -30,4 +30,4 @@ rule tune_best:
     conda:
         "../../conda_envs/train.yaml"
     shell:
-        "{config[python]} -m pipelines tune --job {config[results]}/jobs/tune/{wildcards.key} --close > {log} 2>&1"
+        "{PYTHON} -m pipelines tune --job {RESULTS}/jobs/tune/{wildcards.key} --close > {log} 2>&1"
