@@ -5,6 +5,7 @@ import torch
 import torch.nn.functional as F
 from methods.tools import LinearEncoder, batch, progress
 from parity_tools import assert_close, both_precisions, load, tensors
+from pydantic import ValidationError
 from torch import nn
 
 from pipelines.losses.feature_transform import draw_negative_lambda, draw_positive_lambda
@@ -93,3 +94,10 @@ def test_version_two_has_three_layers():
     assert Options(version=2).head_layers == 3
     assert Options(version=2, head_layers=2).head_layers == 2
     assert Interpolation().granularity == "batch"
+
+
+@pytest.mark.parametrize("options", [{"renormalise": True}, {"negative": Interpolation(granularity="row")}])
+def test_what_mixed_scores_cannot_do_is_refused(options):
+    with pytest.raises(ValidationError, match="SimCLR mixes the scores of its negatives"):
+        Options(feature_transform=FeatureTransform(**options))
+    assert Options(feature_transform=FeatureTransform(**{**options, "negative": None}))
