@@ -36,14 +36,6 @@ def measure(options: Knn, features: Features, generator: torch.Generator | None 
     return accuracy(options, f.train, f.train_label, f.test, f.test_label, f.num_classes)
 
 
-def measure_holdout(options: Knn, features: Features) -> dict[str, float]:
-    """The same on the held-out slice of train, the rest voting: for choosing (tuning), test is not looked at."""
-    train, label, fit, held = features.train, features.train_label, features.fit, features.holdout
-    if not len(held):
-        raise InputError("evaluation.knn: nothing is held out to choose on; set the data set's holdout above 0")
-    return accuracy(options, train[fit], label[fit], train[held], label[held], features.num_classes)
-
-
 def accuracy(
     options: Knn, train: Tensor, label: Tensor, query: Tensor, query_label: Tensor, num_classes: int
 ) -> dict[str, float]:

@@ -59,26 +59,16 @@ def test_chunks_give_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     torch.testing.assert_close(knn.votes(f.train, f.train_label, f.test, 3, 20, 0.07), whole)
 
 
-def test_all_rows_vote_on_test_and_the_held_out_do_not_vote_on_themselves() -> None:
+def test_all_rows_of_train_vote_on_test() -> None:
     f = features()
     f.train[f.holdout] = F.normalize(torch.randn(len(f.holdout), 8, generator=torch.Generator().manual_seed(9)), dim=1)
     twin = Features(f.train, f.train_label, f.holdout, f.train[f.holdout], f.train_label[f.holdout], 3)
     assert knn.measure(Knn(k=1), twin)["top1"] == 1.0  # test rows that are in train find themselves
-    assert knn.measure_holdout(Knn(k=1), twin)["top1"] < 0.7  # noise rows do not
-
-
-def test_choosing_does_not_look_at_test() -> None:
-    f = features()
-    poisoned = Features(f.train, f.train_label, f.holdout, f.test * float("nan"), f.test_label, 3)
-    assert knn.measure_holdout(Knn(), poisoned) == knn.measure_holdout(Knn(), f)
 
 
 def test_what_cannot_be_measured_is_refused() -> None:
     with pytest.raises(InputError, match=r"knn.k: 301 neighbours .* only 300 rows"):
         knn.measure(Knn(k=301), features())
-    f = features()
-    with pytest.raises(InputError, match="nothing is held out"):
-        knn.measure_holdout(Knn(), Features(f.train, f.train_label, f.holdout[:0], f.test, f.test_label, 3))
 
 
 def test_accuracies_by_hand() -> None:

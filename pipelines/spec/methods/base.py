@@ -13,8 +13,6 @@ class MethodOptions(Model):
 
     use: str = ""
     """The method's name: its file here and in methods/."""
-    needs_vit: ClassVar[bool] = False
-    """Whether only a ViT will do as encoder."""
     layered_head: ClassVar[bool] = False
     """Whether the head's first layers can be kept in fine-tuning (SimCLR v2)."""
     text: ClassVar[bool] = False
