@@ -9,24 +9,13 @@ what they show, and no small data set is larger than this queue. With and withou
 import statistics
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # run as a script, from anywhere
 
-from benchmarks.common import (
-    Arm,
-    Report,
-    Runner,
-    Segment,
-    TimedTrainer,
-    alternate,
-    arguments_of,
-    keep_cores,
-    paired,
-    row,
-)
+from benchmarks.common import Report, arguments_of, keep_cores, row
+from benchmarks.contest import Runner, Segment, TimedTrainer, contest, paired
 
 SIZE, BATCH, CORES = 32, 256, 2
 FULL: dict[str, Any] = {"queue_size": 65536, "rounds": 12, "widths": {"16": [1, 8], "64": [1, 3]}}
@@ -91,12 +80,8 @@ def moco(width: int, queue_size: int, transformed: bool, threads: int) -> Runner
 def measure(width: int, setting: dict[str, Any], threads: int) -> dict[str, list[Segment]]:
     """All turns with and without at one width."""
     warm, steps = setting["widths"][str(width)]
-    with ExitStack() as running:
-        arms = {
-            name: running.enter_context(Arm(moco, width, setting["queue_size"], name == "with", threads))
-            for name in ("without", "with")
-        }
-        return alternate(arms, setting["rounds"], warm, steps)
+    makers = {name: (moco, width, setting["queue_size"], name == "with", threads) for name in ("without", "with")}
+    return contest(makers, setting["rounds"], warm, steps)
 
 
 def rows(width: int, turns: dict[str, list[Segment]]) -> list[dict[str, Any]]:

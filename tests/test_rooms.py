@@ -7,7 +7,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "pipelines"
 FILES = sorted(path for path in PACKAGE.rglob("*.py") if path.name != "__init__.py")
-HELPERS = {"errors", "files", "randomness", "distributed", "batch", "colours"}
+HELPERS = {"errors", "files", "randomness", "distributed", "batch", "colours", "schedules"}
 ALLOWED = {
     "spec": {"spec"},
     "records": set(),
@@ -18,9 +18,10 @@ ALLOWED = {
     "encoders": {"encoders", "spec"},
     "sources": {"sources", "spec"},
     "views": {"views", "spec"},
-    "methods": {"methods", "spec", "losses", "encoders", "training.ema", "training.schedules"},
+    "method": {"encoders.base"},
+    "methods": {"methods", "method", "spec", "losses", "encoders"},
     "evaluation": {"evaluation", "spec", "losses", "encoders"},
-    "training": {"training", "spec", "methods.base", "encoders.base", "encoders.norms", "history"},
+    "training": {"training", "method", "spec", "encoders.base", "encoders.norms", "history"},
     "report": {"report", "records", "history"},
     "__main__": set(),
 }

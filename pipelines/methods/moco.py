@@ -19,12 +19,12 @@ from pipelines.encoders.base import Encoder
 from pipelines.encoders.norms import split_batch_norm
 from pipelines.losses.info_nce import Contrast, info_nce, info_nce_from_scores, scores
 from pipelines.losses.queue import enqueue, initial_queue
+from pipelines.methods import ema
 from pipelines.methods.base import DataFacts, MakeEncoder, Method, Output, Progress, full_precision
 from pipelines.methods.heads import mlp
 from pipelines.methods.shuffle import shuffled
 from pipelines.methods.transform import starts, transformed_negatives, transformed_pair
 from pipelines.spec.methods.moco import Options
-from pipelines.training import ema
 
 
 class MoCo(Method):
