@@ -9,7 +9,8 @@ from typing import Any
 from pipelines.errors import InputError
 from pipelines.spec.base import Model
 from pipelines.spec.encoders import AnyEncoder
-from pipelines.spec.parse import parse, suggestion
+from pipelines.spec.mistakes import suggestion
+from pipelines.spec.parse import parse
 from pipelines.spec.views import AugmentationChange, Views
 from pipelines.spec.yaml_file import read_yaml
 
@@ -51,10 +52,13 @@ def with_recipe(entry: dict[str, Any], study: Path, where: str) -> dict[str, Any
     file = next((folder / f"{name}.yaml" for folder in folders if (folder / f"{name}.yaml").exists()), None)
     if file is None:
         known = [path.stem for folder in folders if folder.is_dir() for path in folder.glob("*.yaml")]
-        raise InputError(f"{where}.recipe: there is no recipe '{name}'; {suggestion(name, known)}")
+        raise InputError(f"{where}.recipe: there is no recipe {name!r}; {suggestion(name, known)}")
     scales = {key: value for key, value in read_yaml(file).items() if key != "paper"}
     if scale not in scales:
-        raise InputError(f"{where}.recipe: {file} has no scale '{scale}'; {suggestion(scale, list(scales))}")
+        raise InputError(f"{where}.recipe: {file} has no scale {scale!r}; {suggestion(scale, list(scales))}")
     recipe = parse(Recipe, scales[scale], f"{file}: {scale}", "a recipe").model_dump(mode="json", exclude_unset=True)
+    use = recipe["method"].get("use")
+    if entry.get("use") not in (None, use):
+        raise InputError(f"{where}.use: recipe {reference} is for {use}; leave use out, or take another recipe")
     settings = {key: recipe[key] for key in ("training", "encoder", "views", "view_recipe") if key in recipe}
     return merged({**recipe["method"], **settings}, entry)

@@ -103,8 +103,7 @@ def switched_on(options: Model, path: str, where: str) -> None:
 
 
 def _suffix(point: Point) -> str:
-    return (
-        "[" + ",".join(f"{path.removeprefix('training.')}={value}" for path, value in point.items()) + "]"
-        if point
-        else ""
-    )
+    if not point:
+        return ""
+    shown = {path: str(value) if str(value).isprintable() else repr(value) for path, value in point.items()}
+    return "[" + ",".join(f"{path.removeprefix('training.')}={value}" for path, value in shown.items()) + "]"
