@@ -11,7 +11,7 @@ from pipelines.spec.methods.base import MethodOptions
 from pipelines.spec.parse import parse
 from pipelines.spec.recipes import merged
 from pipelines.spec.study import Grid, MethodEntry, Study
-from pipelines.spec.training import Training
+from pipelines.spec.training import ONE_OPTIMIZER, Training
 from pipelines.spec.views import AugmentationChange, Views
 
 Point = dict[str, Any]
@@ -60,8 +60,9 @@ def resolve(study: Study, entry: MethodEntry, point: Point, num_samples: int | N
     options = parse(options_class(entry.use), given, where, entry.use)
     chosen = (entry.encoder or study.encoder).model_dump(mode="json")
     encoder = parse(type(entry.encoder or study.encoder), merged(chosen, changes["encoder"]), f"{where}encoder")
-    settings = {**options.default_training(), **study.training, **entry.training, **changes["training"]}
-    training: Training = parse(Training, settings, f"{where}training", "training")
+    settings = {**study.training, **entry.training, **changes["training"]}
+    training = with_defaults(settings, options, f"{where}training")
+    options = shortened(options, training.epochs)
     views = entry.view_recipe or options.default_views(study.dataset.image_size)
     for change in (study.views, entry.views):
         views = changed(views, change) if change else views
@@ -71,6 +72,30 @@ def resolve(study: Study, entry: MethodEntry, point: Point, num_samples: int | N
     except ValueError as error:
         raise InputError(f"{where}{error}") from None
     return Run(entry.label + _suffix(point), options, training, encoder, views)
+
+
+def with_defaults(given: dict[str, Any], options: MethodOptions, where: str) -> Training:
+    """What is given of training, over the method's defaults; a default never makes an error of what is given.
+
+    The default warm-up takes at most a tenth of the run, and what belongs to the default optimizer goes with it.
+    """
+    defaults = options.default_training()
+    optimizer = given.get("optimizer", defaults.get("optimizer"))
+    fitting = {name: value for name, value in defaults.items() if ONE_OPTIMIZER.get(name, optimizer) == optimizer}
+    training: Training = parse(Training, {**fitting, **given}, where, "training")
+    if "warmup_epochs" in given:
+        return training
+    return training.model_copy(update={"warmup_epochs": min(training.warmup_epochs, training.epochs / 10)})
+
+
+def shortened(options: MethodOptions, epochs: int) -> MethodOptions:
+    """The options, those measured in epochs that were not given cut down to their share of a short run."""
+    update: dict[str, float] = {}
+    for name, share in options.epoch_shares.items():
+        value, most = getattr(options, name), round(share * epochs, 3)
+        if name not in options.model_fields_set:
+            update[name] = min(value, max(1, int(most)) if isinstance(value, int) else most)
+    return options.model_copy(update=update)
 
 
 def changed(views: Views, change: AugmentationChange) -> Views:

@@ -6,6 +6,9 @@ from pydantic import Field
 
 from pipelines.spec.base import Count, Model, NotNegative, Positive, Share
 
+ONE_OPTIMIZER = {"lars_clip": "larc", "lars_lr_in_buffer": "lars"}
+"""Switch -> the only optimizer that has it."""
+
 
 class Training(Model):
     """Pretraining settings. Defaults are MoCo v2's at 200 epochs (SGD, cosine, no warm-up)."""
@@ -63,7 +66,6 @@ class Training(Model):
             raise ValueError(
                 f"warmup_epochs ({self.warmup_epochs:g}) must be fewer than epochs ({self.epochs}); shorten the warm-up"
             )
-        if self.lars_clip and self.optimizer != "larc":
-            raise ValueError(f"lars_clip belongs to optimizer larc, not to {self.optimizer}; leave it out")
-        if self.lars_lr_in_buffer and self.optimizer != "lars":
-            raise ValueError(f"lars_lr_in_buffer belongs to optimizer lars, not to {self.optimizer}; leave it out")
+        for name, optimizer in ONE_OPTIMIZER.items():
+            if getattr(self, name) and self.optimizer != optimizer:
+                raise ValueError(f"{name} belongs to optimizer {optimizer}, not to {self.optimizer}; leave it out")

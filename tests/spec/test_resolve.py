@@ -1,0 +1,92 @@
+"""What a run is: defaults that fit its length, and what was written down untouched."""
+
+import pytest
+
+from pipelines.errors import InputError
+from pipelines.spec.load import load_study
+from pipelines.spec.methods import names, options_class
+from pipelines.spec.resolve import Run, points, resolve
+
+STUDY = """
+question: q
+dataset: {{use: imagefolder, name: mine, folder: x, image_size: 32}}
+encoder: {{use: {encoder}}}
+methods: [{{{method}}}]
+seeds: [0]
+training: {{{training}}}
+evaluation: [{{use: knn}}]
+{more}
+"""
+
+
+def runs(folder, method: str, training: str = "", more: str = "", encoder: str = "resnet, stem: small") -> list[Run]:
+    """The resolved runs of a study with one method."""
+    path = folder / "x.yaml"
+    path.write_text(STUDY.format(method=method, training=training, more=more, encoder=encoder))
+    study = load_study(path)
+    return [resolve(study, study.methods[0], point, None) for point in points(study, study.methods[0])]
+
+
+def encoder_of(name: str) -> str:
+    return "vit, size: micro, patch: 4" if options_class(name).needs_vit else "resnet, stem: small"
+
+
+@pytest.mark.parametrize("epochs", [1, 3, 10, 50, 200, 1000])
+@pytest.mark.parametrize("name", names())
+def test_a_default_warm_up_takes_at_most_a_tenth_of_any_run(tmp_path, name, epochs):
+    (run,) = runs(tmp_path, f"use: {name}", f"epochs: {epochs}", encoder=encoder_of(name))
+    default = options_class(name)().default_training().get("warmup_epochs", 0.0)
+    assert run.training.warmup_epochs == pytest.approx(min(default, epochs / 10))
+
+
+@pytest.mark.parametrize("name", [name for name in names() if options_class(name)().epoch_shares])
+def test_other_defaults_in_epochs_keep_to_their_share_of_the_run(tmp_path, name):
+    options = {"swav": "use: swav, queue_size: 512", "dino": "use: dino, teacher_temperature_start: 0.03"}[name]
+    for epochs in (1, 3, 12, 200):
+        (run,) = runs(tmp_path, options, f"epochs: {epochs}")
+        for field, share in run.method.epoch_shares.items():
+            default = options_class(name).model_fields[field].default
+            assert getattr(run.method, field) <= max(share * epochs, isinstance(default, int)) + 1e-9
+            assert epochs < 200 or getattr(run.method, field) == default
+
+
+@pytest.mark.parametrize(
+    ("method", "training", "more", "warm_up"),
+    [
+        ("use: simclr", "epochs: 20, warmup_epochs: 15", "", 15.0),
+        ("use: simclr, training: {warmup_epochs: 15}", "epochs: 20", "", 15.0),
+        ("use: simclr", "epochs: 20", "grid: {training.warmup_epochs: [15]}", 15.0),
+        ("recipe: simclr/cifar, training: {epochs: 20}", "", "", 10.0),  # what the recipe says is given
+    ],
+)
+def test_a_warm_up_that_was_given_stays(tmp_path, method, training, more, warm_up):
+    assert [run.training.warmup_epochs for run in runs(tmp_path, method, training, more)] == [warm_up]
+
+
+def test_options_in_epochs_that_were_given_stay(tmp_path):
+    for given, more in (("frozen_epochs: 2", ""), ("prototypes: 9", "grid: {frozen_epochs: [2]}")):
+        (run,) = runs(tmp_path, f"use: swav, {given}", "epochs: 3", more)
+        assert run.method.frozen_epochs == 2.0
+
+
+def test_a_warm_up_that_was_given_and_is_too_long_is_refused(tmp_path):
+    with pytest.raises(InputError, match=r"warmup_epochs \(20\) must be fewer than epochs \(20\); shorten the warm-up"):
+        runs(tmp_path, "use: simclr", "epochs: 20, warmup_epochs: 20")
+
+
+def test_a_grid_over_epochs_has_a_warm_up_for_each(tmp_path):
+    found = runs(tmp_path, "use: simclr", more="grid: {training.epochs: [3, 30, 300]}")
+    assert [run.training.warmup_epochs for run in found] == [0.3, 3.0, 10.0]
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "lars", "larc", "adam", "adamw"])
+@pytest.mark.parametrize("name", names())
+def test_every_method_trains_with_every_optimizer_a_study_asks_for(tmp_path, name, optimizer):
+    (run,) = runs(tmp_path, f"use: {name}", f"optimizer: {optimizer}", encoder=encoder_of(name))
+    assert run.training.optimizer == optimizer
+    assert run.training.lars_lr_in_buffer == (name == "simclr" and optimizer == "lars")
+
+
+def test_a_switch_of_another_optimizer_that_was_given_is_refused(tmp_path):
+    with pytest.raises(InputError, match="lars_lr_in_buffer belongs to optimizer lars, not to sgd; leave it out"):
+        runs(tmp_path, "use: simclr", "optimizer: sgd, lars_lr_in_buffer: true")
