@@ -49,7 +49,7 @@ def _entry(path: Path, i: int, entry: Any) -> dict[str, Any]:
     where = f"{path}: methods[{i}]"
     if not isinstance(entry, dict):
         raise InputError(f"{where}: must be a mapping such as {{use: moco, version: 2}}, got {entry!r}")
-    entry = with_recipe(entry, path, where)
+    entry, recipe = with_recipe(entry, path, where)
     if entry.get("use") is None:
         near = next((key for key in entry if nearest(key, ["use", "recipe"])), None)
         meant = f".{near}: there is no such key; did you mean '{nearest(near, ['use', 'recipe'])}'?" if near else ""
@@ -57,16 +57,23 @@ def _entry(path: Path, i: int, entry: Any) -> dict[str, Any]:
     use = entry.pop("use")
     if use not in names():
         raise InputError(f"{where}.use: there is no method {use!r}; {suggestion(str(use), list(names()))}")
-    if "feature_transform" in entry and "feature_transform" not in options_class(use).model_fields:
-        able = [name for name in names() if "feature_transform" in options_class(name).model_fields]
-        raise InputError(
-            f"{where}.feature_transform: it changes the two embeddings of an image, or the negatives, that a loss scores by "
-            f"cosine; the paper and this project define it for {', '.join(able)}, not for {use}; leave it out"
-        )
+    if "feature_transform" in entry:
+        _check_transform(use, where)
     common = {key: entry.pop(key) for key in ENTRY_KEYS if key in entry}
     options = parse(options_class(use), entry, where, use, ENTRY_KEYS)
     parse(Training, common.get("training") or {}, f"{where}.training", "training")
     common.setdefault("label", options.short_name)
+    common["recipe"] = recipe
     result = {"use": use, "given": entry, **{key: value for key, value in common.items() if value is not None}}
     parse(MethodEntry, result, where, "a method entry")
     return result
+
+
+def _check_transform(use: str, where: str) -> None:
+    """InputError with the reason where feature transformation has no meaning."""
+    able = [name for name in names() if "feature_transform" in options_class(name).model_fields]
+    if use not in able:
+        raise InputError(
+            f"{where}.feature_transform: it changes the two embeddings of an image, or the negatives, that a loss scores by "
+            f"cosine; the paper and this project define it for {', '.join(able)}, not for {use}; leave it out"
+        )

@@ -6,13 +6,15 @@ from typing import Any
 
 from pipelines.errors import InputError
 from pipelines.spec.base import Model
+from pipelines.spec.encoders import encoder_name
+from pipelines.spec.layers import Layer, laid, overruled
 from pipelines.spec.methods import options_class
 from pipelines.spec.methods.base import MethodOptions
 from pipelines.spec.parse import parse
 from pipelines.spec.recipes import merged
 from pipelines.spec.study import Grid, MethodEntry, Study
 from pipelines.spec.training import ONE_OPTIMIZER, Training
-from pipelines.spec.views import AugmentationChange, Views
+from pipelines.spec.views import Views
 
 Point = dict[str, Any]
 """Option path -> value."""
@@ -28,6 +30,8 @@ class Run:
     training: Training
     encoder: Any
     views: Views
+    notes: tuple[str, ...] = ()
+    """Whose settings were overruled by whose, for the reader of a plan; no part of what the run is."""
 
     def dump(self) -> dict[str, Any]:
         """Plain JSON values, all defaults written out."""
@@ -46,32 +50,70 @@ def points(study: Study, entry: MethodEntry) -> list[Point]:
 
 def resolve(study: Study, entry: MethodEntry, point: Point, num_samples: int | None) -> Run:
     """The run at one grid point; InputError names the option, its value and the rule it breaks."""
-    where = f"{entry.label}{_suffix(point)}: "
-    options: MethodOptions = parse(options_class(entry.use), entry.given, where, entry.use)
-    given = entry.given
-    changes: dict[str, dict[str, Any]] = {"training": {}, "encoder": {}}
-    for path, value in point.items():
-        head, _, rest = path.partition(".")
-        if head in changes and rest:
-            changes[head] = merged(changes[head], nested(rest, value))
-        else:
-            switched_on(options, path, where)
-            given = merged(given, nested(path, value))
-    options = parse(options_class(entry.use), given, where, entry.use)
-    chosen = (entry.encoder or study.encoder).model_dump(mode="json")
-    encoder = parse(type(entry.encoder or study.encoder), merged(chosen, changes["encoder"]), f"{where}encoder")
-    settings = {**study.training, **entry.training, **changes["training"]}
-    training = with_defaults(settings, options, f"{where}training")
+    label = entry.label + _suffix(point)
+    where = f"{label}: "
+    options = _options(entry, point, where)
+    encoders, trainings, changes = _encoders(study, entry), _trainings(study, entry, point), _views(study, entry)
+    chosen = entry.encoder or study.encoder
+    settings = merged(chosen.model_dump(mode="json"), _below("encoder", point))
+    encoder = parse(type(chosen), settings, f"{where}encoder")
+    training = with_defaults(laid(trainings), options, f"{where}training")
     options = shortened(options, training.epochs)
     views = entry.view_recipe or options.default_views(study.dataset.image_size)
-    for change in (study.views, entry.views):
-        views = changed(views, change) if change else views
+    if change := laid(changes):
+        views = changed(views, change)
     try:
         training.check()
         options.check(training, encoder, num_samples)
     except ValueError as error:
         raise InputError(f"{where}{error}") from None
-    return Run(entry.label + _suffix(point), options, training, encoder, views)
+    notes = [*overruled(trainings), *overruled(encoders), *overruled(changes, "views.")]
+    return Run(label, options, training, encoder, views, tuple(notes))
+
+
+def _below(head: str, point: Point) -> dict[str, Any]:
+    """What a grid point says of training or of the encoder."""
+    result: dict[str, Any] = {}
+    for path, value in point.items():
+        if path.startswith(f"{head}."):
+            result = merged(result, nested(path.removeprefix(f"{head}."), value))
+    return result
+
+
+def _options(entry: MethodEntry, point: Point, where: str) -> MethodOptions:
+    kind, given = options_class(entry.use), entry.given
+    plain: MethodOptions = parse(kind, given, where, entry.use)
+    for path, value in point.items():
+        if not path.startswith(("training.", "encoder.")):
+            switched_on(plain, path, where)
+            given = merged(given, nested(path, value))
+    result: MethodOptions = parse(kind, given, where, entry.use)
+    return result
+
+
+def _trainings(study: Study, entry: MethodEntry, point: Point) -> list[Layer]:
+    recipe = [(f"recipe {entry.recipe.name}", entry.recipe.training)] if entry.recipe else []
+    return [*recipe, ("study", study.training), ("method entry", entry.training), ("grid", _below("training", point))]
+
+
+def _views(study: Study, entry: MethodEntry) -> list[Layer]:
+    recipe = [(f"recipe {entry.recipe.name}", entry.recipe.views)] if entry.recipe else []
+    layers = [*recipe, ("study", study.views), ("method entry", entry.views)]
+    return [(who, change.model_dump(mode="json", exclude_none=True)) for who, change in layers if change]
+
+
+def _encoders(study: Study, entry: MethodEntry) -> list[Layer]:
+    """The study's encoder and the entry's, by name where they are of different kinds, else option by option.
+
+    Unlike training, a recipe's encoder lies over the study's: a study has to have one, and some methods need another.
+    """
+    if entry.encoder is None:
+        return []
+    recipe = entry.recipe if entry.recipe and entry.recipe.encoder == entry.encoder else None
+    both = [("study", study.encoder), (f"recipe {recipe.name}" if recipe else "method entry", entry.encoder)]
+    if study.encoder.use != entry.encoder.use:
+        return [(who, {"encoder": encoder_name(encoder)}) for who, encoder in both]
+    return [(who, {f"encoder.{key}": value for key, value in encoder.model_dump().items()}) for who, encoder in both]
 
 
 def with_defaults(given: dict[str, Any], options: MethodOptions, where: str) -> Training:
@@ -98,11 +140,10 @@ def shortened(options: MethodOptions, epochs: int) -> MethodOptions:
     return options.model_copy(update=update)
 
 
-def changed(views: Views, change: AugmentationChange) -> Views:
-    """The recipe with ``change`` laid over each of its augmentations."""
-    update = change.model_dump(mode="json", exclude_none=True)
+def changed(views: Views, change: dict[str, Any]) -> Views:
+    """The view recipe with ``change`` laid over each of its augmentations."""
     data = views.model_dump(mode="json")
-    data["augmentations"] = [{**kind, **update} for kind in data["augmentations"]]
+    data["augmentations"] = [{**kind, **change} for kind in data["augmentations"]]
     result: Views = parse(Views, data, "views", "views")
     return result
 

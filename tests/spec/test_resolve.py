@@ -90,3 +90,84 @@ def test_every_method_trains_with_every_optimizer_a_study_asks_for(tmp_path, nam
 def test_a_switch_of_another_optimizer_that_was_given_is_refused(tmp_path):
     with pytest.raises(InputError, match="lars_lr_in_buffer belongs to optimizer lars, not to sgd; leave it out"):
         runs(tmp_path, "use: simclr", "optimizer: sgd, lars_lr_in_buffer: true")
+
+
+RECIPES = """
+paper: p
+tiny:
+  source: s
+  method: {use: moco, queue_size: 512}
+  training: {epochs: 12, batch_size: 64, lr_per_256: 0.2, weight_decay: 0.01}
+  encoder: {use: resnet, depth: 10, stem: small}
+  views: {flip: 0.5, blur: 0.0}
+vit:
+  source: s
+  method: {use: moco, queue_size: 512}
+  encoder: {use: vit, size: micro, patch: 4}
+"""
+
+
+@pytest.fixture
+def recipe(tmp_path):
+    """A folder with a recipe of its own beside the study."""
+    (tmp_path / "recipes").mkdir()
+    (tmp_path / "recipes" / "mine.yaml").write_text(RECIPES)
+    return tmp_path
+
+
+def test_the_study_lies_over_a_recipe_the_entry_over_both_and_the_grid_over_all(recipe):
+    method = "recipe: mine/tiny, training: {weight_decay: 0.03, lr_per_256: 0.4}"
+    study = "epochs: 3, batch_size: 32, weight_decay: 0.02"
+    (run,) = runs(recipe, method, study, "grid: {training.lr_per_256: [0.5]}", "resnet, depth: 10, stem: small")
+    training = run.training
+    assert (training.epochs, training.batch_size, training.weight_decay) == (3, 32, 0.03)
+    assert training.lr_per_256 == 0.5
+    assert run.notes == (
+        "epochs 3 (study) instead of 12 (recipe mine/tiny)",
+        "batch_size 32 (study) instead of 64 (recipe mine/tiny)",
+        "lr_per_256 0.5 (grid) instead of 0.2 (recipe mine/tiny), 0.4 (method entry)",
+        "weight_decay 0.03 (method entry) instead of 0.01 (recipe mine/tiny), 0.02 (study)",
+    )
+
+
+def test_the_study_s_views_lie_over_a_recipe_s(recipe):
+    (run,) = runs(recipe, "recipe: mine/tiny, views: {blur: 0.1}", more="views: {flip: 0.0}")
+    assert {(kind.flip, kind.blur) for kind in run.views.kinds} == {(0.0, 0.1)}
+    assert "views.flip 0.0 (study) instead of 0.5 (recipe mine/tiny)" in run.notes
+    assert "views.blur 0.1 (method entry) instead of 0.0 (recipe mine/tiny)" in run.notes
+
+
+def test_a_recipe_s_encoder_stands_and_is_told(recipe):
+    (run,) = runs(recipe, "recipe: mine/tiny", encoder="resnet, stem: small")
+    assert run.encoder.depth == 10
+    assert run.notes == ("encoder.depth 10 (recipe mine/tiny) instead of 18 (study)",)
+    (run,) = runs(recipe, "recipe: mine/vit", encoder="resnet, stem: small")
+    assert run.notes == ("encoder vit_micro4 (recipe mine/vit) instead of resnet18 (study)",)
+    (run,) = runs(recipe, "recipe: mine/vit, encoder: {use: resnet, depth: 34}")
+    assert run.notes[0] == "encoder.depth 34 (method entry) instead of 18 (study)"
+
+
+def test_what_agrees_is_not_told_and_notes_are_no_part_of_the_run(recipe):
+    (plain,) = runs(recipe, "recipe: mine/tiny", "epochs: 12", encoder="resnet, depth: 10, stem: small")
+    (told,) = runs(
+        recipe, "recipe: mine/tiny, training: {epochs: 12}", "epochs: 5", encoder="resnet, depth: 10, stem: small"
+    )
+    assert plain.notes == ()
+    assert told.notes == ("epochs 12 (method entry) instead of 5 (study)",)
+    assert plain.dump() == told.dump()
+
+
+def test_a_mistake_in_a_recipe_names_the_recipe_s_file(recipe):
+    file = recipe / "recipes" / "mine.yaml"
+    file.write_text(RECIPES.replace("weight_decay", "weight_decya"))
+    with pytest.raises(InputError) as error:
+        runs(recipe, "recipe: mine/tiny")
+    text = f"{file}: tiny.training.weight_decya: training has no such option; did you mean 'weight_decay'?"
+    assert str(error.value) == text
+
+
+def test_dino_s_own_option_called_recipe_can_be_given(tmp_path):
+    (run,) = runs(tmp_path, "use: dino, recipe: convnet")
+    assert (run.method.recipe, run.training.optimizer) == ("convnet", "sgd")
+    (run,) = runs(tmp_path, "recipe: dino/small")
+    assert run.method.recipe == "vit"
