@@ -63,7 +63,7 @@ def resolve(study: Study, entry: MethodEntry, point: Point, num_samples: int | N
     if change := laid(changes):
         views = changed(views, change)
     try:
-        training.check()
+        training.check(num_samples)
         options.check(training, encoder, num_samples)
     except ValueError as error:
         raise InputError(f"{where}{error}") from None

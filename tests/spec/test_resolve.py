@@ -171,3 +171,28 @@ def test_dino_s_own_option_called_recipe_can_be_given(tmp_path):
     assert (run.method.recipe, run.training.optimizer) == ("convnet", "sgd")
     (run,) = runs(tmp_path, "recipe: dino/small")
     assert run.method.recipe == "vit"
+
+
+@pytest.mark.parametrize("name", names())
+def test_a_batch_of_one_image_is_refused_for_every_method(tmp_path, name):
+    with pytest.raises(InputError, match=r"batch_size 1 leaves batch norm and every contrast without a second image"):
+        runs(tmp_path, f"use: {name}", "batch_size: 1", encoder=encoder_of(name))
+    assert runs(tmp_path, f"use: {name}", "batch_size: 2", encoder=encoder_of(name))
+
+
+def test_two_images_at_least_stay_to_each_group_of_split_batch_norm(tmp_path):
+    with pytest.raises(
+        InputError, match="bn_splits 8 leaves one image of batch_size 8 to each batch norm; use at most 4"
+    ):
+        runs(tmp_path, "use: moco, bn_splits: 8", "batch_size: 8")
+    assert runs(tmp_path, "use: moco, bn_splits: 8", "batch_size: 16")
+
+
+def test_a_batch_larger_than_the_images_is_refused(tmp_path):
+    runs(tmp_path, "use: simclr", "batch_size: 1024")
+    study = load_study(tmp_path / "x.yaml")
+    assert resolve(study, study.methods[0], {}, 1024)
+    with pytest.raises(
+        InputError, match="batch_size 1024 is more than the 1023 images to train on; choose a smaller one"
+    ):
+        resolve(study, study.methods[0], {}, 1023)
