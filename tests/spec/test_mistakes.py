@@ -176,3 +176,9 @@ def test_long_lists_of_names_show_the_nearest():
 )
 def test_case_and_dashes_do_not_hide_what_was_meant(word, meant):
     assert nearest(word, ["simclr", "moco", "moco_v3"]) == meant
+
+
+@pytest.mark.parametrize("name", ["../x", "a/b", "a b", "a;b", "$(x)", "größe", "-x", ".x", "", "a\nb", "x" * 61])
+@pytest.mark.parametrize("path", [("methods", 0, "label"), ("dataset", "name"), ("tuning", "methods", 0)], ids=dotted)
+def test_names_that_could_leave_a_folder_or_a_shell_line_are_refused(refusal, path, name):
+    assert refusal(with_value(path, name)).startswith(f"{dotted(path)}: ")

@@ -13,7 +13,7 @@ rule embed:
         mem_mb=grows("embed", "mem_mb"),
         runtime=grows("embed", "minutes"),
     shell:
-        "{PYTHON} -m pipelines embed --job {RESULTS}/jobs/embed/{wildcards.key} > {log} 2>&1"
+        "{PYTHON:q} -m pipelines embed --job {RESULTS:q}/jobs/embed/{wildcards.key:q} > {log:q} 2>&1"
 
 
 rule evaluate:
@@ -29,4 +29,4 @@ rule evaluate:
         mem_mb=grows("evaluate", "mem_mb"),
         runtime=grows("evaluate", "minutes"),
     shell:
-        "{PYTHON} -m pipelines evaluate --job {RESULTS}/jobs/evaluate/{wildcards.key} > {log} 2>&1"
+        "{PYTHON:q} -m pipelines evaluate --job {RESULTS:q}/jobs/evaluate/{wildcards.key:q} > {log:q} 2>&1"

@@ -15,5 +15,5 @@ rule pretrain:
         mem_mb=grows("pretrain", "mem_mb"),
         runtime=grows("pretrain", "minutes"),
     shell:
-        "{PYTHON} -m pipelines pretrain --job {RESULTS}/jobs/pretrain/{wildcards.key} --processes {resources.gpu} --nodes {resources.nodes}"
-        " >> {log} 2>&1"
+        "{PYTHON:q} -m pipelines pretrain --job {RESULTS:q}/jobs/pretrain/{wildcards.key:q} --processes {resources.gpu} --nodes {resources.nodes}"
+        " >> {log:q} 2>&1"

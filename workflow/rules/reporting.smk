@@ -11,8 +11,8 @@ rule collect:
     params:
         plan=plan_digest,
     shell:
-        "{PYTHON} -m pipelines collect --plan {RESULTS}/{wildcards.study}/plan.json --results {RESULTS}"
-        " --out {RESULTS}/{wildcards.study} > {log} 2>&1"
+        "{PYTHON:q} -m pipelines collect --plan {RESULTS:q}/{wildcards.study:q}/plan.json --results {RESULTS:q}"
+        " --out {RESULTS:q}/{wildcards.study:q} > {log:q} 2>&1"
 
 
 rule report:
@@ -27,5 +27,5 @@ rule report:
     params:
         plan=plan_digest,
     shell:
-        "{PYTHON} -m pipelines report --plan {RESULTS}/{wildcards.study}/plan.json --results {RESULTS}"
-        " --out {RESULTS}/{wildcards.study} > {log} 2>&1"
+        "{PYTHON:q} -m pipelines report --plan {RESULTS:q}/{wildcards.study:q}/plan.json --results {RESULTS:q}"
+        " --out {RESULTS:q}/{wildcards.study:q} > {log:q} 2>&1"

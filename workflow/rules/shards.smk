@@ -9,4 +9,4 @@ rule shards:
         mem_mb=grows("shards", "mem_mb"),
         runtime=grows("shards", "minutes"),
     shell:
-        "{PYTHON} -m pipelines shards --job {RESULTS}/jobs/shards/{wildcards.key} > {log} 2>&1"
+        "{PYTHON:q} -m pipelines shards --job {RESULTS:q}/jobs/shards/{wildcards.key:q} > {log:q} 2>&1"

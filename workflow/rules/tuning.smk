@@ -15,8 +15,8 @@ rule tune:
     params:
         of=lambda wildcards: len(workers(wildcards)),
     shell:
-        "{PYTHON} -m pipelines tune --job {RESULTS}/jobs/tune/{wildcards.key} --worker {wildcards.worker} --of {params.of}"
-        " > {log} 2>&1"
+        "{PYTHON:q} -m pipelines tune --job {RESULTS:q}/jobs/tune/{wildcards.key:q} --worker {wildcards.worker:q} --of {params.of}"
+        " > {log:q} 2>&1"
 
 
 rule tune_best:
@@ -30,4 +30,4 @@ rule tune_best:
     conda:
         "../../conda_envs/train.yaml"
     shell:
-        "{PYTHON} -m pipelines tune --job {RESULTS}/jobs/tune/{wildcards.key} --close > {log} 2>&1"
+        "{PYTHON:q} -m pipelines tune --job {RESULTS:q}/jobs/tune/{wildcards.key:q} --close > {log:q} 2>&1"
