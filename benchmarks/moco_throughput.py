@@ -33,12 +33,12 @@ TITLES = {
 def ours(shards: Path, out: Path, width: int, queue_size: int, precision: str, threads: int) -> Runner:
     """Turns of a Trainer as the pretrain stage makes it; each goes on from the checkpoint of the one before."""
     import torch
+    from pipelines.stages.pretraining import trainer
 
     from pipelines.sources.reader import open_shards
     from pipelines.spec.methods.moco import Options
     from pipelines.spec.parse import parse
     from pipelines.spec.training import Training
-    from pipelines.stages.pretraining import trainer
     from pipelines.training.loop import autocast_dtype
 
     torch.set_num_threads(threads)

@@ -4,7 +4,7 @@ import contextlib
 import hashlib
 import json
 import os
-import tempfile
+import secrets
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,18 +16,19 @@ from pipelines.errors import InputError
 def replacing(path: Path, durable: bool = True) -> Iterator[Path]:
     """Yield a temporary path beside ``path``; on a clean exit it is fsynced (if durable) and renamed to ``path``.
 
+    Who may read it is the umask's to say, as for any new file, also where a library puts a file of its own in its place.
     On an exception (a full disk, say) the temporary file is removed and what stood at ``path`` stays as it was.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
-    os.close(handle)
-    part = Path(name)
+    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    part.touch(exist_ok=False)
+    mode = part.stat().st_mode & 0o777
     try:
         yield part
         if durable:
             with part.open("rb") as written:
                 os.fsync(written.fileno())
-        part.chmod(0o644)
+        part.chmod(mode)
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)

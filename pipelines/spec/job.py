@@ -1,8 +1,10 @@
 """A job: one piece of work, named by its content."""
 
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from pipelines.errors import InputError
 from pipelines.files import digest
 from pipelines.spec.jobs import JobSpec
 
@@ -17,6 +19,14 @@ class Job:
     key: str
     spec: JobSpec = field(compare=False)
     inputs: dict[str, str] = field(compare=False)
+
+    def __post_init__(self) -> None:
+        """InputError when the key, which begins with names from the study, could not be a folder's name."""
+        if not re.fullmatch(r"[A-Za-z0-9_.-]+", self.key):
+            raise InputError(
+                f"a job would be called {self.key!r}, after the names of method, data set and encoder: only letters, digits, "
+                "'_', '.' and '-' can stand there; choose other names"
+            )
 
     @classmethod
     def of(cls, prefix: str, spec: JobSpec, inputs: dict[str, str]) -> "Job":

@@ -26,6 +26,8 @@ class Plan:
     study: Study
     jobs: dict[Place, Job]
     labels: dict[Place, str]
+    notes: dict[str, tuple[str, ...]]
+    """Label of a method -> whose settings were overruled by whose."""
 
     def of(self, stage: str) -> list[Job]:
         """The jobs of one stage."""
@@ -72,6 +74,7 @@ class _Planner:
         self.jobs: dict[Place, Job] = {}
         self.labels: dict[Place, str] = {}
         self.shards: dict[str, str] = {}
+        self.notes: dict[str, tuple[str, ...]] = {}
 
     def plan(self) -> Plan:
         """All jobs: every data set's shards, then tuning, floors and methods of each that is pretrained on."""
@@ -80,7 +83,7 @@ class _Planner:
             self.shards[name] = self._add(name, ShardsSpec(dataset=dataset), {}, name)
         for dataset in self.study.pretraining_sets:
             self._pretrain_on(dataset)
-        return Plan(self.study, self.jobs, self.labels)
+        return Plan(self.study, self.jobs, self.labels, self.notes)
 
     def _add(self, prefix: str, spec: JobSpec, inputs: dict[str, str], label: str) -> str:
         """Register a job and return its key; jobs of equal content are one job."""
@@ -96,6 +99,7 @@ class _Planner:
             for entry in entries
             for point in points(self.study, entry, dataset)
         ]
+        self.notes |= {run.label: run.notes for run, _ in runs if run.notes}
         self._check_evaluations([run for run, _ in runs])
         runs += [tuned for entry in entries for tuned in self._tuned(entry, dataset)]
         if self.study.floors:

@@ -142,6 +142,8 @@ def _check_keys(node: yaml.MappingNode) -> None:
         if key.tag != f"{TAG}str":
             shown = f"'{key.value}'" if isinstance(key, yaml.ScalarNode) else "a list or mapping"
             raise InputError(f"{_line(key)}: a key must be text, and {shown} is not; write it in quotes")
+        if not key.value.isprintable():
+            raise InputError(f"{_line(key)}: the key {key.value[:40]!r} must be one line of plain text")
         if key.value in seen:
             raise InputError(f"{_line(key)}: '{key.value}' is given twice")
         seen.add(key.value)

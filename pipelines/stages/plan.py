@@ -15,6 +15,8 @@ def run(studies: list[Path], results: Path, write: bool = False, counts: bool = 
             write_specs(made, results)
         print(f"# {path}: {made.study.question}")
         _print_counts(made, results)
+        for label, notes in made.notes.items():
+            print(f"# {label}: {'; '.join(notes)}")
         for unit in () if counts else units(made.jobs.values()):
             _print_unit(unit, made, results)
 

@@ -54,6 +54,7 @@ def refusal(folder, content: str | bytes) -> str:
         ("a: {5: 1}", "line 1: a key must be text, and '5' is not; write it in quotes"),
         ("a: {on: 1}", "line 1: a key must be text, and 'on' is not"),
         ("a: {2024-01-01: 1}", "line 1: a key must be text, and '2024-01-01' is not"),
+        ('"a\\nb": 1', "line 1: the key 'a\\nb' must be one line of plain text"),
         ("a: {x: 1, x: 2}", "line 1: 'x' is given twice"),
         ("a: .nan", "line 1: .nan is no finite number"),
         ("a: [1e999]", "line 1: 1e999 is no finite number"),

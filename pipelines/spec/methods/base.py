@@ -27,6 +27,12 @@ class MethodOptions(Model):
         """Whether the method builds or initialises this encoder in a way of its own, so that its floor is its own too."""
         return False
 
+    @property
+    def epoch_shares(self) -> dict[str, float]:
+        """Options measured in epochs -> the largest share of the run that their *default* may take, so that a short run
+        is not all beginning. Warm-ups of the learning rate are training's; ``resolve`` keeps those to a tenth."""
+        return {}
+
     def default_views(self, image_size: int | None) -> Views:
         """The recipe of the paper; ``image_size`` (pixels, none: unknown) lets it follow the paper's small-image form."""
         return Views(augmentations=(Augmentation(count=2),))
