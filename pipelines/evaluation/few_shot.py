@@ -23,36 +23,40 @@ from torch import Tensor
 from pipelines.errors import InputError
 from pipelines.evaluation.features import Features
 from pipelines.evaluation.linear import Scaling
+from pipelines.evaluation.measured import Measured
 from pipelines.spec.evaluation import FewShot
 
 
-def measure(options: FewShot, features: Features, generator: torch.Generator) -> dict[str, float]:
+def measure(options: FewShot, features: Features, generator: torch.Generator) -> Measured:
     """For every k of ``shots``: K_shot, its mean top-1 on test over draws or episodes, K_shot_sd over them (n - 1).
 
     Beside them: with ``ways`` K_shot_ci95, half the width of the mean's 95 % interval; with logistic regression over all
-    classes chosen_K_shot_strength, and holdout_K_shot, what it was chosen by. InputError where images are too few.
+    classes the chosen K_shot_strength, and K_shot on the held-out slice, what it was chosen by. Test rows are named once,
+    and so predicted, with one draw of one k. InputError where images are too few.
     """
     if options.ways is not None:
         return _episodes(options, options.ways, features, generator)
     return _draws(options, features, generator)
 
 
-def _draws(options: FewShot, features: Features, generator: torch.Generator) -> dict[str, float]:
-    fit, most = features.fit, max(options.shots)
-    supports = [
-        _support(features.train_label, fit, features.num_classes, most, generator) for _ in range(options.num_draws)
-    ]
-    result: dict[str, float] = {}
+def _draws(options: FewShot, features: Features, generator: torch.Generator) -> Measured:
+    fit, most, f = features.fit, max(options.shots), features
+    supports = [_support(f.train_label, fit, f.num_classes, most, generator) for _ in range(options.num_draws)]
+    test: dict[str, float] = {}
+    holdout: dict[str, float] = {}
+    chosen: dict[str, float | str] = {}
     for k in options.shots:
-        chosen = [rows[:, :k].flatten() for rows in supports]
+        drawn = [rows[:, :k].flatten() for rows in supports]
         strength = None
         if options.use_logistic:
-            strength, held = _chosen_strength(options, features, chosen)
-            result |= {f"chosen_{k}_shot_strength": strength}
-            result |= {} if held is None else {f"holdout_{k}_shot": held}
-        tops = [_top1(features, rows, features.test, features.test_label, strength) for rows in chosen]
-        result |= {f"{k}_shot": _mean(tops)} | _spread(f"{k}_shot_sd", tops)
-    return result
+            strength, held = _chosen_strength(options, f, drawn)
+            chosen[f"{k}_shot_strength"] = strength
+            holdout |= {} if held is None else {f"{k}_shot": held}
+        named = [_named(f, rows, f.test, strength) for rows in drawn]
+        tops = [_share(each == f.test_label) for each in named]
+        test |= {f"{k}_shot": _mean(tops)} | _spread(f"{k}_shot_sd", tops)
+    once = len(options.shots) == options.num_draws == 1
+    return Measured(test=test, holdout=holdout, chosen=chosen, predicted=named[0] if once else None)
 
 
 def _support(label: Tensor, rows: Tensor, num_classes: int, k: int, generator: torch.Generator) -> Tensor:
@@ -71,7 +75,7 @@ def _support(label: Tensor, rows: Tensor, num_classes: int, k: int, generator: t
     return torch.stack(found)
 
 
-def _chosen_strength(options: FewShot, features: Features, chosen: list[Tensor]) -> tuple[float, float | None]:
+def _chosen_strength(options: FewShot, features: Features, drawn: list[Tensor]) -> tuple[float, float | None]:
     """The strength of highest mean top-1 on the held-out slice over the draws (the first of equals), and that top-1."""
     strengths, held = options.all_strengths, features.holdout
     if len(strengths) == 1:
@@ -82,16 +86,15 @@ def _chosen_strength(options: FewShot, features: Features, chosen: list[Tensor])
             "holdout above 0, give one strength or take classifier: centroid"
         )
     rows, label = features.train[held], features.train_label[held]
-    means = [_mean([_top1(features, each, rows, label, strength) for each in chosen]) for strength in strengths]
+    means = [_mean([_share(_named(features, each, rows, one) == label) for each in drawn]) for one in strengths]
     best = max(range(len(strengths)), key=lambda i: means[i])
     return strengths[best], means[best]
 
 
-def _top1(features: Features, support: Tensor, query: Tensor, label: Tensor, strength: float | None) -> float:
-    """Top-1 on queries, learnt from the rows of train at ``support``; strength None: nearest class mean."""
+def _named(features: Features, support: Tensor, query: Tensor, strength: float | None) -> Tensor:
+    """(M,) int64: classes of query (M, F), learnt from the rows of train at ``support``; strength None: nearest class mean."""
     rows, known = features.train[support], features.train_label[support]
-    named = logistic(rows, known, query, strength) if strength is not None else _by_means(features, rows, known, query)
-    return (named == label).double().mean().item()
+    return logistic(rows, known, query, strength) if strength is not None else _by_means(features, rows, known, query)
 
 
 def _by_means(features: Features, rows: Tensor, known: Tensor, query: Tensor) -> Tensor:
@@ -123,7 +126,7 @@ def logistic(rows: Tensor, label: Tensor, query: Tensor, strength: float) -> Ten
     return torch.as_tensor(model.predict(scaling(query).double().cpu().numpy()), device=query.device)
 
 
-def _episodes(options: FewShot, ways: int, features: Features, generator: torch.Generator) -> dict[str, float]:
+def _episodes(options: FewShot, ways: int, features: Features, generator: torch.Generator) -> Measured:
     most = max(options.shots) + options.queries
     places = _by_class(features.test_label, features.num_classes, most)
     if len(places) < ways:
@@ -144,13 +147,13 @@ def _episodes(options: FewShot, ways: int, features: Features, generator: torch.
                 named = logistic(support.flatten(0, 1), known, query, options.all_strengths[0])
             else:
                 named = nearest_mean(support.mean(1), query)
-            tops[k].append((named == truth).double().mean().item())
-    result: dict[str, float] = {}
+            tops[k].append(_share(named == truth))
+    test: dict[str, float] = {}
     for k, values in tops.items():
         spread = _spread(f"{k}_shot_sd", values)
         wide = {f"{k}_shot_ci95": 1.96 * sd / math.sqrt(len(values)) for sd in spread.values()}
-        result |= {f"{k}_shot": _mean(values), **spread, **wide}
-    return result
+        test |= {f"{k}_shot": _mean(values), **spread, **wide}
+    return Measured(test=test)
 
 
 def _by_class(label: Tensor, num_classes: int, least: int) -> list[Tensor]:
@@ -167,6 +170,11 @@ def _draw(places: list[Tensor], ways: int, each: int, generator: torch.Generator
         return torch.randperm(length, generator=generator, device=generator.device)[:count].cpu()
 
     return torch.stack([places[number][some(len(places[number]), each)] for number in some(len(places), ways).tolist()])
+
+
+def _share(right: Tensor) -> float:
+    """The share of (M,) bool that is true."""
+    return right.double().mean().item()
 
 
 def _mean(values: list[float]) -> float:

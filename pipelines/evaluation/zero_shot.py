@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from pipelines.evaluation.accuracy import accuracies
+from pipelines.evaluation.accuracy import accuracies, predicted
+from pipelines.evaluation.measured import Measured
 from pipelines.losses.clip import zero_shot_classifier, zero_shot_logits
 from pipelines.spec.evaluation import ZeroShot
 
@@ -28,7 +29,7 @@ class ImagesAndTexts:
     text: Tensor
 
 
-def measure(options: ZeroShot, features: ImagesAndTexts, generator: torch.Generator | None = None) -> dict[str, float]:
+def measure(options: ZeroShot, features: ImagesAndTexts, generator: torch.Generator | None = None) -> Measured:
     """top1, top5 and mean_per_class on test. Nothing is drawn: ``generator`` is not used."""
     scores = zero_shot_logits(features.image, zero_shot_classifier(features.text))
-    return accuracies(scores, features.label)
+    return Measured(test=accuracies(scores, features.label), predicted=predicted(scores))

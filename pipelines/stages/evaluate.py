@@ -30,7 +30,8 @@ def _run(job: JobFolder) -> None:
     if on_images(options):
         from pipelines.stages.finetuning import run
 
-        metrics, derived = run(job, options)
+        found, derived = run(job, options)
+        metrics = {f"test/{name}": value for name, value in found.items()}
     else:
         metrics, derived = _on_features(job, options, device)
     write_record(
@@ -39,7 +40,7 @@ def _run(job: JobFolder) -> None:
         stage="evaluate",
         spec=job.spec,
         inputs=job.input_keys,
-        metrics={_with_split(name): value for name, value in metrics.items()},
+        metrics=metrics,
         derived=derived,
         seconds=time.perf_counter() - clock,
         device=device_name(device),
@@ -59,9 +60,8 @@ def _on_features(job: JobFolder, options: Any, device: "torch.device") -> tuple[
     if needs_text(options):
         features = _with_texts(job, options.templates, features, device)
     protocol = importlib.import_module(f"pipelines.evaluation.{options.use}")
-    metrics = protocol.measure(options, features, generator(job.spec["seed"], "evaluate", device=device))
-    chosen = [name for name in metrics if name in ("lr", "weight_decay") or name.startswith("chosen_")]
-    return metrics, {f"chosen/{name.removeprefix('chosen_')}": metrics.pop(name) for name in chosen}
+    measured = protocol.measure(options, features, generator(job.spec["seed"], "evaluate", device=device))
+    return measured.metrics, measured.derived
 
 
 def _with_texts(
@@ -81,11 +81,3 @@ def _with_texts(
             label=features.test_label,
             text=method.class_embeddings(open_shards(job.inputs["shards"]).class_names, templates),
         )
-
-
-def _with_split(name: str) -> str:
-    """A protocol's metric name with the split in front: top1 -> test/top1, holdout_top1 -> holdout/top1."""
-    for split in ("holdout", "train"):
-        if name.startswith(f"{split}_"):
-            return f"{split}/{name.removeprefix(f'{split}_')}"
-    return f"test/{name}"
