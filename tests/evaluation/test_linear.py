@@ -36,9 +36,12 @@ def test_digits_as_good_as_logistic_regression(digits: Features) -> None:
         .score(scaler.transform(digits.test.numpy()), digits.test_label.numpy())
         for C in (0.01, 0.1, 1.0)
     )
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # process time counts threads that wait for a busy core
     started = time.process_time()
     found = linear.measure(Linear(), digits, seeded())
     assert time.process_time() - started < 5
+    torch.set_num_threads(threads)
     assert found.test["top1"] == pytest.approx(peer, abs=0.02)  # 2 standard errors of 360 test rows
     assert 0.93 < found.test["top1"] <= found.test["top5"]
     assert found.chosen["lr"] in Linear().lrs
