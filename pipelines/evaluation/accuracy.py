@@ -1,5 +1,7 @@
 """Accuracies of class scores, as fractions."""
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -26,6 +28,19 @@ def accuracies(scores: Tensor, label: Tensor) -> dict[str, float]:
 def predicted(scores: Tensor) -> Tensor:
     """(M,) int64: the class of each row's largest score, of equal ones the one that top1 counts."""
     return _best(scores)[:, 0]
+
+
+def share(right: Tensor) -> float:
+    """The share of (M,) bool that is true."""
+    return right.double().mean().item()
+
+
+def over_draws(name: str, values: list[float]) -> dict[str, float]:
+    """The mean of values under ``name``, and their standard deviation (n - 1) under ``name_sd`` where there are two."""
+    mean = math.fsum(values) / len(values)
+    if len(values) < 2:
+        return {name: mean}
+    return {name: mean, f"{name}_sd": math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (len(values) - 1))}
 
 
 def _best(scores: Tensor) -> Tensor:

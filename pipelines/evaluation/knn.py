@@ -10,6 +10,7 @@ from torch import Tensor
 
 from pipelines.errors import InputError
 from pipelines.evaluation.accuracy import accuracies, predicted
+from pipelines.evaluation.checks import check_features
 from pipelines.evaluation.features import Features
 from pipelines.evaluation.measured import Measured
 from pipelines.spec.evaluation import Knn
@@ -58,14 +59,20 @@ def votes(train: Tensor, label: Tensor, query: Tensor, num_classes: int, k: int,
     return tally(similarity, label[place], num_classes, temperature)
 
 
+def check(options: Knn, features: Features) -> None:
+    """InputError unless there are k rows to vote, of every class, and all is finite."""
+    check_features("knn", features)
+    _enough(options, len(features.train))
+
+
 def measure(options: Knn, features: Features, generator: torch.Generator | None = None) -> Measured:
     """top1, top5 and mean_per_class on test, all rows of train voting. Nothing is drawn: ``generator`` is not used.
 
-    Of several k those of the first, and beside them every one's by its name: top1_k5, top1_k20. InputError where fewer than
-    k rows vote.
+    Of several k those of the first, and beside them every one's by its name: top1_k5, top1_k20. InputError: see
+    ``check``.
     """
+    check(options, features)
     f, found = features, {}
-    _enough(options, len(f.train))
     similarity, place = neighbours(f.train, f.test, max(options.all_k))
     for k in options.all_k:
         found[k] = tally(similarity[:, :k], f.train_label[place[:, :k]], f.num_classes, options.temperature)

@@ -17,8 +17,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from pipelines.errors import InputError
 from pipelines.evaluation.accuracy import accuracies, predicted
+from pipelines.evaluation.checks import check_features, check_held_out
 from pipelines.evaluation.features import Features
 from pipelines.evaluation.measured import Measured
 from pipelines.spec.evaluation import Linear
@@ -124,19 +124,22 @@ def num_steps(options: Linear, num_rows: int) -> int:
     return max(options.least_steps, options.epochs * (num_rows // min(options.batch_size, num_rows)))
 
 
+def check(options: Linear, features: Features) -> None:
+    """InputError unless there is something to learn, and rows to choose on where there is something to choose."""
+    check_features("linear", features)
+    candidates = len(options.lrs) * len(options.weight_decays)
+    way_out = "give one lr and one weight decay"
+    check_held_out("linear", features, candidates, "candidates (lrs x weight_decays)", way_out)
+
+
 def choose(options: Linear, features: Features, generator: torch.Generator) -> tuple[Candidate, list[Candidate]]:
     """The best candidate, and all of them.
 
-    Trained on the rows outside the held-out slice, and judged there by ``best``. InputError when nothing is held out but
-    there is something to choose.
+    Trained on the rows outside the held-out slice, and judged there by ``best``; without a slice, the only one.
     """
     candidates = [Candidate(lr, decay) for lr in options.lrs for decay in options.weight_decays]
     if not len(features.holdout):
-        if len(candidates) > 1:
-            raise InputError(
-                f"evaluation.linear: {len(candidates)} candidates (lrs x weight_decays), but nothing is held out to choose "
-                "on; set the data set's holdout above 0 or give one lr and one weight decay"
-            )
+        assert len(candidates) == 1, "check refuses more"
         return candidates[0], candidates
     fit, held = features.fit, features.holdout
     probes = train(options, features.train[fit], features.train_label[fit], features.num_classes, candidates, generator)
@@ -163,7 +166,9 @@ def measure(options: Linear, features: Features, generator: torch.Generator) -> 
     """top1, top5 and mean_per_class on test of the chosen candidate retrained on all of train, and its top1 on train.
 
     Where there is a held-out slice, its and every candidate's accuracy there (top1, and top1/lr_0.3_wd_0 and so on).
+    InputError: see ``check``.
     """
+    check(options, features)
     f = features
     chosen, candidates = choose(options, f, generator)
     probes = train(options, f.train, f.train_label, f.num_classes, [chosen], generator)

@@ -11,9 +11,10 @@ from sklearn.datasets import load_digits
 from sklearn.neighbors import NearestCentroid
 
 from pipelines.errors import InputError
-from pipelines.evaluation import few_shot
+from pipelines.evaluation import episodes, few_shot
+from pipelines.evaluation.classifiers import logistic, nearest_mean
 from pipelines.evaluation.features import Features
-from pipelines.evaluation.few_shot import logistic, measure, nearest_mean
+from pipelines.evaluation.few_shot import measure
 from pipelines.spec.evaluation import FewShot
 
 
@@ -101,12 +102,12 @@ def test_held_out_rows_are_never_learnt_from(digits):
 
 def test_a_draw_has_k_different_images_of_every_class_and_holds_its_smaller_ones():
     label = torch.arange(5).repeat(9)
-    rows = few_shot._support(label, torch.arange(3, 45), 5, 4, seeded())
+    rows = few_shot.support(label, torch.arange(3, 45), 5, 4, seeded())
     assert rows.shape == (5, 4)
     assert len(rows.unique()) == 20
     assert int(rows.min()) >= 3
     assert torch.equal(label[rows], torch.arange(5).unsqueeze(1).expand(5, 4))
-    assert not torch.equal(rows, few_shot._support(label, torch.arange(3, 45), 5, 4, seeded(1)))
+    assert not torch.equal(rows, few_shot.support(label, torch.arange(3, 45), 5, 4, seeded(1)))
 
 
 def test_one_shot_episodes_of_two_normal_classes_have_their_closed_form():
@@ -117,8 +118,8 @@ def test_one_shot_episodes_of_two_normal_classes_have_their_closed_form():
     s = 0.5
     label = torch.arange(2).repeat(4000)
     rows = (label + s * torch.randn(8000, generator=seeded())).unsqueeze(1)
-    places, source = few_shot._by_class(label, 2, 2), seeded(1)
-    drawn = torch.stack([few_shot._draw(places, 2, 2, source) for _ in range(3000)])  # (3000, class, query and support)
+    places, source = episodes.by_class(label, 2, 2), seeded(1)
+    drawn = torch.stack([episodes.draw(places, 2, 2, source) for _ in range(3000)])  # (3000, class, query and support)
     assert (label[drawn][:, 0] != label[drawn][:, 1]).all()
     named = nearest_mean(rows[drawn[:, :, 1]], rows[drawn[:, :, 0]])
     u, v = norm(1, s * math.sqrt(2)), norm(-0.5, s * math.sqrt(1.5))
