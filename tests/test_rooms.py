@@ -22,7 +22,8 @@ ALLOWED = {
     "methods": {"methods", "method", "spec", "losses", "encoders"},
     "evaluation": {"evaluation", "spec", "losses", "encoders"},
     "training": {"training", "method", "spec", "encoders.base", "encoders.norms", "history"},
-    "report": {"report", "records", "history"},
+    "report": {"report", "records", "history", "statistics", "evaluation.predictions", "evaluation.floors"},
+    "statistics": {"statistics"},
     "__main__": set(),
 }
 """Room -> what of ours it may import, beside the helpers; stages may import everything, and nobody imports stages."""
@@ -79,6 +80,16 @@ STAGES = [
 @pytest.mark.parametrize("path", LIGHT + STAGES, ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_planning_and_help_import_nothing_heavy(path):
     assert not top_level(path) & (HEAVY | {"numpy", "pydantic"} - ({"pydantic"} if room(path) != "stages" else set()))
+
+
+NUMBERS = [
+    path for path in FILES if room(path) in ("statistics", "report") or path.name in ("predictions.py", "floors.py")
+]
+
+
+@pytest.mark.parametrize("path", NUMBERS, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_numbers_and_reports_need_no_torch(path):
+    assert not top_level(path) & {"torch", "torchvision", "timm", "sklearn"}
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
