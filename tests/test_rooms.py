@@ -7,7 +7,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "pipelines"
 FILES = sorted(path for path in PACKAGE.rglob("*.py") if path.name != "__init__.py")
-HELPERS = {"errors", "files", "randomness", "distributed", "batch", "colours"}
+HELPERS = {"code", "errors", "files", "randomness", "distributed", "batch", "colours"}
 ALLOWED = {
     "spec": {"spec"},
     "records": set(),
