@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipelines.files import write_json
-from pipelines.records import cpu_name, git_state, now
+from pipelines.machine import cpu_name, git_state
+from pipelines.records import now
 
 if TYPE_CHECKING:
     from pipelines.training.loop import Trainer

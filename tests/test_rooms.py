@@ -7,10 +7,11 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "pipelines"
 FILES = sorted(path for path in PACKAGE.rglob("*.py") if path.name != "__init__.py")
-HELPERS = {"code", "errors", "files", "randomness", "distributed", "batch", "colours"}
+HELPERS = {"artifacts", "code", "errors", "files", "machine", "randomness", "distributed", "batch", "colours"}
 ALLOWED = {
     "spec": {"spec"},
     "records": set(),
+    "acceptance": {"records"},
     "history": set(),
     "tracking": {"tracking", "records", "history"},
     "tuning": set(),
