@@ -10,7 +10,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from pipelines.code import Code, changed
-from pipelines.errors import InputError
+from pipelines.errors import DamagedFile, InputError
 from pipelines.files import read_json, sha256_file, write_json
 from pipelines.records import FILE as RECORD
 from pipelines.records import Record, Time, now, read_record
@@ -57,7 +57,7 @@ def accept(folder: Path, code: Code, reason: str) -> Acceptance:
 
 
 def acceptances(folder: Path) -> tuple[Acceptance, ...]:
-    """All that was accepted in this folder, oldest first; InputError when the file is damaged."""
+    """All that was accepted in this folder, oldest first; DamagedFile."""
     path = folder / FILE
     if not path.exists():
         return ()
@@ -66,7 +66,7 @@ def acceptances(folder: Path) -> tuple[Acceptance, ...]:
     except ValidationError as error:
         problem = error.errors()[0]
         where = ".".join(str(part) for part in problem["loc"])
-        raise InputError(f"{path}: {where}: {problem['msg']}; delete the file and accept again") from None
+        raise DamagedFile(f"{path}: {where}: {problem['msg']}; delete the file and accept again") from None
 
 
 def standing(record: Record, folder: Path, code_now: Code) -> Standing:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from pipelines.errors import InputError
+from pipelines.errors import DamagedFile
 from pipelines.files import sha256_file
 
 
@@ -27,15 +27,15 @@ def fact_of(path: Path) -> FileFact:
 def checked(path: Path, fact: FileFact | None, redo: str) -> Path:
     """``path``, compared with what is known of it, hashed once a process while it stays as it is.
 
-    InputError when it is missing or has changed; ``redo``: the way out.
+    DamagedFile when it is missing or has changed; ``redo``: the way out.
     """
     if not path.is_file():
-        raise InputError(f"{path}: its record names it, but there is no such file; {redo}")
+        raise DamagedFile(f"{path}: its record names it, but there is no such file; {redo}")
     stat = path.stat()
     if fact and stat.st_size != fact.bytes:
-        raise InputError(f"{path}: {stat.st_size} bytes, its record says {fact.bytes}: cut off or changed; {redo}")
+        raise DamagedFile(f"{path}: {stat.st_size} bytes, its record says {fact.bytes}: cut off or changed; {redo}")
     if fact and (found := _sha256(path, stat.st_mtime_ns, stat.st_size)) != fact.sha256:
-        raise InputError(f"{path}: SHA-256 is {found}, its record says {fact.sha256}: its bytes changed; {redo}")
+        raise DamagedFile(f"{path}: SHA-256 is {found}, its record says {fact.sha256}: its bytes changed; {redo}")
     return path
 
 

@@ -17,7 +17,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
-from pipelines.errors import InputError
+from pipelines.errors import DamagedFile, EnvironmentFault, unwritten
 
 FILE = "history.jsonl"
 WRITER = ".writer"
@@ -36,8 +36,8 @@ class Point(NamedTuple):
 class History:
     """The one writer of a history.jsonl; close it, or use it as a context."""
 
-    def __init__(self, file: int, lock: int) -> None:
-        self._file, self._lock = file, lock
+    def __init__(self, path: Path, file: int, lock: int) -> None:
+        self._path, self._file, self._lock = path, file, lock
         self._end = os.fstat(file).st_size
 
     @classmethod
@@ -45,7 +45,7 @@ class History:
         """Open ``path`` for appending; what a kill left half written is cut off.
 
         ``keep_steps_below``: the number of steps the checkpoint has behind it. Lines of that step and later go, since
-        they will be logged again; 0 starts anew, None keeps all. InputError when another process is the writer.
+        they will be logged again; 0 starts anew, None keeps all. EnvironmentFault when another process is the writer.
         """
         path.parent.mkdir(parents=True, exist_ok=True)
         lock = _take_lock(path)
@@ -53,7 +53,7 @@ class History:
             file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
             try:
                 _cut(path, file, keep_steps_below)
-                return cls(file, lock)
+                return cls(path, file, lock)
             except BaseException:
                 os.close(file)
                 raise
@@ -64,7 +64,7 @@ class History:
     def log(self, step: int, metrics: Mapping[str, Any]) -> None:
         """Append one line in one unbuffered write. Values: Python, numpy or 0-d torch numbers.
 
-        OSError when the disk is full; then nothing of the line stays.
+        EnvironmentFault when the disk is full; then nothing of the line stays.
         """
         try:
             text = _encode(metrics)
@@ -75,14 +75,17 @@ class History:
         try:
             while written < len(line):
                 written += os.write(self._file, line[written:])
-        except OSError:
+        except OSError as error:
             os.ftruncate(self._file, self._end)
-            raise
+            raise unwritten(self._path, error) from error
         self._end += len(line)
 
     def sync(self) -> None:
         """Wait until all lines are on the disk: call it before a checkpoint is written, which must not be ahead."""
-        os.fsync(self._file)
+        try:
+            os.fsync(self._file)
+        except OSError as error:
+            raise unwritten(self._path, error) from error
 
     def close(self) -> None:
         """Close the file and give up the writer's lock."""
@@ -97,7 +100,7 @@ class History:
 
 
 def read(path: Path) -> list[Point]:
-    """All complete lines of a history; a missing file is an empty one. InputError names a damaged line."""
+    """All complete lines of a history; a missing file is an empty one. DamagedFile names a damaged line."""
     return [point for point, _ in read_from(path)]
 
 
@@ -141,7 +144,7 @@ def _take_lock(path: Path) -> int:
         except BlockingIOError:
             if attempt == 19:
                 os.close(lock)
-                raise InputError(
+                raise EnvironmentFault(
                     f"{path}: another process is writing this job; wait for it, or end it, and start again"
                 ) from None
             time.sleep(0.05)
@@ -170,7 +173,7 @@ def _parse(path: Path, line: bytes, offset: int) -> Point:
         metrics = {name: float(number) for name, number in value["metrics"].items()}
         return Point(int(value["t"]), int(value["step"]), metrics)
     except (ValueError, KeyError, TypeError, AttributeError):
-        raise InputError(
+        raise DamagedFile(
             f"{path}: the line at byte {offset} is damaged ({line[:60]!r}); remove it, "
             "or delete the job's folder and run the job again"
         ) from None

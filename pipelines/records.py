@@ -16,7 +16,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from pipelines.artifacts import FileFact, checked, fact_of
 from pipelines.code import Code
-from pipelines.errors import InputError
+from pipelines.errors import DamagedFile, InputError
 from pipelines.files import canonical, digest, read_json, write_json
 from pipelines.machine import cpu_name, git_state, versions
 
@@ -96,9 +96,9 @@ def write_record(
     """Write ``out/record.json`` in one move, as the very last thing a job does, and return the record.
 
     ``metrics`` and ``derived`` may hold Python, numpy or 0-d torch numbers. NaN and infinities are stored as null and
-    named in the flags (``not_finite:NAME``). ``device``: none is this machine's CPU. ``started``: ``now()`` at the
-    job's start. ``code``: ``sources_of`` the job's modules, asked at its start. ``artifacts``: paths of finished files
-    inside ``out``, relative to it or not.
+    named in the flags (``not_finite:NAME``). A clock that was set back gives no negative times. ``device``: none is
+    this machine's CPU. ``code``: ``sources_of`` the job's modules, and ``started``: ``now()``, both asked at the job's
+    start. ``artifacts``: paths of finished files inside ``out``, relative to it or not.
     """
     names = {name: _inside(out, Path(path)) for name, path in (artifacts or {}).items()}
     numbers, derived_numbers = _plain(metrics), _plain(derived or {})
@@ -110,10 +110,10 @@ def write_record(
         inputs=dict(inputs),
         metrics=_finite(numbers),
         derived=_finite(derived_numbers),
-        seconds=float(seconds),
-        images_per_second=None if images_per_second is None else float(images_per_second),
+        seconds=max(0.0, float(seconds)),
+        images_per_second=None if images_per_second is None or images_per_second < 0 else float(images_per_second),
         started=started,
-        finished=now(),
+        finished=max(started, now(), key=datetime.fromisoformat),
         versions=versions(),
         commit=commit,
         dirty=dirty,
@@ -130,7 +130,7 @@ def write_record(
 
 
 def read_record(path: Path) -> Record:
-    """The record in ``path`` (a record.json, or the folder that holds it); InputError when it is missing or damaged."""
+    """The record in ``path`` (a record.json, or the folder that holds it); InputError when it is missing, DamagedFile."""
     file = path / FILE if path.is_dir() else path
     value = read_json(file)
     checksum = value.pop(CHECKSUM, None) if isinstance(value, dict) else None
@@ -145,14 +145,14 @@ def read_record(path: Path) -> Record:
         reason = f"{where}: {first['msg']}"
     except ValueError as error:
         reason = str(error)
-    raise InputError(f"{file}: not a record: {reason}; delete the file and run its job again")
+    raise DamagedFile(f"{file}: not a record: {reason}; delete the file and run its job again")
 
 
 def checked_file(record: Record, folder: Path, artifact: str) -> Path:
     """The path of an artifact in the record's folder, compared with its size and SHA-256 once a process.
 
-    InputError when it is missing or has changed, or the record names no such artifact. Records that are older than the
-    digests vouch for the name alone.
+    DamagedFile when it is missing or has changed; InputError when the record names no such artifact. Records that are
+    older than the digests vouch for the name alone.
     """
     redo = f"delete {folder / FILE} and run: python -m pipelines {record.stage} --job {folder}"
     if artifact not in record.artifacts:

@@ -226,6 +226,15 @@ def test_an_artifact_is_hashed_once_a_process(tmp_path: Path, monkeypatch: pytes
     assert len(hashed) == 1
 
 
+def test_a_clock_that_was_set_back_gives_no_negative_times(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    started = now()
+    monkeypatch.setattr(records, "now", lambda: "2001-01-01T00:00:00.000+00:00")
+    record = write(tmp_path, started=started, seconds=-3600.0, images_per_second=-2.0)
+    assert (record.seconds, record.images_per_second) == (0.0, None)
+    assert record.finished == started
+    assert read_record(tmp_path) == record
+
+
 def in_python(code: str, root: Path, **environment: str) -> str:
     done = subprocess.run(
         [sys.executable, "-c", code],
