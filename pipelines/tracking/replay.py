@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 
 from pipelines.errors import Problem
 from pipelines.history import read_from
+from pipelines.locks import locked
 from pipelines.tracking import fields
 from pipelines.tracking.folders import Contents, JobFolder, Mark
-from pipelines.tracking.lock import locked
 from pipelines.tracking.settings import Tracking
 from pipelines.tracking.store import Store, connect, errors, unreachable
 

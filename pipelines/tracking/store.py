@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from pipelines.errors import EnvironmentFault
-from pipelines.tracking.lock import locked
+from pipelines.locks import locked
 from pipelines.tracking.settings import LOCK, Tracking, results_id, shown
 
 if TYPE_CHECKING:
