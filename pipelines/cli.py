@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipelines.errors import InputError
+from pipelines.errors import Problem, disk_refuses
 
 RESULTS = Path("results")
 TEXTS = Path(__file__).resolve().parents[1] / "reports"
@@ -140,14 +140,19 @@ def _add_parts(under: argparse.ArgumentParser, commands: dict[str, Command], met
 
 
 def main(argv: Sequence[str]) -> int:
-    """Run one stage; 0 when it went well, 1 for a user's error, 2 for a call that names no stage."""
+    """Run one stage; 0 when it went well, 1 for a problem told in a message, 2 for a call that names no stage."""
     arguments = vars(parser().parse_args(argv))
     module = importlib.import_module(f"pipelines.stages.{arguments.pop('stage')}")
     run = getattr(module, arguments.pop("part", "run"))
     try:
         return int(run(**arguments) or 0)
-    except InputError as error:
+    except Problem as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except BrokenPipeError:
         return 0
+    except OSError as error:
+        if not disk_refuses(error):
+            raise
+        print(f"error: {error}; free space and run the same command again", file=sys.stderr)
+        return 1

@@ -16,7 +16,7 @@ from pipelines.evaluation.accuracy import over_draws, share
 from pipelines.evaluation.classifiers import logistic, nearest_mean
 from pipelines.evaluation.features import Features
 from pipelines.evaluation.measured import Measured
-from pipelines.spec.evaluation import FewShot
+from pipelines.spec.evaluation.few_shot import Options as FewShot
 
 
 def check(options: FewShot, ways: int, features: Features) -> None:

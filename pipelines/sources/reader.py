@@ -131,7 +131,8 @@ class ShardSet:
                 fields[name] += [place.fields[extension] for place in places]
         arrays = {name: np.array(where, np.int64).reshape(-1, 2) for name, where in fields.items()}
         return Table(
-            np.array(keys, np.bytes_), np.array(numbers, np.int64), np.array(images, np.int64).reshape(-1, 2), np.array(labels, np.int64),
+            np.array(keys, np.bytes_), np.array(numbers, np.int64),
+            np.array(images, np.int64).reshape(-1, 2), np.array(labels, np.int64),
             captions if self.index.captions else None, arrays,
         )  # fmt: skip
 

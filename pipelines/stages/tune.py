@@ -12,7 +12,6 @@ from typing import Any
 
 from pipelines import tuning
 from pipelines.building.pretraining import trainer
-from pipelines.errors import InputError
 from pipelines.files import write_json
 from pipelines.history import History
 from pipelines.records import now, write_record
@@ -71,14 +70,10 @@ def _objective(job: JobFolder[TuneSpec], stop: Callable[[], bool]) -> tuning.Obj
     shards = open_shards(job.inputs["shards"])
 
     def objective(slot: int, values: dict[str, float], report: Callable[[int, float], None]) -> float:
-        """Top-1 of online kNN after the last epoch; 0 for a trial whose loss stops being a number."""
+        """Top-1 of online kNN after the last epoch; BadResult when the loss stops being a number."""
         trial = trainer(job.spec.trial(slot, values), shards, job.path / "trials" / str(slot), stop)
         trial.watch = lambda epoch, found: report(epoch, found["eval/online_knn"])
-        try:
-            return trial.fit().metrics["final/eval/online_knn"]
-        except InputError as error:
-            print(error, file=sys.stderr)
-            return 0.0
+        return trial.fit().metrics["final/eval/online_knn"]
 
     return objective
 
