@@ -33,9 +33,12 @@ TITLES = {
 def ours(shards: Path, out: Path, width: int, queue_size: int, precision: str, threads: int) -> Runner:
     """Turns of a Trainer as the pretrain stage makes it; each goes on from the checkpoint of the one before."""
     import torch
-    from pipelines.stages.pretraining import trainer
 
+    from pipelines.building.pretraining import trainer
     from pipelines.sources.reader import open_shards
+    from pipelines.spec.datasets.fashion_mnist import Options as FashionMNIST
+    from pipelines.spec.encoders.resnet import Options as ResNet
+    from pipelines.spec.jobs import PretrainSpec
     from pipelines.spec.methods.moco import Options
     from pipelines.spec.parse import parse
     from pipelines.spec.training import Training
@@ -45,13 +48,14 @@ def ours(shards: Path, out: Path, width: int, queue_size: int, precision: str, t
     options = Options(queue_size=queue_size)
     given = {"batch_size": BATCH, "precision": precision, "data": "resident", "checkpoint_minutes": 1000.0}
     training: Training = parse(Training, given, "training")
-    spec = {
-        "method": options.model_dump(mode="json"),
-        "encoder": {"use": "resnet", "depth": 18, "width": width, "stem": "small"},
-        "training": training.model_dump(mode="json"),
-        "views": options.default_views(SIZE).model_dump(mode="json"),
-        "seed": 0,
-    }
+    spec = PretrainSpec(
+        method=options,
+        encoder=ResNet(depth=18, width=width, stem="small"),
+        training=training,
+        views=options.default_views(SIZE),
+        dataset=FashionMNIST(image_size=SIZE),
+        seed=0,
+    )
     timed = TimedTrainer()
     timed.trainer = trainer(spec, open_shards(shards), out, timed.stop)
     method = timed.trainer.method
