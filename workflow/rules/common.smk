@@ -96,13 +96,15 @@ def asked(stage, name):
 
 
 def wanted():
-    """The markers of every study's report that is not as new as its records."""
-    stale = [
-        name
+    """Every study's report: the page where it is as new as the records, else the marker of its making."""
+    return [
+        (
+            layout.report_page(RESULTS, name)
+            if is_fresh(made, RESULTS) and not PENDING.of_plan(made)
+            else layout.marker(RESULTS, "report", name)
+        )
         for name, made in PLANS.items()
-        if PENDING.of_plan(made) or not is_fresh(made, RESULTS)
     ]
-    return [layout.marker(RESULTS, "report", name) for name in stale]
 
 
 def start():
