@@ -46,7 +46,7 @@ bench: $(STAMP) ## all benchmarks, side by side with peers; results in benchmark
 	  $(BIN)/python benchmarks/$$name.py --json benchmarks/results/$$name.json || exit 1; done
 	$(BIN)/python benchmarks/table.py --write
 
-schema: $(STAMP) ## write experiments/experiment.schema.json anew
+schema: $(STAMP) ## write the JSON schemas of studies and of the workflow config anew
 	$(BIN)/python -m pipelines.spec.schema
 
 clean: ## delete results, not the environment

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.files import write_json
-from pipelines.records import cpu_name, git_state, now
+from pipelines.machine import cpu_name, git_state
+from pipelines.records import now
 
 ROOT = Path(__file__).parents[1]
 RESULTS = Path(__file__).parent / "results"

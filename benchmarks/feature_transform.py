@@ -46,13 +46,13 @@ class RandomBytes:
 def moco(width: int, queue_size: int, transformed: bool, threads: int) -> Runner:
     """Turns of MoCo v2 by the Trainer, with the paper's feature transformation or without."""
     import torch
+    from pipelines.stages.memory import keep_freed_memory
+    from pipelines.stages.parts import build_method
 
     from pipelines.methods.base import DataFacts
     from pipelines.spec.methods.moco import Options
     from pipelines.spec.methods.parts import FeatureTransform
     from pipelines.spec.training import Training
-    from pipelines.stages.memory import keep_freed_memory
-    from pipelines.stages.parts import build_method
     from pipelines.training.loop import Trainer
     from pipelines.views.maker import ViewMaker
 

@@ -33,12 +33,12 @@ TITLES = {
 def ours(shards: Path, out: Path, width: int, queue_size: int, precision: str, threads: int) -> Runner:
     """Turns of a Trainer as the pretrain stage makes it; each goes on from the checkpoint of the one before."""
     import torch
+    from pipelines.stages.pretraining import trainer
 
     from pipelines.sources.reader import open_shards
     from pipelines.spec.methods.moco import Options
     from pipelines.spec.parse import parse
     from pipelines.spec.training import Training
-    from pipelines.stages.pretraining import trainer
     from pipelines.training.loop import autocast_dtype
 
     torch.set_num_threads(threads)
@@ -76,7 +76,7 @@ def pack(files: Path, folder: Path, limit: int | None) -> Path:
     from pipelines.sources.arrays import resident
     from pipelines.sources.base import open_source
     from pipelines.sources.shards import build_shards
-    from pipelines.spec.datasets import FashionMNIST
+    from pipelines.spec.datasets.fashion_mnist import Options as FashionMNIST
 
     dataset = FashionMNIST(image_size=SIZE, limit=limit, folder=str(files))
     build_shards(open_source(dataset), dataset, folder)

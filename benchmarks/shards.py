@@ -30,7 +30,7 @@ from pipelines.sources.loader import Resident, Streaming
 from pipelines.sources.order import Order
 from pipelines.sources.reader import open_shards
 from pipelines.sources.shards import build_shards
-from pipelines.spec.datasets import FashionMNIST
+from pipelines.spec.datasets.fashion_mnist import Options as FashionMNIST
 
 ORDER = Order(batch_size=256, seed=0)
 Feed = Resident | Streaming

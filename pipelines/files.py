@@ -4,33 +4,54 @@ import contextlib
 import hashlib
 import json
 import os
-import tempfile
+import secrets
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from pipelines.errors import InputError
+from pipelines.errors import DamagedFile, EnvironmentFault, InputError, Problem, disk_refuses, unwritten
 
 
 @contextlib.contextmanager
 def replacing(path: Path, durable: bool = True) -> Iterator[Path]:
     """Yield a temporary path beside ``path``; on a clean exit it is fsynced (if durable) and renamed to ``path``.
 
-    On an exception (a full disk, say) the temporary file is removed and what stood at ``path`` stays as it was.
+    Who may read it is the umask's to say, as for any new file, also where a library puts a file of its own in its place.
+    On an exception the temporary file is removed and what stood at ``path`` stays as it was. EnvironmentFault when the
+    disk is full or the folder cannot be written.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
-    os.close(handle)
-    part = Path(name)
+    part, mode = _beside(path)
     try:
         yield part
+        _finish(part, path, mode, durable)
+    except Exception as error:
+        if disk_refuses(error) and not isinstance(error, Problem):
+            raise unwritten(path, error) from error
+        raise
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _beside(path: Path) -> tuple[Path, int]:
+    """A new file beside ``path``, and the mode that the umask gives it."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+        part.touch(exist_ok=False)
+        return part, part.stat().st_mode & 0o777
+    except OSError as error:
+        raise unwritten(path, error) from error
+
+
+def _finish(part: Path, path: Path, mode: int, durable: bool) -> None:
+    try:
         if durable:
             with part.open("rb") as written:
                 os.fsync(written.fileno())
-        part.chmod(0o644)
+        part.chmod(mode)
         part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    except OSError as error:
+        raise unwritten(path, error) from error
 
 
 def write_text(path: Path, text: str, durable: bool = True) -> None:
@@ -45,13 +66,15 @@ def write_json(path: Path, value: Any, durable: bool = True) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """The value in a JSON file; InputError names the file when it is missing or is not JSON."""
+    """The value in a JSON file; InputError names the file when it is missing, DamagedFile when it is not JSON."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: not valid JSON ({error})") from None
+    except (ValueError, RecursionError) as error:  # not JSON, not UTF-8, a number of thousands of digits
+        raise DamagedFile(f"{path}: not valid JSON ({error})") from None
+    except OSError as error:
+        raise EnvironmentFault(f"{path}: cannot be read ({error.strerror}); mend that and run again") from error
 
 
 def canonical(value: Any) -> str:

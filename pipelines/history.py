@@ -2,12 +2,11 @@
 
 A line is ``{"t": milliseconds since 1970, "step": int, "metrics": {name: number}}``. NaN and infinities are the strings
 "nan", "inf" and "-inf", so that every line is plain JSON. Only a line that ends in a newline counts: a kill can leave
-half of one, which the next writer cuts off. Beside it, ``.writer`` names the machine that writes and is locked while
+half of one, which the next writer cuts off. Beside it, ``.writer`` names the process that writes and is locked while
 it does.
 """
 
 import contextlib
-import fcntl
 import json
 import math
 import os
@@ -17,7 +16,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
-from pipelines.errors import InputError
+from pipelines import locks
+from pipelines.errors import DamagedFile, EnvironmentFault, unwritten
 
 FILE = "history.jsonl"
 WRITER = ".writer"
@@ -36,8 +36,8 @@ class Point(NamedTuple):
 class History:
     """The one writer of a history.jsonl; close it, or use it as a context."""
 
-    def __init__(self, file: int, lock: int) -> None:
-        self._file, self._lock = file, lock
+    def __init__(self, path: Path, file: int, lock: locks.Lock) -> None:
+        self._path, self._file, self._lock = path, file, lock
         self._end = os.fstat(file).st_size
 
     @classmethod
@@ -45,7 +45,7 @@ class History:
         """Open ``path`` for appending; what a kill left half written is cut off.
 
         ``keep_steps_below``: the number of steps the checkpoint has behind it. Lines of that step and later go, since
-        they will be logged again; 0 starts anew, None keeps all. InputError when another process is the writer.
+        they will be logged again; 0 starts anew, None keeps all. EnvironmentFault when another process is the writer.
         """
         path.parent.mkdir(parents=True, exist_ok=True)
         lock = _take_lock(path)
@@ -53,18 +53,18 @@ class History:
             file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
             try:
                 _cut(path, file, keep_steps_below)
-                return cls(file, lock)
+                return cls(path, file, lock)
             except BaseException:
                 os.close(file)
                 raise
         except BaseException:
-            os.close(lock)
+            lock.release()
             raise
 
     def log(self, step: int, metrics: Mapping[str, Any]) -> None:
         """Append one line in one unbuffered write. Values: Python, numpy or 0-d torch numbers.
 
-        OSError when the disk is full; then nothing of the line stays.
+        EnvironmentFault when the disk is full; then nothing of the line stays.
         """
         try:
             text = _encode(metrics)
@@ -75,19 +75,22 @@ class History:
         try:
             while written < len(line):
                 written += os.write(self._file, line[written:])
-        except OSError:
+        except OSError as error:
             os.ftruncate(self._file, self._end)
-            raise
+            raise unwritten(self._path, error) from error
         self._end += len(line)
 
     def sync(self) -> None:
         """Wait until all lines are on the disk: call it before a checkpoint is written, which must not be ahead."""
-        os.fsync(self._file)
+        try:
+            os.fsync(self._file)
+        except OSError as error:
+            raise unwritten(self._path, error) from error
 
     def close(self) -> None:
         """Close the file and give up the writer's lock."""
         os.close(self._file)
-        os.close(self._lock)
+        self._lock.release()
 
     def __enter__(self) -> Self:
         return self
@@ -97,7 +100,7 @@ class History:
 
 
 def read(path: Path) -> list[Point]:
-    """All complete lines of a history; a missing file is an empty one. InputError names a damaged line."""
+    """All complete lines of a history; a missing file is an empty one. DamagedFile names a damaged line."""
     return [point for point, _ in read_from(path)]
 
 
@@ -115,39 +118,27 @@ def being_written(path: Path, patience: float = 1800.0) -> bool:
     """Whether a live process has the history at ``path`` open.
 
     On this machine the writer's lock tells. File locks do not reach other machines on every file system, so a writer
-    elsewhere counts as alive for ``patience`` seconds after its last line.
+    elsewhere that did not end in order counts as alive for ``patience`` seconds after its last line.
     """
-    try:
-        lock = os.open(path.with_name(WRITER), os.O_RDONLY)
-    except FileNotFoundError:
-        return False
-    try:
-        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        elsewhere = os.read(lock, 300).decode(errors="replace").strip() != socket.gethostname()
-        return elsewhere and time.time() - path.stat().st_mtime < patience
-    except BlockingIOError:
+    writer = path.with_name(WRITER)
+    if locks.is_held(writer):
         return True
-    finally:
-        os.close(lock)
+    last = locks.holder(writer)
+    with contextlib.suppress(FileNotFoundError):
+        return last is not None and last.host != socket.gethostname() and time.time() - path.stat().st_mtime < patience
+    return False
 
 
-def _take_lock(path: Path) -> int:
-    """An exclusive lock on the file ``.writer``, which then names this machine."""
-    lock = os.open(path.with_name(WRITER), os.O_RDWR | os.O_CREAT, 0o644)
-    for attempt in range(20):  # being_written holds it for an instant
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            break
-        except BlockingIOError:
-            if attempt == 19:
-                os.close(lock)
-                raise InputError(
-                    f"{path}: another process is writing this job; wait for it, or end it, and start again"
-                ) from None
-            time.sleep(0.05)
-    os.ftruncate(lock, 0)
-    os.pwrite(lock, socket.gethostname().encode() + b"\n", 0)
-    return lock
+def _take_lock(path: Path) -> locks.Lock:
+    """The one writer's lock, on the file ``.writer``."""
+    writer = path.with_name(WRITER)
+    try:
+        return locks.take(writer, wait=1.0)  # being_written holds it for an instant
+    except EnvironmentFault:
+        who = locks.holder(writer) or "another process"
+        raise EnvironmentFault(
+            f"{path}: another process is writing this job ({who}); wait for it, or end it, and start again"
+        ) from None
 
 
 def _cut(path: Path, file: int, keep_steps_below: int | None) -> None:
@@ -170,7 +161,7 @@ def _parse(path: Path, line: bytes, offset: int) -> Point:
         metrics = {name: float(number) for name, number in value["metrics"].items()}
         return Point(int(value["t"]), int(value["step"]), metrics)
     except (ValueError, KeyError, TypeError, AttributeError):
-        raise InputError(
+        raise DamagedFile(
             f"{path}: the line at byte {offset} is damaged ({line[:60]!r}); remove it, "
             "or delete the job's folder and run the job again"
         ) from None

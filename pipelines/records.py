@@ -1,15 +1,12 @@
 """Records: what a finished job was, what it ran on and what came out, as one record.json.
 
 A record is written last and in one move, so a job is finished exactly when its record exists. Records are the only
-truth: MLflow, tables and figures are derived from them and may be deleted.
+truth: MLflow, tables and figures are derived from them and may be deleted. A record names the code that made it and
+every file it left, and carries a checksum of itself; records older than these have none of the three.
 """
 
-import functools
+import json
 import math
-import os
-import platform
-import subprocess
-import sys
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,22 +14,14 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from pipelines.errors import InputError
-from pipelines.files import read_json, write_json
+from pipelines.artifacts import FileFact, checked, fact_of
+from pipelines.code import Code
+from pipelines.errors import DamagedFile, InputError
+from pipelines.files import canonical, digest, read_json, write_json
+from pipelines.machine import cpu_name, git_state, versions
 
 FILE = "record.json"
-_WATCHED = (
-    "torch",
-    "torchvision",
-    "timm",
-    "numpy",
-    "scipy",
-    "sklearn",
-    "pandas",
-    "webdataset",
-    "optuna",
-    "mlflow",
-)
+CHECKSUM = "checksum"
 
 
 def _utc(text: str) -> str:
@@ -79,6 +68,12 @@ class Record(BaseModel):
     """What a reader has to know, e.g. collapsed, not_finite:train/loss."""
     artifacts: dict[str, str]
     """Name -> path relative to the record's folder."""
+    files: dict[str, FileFact] = {}
+    """Name of an artifact -> its size and digest."""
+    code: dict[str, str] = {}
+    """Source file -> digest of its meaning, of all that the job's modules import; empty: unknown code."""
+    code_digest: str = ""
+    """Of all of them."""
 
 
 def write_record(
@@ -93,6 +88,7 @@ def write_record(
     seconds: float,
     images_per_second: float | None = None,
     device: str | None = None,
+    code: Code | None = None,
     flags: Iterable[str] = (),
     artifacts: Mapping[str, str | Path] | None = None,
     started: str,
@@ -100,9 +96,11 @@ def write_record(
     """Write ``out/record.json`` in one move, as the very last thing a job does, and return the record.
 
     ``metrics`` and ``derived`` may hold Python, numpy or 0-d torch numbers. NaN and infinities are stored as null and
-    named in the flags (``not_finite:NAME``). ``device``: none is this machine's CPU. ``started``: ``now()`` at the
-    job's start. ``artifacts``: paths inside ``out``, relative to it or not; each must exist.
+    named in the flags (``not_finite:NAME``). A clock that was set back gives no negative times. ``device``: none is
+    this machine's CPU. ``code``: ``sources_of`` the job's modules, and ``started``: ``now()``, both asked at the job's
+    start. ``artifacts``: paths of finished files inside ``out``, relative to it or not.
     """
+    names = {name: _inside(out, Path(path)) for name, path in (artifacts or {}).items()}
     numbers, derived_numbers = _plain(metrics), _plain(derived or {})
     commit, dirty = git_state()
     record = Record(
@@ -112,72 +110,60 @@ def write_record(
         inputs=dict(inputs),
         metrics=_finite(numbers),
         derived=_finite(derived_numbers),
-        seconds=float(seconds),
-        images_per_second=None if images_per_second is None else float(images_per_second),
+        seconds=max(0.0, float(seconds)),
+        images_per_second=None if images_per_second is None or images_per_second < 0 else float(images_per_second),
         started=started,
-        finished=now(),
+        finished=max(started, now(), key=datetime.fromisoformat),
         versions=versions(),
         commit=commit,
         dirty=dirty,
         device=device or cpu_name(),
         flags=tuple(dict.fromkeys([*flags, *_not_finite(numbers), *_not_finite(derived_numbers)])),
-        artifacts={name: _inside(out, Path(path)) for name, path in (artifacts or {}).items()},
+        artifacts=names,
+        files={name: fact_of(out / path) for name, path in names.items()},
+        code=code.files if code else {},
+        code_digest=code.digest if code else "",
     )
-    write_json(out / FILE, record.model_dump(mode="json"))
+    value = json.loads(canonical(record.model_dump(mode="json")))
+    write_json(out / FILE, {**value, CHECKSUM: digest(value, 64)})
     return record
 
 
 def read_record(path: Path) -> Record:
-    """The record in ``path`` (a record.json, or the folder that holds it); InputError when it is missing or damaged."""
+    """The record in ``path`` (a record.json, or the folder that holds it); InputError when it is missing, DamagedFile."""
     file = path / FILE if path.is_dir() else path
     value = read_json(file)
+    checksum = value.pop(CHECKSUM, None) if isinstance(value, dict) else None
     try:
-        return Record.model_validate(value)
+        record = Record.model_validate(value)
+        if checksum != digest(value, 64) and (checksum is not None or record.files or record.code):
+            raise ValueError(f"{CHECKSUM}: does not fit the rest, so something in it was changed")
+        return record
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "top level"
-        raise InputError(
-            f"{file}: not a record: {where}: {first['msg']}; delete the file and run its job again"
-        ) from None
+        reason = f"{where}: {first['msg']}"
+    except ValueError as error:
+        reason = str(error)
+    raise DamagedFile(f"{file}: not a record: {reason}; delete the file and run its job again")
+
+
+def checked_file(record: Record, folder: Path, artifact: str) -> Path:
+    """The path of an artifact in the record's folder, compared with its size and SHA-256 once a process.
+
+    DamagedFile when it is missing or has changed; InputError when the record names no such artifact. Records that are
+    older than the digests vouch for the name alone.
+    """
+    redo = f"delete {folder / FILE} and run: python -m pipelines {record.stage} --job {folder}"
+    if artifact not in record.artifacts:
+        known = ", ".join(record.artifacts) or "none"
+        raise InputError(f"{folder / FILE}: names no file '{artifact}' (it has: {known}); {redo}")
+    return checked(folder / record.artifacts[artifact], record.files.get(artifact), redo)
 
 
 def now() -> str:
     """The current time in UTC, ISO 8601 with milliseconds."""
     return datetime.now(UTC).isoformat(timespec="milliseconds")
-
-
-def versions() -> dict[str, str]:
-    """Versions of Python and of the watched packages that are imported by now; imports nothing."""
-    found = {name: getattr(sys.modules.get(name), "__version__", None) for name in _WATCHED}
-    return {"python": platform.python_version()} | {name: str(value) for name, value in found.items() if value}
-
-
-@functools.cache
-def git_state() -> tuple[str, bool]:
-    """(commit, dirty) of this package's checkout, read once a process; ("unknown", False) where there is none."""
-    folder = Path(__file__).parent
-    try:
-        _git(folder, "ls-files", "--error-unmatch", Path(__file__).name)  # not some other repository round a .venv
-        return _git(folder, "rev-parse", "HEAD").strip(), bool(_git(folder, "status", "--porcelain", "--", ".").strip())
-    except (OSError, subprocess.SubprocessError):
-        return "unknown", False
-
-
-def _git(folder: Path, *arguments: str) -> str:
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
-    command = ["git", "--no-optional-locks", "-C", str(folder), *arguments]
-    return subprocess.run(command, env=inherited, capture_output=True, text=True, check=True, timeout=20).stdout
-
-
-@functools.cache
-def cpu_name() -> str:
-    """The CPU's model name, else its architecture."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        lines = []
-    names = (line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
-    return next(names, "") or platform.processor() or platform.machine() or "unknown CPU"
 
 
 def _plain(values: Mapping[str, Any]) -> dict[str, Any]:

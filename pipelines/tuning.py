@@ -1,12 +1,12 @@
 """Tuning with Optuna: slot i of N owns trial i, so exactly N trials finish however often their jobs are killed.
 
 The study is a journal file that all slots append to. A slot that starts again resumes its own running trial; the work of
-a trial resumes from its own checkpoint. Every slot samples with a seed of its own.
+a trial resumes from its own checkpoint. Every slot samples with a seed of its own. A trial whose loss stops being a
+number has the value 0 and is no candidate for best; whatever else goes wrong leaves the trial running.
 """
 
 import contextlib
-import fcntl
-import os
+import sys
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -18,10 +18,13 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, Trial, TrialState
 
-from pipelines.errors import InputError
+from pipelines.errors import BadResult, DamagedFile
+from pipelines.journal import JournalLock
 from pipelines.randomness import seed_for
 
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
+DIVERGED = "diverged"
+"""Attribute of a trial without a result: the reason."""
 Values = dict[str, float]
 """Option path -> value."""
 Objective = Callable[[int, Values, Callable[[int, float], None]], float]
@@ -44,20 +47,11 @@ class Search:
 
 @contextlib.contextmanager
 def opened(search: Search) -> Iterator[None]:
-    """Hold the journal open among other workers; the first one alive cuts off what a kill left half written.
-
-    A half line does no harm until the next write lands behind it, which would damage the file for good.
-    """
-    search.journal.parent.mkdir(parents=True, exist_ok=True)
-    lock = os.open(search.journal.with_suffix(".lock"), os.O_RDWR | os.O_CREAT, 0o644)
-    try:
-        with contextlib.suppress(BlockingIOError):
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            _cut_half_line(search.journal)
-        fcntl.flock(lock, fcntl.LOCK_SH)
-        yield
-    finally:
-        os.close(lock)
+    """The journal's folder is there, and the journal ends in a whole line."""
+    lock = JournalLock(search.journal)
+    lock.acquire()
+    lock.release()
+    yield
 
 
 def run_slot(search: Search, slot: int, objective: Objective) -> None:
@@ -83,6 +77,10 @@ def run_slot(search: Search, slot: int, objective: Objective) -> None:
         value = objective(slot, values, report)
     except Pruned:
         study.tell(trial, state=TrialState.PRUNED)
+    except BadResult as error:
+        print(error, file=sys.stderr)
+        trial.set_user_attr(DIVERGED, str(error))
+        study.tell(trial, 0.0)
     else:
         study.tell(trial, value)
 
@@ -90,7 +88,7 @@ def run_slot(search: Search, slot: int, objective: Objective) -> None:
 def close(search: Search) -> list[dict[str, Any]]:
     """Every slot's finished trial as plain values, by slot; orphans that no slot owns are marked as failed.
 
-    InputError when a slot has no finished trial (a deleted or foreign journal).
+    DamagedFile when a slot has no finished trial (a deleted or foreign journal); BadResult when none has a value.
     """
     study = _study(search, search.trials)
     for trial in study.get_trials(deepcopy=False):
@@ -100,32 +98,42 @@ def close(search: Search) -> list[dict[str, Any]]:
     for slot in range(search.trials):
         done = [trial for trial in _trials_of(study, slot) if trial.state in FINISHED]
         if len(done) != 1:
-            raise InputError(
+            raise DamagedFile(
                 f"{search.journal}: slot {slot} has {len(done)} finished trials, there must be 1 for each of the "
                 f"{search.trials}; delete the folder {search.journal.parent} and tune again"
             )
         rows.append(_row(done[0], slot, search))
+    if not any(row["state"] == TrialState.COMPLETE.name for row in rows):
+        reasons = [row[DIVERGED] for row in rows if row[DIVERGED]]
+        raise BadResult(
+            f"{search.journal.parent}: none of the {len(rows)} trials has a value, so there is no best "
+            f"({len(reasons)} diverged{f', the first: {reasons[0]}' if reasons else ''}; "
+            f"{len(rows) - len(reasons)} were pruned); narrow the space or lower the learning rate"
+        )
     return rows
 
 
 def _study(search: Search, slot: int) -> optuna.Study:
+    journal = search.journal.absolute()
+    pruner: optuna.pruners.BasePruner = optuna.pruners.NopPruner()
+    if search.prune_below:
+        pruner = optuna.pruners.PercentilePruner(100 * (1 - search.prune_below))
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        storage = JournalStorage(JournalFileBackend(str(search.journal)))
-        optuna.logging.set_verbosity(optuna.logging.WARNING)
-        pruner = (
-            optuna.pruners.PercentilePruner(100 * (1 - search.prune_below))
-            if search.prune_below
-            else optuna.pruners.NopPruner()
-        )
-        return optuna.create_study(
-            storage=storage,
-            study_name=search.name,
-            direction="maximize",
-            load_if_exists=True,
-            sampler=_sampler(search, seed_for(search.seed, "sampler", slot) % 2**32),
-            pruner=pruner,
-        )
+        try:
+            return optuna.create_study(
+                storage=JournalStorage(JournalFileBackend(str(journal), JournalLock(journal))),
+                study_name=search.name,
+                direction="maximize",
+                load_if_exists=True,
+                sampler=_sampler(search, seed_for(search.seed, "sampler", slot) % 2**32),
+                pruner=pruner,
+            )
+        except ValueError as error:
+            raise DamagedFile(
+                f"{journal}: not a journal of trials ({error}); delete the folder {journal.parent} and tune again"
+            ) from None
 
 
 def _sampler(search: Search, seed: int) -> optuna.samplers.BaseSampler:
@@ -152,25 +160,17 @@ def _row(trial: FrozenTrial, slot: int, search: Search) -> dict[str, Any]:
         path: 1 - trial.params[f"1-{path}"] if limits["complement"] else trial.params[path]
         for path, limits in search.space.items()
     }
-    duration = trial.duration.total_seconds() if trial.duration else None
+    diverged = trial.user_attrs.get(DIVERGED)
     return {
         "number": trial.number,
         "slot": slot,
         "params": values,
         "value": trial.value,
-        "state": trial.state.name,
-        "seconds": duration,
+        "state": "DIVERGED" if diverged else trial.state.name,
+        DIVERGED: diverged,
+        "seconds": max(0.0, trial.duration.total_seconds()) if trial.duration else None,  # a clock may be set back
     }
 
 
 def _trials_of(study: optuna.Study, slot: int) -> list[FrozenTrial]:
     return [trial for trial in study.get_trials(deepcopy=False) if trial.user_attrs.get("slot") == slot]
-
-
-def _cut_half_line(path: Path) -> None:
-    if not path.exists():
-        return
-    data = path.read_bytes()
-    whole = data.rfind(b"\n") + 1
-    if whole != len(data):
-        os.truncate(path, whole)

@@ -7,7 +7,8 @@ import numpy as np
 from PIL import Image
 
 from pipelines.sources.base import Source, array_split
-from pipelines.spec.datasets import Digits, ImageFolder
+from pipelines.spec.datasets.digits import Options as Digits
+from pipelines.spec.datasets.imagefolder import Options as ImageFolder
 
 
 def noise(count: int, *shape: int, seed: int = 0) -> np.ndarray:

@@ -1,5 +1,6 @@
 """History: nothing half written is read, a resume leaves neither gap nor repeat, one writer at a time."""
 
+import errno
 import json
 import math
 import os
@@ -14,7 +15,7 @@ import numpy as np
 import pytest
 
 from pipelines import history
-from pipelines.errors import InputError
+from pipelines.errors import DamagedFile, EnvironmentFault
 from pipelines.history import History, being_written, read, read_from
 
 ROOT = Path(history.__file__).parents[1]
@@ -108,7 +109,7 @@ def test_a_damaged_line_is_named(tmp_path: Path, line: str) -> None:
     size = path.stat().st_size
     with path.open("a") as file:
         file.write(line + "\n")
-    with pytest.raises(InputError, match=f"byte {size}"):
+    with pytest.raises(DamagedFile, match=f"byte {size}"):
         read(path)
 
 
@@ -126,17 +127,28 @@ def test_a_full_disk_leaves_no_half_line(tmp_path: Path, monkeypatch: pytest.Mon
         log.log(0, {"a": 1.0})
         with monkeypatch.context() as patch:
             patch.setattr(os, "write", full_after_ten_bytes)
-            with pytest.raises(OSError, match="No space"):
+            with pytest.raises(EnvironmentFault, match=r"No space left on device.*free space"):
                 log.log(1, {"a": 1.0})
         log.log(2, {"a": 1.0})
     assert steps(path) == [0, 2]
+
+
+def test_a_disk_that_does_not_take_what_was_written_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(file: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with History.open(tmp_path / "history.jsonl") as log:
+        log.log(0, {"a": 1.0})
+        monkeypatch.setattr(os, "fsync", full)
+        with pytest.raises(EnvironmentFault, match=r"history\.jsonl: could not be written \(No space left"):
+            log.sync()
 
 
 def test_one_writer_at_a_time(tmp_path: Path) -> None:
     path = tmp_path / "history.jsonl"
     with History.open(path):
         assert being_written(path)
-        with pytest.raises(InputError, match="another process"):
+        with pytest.raises(EnvironmentFault, match="another process"):
             History.open(path)
     assert not being_written(path)
     fill(path, 0)

@@ -1,5 +1,6 @@
 """Records: written whole, read checked, numbers plain, versions without imports."""
 
+import contextlib
 import json
 import math
 import os
@@ -11,10 +12,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from pipelines import records
+from pipelines import artifacts, machine, records
+from pipelines.code import Code
 from pipelines.errors import InputError
-from pipelines.records import Record, now, read_record, write_record
+from pipelines.files import sha256_file
+from pipelines.records import Record, checked_file, now, read_record, write_record
 
 
 def write(out: Path, **changes: Any) -> Record:
@@ -38,8 +43,11 @@ def test_what_is_written_is_what_is_read(tmp_path: Path) -> None:
         artifacts={"weights": "weights.safetensors"},
         flags=["collapsed"],
         images_per_second=10,
+        code=Code("89ab", {"pipelines/a.py": "0123"}),
     )
     assert read_record(tmp_path) == read_record(tmp_path / "record.json") == record
+    assert record.code == {"pipelines/a.py": "0123"}
+    assert record.code_digest == "89ab"
     assert record.artifacts == {"weights": "weights.safetensors"}
     assert record.flags == ("collapsed",)
     assert record.started <= record.finished
@@ -122,6 +130,111 @@ def test_a_cut_or_missing_record_is_refused(tmp_path: Path) -> None:
         read_record(tmp_path)
 
 
+def old(out: Path, **changes: Any) -> None:
+    """A record as it was written before it named its code and its files."""
+    write(out, **changes)
+    value = json.loads((out / "record.json").read_text())
+    for name in ("code", "code_digest", "files", "checksum"):
+        del value[name]
+    (out / "record.json").write_text(json.dumps(value))
+
+
+def test_an_old_record_is_read_and_vouches_for_names_alone(tmp_path: Path) -> None:
+    (tmp_path / "weights").write_bytes(b"abc")
+    old(tmp_path, artifacts={"weights": "weights"})
+    record = read_record(tmp_path)
+    assert (record.code, record.code_digest, record.files) == ({}, "", {})
+    assert checked_file(record, tmp_path, "weights").read_bytes() == b"abc"
+
+
+def test_a_new_record_without_its_checksum_is_no_old_one(tmp_path: Path) -> None:
+    (tmp_path / "weights").touch()
+    write(tmp_path, artifacts={"weights": "weights"})
+    file = tmp_path / "record.json"
+    file.write_text(
+        json.dumps({name: each for name, each in json.loads(file.read_text()).items() if name != "checksum"})
+    )
+    with pytest.raises(InputError, match="checksum"):
+        read_record(tmp_path)
+
+
+def same_or_refused(folder: Path, place: int, value: int, original: Record) -> None:
+    """One byte of record.json replaced: the reader notices, or nothing that it says has changed."""
+    file = folder / "record.json"
+    data = file.read_bytes()
+    file.write_bytes(data[:place] + bytes([value]) + data[place + 1 :])
+    with contextlib.suppress(InputError):
+        assert read_record(folder) == original
+    file.write_bytes(data)
+
+
+def with_everything(folder: Path) -> Record:
+    (folder / "weights").write_bytes(b"some weights")
+    return write(
+        folder,
+        artifacts={"weights": "weights"},
+        code=Code("89ab", {"pipelines/a.py": "0123"}),
+        metrics={"a": 1e-07, "b": 12, "c": math.nan, "ä": -0.5},
+        flags=["collapsed"],
+    )
+
+
+@pytest.mark.parametrize("flip", [1, 2, 4, 16, 32, 128])
+def test_any_flipped_bit_of_a_record_is_noticed(tmp_path: Path, flip: int) -> None:
+    original = with_everything(tmp_path)
+    data = (tmp_path / "record.json").read_bytes()
+    for place, byte in enumerate(data):
+        same_or_refused(tmp_path, place, byte ^ flip, original)
+    assert read_record(tmp_path) == original
+
+
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(place=st.integers(min_value=0), value=st.integers(0, 255))
+def test_any_replaced_byte_of_a_record_is_noticed(tmp_path: Path, place: int, value: int) -> None:
+    original = with_everything(tmp_path)
+    same_or_refused(tmp_path, place % (tmp_path / "record.json").stat().st_size, value, original)
+
+
+@pytest.mark.parametrize("place", range(len("some weights")))
+def test_any_changed_byte_of_an_artifact_is_noticed(tmp_path: Path, place: int) -> None:
+    record = with_everything(tmp_path)
+    assert checked_file(record, tmp_path, "weights") == tmp_path / "weights"
+    data = bytearray(b"some weights")
+    data[place] ^= 1
+    (tmp_path / "weights").write_bytes(data)
+    with pytest.raises(InputError, match=r"weights: SHA-256 is .* its bytes changed; delete .*record\.json and run: "):
+        checked_file(record, tmp_path, "weights")
+
+
+def test_a_cut_missing_or_unknown_artifact_is_named(tmp_path: Path) -> None:
+    record = with_everything(tmp_path)
+    (tmp_path / "weights").write_bytes(b"some")
+    with pytest.raises(InputError, match=r"4 bytes, its record says 12"):
+        checked_file(record, tmp_path, "weights")
+    (tmp_path / "weights").unlink()
+    with pytest.raises(InputError, match=f"no such file; .* python -m pipelines pretrain --job {tmp_path}"):
+        checked_file(record, tmp_path, "weights")
+    with pytest.raises(InputError, match="names no file 'head' \\(it has: weights\\)"):
+        checked_file(record, tmp_path, "head")
+
+
+def test_an_artifact_is_hashed_once_a_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    record, hashed = with_everything(tmp_path), []
+    monkeypatch.setattr(artifacts, "sha256_file", lambda path: hashed.append(path) or sha256_file(path))
+    for _ in range(3):
+        checked_file(record, tmp_path, "weights")
+    assert len(hashed) == 1
+
+
+def test_a_clock_that_was_set_back_gives_no_negative_times(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    started = now()
+    monkeypatch.setattr(records, "now", lambda: "2001-01-01T00:00:00.000+00:00")
+    record = write(tmp_path, started=started, seconds=-3600.0, images_per_second=-2.0)
+    assert (record.seconds, record.images_per_second) == (0.0, None)
+    assert record.finished == started
+    assert read_record(tmp_path) == record
+
+
 def in_python(code: str, root: Path, **environment: str) -> str:
     done = subprocess.run(
         [sys.executable, "-c", code],
@@ -137,7 +250,7 @@ def in_python(code: str, root: Path, **environment: str) -> str:
 def copy_of_package(folder: Path) -> Path:
     package = folder / "pipelines"
     package.mkdir(parents=True)
-    for name in ("__init__.py", "errors.py", "files.py", "records.py"):
+    for name in ("__init__.py", "artifacts.py", "code.py", "errors.py", "files.py", "machine.py", "records.py"):
         shutil.copy(Path(records.__file__).parent / name, package / name)
     return folder
 
@@ -152,7 +265,7 @@ def git(folder: Path, *arguments: str) -> str:
     ).stdout.strip()
 
 
-STATE = "from pipelines.records import git_state; print(*git_state())"
+STATE = "from pipelines.machine import git_state; print(*git_state())"
 
 
 def test_commit_and_dirtiness_of_the_checkout(tmp_path: Path) -> None:
@@ -179,6 +292,6 @@ def test_outside_a_checkout_the_commit_is_unknown(tmp_path: Path) -> None:
 
 
 def test_versions_name_only_what_is_imported() -> None:
-    code = "from pipelines import records; import sys; print(*records.versions()); assert 'torch' not in sys.modules"
-    assert in_python(code, Path(records.__file__).parents[1]) == "python"
-    assert records.versions()["numpy"] == np.__version__
+    code = "from pipelines import machine; import sys; print(*machine.versions()); assert 'torch' not in sys.modules"
+    assert in_python(code, Path(machine.__file__).parents[1]) == "python"
+    assert machine.versions()["numpy"] == np.__version__

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from pipelines.encoders.base import Encoder
 from pipelines.errors import InputError
+from pipelines.spec.encoders.alexnet import Options
 
 CHANNELS = (96, 256, 384, 384, 256)
 HIDDEN = 4096
@@ -75,3 +76,8 @@ def _side_after_pools(image_size: int) -> int:
     for _ in range(3):
         side = (side - 3) // 2 + 1
     return side
+
+
+def build(options: Options, image_size: int, in_channels: int = 3) -> AlexNet:
+    """The encoder that the options describe, freshly initialised."""
+    return AlexNet(options.share, image_size, in_channels)

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from pipelines.encoders.base import Encoder
 from pipelines.encoders.norms import NormKind, conv, norm
+from pipelines.spec.encoders.resnet import Options
 
 BLOCKS = {
     10: (1, 1, 1, 1),
@@ -137,3 +138,8 @@ class ResNet(Encoder):
     def forward(self, images: Tensor) -> Tensor:
         """(N, C, H, W) -> (N, width), the mean over places of the last stage."""
         return torch.mean(self.feature_maps(images)[-1], dim=(2, 3))
+
+
+def build(options: Options, image_size: int, in_channels: int = 3) -> ResNet:
+    """The encoder that the options describe, freshly initialised."""
+    return ResNet(options.depth, options.width, options.stem, options.norm, options.zero_init, in_channels)

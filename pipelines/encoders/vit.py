@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from pipelines.encoders import positions
 from pipelines.encoders.base import Encoder
 from pipelines.errors import InputError
+from pipelines.spec.encoders.vit import Options
 
 SIZES = {
     "micro": (64, 4, 4),
@@ -215,3 +216,19 @@ def _resized_by_scale(code: Tensor, rows: int, columns: int) -> Tensor:
     maps = F.interpolate(maps, scale_factor=factors, mode="bicubic", align_corners=False)
     assert maps.shape[-2:] == (rows, columns)
     return torch.cat([code[:, :1], maps.permute(0, 2, 3, 1).flatten(1, 2)], dim=1)
+
+
+def build(options: Options, image_size: int, in_channels: int = 3) -> ViT:
+    """The encoder that the options describe, freshly initialised."""
+    width, depth, heads = SIZES[options.size]
+    return ViT(
+        width,
+        depth,
+        options.heads or heads,
+        options.patch,
+        image_size,
+        options.position,
+        options.pool,
+        options.drop_path,
+        in_channels,
+    )

@@ -16,6 +16,8 @@ from pipelines.encoders.base import Encoder
 from pipelines.errors import InputError
 from pipelines.files import replacing
 
+REMAKE = "delete the file: the next evaluation embeds anew"
+
 
 @dataclass(frozen=True)
 class Features:
@@ -48,9 +50,13 @@ class Features:
         moved = {name: getattr(self, name).to(device) for name in TENSORS}
         return Features(**moved, num_classes=self.num_classes)
 
+    def check(self) -> None:
+        """InputError when something is not as the class says."""
+        _check(self, "features")
+
     def save(self, path: Path) -> None:
         """Write to a safetensors file in one move. InputError when something is not as the class says."""
-        _check(self, "features")
+        self.check()
         rows = {name: getattr(self, name).detach().cpu().contiguous() for name in TENSORS}
         with replacing(path) as part:
             save_file(rows, part, metadata={"num_classes": str(self.num_classes)})
@@ -63,11 +69,13 @@ class Features:
                 rows = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
                 metadata = file.metadata() or {}
         except (SafetensorError, OSError) as error:
-            raise InputError(f"{path}: not a readable features file ({error}); run the embed stage again") from None
+            raise InputError(
+                f"{path}: not a readable features file ({error}); delete the file: the next evaluation embeds anew"
+            ) from None
         if set(rows) != set(TENSORS) or not metadata.get("num_classes", "").isdigit():
             raise InputError(
                 f"{path}: holds {sorted(rows)} with metadata {metadata}, but features are {sorted(TENSORS)} with "
-                "num_classes; run the embed stage again"
+                f"num_classes; {REMAKE}"
             )
         features = Features(**rows, num_classes=int(metadata["num_classes"]))
         _check(features, str(path))

@@ -64,8 +64,8 @@ class MoCo(Method):
         total = torch.stack([contrast.loss for contrast in contrasts]).sum()
         watched = {
             "embeddings": queries[0].detach(),
-            "positive_scores": contrasts[0].positive.detach(),
-            "negative_scores": contrasts[0].negative.detach(),
+            "positive_scores": contrasts[0].positive,
+            "negative_scores": contrasts[0].negative,
         }
         return Output(total, {"untransformed_positive": (queries[0] * keys[0]).sum(1).mean().detach()}, watched)
 
@@ -85,7 +85,7 @@ class MoCo(Method):
         if transform.negatives_meet == "extrapolated":
             return info_nce(far_q, far_k, mixed, self.options.temperature, keep_scores=progress.watching)
         positive, (_, negative) = (far_q * far_k).sum(dim=1), scores(q, k, mixed)
-        return Contrast(info_nce_from_scores(positive, negative, self.options.temperature), positive, negative)
+        return Contrast.of(info_nce_from_scores(positive, negative, self.options.temperature), positive, negative)
 
     @torch.no_grad()
     def _keys(self, images: Tensor, progress: Progress) -> Tensor:

@@ -19,6 +19,7 @@ class Job:
 
     stage: str
     key: str
+    given_label: str
     spec: dict[str, Any]
     inputs: dict[str, str]
     folder: Path
@@ -27,13 +28,14 @@ class Job:
     @property
     def label(self) -> str:
         """What tables call it: the method's label with its grid point, or the floor's name."""
-        label = str(self.spec.get("label") or FLOORS.get(self.source, ""))
+        label = self.given_label or FLOORS.get(self.source, "")
         return label.removesuffix(" (tuning)") if self.stage == "tune" else label
 
     @property
     def source(self) -> str:
         """pretrain, untrained or pixels."""
-        return str(self.spec.get("source", "pretrain"))
+        source = self.spec.get("source")
+        return str(source["use"]) if source else "pretrain"
 
     @property
     def dataset(self) -> str:
@@ -118,7 +120,7 @@ def _job(plan: Path, number: int, job: dict[str, Any], results: Path) -> Job:
             f"{folder / FILE}: is the record of {record.stage} {record.key}, not of {job['stage']} {job['key']}; "
             "delete the folder and run the job again"
         )
-    return Job(job["stage"], job["key"], job["spec"], job["inputs"], folder, record)
+    return Job(job["stage"], job["key"], str(job.get("label", "")), job["spec"], job["inputs"], folder, record)
 
 
 def _refuse_twins(plan: Path, jobs: Iterable[Job]) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.sources.images import encode_png
-from pipelines.spec.datasets import DataSet
+from pipelines.spec.datasets.base import DataSet
 
 SplitName = Literal["train", "test"]
 SPLITS: tuple[SplitName, SplitName] = ("train", "test")

@@ -6,7 +6,8 @@ import numpy as np
 
 from pipelines.sources.base import Source, Split, SplitName, array_split
 from pipelines.sources.download import downloaded
-from pipelines.spec.datasets import CIFAR10, CIFAR100
+from pipelines.spec.datasets.cifar10 import Options as CIFAR10
+from pipelines.spec.datasets.cifar100 import Options as CIFAR100
 
 
 def read(options: CIFAR10) -> Source:

@@ -2,7 +2,7 @@
 
 from pipelines.sources.base import Source
 from pipelines.sources.cifar10 import read_cifar
-from pipelines.spec.datasets import CIFAR100
+from pipelines.spec.datasets.cifar100 import Options as CIFAR100
 
 
 def read(options: CIFAR100) -> Source:

@@ -6,7 +6,7 @@ They come with the wheel. The data set has no split of its own: every fifth imag
 import numpy as np
 
 from pipelines.sources.base import Source, array_split
-from pipelines.spec.datasets import Digits
+from pipelines.spec.datasets.digits import Options as Digits
 
 
 def read(options: Digits) -> Source:

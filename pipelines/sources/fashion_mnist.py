@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from pipelines.errors import InputError
 from pipelines.sources.base import Source, Split, SplitName, array_split
 from pipelines.sources.download import downloaded
-from pipelines.spec.datasets import FashionMNIST
+from pipelines.spec.datasets.fashion_mnist import Options as FashionMNIST
 
 DEBIAN = Path("/usr/share/datasets/fashion-mnist")
 """Where Debian's package dataset-fashion-mnist puts the files."""

@@ -10,7 +10,7 @@ from pipelines.errors import InputError
 from pipelines.sources.base import Sample, Source, Split
 from pipelines.sources.images import EXTENSIONS
 from pipelines.sources.strata import stratified_share
-from pipelines.spec.datasets import ImageFolder
+from pipelines.spec.datasets.imagefolder import Options as ImageFolder
 
 
 def read(options: ImageFolder) -> Source:

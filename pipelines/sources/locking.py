@@ -1,24 +1,27 @@
-"""One process at a time in a folder; a killed one leaves nothing behind."""
+"""One process at a time in a folder of shards; a killed one leaves nothing behind."""
 
 import contextlib
-import fcntl
 from collections.abc import Iterator
 from pathlib import Path
+
+from pipelines.locks import take
+
+LONGEST_WORK = 6 * 3600.0
+"""Seconds to wait for another process that packs or decodes the same shards."""
 
 
 @contextlib.contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Wait until no other process holds the folder, then hold it. The system lets go of it when the process dies.
+    """Wait until no other process holds the folder, then hold it; EnvironmentFault names one that never ends.
 
-    File systems without locks, and folders that cannot be written, are used without: what is written there is whole
-    (written beside and renamed) and the same for every writer, so a lock only saves doing the work twice.
+    A folder that cannot be written is used without: nothing is made there.
     """
     try:
-        file = (folder / ".lock").open("w")
+        lock = take(folder / ".lock", LONGEST_WORK)
     except OSError:
         yield
         return
-    with file:
-        with contextlib.suppress(OSError):
-            fcntl.flock(file, fcntl.LOCK_EX)
+    try:
         yield
+    finally:
+        lock.release()

@@ -21,7 +21,7 @@ from pipelines.sources.locking import locked
 from pipelines.sources.packing import NOTES, Note, Plan, finished, pack, too_many
 from pipelines.sources.reader import open_shards
 from pipelines.sources.strata import equal_per_class, stratified_share
-from pipelines.spec.datasets import DataSet, dataset_name
+from pipelines.spec.datasets.base import DataSet
 
 SEED = 0
 """Of the order, the limit and the held-out slice. Fixed: the shards of a data set do not depend on a run's seed."""
@@ -88,7 +88,7 @@ def _select(source: Source, dataset: DataSet) -> tuple[dict[SplitName, Split], f
     for name in SPLITS:
         split = source.split(name)
         if not len(split):
-            raise InputError(f"{dataset_name(dataset)}: the {name} split has no images")
+            raise InputError(f"{dataset.short_name}: the {name} split has no images")
         rows = np.arange(len(split))
         if name == "train" and dataset.limit is not None:
             rows = equal_per_class(split.labels, dataset.limit, SEED, "limit")
@@ -143,7 +143,7 @@ def _index(source: Source, dataset: DataSet, plans: list[Plan], notes: list[Note
     names = sorted({name for note in notes for name in note.found.fields})
     channels = {name: max(note.found.fields.get(name, 1) for note in notes) for name in names}
     return Index(
-        dataset=dataset_name(dataset),
+        dataset=dataset.short_name,
         spec=dataset.model_dump(mode="json"),
         classes=source.classes,
         image_size=side,
@@ -187,7 +187,5 @@ def _side(dataset: DataSet, notes: list[Note]) -> tuple[int, bool]:
         return dataset.image_size, agree and sides[0][0] == dataset.image_size
     if not agree:
         found = ", ".join(f"{size} ({name})" for size, name in sorted(sizes.items())[:3]) or "none"
-        raise InputError(
-            f"{dataset_name(dataset)}: image sizes are {found}; set dataset.image_size to a side in pixels"
-        )
+        raise InputError(f"{dataset.short_name}: image sizes are {found}; set dataset.image_size to a side in pixels")
     return sides[0][0], True

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pipelines.errors import InputError
 from pipelines.sources.base import Labels, Source, array_split
 from pipelines.sources.download import FOLDER, downloaded
-from pipelines.spec.datasets import STL10
+from pipelines.spec.datasets.stl10 import Options as STL10
 
 IMAGE = (3, 96, 96)
 """Channels, columns, rows: the files are column-major."""

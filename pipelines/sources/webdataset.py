@@ -18,7 +18,7 @@ from pipelines.errors import InputError
 from pipelines.sources.base import Sample, Source, Split
 from pipelines.sources.images import EXTENSIONS
 from pipelines.sources.strata import stratified_share
-from pipelines.spec.datasets import WebDataset
+from pipelines.spec.datasets.webdataset import Options as WebDataset
 
 TEXT = ("cls", "txt", "json")
 

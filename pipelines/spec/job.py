@@ -1,10 +1,14 @@
-"""A job: one piece of work, named by its content. Light: stages import it before anything else."""
+"""A job: one piece of work, named by its content."""
 
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-INPUT_STAGE = {"shards": "shards", "best": "tune", "weights": "pretrain", "features": "embed", "teacher": "evaluate"}
+from pipelines.errors import InputError
+from pipelines.files import digest
+from pipelines.spec.jobs import JobSpec
+
+INPUT_STAGE = {"shards": "shards", "best": "tune", "weights": "pretrain", "teacher": "evaluate"}
 """Name of an input -> the stage that makes it."""
 
 
@@ -12,10 +16,33 @@ INPUT_STAGE = {"shards": "shards", "best": "tune", "weights": "pretrain", "featu
 class Job:
     """One piece of work. ``inputs``: name -> key of the job that makes it (its stage: ``INPUT_STAGE``)."""
 
-    stage: str
     key: str
-    spec: dict[str, Any] = field(compare=False)
+    spec: JobSpec = field(compare=False)
     inputs: dict[str, str] = field(compare=False)
+
+    def __post_init__(self) -> None:
+        """InputError when the key, which begins with names from the study, could not be a folder's name."""
+        if not re.fullmatch(r"[A-Za-z0-9_.-]+", self.key):
+            raise InputError(
+                f"a job would be called {self.key!r}, after the names of method, data set and encoder: only letters, digits, "
+                "'_', '.' and '-' can stand there; choose other names"
+            )
+
+    @classmethod
+    def of(cls, prefix: str, spec: JobSpec, inputs: dict[str, str]) -> "Job":
+        """The job of this content: equal content gives an equal key."""
+        content = {"stage": spec.stage, "spec": spec.content(), "inputs": inputs}
+        return cls(f"{prefix}-{digest(content)}", spec, inputs)
+
+    @property
+    def stage(self) -> str:
+        """The stage that does it."""
+        return self.spec.stage
+
+    @property
+    def place(self) -> tuple[str, str]:
+        """(stage, key): what tells it from every other job."""
+        return self.stage, self.key
 
     def folder(self, results: Path) -> Path:
         """Where the job writes."""
@@ -24,7 +51,3 @@ class Job:
     def done(self, results: Path) -> bool:
         """Whether its record exists."""
         return (self.folder(results) / "record.json").exists()
-
-    def command(self, results: Path) -> str:
-        """The line a person would type."""
-        return f"python -m pipelines {self.stage} --job {self.folder(results)}"

@@ -1,25 +1,29 @@
 """Data from a file into a model, with errors that say where, what, why and what was meant."""
 
-import difflib
 import functools
 import json
-from typing import Any, get_args
+from collections.abc import Mapping
+from typing import Any
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from pipelines.errors import InputError
+from pipelines.spec.mistakes import sentences, step, suggestion
 
 
-def parse(kind: Any, data: Any, where: str, what: str | None = None) -> Any:
+def parse(kind: Any, data: Any, where: str, what: str | None = None, beside: tuple[str, ...] = ()) -> Any:
     """``data`` (plain JSON values) as ``kind``; InputError with ``where`` as the path's start, all problems listed.
 
     ``what`` is the word for the thing that has options, by default the value of its ``use`` key or its class.
+    ``beside``: keys that are allowed next to ``data``'s own and that the caller has taken out, for suggestions.
     """
     try:
         return _adapter(kind).validate_json(json.dumps(data))  # JSON mode: strict, but a list may be a tuple
+    except TypeError:
+        _plain(data, where)
+        raise
     except ValidationError as error:
-        lines = [_line(kind, problem, where, what) for problem in error.errors(include_url=False)]
-        raise InputError("\n".join(lines)) from None
+        raise InputError("\n".join(sentences(kind, error.errors(include_url=False), where, what, beside))) from None
 
 
 @functools.cache
@@ -28,58 +32,22 @@ def _adapter(kind: Any) -> TypeAdapter[Any]:
     return TypeAdapter(kind)
 
 
-def suggestion(word: str, known: list[str]) -> str:
-    """`` did you mean 'x'?``, or the list of what there is when nothing comes near."""
-    near = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
-    return f"did you mean '{near[0]}'?" if near else f"there are: {', '.join(sorted(known))}"
+def check_keys(kind: type[BaseModel], data: Mapping[Any, Any], where: str) -> None:
+    """InputError when a file has a top-level key that its model does not know."""
+    known = list(kind.model_fields)
+    if wrong := [key for key in data if key not in known]:
+        raise InputError(
+            "\n".join(f"{where}there is no key {str(key)!r}; {suggestion(str(key), known)}" for key in wrong)
+        )
 
 
-def _line(kind: Any, problem: Any, where: str, what: str | None) -> str:
-    path, model = _walk(kind, problem["loc"], where)
-    if problem["type"] == "extra_forbidden":
-        key = str(problem["loc"][-1])
-        name = what if what and len(problem["loc"]) == 1 else _word(model)
-        fields = [field for field in model.model_fields if field != "use"] if model else []
-        return f"{path}: {name} has no such option; {suggestion(key, fields)}"
-    if problem["type"] == "union_tag_invalid":
-        known = [tag.strip(" '") for tag in problem["ctx"]["expected_tags"].split(",")]
-        return f"{path}.use: there is no '{problem['ctx']['tag']}'; {suggestion(problem['ctx']['tag'], known)}"
-    if problem["type"] == "union_tag_not_found":
-        return f"{path}: needs a 'use'"
-    if problem["type"] == "missing":
-        return f"{path}: is needed"
-    message = problem["msg"].removeprefix("Value error, ")
-    value = problem["input"]
-    shown = "" if isinstance(value, dict | list) else f", got {value!r}"
-    return f"{path}: {message[0].lower() + message[1:]}{shown}" if path else f"{message}{shown}"
-
-
-def _walk(kind: Any, loc: tuple[Any, ...], where: str) -> tuple[str, type[BaseModel] | None]:
-    """The readable path of an error, and the model whose field is at fault."""
-    path, models, owner = where, _models(kind), None
-    for step in loc:
-        tagged = [model for model in models if _tag(model) == step and step not in model.model_fields]
-        if tagged:  # a member of a union: pydantic puts its tag in the path
-            models, owner = tagged, tagged[0]
-            continue
-        path += f"[{step}]" if isinstance(step, int) else f".{step}" if path and not path.endswith(": ") else str(step)
-        if isinstance(step, str):
-            owner = next((model for model in models if step in model.model_fields), models[0] if models else None)
-            field = owner.model_fields.get(step) if owner else None
-            models = _models(field.annotation) if field else models
-    return path, owner
-
-
-def _models(annotation: Any) -> list[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return [annotation]
-    return [model for part in get_args(annotation) for model in _models(part)]
-
-
-def _tag(model: type[BaseModel]) -> Any:
-    use = model.model_fields.get("use")
-    return use.default if use else None
-
-
-def _word(model: type[BaseModel] | None) -> str:
-    return str((model and _tag(model)) or (model.__name__.lower() if model else "this"))
+def _plain(data: Any, where: str) -> None:
+    """InputError with the place of a value that JSON does not have, such as a date."""
+    inner = data.items() if isinstance(data, dict) else enumerate(data) if isinstance(data, list | tuple) else ()
+    for key, value in inner:
+        if isinstance(data, dict) and not isinstance(key, str):
+            raise InputError(f"{where}: a key must be text, and {key!r} is not; write it in quotes")
+        _plain(value, step(where, key))
+    if not isinstance(data, dict | list | tuple | str | int | float | None):
+        kind = f"{data} ({type(data).__name__})"
+        raise InputError(f"{where}: must be text, a number, a list or a mapping, got {kind}; text goes in quotes")

@@ -5,31 +5,29 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.errors import InputError
-from pipelines.files import digest
-from pipelines.spec.datasets import dataset_name
-from pipelines.spec.encoders import encoder_name
-from pipelines.spec.evaluation import needs_text, on_images, suits
-from pipelines.spec.finetuning import Distill
+from pipelines.spec.datasets.base import DataSet
+from pipelines.spec.evaluation.base import Protocol
+from pipelines.spec.evaluation.distill import Options as Distill
+from pipelines.spec.floors import floors_of
 from pipelines.spec.job import Job
+from pipelines.spec.jobs import EvaluateSpec, JobSpec, Pixels, ShardsSpec, Trained, Untrained
 from pipelines.spec.load import load_study
 from pipelines.spec.resolve import Run, points, resolve
-from pipelines.spec.sizes import pretraining_images
 from pipelines.spec.study import MethodEntry, Study
 
-VERSIONS = {"shards": 1, "tune": 1, "pretrain": 1, "embed": 1, "evaluate": 1}
-"""Part of every key: raise a stage's number when its code gives other results for the same spec."""
-
-NOT_IN_KEY = ("workers", "checkpoint_minutes", "resident_gib")
-"""Settings of training that say how to run, not what: they change no result and no key."""
+Place = tuple[str, str]
+"""(stage, key)."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """All jobs of a study, by stage and key, each with the label tables give it."""
+    """All jobs of a study, by stage and key, in an order in which they can run; each with the label tables give it."""
 
     study: Study
-    jobs: dict[tuple[str, str], Job]
-    labels: dict[tuple[str, str], str]
+    jobs: dict[Place, Job]
+    labels: dict[Place, str]
+    notes: dict[str, tuple[str, ...]]
+    """Label of a method -> whose settings were overruled by whose."""
 
     def of(self, stage: str) -> list[Job]:
         """The jobs of one stage."""
@@ -37,28 +35,27 @@ class Plan:
 
     def dump(self) -> dict[str, Any]:
         """What collect and report need: plain JSON values."""
-        jobs = [
-            {
-                "stage": job.stage,
-                "key": job.key,
-                "inputs": job.inputs,
-                "spec": {"label": self.labels[place], **job.spec},
-            }
-            for place, job in self.jobs.items()
-        ]
         study = self.study
-        tuned = list(study.tuning.methods) if study.tuning else []
         return {
             "study": study.name,
             "question": study.question,
             "seeds": list(study.seeds),
-            "tuned": tuned,
-            "jobs": jobs,
+            "tuned": list(study.tuning.methods) if study.tuning else [],
+            "jobs": [
+                {
+                    "stage": job.stage,
+                    "key": job.key,
+                    "label": self.labels[place],
+                    "inputs": job.inputs,
+                    "spec": job.spec.model_dump(mode="json"),
+                }
+                for place, job in self.jobs.items()
+            ],
         }
 
 
 def plan(study: Study) -> Plan:
-    """Expand a study: shards, tuning, pretraining, features, evaluations; InputError for what cannot work."""
+    """Expand a study: shards, tuning, pretraining, evaluations; InputError for what cannot work."""
     return _Planner(study).plan()
 
 
@@ -74,131 +71,123 @@ def plan_file(path: Path) -> Plan:
 class _Planner:
     def __init__(self, study: Study) -> None:
         self.study = study
-        self.jobs: dict[tuple[str, str], Job] = {}
-        self.labels: dict[tuple[str, str], str] = {}
-        self.dataset = study.dataset.model_dump(mode="json")
-        self.num_samples = pretraining_images(study.dataset)
-        self.data_name = dataset_name(study.dataset)
+        self.jobs: dict[Place, Job] = {}
+        self.labels: dict[Place, str] = {}
+        self.shards: dict[str, str] = {}
+        self.notes: dict[str, tuple[str, ...]] = {}
 
     def plan(self) -> Plan:
-        """All jobs, floors before the methods."""
-        shards = self._add("shards", self.data_name, {"dataset": self.dataset}, {}, self.data_name)
-        runs: list[tuple[Run, str | None]] = [(run, None) for entry in self.study.methods for run in self._runs(entry)]
+        """All jobs: every data set's shards, then tuning, floors and methods of each that is pretrained on."""
+        for dataset in self.study.all_datasets:
+            name = dataset.short_name
+            self.shards[name] = self._add(name, ShardsSpec(dataset=dataset), {}, name)
+        for dataset in self.study.pretraining_sets:
+            self._pretrain_on(dataset)
+        return Plan(self.study, self.jobs, self.labels, self.notes)
+
+    def _add(self, prefix: str, spec: JobSpec, inputs: dict[str, str], label: str) -> str:
+        """Register a job and return its key; jobs of equal content are one job."""
+        job = Job.of(prefix, spec, inputs)
+        self.jobs.setdefault(job.place, job)
+        self.labels.setdefault(job.place, label)
+        return job.key
+
+    def _pretrain_on(self, dataset: DataSet) -> None:
+        entries = self.study.methods
+        runs: list[tuple[Run, str | None]] = [
+            (resolve(self.study, entry, point, dataset), None)
+            for entry in entries
+            for point in points(self.study, entry, dataset)
+        ]
+        self.notes |= {run.label: run.notes for run, _ in runs if run.notes}
         self._check_evaluations([run for run, _ in runs])
-        runs += [tuned for entry in self.study.methods for tuned in self._tuned(entry, shards)]
+        runs += [tuned for entry in entries for tuned in self._tuned(entry, dataset)]
         if self.study.floors:
-            self._floors([run for run, _ in runs], shards)
+            self._floors([run for run, _ in runs], dataset)
         for run, best in runs:
             for seed in self.study.seeds:
-                self._pretrain(run, seed, shards, best)
-        return Plan(self.study, self.jobs, self.labels)
-
-    def _add(self, stage: str, prefix: str, spec: dict[str, Any], inputs: dict[str, str], label: str) -> str:
-        """Register a job and return its key; jobs of equal content are one job."""
-        content = {"stage": stage, "version": VERSIONS[stage], "spec": _keyed(spec), "inputs": inputs}
-        key = f"{prefix}-{digest(content)}"
-        self.jobs.setdefault((stage, key), Job(stage, key, spec, inputs))
-        self.labels.setdefault((stage, key), label)
-        return key
+                self._pretrain(run, seed, best)
 
     def _check_evaluations(self, runs: list[Run]) -> None:
         for i, evaluation in enumerate(self.study.evaluation):
-            if not any(suits(evaluation, run.method) for run in runs):
+            if not any(evaluation.suits(run.method) for run in runs):
                 raise InputError(
                     f"evaluation[{i}]: {evaluation.use} suits none of the methods: zero_shot needs a text tower (clip), "
                     "head_layers a layered head (simclr); take it out or add such a method"
                 )
 
-    def _runs(self, entry: MethodEntry) -> list[Run]:
-        return [resolve(self.study, entry, point, self.num_samples) for point in points(self.study, entry)]
-
-    def _tuned(self, entry: MethodEntry, shards: str) -> list[tuple[Run, str | None]]:
+    def _tuned(self, entry: MethodEntry, dataset: DataSet) -> list[tuple[Run, str | None]]:
         """The runs that take the best values of a tuning study, with that study's key."""
         tuning = self.study.tuning
         if not tuning or entry.label not in tuning.methods:
             return []
-        space = tuning.space_of(entry.label)
+        search = tuning.search_of(entry.label)
         kept = [
-            {path: value for path, value in point.items() if path not in space} for point in points(self.study, entry)
+            {path: value for path, value in point.items() if path not in search.space}
+            for point in points(self.study, entry, dataset)
         ]
         result: list[tuple[Run, str | None]] = []
         for point in [point for i, point in enumerate(kept) if point not in kept[:i]]:
-            run = resolve(self.study, entry, point, self.num_samples)
-            for path, limits in space.items():  # both ends must be allowed values, found out before any trial runs
+            run = resolve(self.study, entry, point, dataset)
+            for (
+                path,
+                limits,
+            ) in search.space.items():  # both ends must be allowed values, found out before any trial runs
                 for end in (limits.low, limits.high):
-                    resolve(self.study, entry, {**point, path: end}, self.num_samples)
-            spec = {
-                **run.dump(),
-                "dataset": self.dataset,
-                "tuning": _search(tuning.model_dump(mode="json"), entry.label),
-            }
-            if tuning.epochs:
-                spec["training"] = {**spec["training"], "epochs": tuning.epochs}
-            prefix = f"{run.method.short_name}-{self.data_name}"
-            best = self._add("tune", prefix, spec, {"shards": shards}, f"{run.label} (tuning)")
-            tuned = Run(f"{run.label}_tuned", run.method, run.training, run.encoder, run.views)
+                    resolve(self.study, entry, {**point, path: end}, dataset)
+            prefix = f"{run.method.short_name}-{dataset.short_name}"
+            inputs = {"shards": self.shards[dataset.short_name]}
+            best = self._add(prefix, run.search(search, tuning.epochs), inputs, f"{run.label} (tuning)")
+            tuned = Run(f"{run.label}_tuned", run.method, run.training, run.encoder, run.views, dataset)
             result.append((tuned, best))
         return result
 
-    def _pretrain(self, run: Run, seed: int, shards: str, best: str | None) -> None:
-        spec = {**run.dump(), "dataset": self.dataset, "seed": seed}
-        inputs = {"shards": shards, **({"best": best} if best else {})}
-        name = f"{run.method.short_name}{'_tuned' if best else ''}-{self.data_name}-s{seed}"
-        weights = self._add("pretrain", name, spec, inputs, run.label)
-        source = {"source": "pretrain", "dataset": self.dataset, "seed": seed}
-        fitting = [evaluation for evaluation in self.study.evaluation if suits(evaluation, run.method)]
-        self._evaluate(name, fitting, source, {"weights": weights, "shards": shards}, run.label)
+    def _pretrain(self, run: Run, seed: int, best: str | None) -> None:
+        data = run.dataset.short_name
+        inputs = {"shards": self.shards[data], **({"best": best} if best else {})}
+        name = f"{run.method.short_name}{'_tuned' if best else ''}-{data}-s{seed}"
+        weights = self._add(name, run.pretraining(seed), inputs, run.label)
+        fitting = [evaluation for evaluation in self.study.evaluation if evaluation.suits(run.method)]
+        for dataset in (run.dataset, *self.study.targets):
+            prefix = name if dataset is run.dataset else f"{name}-on-{dataset.short_name}"
+            self._evaluate(prefix, fitting, Trained(), dataset, seed, {"weights": weights}, run.label)
 
-    def _floors(self, runs: list[Run], shards: str) -> None:
-        """What any method has to beat: raw pixels, and the same encoders as they are born (or trained from scratch)."""
-        plain = [evaluation for evaluation in self.study.evaluation if not needs_text(evaluation)]
-        on_features = [evaluation for evaluation in plain if not on_images(evaluation)]
-        pixels = {"source": "pixels", "dataset": self.dataset, "seed": 0}
-        self._evaluate(f"pixels-{self.data_name}", on_features, pixels, {"shards": shards}, "raw pixels")
+    def _floors(self, runs: list[Run], dataset: DataSet) -> None:
+        """What any method has to beat: raw pixels, and every method's encoder at step 0 (or trained from scratch)."""
+        plain = [evaluation for evaluation in self.study.evaluation if not evaluation.needs_text]
+        on_features = [evaluation for evaluation in plain if not evaluation.on_images]
         scratch = [evaluation for evaluation in plain if not isinstance(evaluation, Distill)]
-        for name, encoder in distinct_encoders(runs).items():
-            for seed in self.study.seeds:
-                spec = {"source": "untrained", "encoder": encoder, "dataset": self.dataset, "seed": seed}
-                prefix = f"untrained_{name}-{self.data_name}-s{seed}"
-                self._evaluate(prefix, scratch, spec, {"shards": shards}, f"untrained {name}")
+        for evaluated in (dataset, *self.study.targets):
+            data = evaluated.short_name
+            self._evaluate(f"pixels-{data}", on_features, Pixels(), evaluated, 0, {}, "raw pixels")
+            for name, source in floors_of(runs).items():
+                slug = name.replace(" (", "-").removesuffix(")")
+                for seed in self.study.seeds:
+                    prefix = f"untrained_{slug}-{data}-s{seed}"
+                    self._evaluate(prefix, scratch, source, evaluated, seed, {}, f"untrained {name}")
 
     def _evaluate(
-        self, prefix: str, evaluations: list[Any], source: dict[str, Any], inputs: dict[str, str], label: str
+        self,
+        prefix: str,
+        evaluations: list[Protocol],
+        source: Trained | Untrained | Pixels,
+        dataset: DataSet,
+        seed: int,
+        inputs: dict[str, str],
+        label: str,
     ) -> None:
-        """Jobs for each protocol: on features, which are embedded once, or on the weights and the images."""
-        features = self._add("embed", prefix, source, inputs, label) if not all(map(on_images, evaluations)) else ""
+        """A job for each protocol; those on frozen features of one encoder run in one process (see units)."""
+        inputs = {**inputs, "shards": self.shards[dataset.short_name]}
         for evaluation in evaluations:
-            needed = dict(inputs) if on_images(evaluation) else {"features": features}
-            if needs_text(evaluation):
-                needed |= inputs  # the text tower, and the names of the classes
+            needed = dict(inputs)
+            spec = EvaluateSpec(
+                evaluation=evaluation,
+                source=source,
+                dataset=dataset,
+                seed=seed,
+                keep_features=self.study.keep_features,
+            )
             if isinstance(evaluation, Distill):
-                teacher = {"evaluation": evaluation.teacher.model_dump(mode="json"), **source}
-                needed["teacher"] = self._add("evaluate", f"{prefix}-finetune", teacher, inputs, f"{label} (teacher)")
-            spec = {"evaluation": evaluation.model_dump(mode="json"), **source}
-            self._add("evaluate", f"{prefix}-{evaluation.use}", spec, needed, label)
-
-
-def distinct_encoders(runs: list[Run]) -> dict[str, dict[str, Any]]:
-    """The runs' encoders by a readable name; two that differ in what the name does not show are numbered."""
-    found: dict[str, dict[str, Any]] = {}
-    for run in runs:
-        encoder = run.encoder.model_dump(mode="json")
-        name, number = encoder_name(run.encoder), 1
-        while found.setdefault(name, encoder) != encoder:
-            number += 1
-            name = f"{encoder_name(run.encoder)}.{number}"
-    return found
-
-
-def _keyed(spec: dict[str, Any]) -> dict[str, Any]:
-    training = spec.get("training")
-    if training is None:
-        return spec
-    return {**spec, "training": {name: value for name, value in training.items() if name not in NOT_IN_KEY}}
-
-
-def _search(tuning: dict[str, Any], label: str) -> dict[str, Any]:
-    """A tuning section reduced to one method: its space, and nothing of the other methods or of how jobs are cut."""
-    space = {**tuning["space"], **tuning["extra"].get(label, {})}
-    kept = ("trials", "objective", "sampler", "prune_below", "seed")
-    return {**{name: tuning[name] for name in kept}, "space": space}
+                teacher = spec.model_copy(update={"evaluation": evaluation.teacher})
+                needed["teacher"] = self._add(f"{prefix}-finetune", teacher, inputs, f"{label} (teacher)")
+            self._add(f"{prefix}-{evaluation.use}", spec, needed, label)

@@ -1,4 +1,4 @@
-"""One run of a study: a method entry at a grid point, with every default written out."""
+"""One run of a study: a method entry at a grid point on one data set, with every default written out."""
 
 import itertools
 from dataclasses import dataclass
@@ -6,13 +6,18 @@ from typing import Any
 
 from pipelines.errors import InputError
 from pipelines.spec.base import Model
+from pipelines.spec.datasets.base import DataSet
+from pipelines.spec.encoders.base import EncoderOptions
+from pipelines.spec.jobs import PretrainSpec, RunSpec, TuneSpec
+from pipelines.spec.layers import Layer, laid, overruled
 from pipelines.spec.methods import options_class
 from pipelines.spec.methods.base import MethodOptions
+from pipelines.spec.overlay import merged, nested
 from pipelines.spec.parse import parse
-from pipelines.spec.recipes import merged
 from pipelines.spec.study import Grid, MethodEntry, Study
-from pipelines.spec.training import Training
-from pipelines.spec.views import AugmentationChange, Views
+from pipelines.spec.training import ONE_OPTIMIZER, Training
+from pipelines.spec.tuning import Search
+from pipelines.spec.views import Views
 
 Point = dict[str, Any]
 """Option path -> value."""
@@ -20,73 +25,140 @@ Point = dict[str, Any]
 
 @dataclass(frozen=True)
 class Run:
-    """What one pretraining is, but for its seed."""
+    """What one pretraining is, but for its seed, with the name tables give it."""
 
     label: str
     """The method's label with the grid point, e.g. moco_v2[temperature=0.1]."""
     method: MethodOptions
     training: Training
-    encoder: Any
+    encoder: EncoderOptions
     views: Views
+    dataset: DataSet
+    notes: tuple[str, ...] = ()
+    """Whose settings were overruled by whose, for the reader of a plan; no part of what the run is."""
 
-    def dump(self) -> dict[str, Any]:
-        """Plain JSON values, all defaults written out."""
-        parts = {"method": self.method, "encoder": self.encoder, "views": self.views, "training": self.training}
-        return {name: part.model_dump(mode="json") for name, part in parts.items()}
+    def _fields(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in RunSpec.model_fields}
+
+    def pretraining(self, seed: int) -> PretrainSpec:
+        """The job's spec for one seed."""
+        return PretrainSpec(**self._fields(), seed=seed)
+
+    def search(self, search: Search, epochs: int | None) -> TuneSpec:
+        """The spec of a tuning study of this run; epochs: of a trial, none: those of the run."""
+        training = self.training.model_copy(update={"epochs": epochs}) if epochs else self.training
+        return TuneSpec(**{**self._fields(), "training": training}, search=search)
 
 
-def points(study: Study, entry: MethodEntry) -> list[Point]:
-    """The grid points of one method: the product of the study's axes and its own."""
+def points(study: Study, entry: MethodEntry, dataset: DataSet) -> list[Point]:
+    """The grid points of one method on one data set: the product of the study's axes and its own."""
     axes: Grid = {**study.grid, **entry.grid}
     for path, values in axes.items():
         if not values:
             raise InputError(f"grid.{path}: needs at least one value")
+    if dataset.short_name not in axes.pop("dataset", [dataset.short_name]):
+        return []
     return [dict(zip(axes, values)) for values in itertools.product(*axes.values())]
 
 
-def resolve(study: Study, entry: MethodEntry, point: Point, num_samples: int | None) -> Run:
+def resolve(study: Study, entry: MethodEntry, point: Point, dataset: DataSet) -> Run:
     """The run at one grid point; InputError names the option, its value and the rule it breaks."""
-    where = f"{entry.label}{_suffix(point)}: "
-    options: MethodOptions = parse(options_class(entry.use), entry.given, where, entry.use)
-    given = entry.given
-    changes: dict[str, dict[str, Any]] = {"training": {}, "encoder": {}}
-    for path, value in point.items():
-        head, _, rest = path.partition(".")
-        if head in changes and rest:
-            changes[head] = merged(changes[head], nested(rest, value))
-        else:
-            switched_on(options, path, where)
-            given = merged(given, nested(path, value))
-    options = parse(options_class(entry.use), given, where, entry.use)
-    chosen = (entry.encoder or study.encoder).model_dump(mode="json")
-    encoder = parse(type(entry.encoder or study.encoder), merged(chosen, changes["encoder"]), f"{where}encoder")
-    settings = {**options.default_training(), **study.training, **entry.training, **changes["training"]}
-    training: Training = parse(Training, settings, f"{where}training", "training")
-    views = entry.view_recipe or options.default_views(study.dataset.image_size)
-    for change in (study.views, entry.views):
-        views = changed(views, change) if change else views
+    label = entry.label + _suffix(point)
+    where = f"{label}: "
+    options = _options(entry, point, where)
+    encoders, trainings, changes = _encoders(study, entry, point), _trainings(study, entry, point), _views(study, entry)
+    named = study.encoders[point["encoder"]] if "encoder" in point else None
+    chosen = named or entry.encoder or study.encoder
+    settings = merged(chosen.model_dump(mode="json"), _below("encoder", point))
+    encoder = parse(type(chosen), settings, f"{where}encoder")
+    training = with_defaults(laid(trainings), options, f"{where}training")
+    options = shortened(options, training.epochs)
+    views = entry.view_recipe or options.default_views(dataset.image_size)
+    if change := laid(changes):
+        views = changed(views, change)
     try:
-        training.check()
-        options.check(training, encoder, num_samples)
+        training.check(dataset.pretraining_images)
+        options.check(training, encoder, dataset.pretraining_images)
     except ValueError as error:
         raise InputError(f"{where}{error}") from None
-    return Run(entry.label + _suffix(point), options, training, encoder, views)
+    notes = [*overruled(trainings), *overruled(encoders), *overruled(changes, "views.")]
+    return Run(label, options, training, encoder, views, dataset, tuple(notes))
 
 
-def changed(views: Views, change: AugmentationChange) -> Views:
-    """The recipe with ``change`` laid over each of its augmentations."""
-    update = change.model_dump(mode="json", exclude_none=True)
-    data = views.model_dump(mode="json")
-    data["augmentations"] = [{**kind, **update} for kind in data["augmentations"]]
-    result: Views = parse(Views, data, "views", "views")
+def _below(head: str, point: Point) -> dict[str, Any]:
+    """What a grid point says of training or of the encoder."""
+    result: dict[str, Any] = {}
+    for path, value in point.items():
+        if path.startswith(f"{head}."):
+            result = merged(result, nested(path.removeprefix(f"{head}."), value))
     return result
 
 
-def nested(path: str, value: Any) -> dict[str, Any]:
-    """``a.b`` and a value -> {a: {b: value}}."""
-    for part in reversed(path.split(".")):
-        value = {part: value}
-    result: dict[str, Any] = value
+def _options(entry: MethodEntry, point: Point, where: str) -> MethodOptions:
+    kind, given = options_class(entry.use), entry.given
+    plain: MethodOptions = parse(kind, given, where, entry.use)
+    for path, value in point.items():
+        if path != "encoder" and not path.startswith(("training.", "encoder.")):
+            switched_on(plain, path, where)
+            given = merged(given, nested(path, value))
+    result: MethodOptions = parse(kind, given, where, entry.use)
+    return result
+
+
+def _trainings(study: Study, entry: MethodEntry, point: Point) -> list[Layer]:
+    recipe = [(f"recipe {entry.recipe.name}", entry.recipe.training)] if entry.recipe else []
+    return [*recipe, ("study", study.training), ("method entry", entry.training), ("grid", _below("training", point))]
+
+
+def _views(study: Study, entry: MethodEntry) -> list[Layer]:
+    recipe = [(f"recipe {entry.recipe.name}", entry.recipe.views)] if entry.recipe else []
+    layers = [*recipe, ("study", study.views), ("method entry", entry.views)]
+    return [(who, change.model_dump(mode="json", exclude_none=True)) for who, change in layers if change]
+
+
+def _encoders(study: Study, entry: MethodEntry, point: Point) -> list[Layer]:
+    """The study's encoder and the entry's, by name where they are of different kinds, else option by option.
+
+    Unlike training, a recipe's encoder lies over the study's: a study has to have one, and some methods need another.
+    """
+    if entry.encoder is None or "encoder" in point:
+        return []
+    recipe = entry.recipe if entry.recipe and entry.recipe.encoder == entry.encoder else None
+    both = [("study", study.encoder), (f"recipe {recipe.name}" if recipe else "method entry", entry.encoder)]
+    if study.encoder.use != entry.encoder.use:
+        return [(who, {"encoder": encoder.short_name}) for who, encoder in both]
+    return [(who, {f"encoder.{key}": value for key, value in encoder.model_dump().items()}) for who, encoder in both]
+
+
+def with_defaults(given: dict[str, Any], options: MethodOptions, where: str) -> Training:
+    """What is given of training, over the method's defaults; a default never makes an error of what is given.
+
+    The default warm-up takes at most a tenth of the run, and what belongs to the default optimizer goes with it.
+    """
+    defaults = options.default_training()
+    optimizer = given.get("optimizer", defaults.get("optimizer"))
+    fitting = {name: value for name, value in defaults.items() if ONE_OPTIMIZER.get(name, optimizer) == optimizer}
+    training: Training = parse(Training, {**fitting, **given}, where, "training")
+    if "warmup_epochs" in given:
+        return training
+    return training.model_copy(update={"warmup_epochs": min(training.warmup_epochs, training.epochs / 10)})
+
+
+def shortened(options: MethodOptions, epochs: int) -> MethodOptions:
+    """The options, those measured in epochs that were not given cut down to their share of a short run."""
+    update: dict[str, float] = {}
+    for name, share in options.epoch_shares.items():
+        value, most = getattr(options, name), round(share * epochs, 3)
+        if name not in options.model_fields_set:
+            update[name] = min(value, max(1, int(most)) if isinstance(value, int) else most)
+    return options.model_copy(update=update)
+
+
+def changed(views: Views, change: dict[str, Any]) -> Views:
+    """The view recipe with ``change`` laid over each of its augmentations."""
+    data = views.model_dump(mode="json")
+    data["augmentations"] = [{**kind, **change} for kind in data["augmentations"]]
+    result: Views = parse(Views, data, "views", "views")
     return result
 
 
@@ -103,8 +175,7 @@ def switched_on(options: Model, path: str, where: str) -> None:
 
 
 def _suffix(point: Point) -> str:
-    return (
-        "[" + ",".join(f"{path.removeprefix('training.')}={value}" for path, value in point.items()) + "]"
-        if point
-        else ""
-    )
+    if not point:
+        return ""
+    shown = {path: str(value) if str(value).isprintable() else repr(value) for path, value in point.items()}
+    return "[" + ",".join(f"{path.removeprefix('training.')}={value}" for path, value in shown.items()) + "]"

@@ -1,6 +1,6 @@
-"""The JSON schema of a study file, for completion and checks in editors: experiments/experiment.schema.json.
+"""The JSON schemas of a study file and of the workflow config, for completion and checks in editors.
 
-Write it anew with ``python -m pipelines.spec.schema``; a test fails when it is stale.
+Write them anew with ``python -m pipelines.spec.schema``; a test fails when one is stale.
 """
 
 import json
@@ -13,8 +13,11 @@ from pipelines.spec.methods import names, options_class
 from pipelines.spec.recipes import RECIPES
 from pipelines.spec.study import MethodEntry, Study
 from pipelines.spec.training import Training
+from pipelines.spec.workflow import WorkflowConfig
 
 FILE = RECIPES.parent / "experiment.schema.json"
+CONFIG_FILE = RECIPES.parents[1] / "workflow" / "config.schema.json"
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
 COMMON = ("label", "encoder", "views", "view_recipe", "grid")
 
 
@@ -23,7 +26,8 @@ def schema() -> dict[str, Any]:
     study = create_model("Study", __base__=Study, training=(Training, Training()))
     result = study.model_json_schema()
     definitions = result["$defs"]
-    definitions.pop("MethodEntry")
+    for loaded in ("MethodEntry", "FromRecipe"):  # the form of an entry once it is read
+        definitions.pop(loaded)
     entries = [_entry(name, definitions) for name in names()]
     by_recipe = {
         "type": "object",
@@ -33,7 +37,7 @@ def schema() -> dict[str, Any]:
     result["properties"]["methods"] = {"type": "array", "minItems": 1, "items": {"anyOf": [*entries, by_recipe]}}
     result["properties"].pop("name")
     result["required"].remove("name")
-    result["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+    result["$schema"] = DIALECT
     return result
 
 
@@ -47,10 +51,15 @@ def _entry(name: str, definitions: dict[str, Any]) -> dict[str, Any]:
     return {**entry, "required": ["use"]}
 
 
-def text() -> str:
-    """The file's content."""
-    return json.dumps(schema(), indent=1, sort_keys=True) + "\n"
+def texts() -> dict[Path, str]:
+    """The files and their content."""
+    config = {**WorkflowConfig.model_json_schema(), "$schema": DIALECT}
+    return {
+        path: json.dumps(content, indent=1, sort_keys=True) + "\n"
+        for path, content in ((FILE, schema()), (CONFIG_FILE, config))
+    }
 
 
 if __name__ == "__main__":
-    Path(FILE).write_text(text(), encoding="utf-8")
+    for path, content in texts().items():
+        path.write_text(content, encoding="utf-8")

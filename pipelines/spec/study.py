@@ -8,11 +8,13 @@ from pipelines.spec.base import Model, Name
 from pipelines.spec.datasets import AnyDataSet
 from pipelines.spec.encoders import AnyEncoder
 from pipelines.spec.evaluation import AnyEvaluation
+from pipelines.spec.recipes import FromRecipe
 from pipelines.spec.tuning import Tuning
 from pipelines.spec.views import AugmentationChange, Views
 
 Grid = dict[str, list[Any]]
-"""Option path -> values: a method's option (temperature, feature_transform.positive.alpha) or training.X, encoder.X."""
+"""Option path -> values: a method's option (temperature, feature_transform.positive.alpha), training.X, encoder.X, or
+``dataset`` and ``encoder`` with names of the study's."""
 
 
 class MethodEntry(Model):
@@ -24,6 +26,8 @@ class MethodEntry(Model):
     """The method's name, a file in spec/methods."""
     given: dict[str, Any] = {}
     """The method's options as written, recipe included; what is not given takes its default."""
+    recipe: FromRecipe | None = None
+    """What came from a recipe: its training and views lie under the study's own."""
     training: dict[str, Any] = {}
     """Changes to the study's training, for this method only."""
     encoder: AnyEncoder | None = None
@@ -42,20 +46,42 @@ class Study(Model):
     name: Name
     """The study file's name without its ending; the results folder."""
     question: str
-    dataset: AnyDataSet
+    dataset: AnyDataSet | None = None
+    """The one data set; or give ``datasets``."""
+    datasets: tuple[AnyDataSet, ...] = ()
+    """Several: every method is pretrained on each, but for those with ``role: target``, which are evaluated on only."""
     encoder: AnyEncoder
+    encoders: dict[Name, AnyEncoder] = {}
+    """Further encoders by name, for a grid that ranges over ``encoder``."""
     methods: tuple[MethodEntry, ...] = Field(min_length=1)
     grid: Grid = {}
     """Option path -> values, applied to every method."""
     seeds: tuple[int, ...] = Field(min_length=1)
     training: dict[str, Any] = {}
-    """Settings of training, over each method's own defaults."""
+    """Settings of training, over each method's defaults and over recipes; a method entry's own lie over these."""
     views: AugmentationChange | None = None
-    """Changes to every augmentation of every recipe (a data set without left-right symmetry: flip 0)."""
+    """Changes to every augmentation of every view recipe (a data set without left-right symmetry: flip 0)."""
     tuning: Tuning | None = None
     evaluation: tuple[AnyEvaluation, ...] = Field(min_length=1)
     floors: bool = True
     """Evaluate raw pixels and the untrained encoder beside the methods."""
+    keep_features: bool = False
+    """Leave every encoder's features on disk beside its records, for reading elsewhere."""
+
+    @property
+    def all_datasets(self) -> tuple[AnyDataSet, ...]:
+        """Every data set, in the order of the file."""
+        return (self.dataset,) if self.dataset else self.datasets
+
+    @property
+    def pretraining_sets(self) -> tuple[AnyDataSet, ...]:
+        """Those that methods are pretrained on."""
+        return tuple(data for data in self.all_datasets if data.role == "pretrain")
+
+    @property
+    def targets(self) -> tuple[AnyDataSet, ...]:
+        """Those that encoders are evaluated on only."""
+        return tuple(data for data in self.all_datasets if data.role == "target")
 
     @field_validator("seeds")
     @classmethod
@@ -63,6 +89,18 @@ class Study(Model):
         if len(set(seeds)) != len(seeds) or min(seeds) < 0:
             raise ValueError(f"must be different whole numbers from 0 on, got {list(seeds)}")
         return seeds
+
+    @model_validator(mode="after")
+    def _data(self) -> Self:
+        if bool(self.dataset) == bool(self.datasets):
+            raise ValueError("dataset: give one under dataset, or a list under datasets")
+        names = [data.short_name for data in self.all_datasets]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"datasets: two are called {name}; leave one of them out")
+        if not self.pretraining_sets:
+            raise ValueError("datasets: all have role target; one at least has to be pretrained on")
+        return self
 
     @model_validator(mode="after")
     def _labels(self) -> Self:
@@ -75,6 +113,14 @@ class Study(Model):
                 raise ValueError(f"tuning.methods: no method is called {label}; there are {', '.join(labels)}")
         return self
 
-
-RESERVED = ("jobs", "mlartifacts")
-"""Folder names in results/ that a study cannot have."""
+    @model_validator(mode="after")
+    def _named_axes(self) -> Self:
+        known = {"dataset": [data.short_name for data in self.pretraining_sets], "encoder": list(self.encoders)}
+        for grid in (self.grid, *(entry.grid for entry in self.methods)):
+            for axis, names in known.items():
+                for name in grid.get(axis, ()):
+                    if name not in names:
+                        raise ValueError(
+                            f"grid.{axis}: the study has no {name!r}; there are: {', '.join(names) or 'none'}"
+                        )
+        return self

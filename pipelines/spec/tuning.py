@@ -4,7 +4,8 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from pipelines.spec.base import Count, Model, Share
+from pipelines.spec.base import Count, Model, Name, Share
+from pipelines.spec.mistakes import suggestion
 
 
 class Range(Model):
@@ -31,24 +32,29 @@ Space = dict[str, Range]
 """Option path (temperature, feature_transform.positive.alpha) -> range."""
 
 
-class Tuning(Model):
-    """One Optuna study for each method named; all get the same number of trials."""
+class Search(Model):
+    """One Optuna study: how many trials of what, and what they maximise."""
 
     trials: Count
-    workers: Count = 1
-    """Jobs that share the trials; they change the order of results, not their number."""
     objective: Literal["knn"] = "knn"
     """Top-1 of weighted kNN, queries from the held-out slice, bank from the rest of train; higher is better."""
     sampler: Literal["tpe", "gp", "random"] = "tpe"
     prune_below: Share = 0.0
     """Stop a trial that ranks in this lowest share at an equal epoch; 0: no pruning (curves cross)."""
-    epochs: Count | None = None
-    """Epochs of a trial; none: as in training."""
     seed: int = Field(default=0, ge=0)
-    methods: tuple[str, ...] = Field(min_length=1)
-    """Labels of the methods to tune."""
     space: Space = {}
     """Searched for every method named."""
+
+
+class Tuning(Search):
+    """An Optuna study for each method named; all get the same number of trials."""
+
+    workers: Count = 1
+    """Jobs that share the trials; they change the order of results, not their number."""
+    epochs: Count | None = None
+    """Epochs of a trial; none: as in training."""
+    methods: tuple[Name, ...] = Field(min_length=1)
+    """Labels of the methods to tune."""
     extra: dict[str, Space] = {}
     """Label -> what is searched for this method besides."""
 
@@ -56,7 +62,8 @@ class Tuning(Model):
     def _known_labels(self) -> Self:
         for label in self.extra:
             if label not in self.methods:
-                raise ValueError(f"extra.{label}: not among the methods to tune ({', '.join(self.methods)})")
+                known = list(self.methods)
+                raise ValueError(f"extra.{label}: not among the methods to tune; {suggestion(label, known)}")
         for label in self.methods:
             if not self.space_of(label):
                 raise ValueError(f"{label}: nothing to search; give space or extra.{label}")
@@ -65,3 +72,8 @@ class Tuning(Model):
     def space_of(self, label: str) -> Space:
         """All that is searched for one method."""
         return {**self.space, **self.extra.get(label, {})}
+
+    def search_of(self, label: str) -> Search:
+        """One method's search: nothing of the other methods or of how jobs are cut."""
+        fields = {name: getattr(self, name) for name in Search.model_fields}
+        return Search(**{**fields, "space": self.space_of(label)})

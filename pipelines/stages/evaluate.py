@@ -1,91 +1,99 @@
-"""Stage evaluate: one protocol on features that are already there."""
+"""Stage evaluate: measure encoders by protocols. Those on frozen features of one encoder embed its images once.
 
-from typing import TYPE_CHECKING, Any
+Every protocol has a job and a record of its own: what is there stays, what fails leaves the others' results alone.
+"""
 
-from pipelines.stages.job import JobFolder, open_job, parser
+import importlib
+import sys
+import time
+from pathlib import Path
+from typing import Any
 
-if TYPE_CHECKING:
-    import torch
+import torch
 
-    from pipelines.evaluation.features import Features
-    from pipelines.evaluation.zero_shot import ImagesAndTexts
+from pipelines.building.devices import chosen_device, device_name
+from pipelines.building.embedding import Embedding, embedding_of
+from pipelines.building.workbench import WEIGHTS, JobBench
+from pipelines.errors import InputError
+from pipelines.evaluation.measured import Measured
+from pipelines.evaluation.predictions import FILE, Predictions
+from pipelines.randomness import generator, seed_for
+from pipelines.records import now, write_record
+from pipelines.sources.reader import ShardSet
+from pipelines.spec.evaluation.zero_shot import Options as ZeroShot
+from pipelines.spec.folder import JobFolder, open_job, ready
+from pipelines.spec.jobs import EvaluateSpec
 
 
-def main(argv: list[str]) -> int:
-    """Measure, then write the record."""
-    _run(open_job(parser("evaluate", __doc__ or "").parse_args(argv).job, "evaluate"))
-    return 0
+def run(job: list[Path]) -> int:
+    """Measure, and write a record each; 1 when one of them failed."""
+    failed = 0
+    embedding: Embedding | None = None
+    for path in job:
+        try:
+            folder = open_job(path, EvaluateSpec)
+            if folder.done:
+                print(f"{path}: done already")
+                continue
+            if folder.spec.evaluation.on_images:
+                _on_images(ready(folder))
+            else:
+                embedding = embedding_of(ready(folder), embedding)
+                _on_features(folder, embedding)
+        except InputError as error:
+            print(f"error: {path}: {error}", file=sys.stderr)
+            failed = 1
+    return failed
 
 
-def _run(job: JobFolder) -> None:
-    import time
+def _on_features(job: JobFolder[EvaluateSpec], embedding: Embedding) -> None:
+    started, clock, device, options = now(), time.perf_counter(), chosen_device(), job.spec.evaluation
+    subject = embedding.with_texts(options.templates) if isinstance(options, ZeroShot) else embedding.features
+    draw = generator(job.spec.seed, "evaluate", device=device)
+    found: Measured = importlib.import_module(f"pipelines.evaluation.{options.use}").measure(options, subject, draw)
+    sizes = {"features/width": embedding.features.train.shape[1], "features/seconds": embedding.seconds}
+    kept = _save_predictions(job.path, embedding.shards, found)
+    _record(job, found.metrics, {**found.derived, **sizes}, time.perf_counter() - clock, started, kept)
 
-    from pipelines.records import now, write_record
-    from pipelines.spec.evaluation import AnyEvaluation, on_images
-    from pipelines.spec.parse import parse
-    from pipelines.stages.parts import chosen_device, device_name
 
-    started, clock = now(), time.perf_counter()
-    options, device = parse(AnyEvaluation, job.spec["evaluation"], "evaluation"), chosen_device()
-    if on_images(options):
-        from pipelines.stages.finetuning import run
+def _on_images(job: JobFolder[EvaluateSpec]) -> None:
+    started, clock, options = now(), time.perf_counter(), job.spec.evaluation
+    protocol = importlib.import_module(f"pipelines.evaluation.{options.use}")
+    with torch.random.fork_rng():  # torch's layers draw their weights from the global generator
+        torch.manual_seed(seed_for(job.spec.seed, "classifier"))
+        found = protocol.measure(options, JobBench.of(job))
+    metrics = {f"test/{name}": value for name, value in found.metrics.items()}
+    _record(job, metrics, found.derived, time.perf_counter() - clock, started, {"classifier": WEIGHTS})
 
-        metrics, derived = run(job, options)
-    else:
-        metrics, derived = _on_features(job, options, device)
+
+def _record(
+    job: JobFolder[EvaluateSpec],
+    metrics: dict[str, float],
+    derived: dict[str, Any],
+    seconds: float,
+    started: str,
+    artifacts: dict[str, str],
+) -> None:
     write_record(
         job.path,
         key=job.key,
         stage="evaluate",
-        spec=job.spec,
+        spec=job.spec.model_dump(mode="json"),
         inputs=job.input_keys,
-        metrics={_with_split(name): value for name, value in metrics.items()},
+        metrics=metrics,
         derived=derived,
-        seconds=time.perf_counter() - clock,
-        device=device_name(device),
+        seconds=seconds,
+        device=device_name(chosen_device()),
+        artifacts=artifacts,
         started=started,
     )
 
 
-def _on_features(job: JobFolder, options: Any, device: "torch.device") -> tuple[dict[str, float], dict[str, Any]]:
-    """(metrics, what was chosen) of a protocol on the features that embed wrote."""
-    import importlib
-
-    from pipelines.evaluation.features import Features
-    from pipelines.randomness import generator
-    from pipelines.spec.evaluation import needs_text
-
-    features: Any = Features.load(job.inputs["features"] / "features.safetensors").to(device)
-    if needs_text(options):
-        features = _with_texts(job, options.templates, features, device)
-    protocol = importlib.import_module(f"pipelines.evaluation.{options.use}")
-    metrics = protocol.measure(options, features, generator(job.spec["seed"], "evaluate", device=device))
-    chosen = [name for name in metrics if name in ("lr", "weight_decay") or name.startswith("chosen_")]
-    return metrics, {f"chosen/{name.removeprefix('chosen_')}": metrics.pop(name) for name in chosen}
-
-
-def _with_texts(
-    job: JobFolder, templates: tuple[str, ...] | None, features: "Features", device: "torch.device"
-) -> "ImagesAndTexts":
-    """Test images and class names in the common space of a method with a text tower."""
-    import torch
-
-    from pipelines.evaluation.zero_shot import ImagesAndTexts
-    from pipelines.sources.reader import open_shards
-    from pipelines.stages.parts import trained_method
-
-    method: Any = trained_method(job.inputs["weights"]).to(device).eval()
-    with torch.no_grad():
-        return ImagesAndTexts(
-            image=method.image_embeddings(features.test),
-            label=features.test_label,
-            text=method.class_embeddings(open_shards(job.inputs["shards"]).class_names, templates),
-        )
-
-
-def _with_split(name: str) -> str:
-    """A protocol's metric name with the split in front: top1 -> test/top1, holdout_top1 -> holdout/top1."""
-    for split in ("holdout", "train"):
-        if name.startswith(f"{split}_"):
-            return f"{split}/{name.removeprefix(f'{split}_')}"
-    return f"test/{name}"
+def _save_predictions(out: Path, shards: ShardSet, found: Measured) -> dict[str, str]:
+    """Keep what was said of every labelled test image; the artifact, none for draws and episodes."""
+    if found.predicted is None:
+        return {}
+    label = shards.table("test").label
+    ids = [name for name, number in zip(shards.ids("test"), label) if number >= 0]
+    Predictions.of(ids, label[label >= 0], found.predicted.cpu().numpy()).save(out / FILE)
+    return {"predictions": FILE}

@@ -3,25 +3,15 @@
 Jobs that have not finished print as missing.
 """
 
-import argparse
-from collections.abc import Sequence
 from pathlib import Path
 
-TEXTS = Path(__file__).resolve().parents[2] / "reports"
+from pipelines.files import read_json
+from pipelines.report.build import build_report
+from pipelines.report.study import load_study
+from pipelines.spec.pending import mark_fresh
 
 
-def main(argv: Sequence[str]) -> int:
+def run(plan: Path, results: Path, out: Path, texts: Path) -> None:
     """Write everything and print where the page is."""
-    parser = argparse.ArgumentParser(prog="python -m pipelines report", description=__doc__)
-    parser.add_argument("--plan", type=Path, required=True, help="the study's plan.json (results/STUDY/plan.json)")
-    parser.add_argument("--results", type=Path, default=Path("results"), help="results folder (default: results)")
-    parser.add_argument("--out", type=Path, required=True, help="folder for the report, e.g. results/STUDY")
-    parser.add_argument("--texts", type=Path, default=TEXTS, help="folder with published/, templates/ and captions/")
-    arguments = parser.parse_args(argv)
-
-    from pipelines.report.build import build_report
-    from pipelines.report.study import load_study
-
-    study = load_study(arguments.plan, arguments.results)
-    print(f"report: {build_report(study, arguments.out, arguments.texts)}")
-    return 0
+    print(f"report: {build_report(load_study(plan, results), out, texts)}")
+    mark_fresh(read_json(plan), results)

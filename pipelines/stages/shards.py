@@ -1,38 +1,29 @@
 """Stage shards: raw images to WebDataset tars with an index; goes on where it was stopped."""
 
-from pipelines.stages.job import JobFolder, open_job, parser
+import time
+from pathlib import Path
+
+from pipelines.records import now, write_record
+from pipelines.sources.base import open_source
+from pipelines.sources.index import FILE
+from pipelines.sources.shards import build_shards, complete
+from pipelines.spec.folder import open_job
+from pipelines.spec.jobs import ShardsSpec
 
 
-def main(argv: list[str]) -> int:
+def run(job: Path, workers: int = 1) -> None:
     """Pack the data set into the job's folder, then write the record."""
-    arguments = parser("shards", __doc__ or "")
-    arguments.add_argument("--workers", type=int, default=1, help="processes that pack shards (default: 1)")
-    options = arguments.parse_args(argv)
-    _run(open_job(options.job, "shards"), max(1, options.workers))
-    return 0
-
-
-def _run(job: JobFolder, workers: int) -> None:
-    import time
-
-    from pipelines.records import now, write_record
-    from pipelines.sources.base import open_source
-    from pipelines.sources.index import FILE
-    from pipelines.sources.shards import build_shards, complete
-    from pipelines.spec.datasets import AnyDataSet
-    from pipelines.spec.parse import parse
-
-    started, clock = now(), time.perf_counter()
-    dataset = parse(AnyDataSet, job.spec["dataset"], f"{job.path / 'spec.json'}: dataset")
-    done = complete(job.path, dataset)
-    index = done or build_shards(open_source(dataset), dataset, job.path, workers)
+    folder, started, clock = open_job(job, ShardsSpec), now(), time.perf_counter()
+    dataset = folder.spec.dataset
+    done = complete(folder.path, dataset)
+    index = done or build_shards(open_source(dataset), dataset, folder.path, max(1, workers))
     seconds = time.perf_counter() - clock
     counts = {name: index.count(name) for name in index.splits}
     write_record(
-        job.path,
-        key=job.key,
+        folder.path,
+        key=folder.key,
         stage="shards",
-        spec=job.spec,
+        spec=folder.spec.model_dump(mode="json"),
         inputs={},
         metrics={
             "data/train": counts["train"],

@@ -3,56 +3,53 @@
 Without either, all slots one after another, then the closing. Trials are judged on the held-out slice of train.
 """
 
+import shutil
 import signal
 import sys
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
-from pipelines.stages.job import JobFolder, open_job, parser
+from pipelines import tuning
+from pipelines.building.pretraining import trainer
+from pipelines.files import write_json
+from pipelines.history import History
+from pipelines.records import now, write_record
+from pipelines.sources.reader import open_shards
+from pipelines.spec.folder import JobFolder, open_job, ready
+from pipelines.spec.jobs import TuneSpec
+from pipelines.training.loop import Stopped
 
-if TYPE_CHECKING:
-    from pipelines.tuning import Search
 
-
-def main(argv: list[str]) -> int:
+def run(job: Path, worker: int | None = None, of: int = 1, close: bool = False) -> int:
     """Run slots, or close the study."""
-    arguments = parser("tune", __doc__ or "")
-    arguments.add_argument("--worker", type=int, default=None, help="run the slots of this worker only")
-    arguments.add_argument("--of", type=int, default=1, help="number of workers (default: 1)")
-    arguments.add_argument(
-        "--close", action="store_true", help="all slots are done: write trials.json, best.json and the record"
-    )
-    options = arguments.parse_args(argv)
-    job = open_job(options.job, "tune")
-    if not options.close:
-        status = _work(job, options.worker or 0, options.of if options.worker is not None else 1)
-        if status or options.worker is not None:
+    folder = ready(open_job(job, TuneSpec))
+    if folder.done:
+        print(f"{job}: done already")
+        return 0
+    if not close:
+        status = _work(folder, worker or 0, of if worker is not None else 1)
+        if status or worker is not None:
             return status
-    _close(job)
+    _close(folder)
     return 0
 
 
-def _search(job: JobFolder) -> "Search":
-    from pipelines.tuning import Search
-
-    tuning = job.spec["tuning"]
-    return Search(
+def _search(job: JobFolder[TuneSpec]) -> tuning.Search:
+    search = job.spec.search
+    return tuning.Search(
         name=job.key,
         journal=job.path / "journal.log",
-        space=tuning["space"],
-        trials=tuning["trials"],
-        sampler=tuning["sampler"],
-        seed=tuning["seed"],
-        prune_below=tuning["prune_below"],
+        space={path: limits.model_dump() for path, limits in search.space.items()},
+        trials=search.trials,
+        sampler=search.sampler,
+        seed=search.seed,
+        prune_below=search.prune_below,
     )
 
 
-def _work(job: JobFolder, worker: int, of: int) -> int:
+def _work(job: JobFolder[TuneSpec], worker: int, of: int) -> int:
     """The slots worker, worker + of, ...; 143 when SIGTERM ended them early."""
-    from pipelines import tuning
-    from pipelines.files import write_json
-    from pipelines.training.loop import Stopped
-
     stopping: list[int] = []
     signal.signal(signal.SIGTERM, lambda number, frame: stopping.append(number))
     search = _search(job)
@@ -69,39 +66,19 @@ def _work(job: JobFolder, worker: int, of: int) -> int:
     return 0
 
 
-def _objective(
-    job: JobFolder, stop: Callable[[], bool]
-) -> Callable[[int, dict[str, float], Callable[[int, float], None]], float]:
-    from pipelines.errors import InputError
-    from pipelines.sources.reader import open_shards
-    from pipelines.stages.pretraining import trainer
-    from pipelines.stages.tuned import with_values
-
+def _objective(job: JobFolder[TuneSpec], stop: Callable[[], bool]) -> tuning.Objective:
     shards = open_shards(job.inputs["shards"])
 
     def objective(slot: int, values: dict[str, float], report: Callable[[int, float], None]) -> float:
-        """Top-1 of online kNN after the last epoch; 0 for a trial whose loss stops being a number."""
-        seed = 1000 * (job.spec["tuning"]["seed"] + 1) + slot  # no seed that a reported run uses
-        spec = {**with_values(job.spec, values), "seed": seed}
-        run = trainer(spec, shards, job.path / "trials" / str(slot), stop)
-        run.watch = lambda epoch, found: report(epoch, found["eval/online_knn"])
-        try:
-            return run.fit().metrics["final/eval/online_knn"]
-        except InputError as error:
-            print(error, file=sys.stderr)
-            return 0.0
+        """Top-1 of online kNN after the last epoch; BadResult when the loss stops being a number."""
+        trial = trainer(job.spec.trial(slot, values), shards, job.path / "trials" / str(slot), stop)
+        trial.watch = lambda epoch, found: report(epoch, found["eval/online_knn"])
+        return trial.fit().metrics["final/eval/online_knn"]
 
     return objective
 
 
-def _close(job: JobFolder) -> None:
-    import shutil
-
-    from pipelines import tuning
-    from pipelines.files import write_json
-    from pipelines.history import History
-    from pipelines.records import now, write_record
-
+def _close(job: JobFolder[TuneSpec]) -> None:
     started, search = now(), _search(job)
     with tuning.opened(search):
         trials = tuning.close(search)
@@ -115,7 +92,7 @@ def _close(job: JobFolder) -> None:
         job.path,
         key=job.key,
         stage="tune",
-        spec=job.spec,
+        spec=job.spec.model_dump(mode="json"),
         inputs=job.input_keys,
         metrics={"tune/best": best["value"], "tune/trials": len(trials)},
         derived={f"best/{path}": value for path, value in best["params"].items()},

@@ -24,7 +24,7 @@ def clean(name: str) -> str:
 def params(contents: Contents) -> dict[str, str]:
     """The spec as dotted paths (``method.temperature``), and the record's derived numbers (``derived.lr``)."""
     derived = contents.record.derived if contents.record else {}
-    tree = {**{name: value for name, value in contents.spec.items() if name != "label"}, "derived": derived}
+    tree = {**contents.spec, "derived": derived}
     return {clean(name): value for name, value in _flat("", tree)}
 
 
@@ -35,7 +35,7 @@ def tags(contents: Contents, given: dict[str, str]) -> dict[str, str]:
     found["dataset"] = _name(spec.get("dataset"))
     found["seed"] = spec.get("seed")
     if "method" in spec or "source" in spec:
-        found["method"] = given.get("label") or spec.get("label") or _name(spec.get("method")) or spec.get("source")
+        found["method"] = given.get("label") or _name(spec.get("method")) or _name(spec.get("source"))
         found["mlflow.runColor"] = colour(str(found["method"]))
     found["evaluation"] = _name(spec.get("evaluation"))
     found |= {f"input.{name}": key for name, key in contents.inputs.items()}

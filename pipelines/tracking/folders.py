@@ -126,7 +126,7 @@ def _planned(results: Path, studies: Iterable[str]) -> dict[tuple[str, str], dic
     found: dict[tuple[str, str], dict[str, str]] = {}
     for path in sorted(results.glob("*/plan.json")):
         for job in read_json(path)["jobs"]:
-            tags = found.setdefault((job["stage"], job["key"]), {"label": job["spec"]["label"]})
+            tags = found.setdefault((job["stage"], job["key"]), {"label": job["label"]})
             tags["study"] = f"{tags['study']}, {path.parent.name}" if "study" in tags else path.parent.name
     return found
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 
 from pipelines import history
-from pipelines.errors import InputError
+from pipelines.errors import EnvironmentFault
 from pipelines.records import FILE as RECORD
 from pipelines.tracking.folders import JobFolder, find_jobs
 from pipelines.tracking.replay import sync_jobs
@@ -51,7 +51,7 @@ class Follower:
         self._store = self._store or connect(self.settings, self.results)
         outcome = sync_jobs([job for job, _ in states.values()], self.settings, self.results, self._store)
         if outcome.problems:
-            raise InputError("; ".join(outcome.problems))
+            raise EnvironmentFault("; ".join(outcome.problems))
         self._seen |= {place: state for place, (_, state) in states.items()}
 
 

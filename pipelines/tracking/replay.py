@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipelines.errors import InputError
+from pipelines.errors import Problem
 from pipelines.history import read_from
+from pipelines.locks import locked
 from pipelines.tracking import fields
 from pipelines.tracking.folders import Contents, JobFolder, Mark
-from pipelines.tracking.lock import locked
 from pipelines.tracking.settings import Tracking
 from pipelines.tracking.store import Store, connect, errors, unreachable
 
@@ -45,12 +45,12 @@ class Outcome:
 
 
 def sync_jobs(jobs: Iterable[JobFolder], settings: Tracking, results: Path, store: Store | None = None) -> Outcome:
-    """Bring MLflow up to date with ``jobs``; InputError when it cannot be reached. ``store``: one opened before."""
+    """Bring MLflow up to date with ``jobs``; EnvironmentFault when it cannot be reached. ``store``: one opened before."""
     outcome, waiting = Outcome(), []
     for job in jobs:
         try:
             contents = Contents.read(job.path)
-        except (InputError, OSError) as error:
+        except (Problem, OSError) as error:
             outcome.problems.append(str(error))
             continue
         if contents.empty:
@@ -74,11 +74,11 @@ def sync_jobs(jobs: Iterable[JobFolder], settings: Tracking, results: Path, stor
 
 
 def _try(job: JobFolder, store: Store, outcome: Outcome) -> None:
-    """Send one job; its own trouble becomes a problem of the outcome, MLflow's an InputError."""
+    """Send one job; its own trouble becomes a problem of the outcome, MLflow's an EnvironmentFault."""
     try:
         with locked(job.path / LOCK):
             sent = _send(job, store)
-    except InputError as error:
+    except Problem as error:
         outcome.problems.append(str(error))
     except errors() as error:
         if not store.answers():
@@ -187,4 +187,4 @@ def _set_status(run: "Run", contents: Contents, store: Store) -> None:
     else:
         last = contents.record and fields.milliseconds(contents.record.finished)
         end = last or int(contents.history.stat().st_mtime * 1000)
-        store.client.set_terminated(run.info.run_id, contents.status, end)
+        store.client.set_terminated(run.info.run_id, contents.status, max(end, run.info.start_time))

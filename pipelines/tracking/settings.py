@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from pipelines.errors import InputError
 from pipelines.files import read_json, write_json
-from pipelines.tracking.lock import locked
+from pipelines.locks import locked
 
 LOCK = ".tracking.lock"
 IDENTITY = ".tracking.json"

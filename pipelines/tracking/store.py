@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from pipelines.errors import InputError
-from pipelines.tracking.lock import locked
+from pipelines.errors import EnvironmentFault
+from pipelines.locks import locked
 from pipelines.tracking.settings import LOCK, Tracking, results_id, shown
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class Store:
 
 
 def connect(settings: Tracking, results: Path) -> Store:
-    """Open MLflow, making schema and experiment when they are missing; InputError when it cannot be reached.
+    """Open MLflow, making schema and experiment when they are missing; EnvironmentFault when it cannot be reached.
 
     Creating a schema is a race between processes that all but one lose, so a lock in ``results`` lets one in at a time.
     """
@@ -90,15 +90,15 @@ def errors() -> tuple[type[Exception], ...]:
     return (MlflowException, SQLAlchemyError, OSError)
 
 
-def unreachable(address: str, error: Exception) -> InputError:
+def unreachable(address: str, error: Exception) -> EnvironmentFault:
     """The one message for an MLflow that does not answer."""
     reason = " ".join(str(error).split())[:300]
     if "out-of-date database schema" in reason:
-        return InputError(
+        return EnvironmentFault(
             f"MLflow at {shown(address)}: its database was made by another MLflow version; back it up, then run: "
             f"python -m mlflow db upgrade {shown(address)}"
         )
-    return InputError(
+    return EnvironmentFault(
         f"MLflow at {shown(address)} does not answer ({reason}). Nothing is lost: all of it stands in the job folders. "
         "Start the server (or name another with --uri), then run: python -m pipelines track sync"
     )

@@ -5,32 +5,30 @@ from typing import Any
 
 import torch
 
-from pipelines.errors import InputError
+from pipelines.errors import DamagedFile, unwritten
 from pipelines.files import replacing
 
 
 def save(path: Path, state: dict[str, Any]) -> None:
     """Write ``state`` (tensors, numbers, strings, nested dicts and lists) in one move.
 
-    On an OSError (a full disk) the previous checkpoint is still there; the error names the file.
+    EnvironmentFault when the disk is full: the previous checkpoint is still there.
     """
     try:
         with replacing(path) as part:
             torch.save(state, part)
     except (OSError, RuntimeError) as error:  # torch reports a failed write as a RuntimeError
-        raise InputError(
-            f"{path}: could not be written ({error}); the previous checkpoint is kept; free space and run again"
-        ) from error
+        raise unwritten(path, error) from error
 
 
 def load(path: Path) -> dict[str, Any] | None:
-    """The state in ``path``, on the CPU; none when there is no checkpoint; InputError when it is damaged."""
+    """The state in ``path``, on the CPU; none when there is no checkpoint; DamagedFile."""
     if not path.exists():
         return None
     try:
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
-        raise InputError(
+        raise DamagedFile(
             f"{path}: not a checkpoint of this project ({error}); delete it to train from the start"
         ) from error
     return state

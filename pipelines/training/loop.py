@@ -15,7 +15,7 @@ from pipelines import distributed
 from pipelines.batch import Batch
 from pipelines.encoders.base import Encoder
 from pipelines.encoders.norms import images_per_batch_norm, sync_batch_norm
-from pipelines.errors import InputError
+from pipelines.errors import BadResult
 from pipelines.history import History
 from pipelines.method import Method, Output, Progress
 from pipelines.randomness import generator, seed_for
@@ -178,7 +178,7 @@ class Trainer:
     def _log(self, step: int, output: Output, history: History | None) -> None:
         values = {"train/loss": float(distributed.mean(output.loss))}
         if not math.isfinite(values["train/loss"]):
-            raise InputError(
+            raise BadResult(
                 f"{self.out or 'training'}: the loss is {values['train/loss']} at step {step} of {self.total_steps}; "
                 f"lower lr_per_256 ({self.training.lr_per_256}), lengthen the warm-up or use precision: float32"
             )

@@ -9,7 +9,7 @@ from torch import nn
 
 from pipelines.encoders.norms import SplitBatchNorm, split_batch_norm
 from pipelines.encoders.resnet import BasicBlock, Bottleneck, ResNet
-from pipelines.spec import encoders as spec
+from pipelines.spec.encoders.resnet import Options
 
 
 @pytest.mark.parametrize("depth", [18, 50])
@@ -69,7 +69,7 @@ def test_zero_init_starts_blocks_as_their_shortcut(kind: str, depth: int, block:
 def test_unless_asked_blocks_start_as_torchvisions_do() -> None:
     """Branches that start at zero leave an untrained encoder little more than its stem: too low a floor to beat."""
     peer = inspect.signature(torchvision.models.ResNet).parameters["zero_init_residual"].default
-    assert inspect.signature(ResNet).parameters["zero_init"].default is spec.ResNet().zero_init is peer is False
+    assert inspect.signature(ResNet).parameters["zero_init"].default is Options().zero_init is peer is False
     assert all((m.weight == 1).all() for m in ResNet(10, width=8).modules() if isinstance(m, nn.BatchNorm2d))
 
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from source_tools import encoded
 
-from pipelines.encoders.build import build_encoder
+from pipelines.encoders import build_encoder
 from pipelines.methods import build
 from pipelines.methods.base import DataFacts
 from pipelines.sources.arrays import resident
@@ -18,8 +18,8 @@ from pipelines.sources.loader import Resident, Streaming
 from pipelines.sources.order import Order
 from pipelines.sources.reader import ShardSet, open_shards
 from pipelines.sources.shards import build_shards
-from pipelines.spec.datasets import WebDataset
-from pipelines.spec.encoders import ResNet
+from pipelines.spec.datasets.webdataset import Options as WebDataset
+from pipelines.spec.encoders.resnet import Options as ResNet
 from pipelines.spec.methods.cmc import Options
 from pipelines.spec.training import Training
 from pipelines.training.loop import Trainer

@@ -7,15 +7,17 @@ from parity_tools import assert_close, both_precisions, load, tensors
 from torch import nn
 from trainer_tools import SIDE, small_method, small_options
 
+from pipelines.encoders import build_encoder
 from pipelines.encoders.base import Encoder
-from pipelines.encoders.build import build_encoder
 from pipelines.errors import InputError
 from pipelines.methods import cpc
 from pipelines.methods.base import DataFacts
 from pipelines.methods.cpc import CPC
 from pipelines.methods.patches import PatchEncoder, crop_patches, cut_patches, without_batch_statistics
 from pipelines.methods.row_context import row_context
-from pipelines.spec.encoders import AlexNet, ResNet, ViT
+from pipelines.spec.encoders.alexnet import Options as AlexNet
+from pipelines.spec.encoders.resnet import Options as ResNet
+from pipelines.spec.encoders.vit import Options as ViT
 from pipelines.spec.methods.cpc import Options
 from pipelines.spec.training import Training
 

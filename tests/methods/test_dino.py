@@ -15,7 +15,7 @@ from pipelines.encoders.vit import ViT
 from pipelines.errors import InputError
 from pipelines.methods.dino import DINO
 from pipelines.methods.dino_head import DINOHead, UnitRowsLinear
-from pipelines.spec import encoders
+from pipelines.spec.encoders import resnet, vit
 from pipelines.spec.methods.dino import Options
 from pipelines.spec.methods.parts import Crops
 from pipelines.spec.training import Training
@@ -218,9 +218,9 @@ def test_without_centring_and_sharpening_the_entropy_shows_it():
 
 
 def test_what_does_not_go_together_is_refused_with_a_way_out():
-    vit, convnet, training = encoders.ViT(drop_path=0.1), encoders.ResNet(), Training(epochs=20)
+    transformer, convnet, training = vit.Options(drop_path=0.1), resnet.Options(), Training(epochs=20)
     with pytest.raises(ValueError, match="would reach the teacher too"):
-        Options().check(training, vit, None)
+        Options().check(training, transformer, None)
     with pytest.raises(ValueError, match="a resnet has none"):
         Options(drop_path=0.1).check(training, convnet, None)
     with pytest.raises(ValueError, match="must be at most epochs"):

@@ -8,13 +8,13 @@ from parity_tools import both_precisions, load, tensors
 from torch import Tensor
 from trainer_tools import small_method, small_options, small_trainer
 
-from pipelines.encoders.build import build_encoder
+from pipelines.encoders import build_encoder
 from pipelines.encoders.vit import ViT
 from pipelines.errors import InputError
 from pipelines.losses.mae import mae_loss, normalised_pixels, patchify, random_masking
 from pipelines.methods.base import DataFacts
 from pipelines.methods.mae import MAE, Decoder, build
-from pipelines.spec import encoders as spec
+from pipelines.spec.encoders import resnet, vit
 from pipelines.spec.methods.mae import Options
 from pipelines.spec.training import Training
 
@@ -152,12 +152,16 @@ def test_predicting_is_learnt_better_than_the_mean_of_each_patch():
 @pytest.mark.parametrize(
     ("options", "encoder", "message"),
     [
-        ({}, spec.ResNet(), "a resnet cannot; give it a vit"),
-        ({}, spec.ViT(drop_path=0.1), "pretrains without; leave it out"),
-        ({"decoder_width": 100}, spec.ViT(), "decoder_width 100 must be a multiple of decoder_heads (16); 96 would do"),
+        ({}, resnet.Options(), "a resnet cannot; give it a vit"),
+        ({}, vit.Options(drop_path=0.1), "pretrains without; leave it out"),
+        (
+            {"decoder_width": 100},
+            vit.Options(),
+            "decoder_width 100 must be a multiple of decoder_heads (16); 96 would do",
+        ),
         (
             {"decoder_width": 18, "decoder_heads": 3},
-            spec.ViT(),
+            vit.Options(),
             "decoder_width 18 must be a multiple of 4, for its position code (4); 16 would do",
         ),
     ],
@@ -171,7 +175,7 @@ def test_what_does_not_go_together_is_refused(options, encoder, message):
 @pytest.mark.parametrize(("patch", "ratio", "kept"), [(16, 0.75, 0), (8, 0.8, 0), (8, 1e-20, 4)])
 def test_a_ratio_that_hides_all_patches_or_none_is_refused(patch, ratio, kept):
     def make():
-        return build_encoder(spec.ViT(size="micro", patch=patch), 16)
+        return build_encoder(vit.Options(size="micro", patch=patch), 16)
 
     with pytest.raises(InputError, match=f"leaves {kept} visible"):
         build(Options(mask_ratio=ratio), make, DataFacts(64, 4, 16))
@@ -180,7 +184,7 @@ def test_a_ratio_that_hides_all_patches_or_none_is_refused(patch, ratio, kept):
 def test_a_ratio_is_cut_off_not_rounded():
     method = build(
         Options(mask_ratio=0.1, decoder_width=16, decoder_depth=1, decoder_heads=2),
-        lambda: build_encoder(spec.ViT(size="micro", patch=8), 16),
+        lambda: build_encoder(vit.Options(size="micro", patch=8), 16),
         DataFacts(64, 4, 16),
     )
     rebuilt = method.rebuild(torch.randn(2, 3, 16, 16), torch.rand(2, 4))
@@ -189,4 +193,6 @@ def test_a_ratio_is_cut_off_not_rounded():
 
 def test_another_encoder_is_refused():
     with pytest.raises(InputError, match="use encoder: vit"):
-        build(Options(), lambda: build_encoder(spec.ResNet(depth=10, width=8, stem="small"), 16), DataFacts(64, 4, 16))
+        build(
+            Options(), lambda: build_encoder(resnet.Options(depth=10, width=8, stem="small"), 16), DataFacts(64, 4, 16)
+        )

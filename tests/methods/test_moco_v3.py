@@ -8,10 +8,11 @@ from parity_noncontrastive import assert_close
 from parity_tools import both_precisions, load, tensors
 from torch import Tensor, nn
 
-from pipelines.encoders.build import build_encoder
+from pipelines.encoders import build_encoder
 from pipelines.methods.base import DataFacts
 from pipelines.methods.moco_v3 import MoCoV3, build, heads
-from pipelines.spec.encoders import ResNet, ViT
+from pipelines.spec.encoders.resnet import Options as ResNet
+from pipelines.spec.encoders.vit import Options as ViT
 from pipelines.spec.methods.moco_v3 import Options
 from pipelines.spec.training import Training
 from pipelines.training.optimizers import build_optimizer, parameter_groups

@@ -13,7 +13,8 @@ from pipelines.errors import InputError
 from pipelines.losses.nce import nce
 from pipelines.methods import bank
 from pipelines.methods.pirl import PIRL, JigsawHead
-from pipelines.spec.encoders import ResNet, ViT
+from pipelines.spec.encoders.resnet import Options as ResNet
+from pipelines.spec.encoders.vit import Options as ViT
 from pipelines.spec.methods.pirl import Options
 from pipelines.spec.training import Training
 

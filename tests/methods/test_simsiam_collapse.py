@@ -9,11 +9,11 @@ from sklearn.datasets import load_digits
 from torch import Tensor
 
 from pipelines.batch import Batch
-from pipelines.encoders.build import build_encoder
+from pipelines.encoders import build_encoder
 from pipelines.methods.base import DataFacts
 from pipelines.methods.simsiam import build
 from pipelines.randomness import generator
-from pipelines.spec.encoders import ResNet
+from pipelines.spec.encoders.resnet import Options as ResNet
 from pipelines.spec.methods.simsiam import Options
 from pipelines.spec.training import Training
 from pipelines.spec.views import Augmentation, Views

@@ -13,7 +13,7 @@ from torch import nn
 from pipelines.errors import InputError
 from pipelines.losses.sinkhorn import sinkhorn
 from pipelines.methods.swav import SwAV
-from pipelines.spec.encoders import ResNet
+from pipelines.spec.encoders.resnet import Options as ResNet
 from pipelines.spec.methods.parts import Crops, Extrapolation, FeatureTransform, Interpolation
 from pipelines.spec.methods.swav import Options
 from pipelines.spec.training import Training

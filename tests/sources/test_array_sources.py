@@ -15,7 +15,10 @@ from source_tools import noise
 from pipelines.errors import InputError
 from pipelines.sources import cifar10, digits, fashion_mnist, stl10
 from pipelines.sources.base import Sample, open_source
-from pipelines.spec.datasets import CIFAR10, STL10, Digits, FashionMNIST
+from pipelines.spec.datasets.cifar10 import Options as CIFAR10
+from pipelines.spec.datasets.digits import Options as Digits
+from pipelines.spec.datasets.fashion_mnist import Options as FashionMNIST
+from pipelines.spec.datasets.stl10 import Options as STL10
 
 
 def pixels(sample: Sample) -> np.ndarray:

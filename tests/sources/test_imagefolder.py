@@ -7,7 +7,7 @@ from source_tools import make_folder
 
 from pipelines.errors import InputError
 from pipelines.sources.imagefolder import read
-from pipelines.spec.datasets import ImageFolder
+from pipelines.spec.datasets.imagefolder import Options as ImageFolder
 
 
 def test_without_train_and_test_a_stratified_share_is_test(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from pipelines.sources import packing
 from pipelines.sources.base import Sample, Source, Split, open_source
 from pipelines.sources.index import load_index
 from pipelines.sources.shards import build_shards
-from pipelines.spec.datasets import Digits
+from pipelines.spec.datasets.digits import Options as Digits
 
 
 def names(tar: Path) -> list[str]:

@@ -10,7 +10,7 @@ from source_tools import encoded, noise
 
 from pipelines.errors import InputError
 from pipelines.sources.webdataset import expand, read
-from pipelines.spec.datasets import WebDataset
+from pipelines.spec.datasets.webdataset import Options as WebDataset
 
 IMAGES = [encoded(image, "jpeg") for image in noise(8, 8, 8, 3)]
 

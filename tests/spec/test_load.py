@@ -43,7 +43,7 @@ def test_a_good_study_loads(tmp_path):
         ("use: moco", "use: moko", "methods[0].use: there is no method 'moko'; did you mean 'moco'?"),
         ("use: digits", "use: digts", "dataset.use: there is no 'digts'; did you mean 'digits'?"),
         ("depth: 10", "dept: 10", "encoder.dept: resnet has no such option; did you mean 'depth'?"),
-        ("seeds:", "seads:", "x.yaml: seads: a study has no such option; did you mean 'seeds'?"),
+        ("seeds:", "seads:", "x.yaml: there is no key 'seads'; did you mean 'seeds'?"),
         (
             "batch_size: 64",
             "bach_size: 64",

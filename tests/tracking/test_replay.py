@@ -11,7 +11,7 @@ import pytest
 from mlflow.entities import Metric
 from tracking.job_folders import finish, folder, held, log
 
-from pipelines.errors import InputError
+from pipelines.errors import EnvironmentFault
 from pipelines.history import History, read
 from pipelines.records import now
 from pipelines.tracking import replay
@@ -299,7 +299,7 @@ def test_an_unreachable_mlflow_is_one_message_and_costs_nothing(tmp_path: Path, 
     if address == "damaged":
         (tmp_path / "damaged.db").write_text("no database" * 100)
         address = f"sqlite:///{tmp_path}/damaged.db"
-    with unchanged(tmp_path), pytest.raises(InputError, match="Nothing is lost") as caught:
+    with unchanged(tmp_path), pytest.raises(EnvironmentFault, match="Nothing is lost") as caught:
         sync_jobs(find_jobs(tmp_path), Tracking(uri=address), tmp_path)
     assert address.replace("secret", "***") in str(caught.value)
     assert "secret" not in str(caught.value)

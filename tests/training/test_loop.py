@@ -8,7 +8,7 @@ import pytest
 import torch
 from trainer_tools import COUNT, equal, small_options, small_trainer, weights
 
-from pipelines.errors import InputError
+from pipelines.errors import BadResult, DamagedFile
 from pipelines.history import read
 from pipelines.training import checkpoint
 from pipelines.training.loop import Stopped
@@ -65,7 +65,7 @@ def test_one_process_says_that_mocos_batch_norm_is_not_shuffled_unless_it_is_spl
 
 def test_a_loss_that_is_no_number_stops_with_the_step_and_a_way_out(tmp_path):
     trainer = small_trainer(moco(), tmp_path, lr_per_256=1e30)
-    with pytest.raises(InputError, match=r"step \d of 6; lower lr_per_256"):
+    with pytest.raises(BadResult, match=r"step \d of 6; lower lr_per_256"):
         trainer.fit()
 
 
@@ -96,7 +96,7 @@ def test_precision_is_what_was_asked_for():
 
 def test_a_damaged_checkpoint_is_named(tmp_path):
     (tmp_path / "checkpoint.pt").write_bytes(b"half a file")
-    with pytest.raises(InputError, match=r"checkpoint\.pt: not a checkpoint"):
+    with pytest.raises(DamagedFile, match=r"checkpoint\.pt: not a checkpoint"):
         small_trainer(moco(), tmp_path).fit()
 
 
@@ -108,7 +108,7 @@ def test_a_checkpoint_that_would_run_code_is_refused(tmp_path):
             return (Path(tmp_path / "ran").touch, ())
 
     (tmp_path / "checkpoint.pt").write_bytes(pickle.dumps(Runs()))
-    with pytest.raises(InputError):
+    with pytest.raises(DamagedFile):
         checkpoint.load(tmp_path / "checkpoint.pt")
     assert not (tmp_path / "ran").exists()
 
@@ -116,7 +116,7 @@ def test_a_checkpoint_that_would_run_code_is_refused(tmp_path):
 FULL_DISK = """
 import resource, signal, sys, torch
 from pathlib import Path
-from pipelines.errors import InputError
+from pipelines.errors import EnvironmentFault
 from pipelines.training import checkpoint
 path = Path(sys.argv[1])
 checkpoint.save(path, {"step": 1, "weights": torch.ones(10)})
@@ -124,7 +124,7 @@ signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
 try:
     checkpoint.save(path, {"step": 2, "weights": torch.ones(100_000)})
-except InputError as error:
+except EnvironmentFault as error:
     print(error)
 """
 

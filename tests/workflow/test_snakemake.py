@@ -1,6 +1,5 @@
 """The whole graph through Snakemake with the local profile: raw images to report, again, and after an edit."""
 
-import json
 import os
 import subprocess
 import sys
@@ -8,42 +7,17 @@ import time
 from pathlib import Path
 
 import pytest
+from snakemake_tools import ROOT, snakemake
+from snakemake_tools import workplace as make_workplace
 
-ROOT = Path(__file__).parents[2]
-TINY = Path(__file__).parent / "tiny.yaml"
 RULES = ("shards", "tune", "tune_best", "pretrain", "embed", "evaluate", "collect", "report")
 pytestmark = pytest.mark.slow
-
-
-def snakemake(folder: Path, *arguments: str, **options) -> subprocess.CompletedProcess:
-    command = [
-        sys.executable,
-        "-m",
-        "snakemake",
-        "--snakefile",
-        str(ROOT / "Snakefile"),
-        "--profile",
-        str(ROOT / "local"),
-    ]
-    command += ["--directory", str(folder), "reproduce_all", *arguments]
-    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT)}
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=500, **options)
 
 
 @pytest.fixture(scope="module")
 def workplace(tmp_path_factory) -> Path:
     """A working directory with a study of its own, run once."""
-    folder = tmp_path_factory.mktemp("work")
-    (folder / "workflow").mkdir()
-    (folder / "tiny.yaml").write_text(TINY.read_text())
-    config = {
-        "studies": ["tiny.yaml"],
-        "results": "results",
-        "python": None,
-        "gpus_per_job": 0,
-        "tracking": {"uri": None, "experiment": "test", "every": 5},
-    }
-    (folder / "workflow" / "config.yaml").write_text(json.dumps(config))
+    folder = make_workplace(tmp_path_factory.mktemp("work"))
     done = snakemake(folder)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     return folder

@@ -1,19 +1,20 @@
 rule pretrain:
     input:
-        records("pretrain"),
+        needed("pretrain"),
     output:
-        record=JOBS / "pretrain/{key}/record.json",
-        weights=JOBS / "pretrain/{key}/encoder.safetensors",
+        done("pretrain"),
     log:
-        RESULTS / "logs/pretrain/{key}.log",
+        log_of("pretrain"),
     conda:
         "../../conda_envs/train.yaml"
     threads: asks("pretrain", "threads")
     resources:
-        gpu=config["gpus_per_job"],
+        gpu=CONFIG.gpus_per_job,
         nodes=1,
         mem_mb=grows("pretrain", "mem_mb"),
         runtime=grows("pretrain", "minutes"),
+    params:
+        job=jobs("pretrain"),
     shell:
-        "{config[python]} -m pipelines pretrain --job {config[results]}/jobs/pretrain/{wildcards.key} --processes {resources.gpu} --nodes {resources.nodes}"
-        " >> {log} 2>&1"
+        "{PYTHON:q} -m pipelines pretrain --job {params.job:q} --processes {resources.gpu} --nodes {resources.nodes}"
+        " >> {log:q} 2>&1 && touch {output:q}"

@@ -1,31 +1,30 @@
 rule collect:
     input:
-        study_records,
+        lambda wildcards: markers(PENDING.of_plan(PLANS[wildcards.study])),
     output:
-        csv=RESULTS / "{study}/records.csv",
-        parquet=RESULTS / "{study}/records.parquet",
+        str(layout.marker(RESULTS, "collect", "{study}")),
     log:
-        RESULTS / "logs/collect/{study}.log",
+        str(layout.log_file(RESULTS, "collect", "{study}")),
     conda:
         "../../conda_envs/report.yaml"
     params:
-        plan=plan_digest,
+        folder=lambda wildcards: layout.study_folder(RESULTS, wildcards.study),
     shell:
-        "{config[python]} -m pipelines collect --plan {config[results]}/{wildcards.study}/plan.json --results {config[results]}"
-        " --out {config[results]}/{wildcards.study} > {log} 2>&1"
+        "{PYTHON:q} -m pipelines collect --plan {params.folder:q}/plan.json --results {RESULTS:q} --out {params.folder:q}"
+        " > {log:q} 2>&1 && touch {output:q}"
 
 
 rule report:
     input:
-        RESULTS / "{study}/records.csv",
+        str(layout.marker(RESULTS, "collect", "{study}")),
     output:
-        RESULTS / "{study}/report.html",
+        str(layout.marker(RESULTS, "report", "{study}")),
     log:
-        RESULTS / "logs/report/{study}.log",
+        str(layout.log_file(RESULTS, "report", "{study}")),
     conda:
         "../../conda_envs/report.yaml"
     params:
-        plan=plan_digest,
+        folder=lambda wildcards: layout.study_folder(RESULTS, wildcards.study),
     shell:
-        "{config[python]} -m pipelines report --plan {config[results]}/{wildcards.study}/plan.json --results {config[results]}"
-        " --out {config[results]}/{wildcards.study} > {log} 2>&1"
+        "{PYTHON:q} -m pipelines report --plan {params.folder:q}/plan.json --results {RESULTS:q} --out {params.folder:q}"
+        " > {log:q} 2>&1 && touch {output:q}"

@@ -5,7 +5,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from pipelines.spec.base import Count, NotNegative, Positive
-from pipelines.spec.encoders import ViT
+from pipelines.spec.encoders.vit import Options as ViT
 from pipelines.spec.methods.base import Encoder, MethodOptions
 from pipelines.spec.training import Training
 from pipelines.spec.views import Augmentation, Views
@@ -58,7 +58,3 @@ class Options(MethodOptions):
     def check(self, training: Training, encoder: Encoder, num_samples: int | None) -> None:
         if isinstance(encoder, ViT):
             raise ValueError("encoder vit has a map of one size only; amdim compares maps of two sizes, use resnet")
-        if training.batch_size < 2:
-            raise ValueError(
-                f"batch_size {training.batch_size}: amdim tells an image's places from other images'; use 2 or more"
-            )

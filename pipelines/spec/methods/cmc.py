@@ -5,7 +5,7 @@ from typing import Any, Literal, Self
 from pydantic import model_validator
 
 from pipelines.spec.base import Count, Interval, Positive, Share
-from pipelines.spec.methods.base import MethodOptions
+from pipelines.spec.methods.base import Encoder, MethodOptions
 from pipelines.spec.views import Augmentation, Views
 
 SPLIT_CHANNELS: dict[str, tuple[int, ...]] = {
@@ -53,6 +53,9 @@ class Options(MethodOptions):
         if not 0 < self.joint_crop[0] <= self.joint_crop[1] <= 1:
             raise ValueError(f"joint_crop must be [low, high] with 0 < low <= high <= 1, got {list(self.joint_crop)}")
         return self
+
+    def own_encoder(self, encoder: Encoder) -> bool:
+        return True
 
     def default_views(self, image_size: int | None) -> Views:
         """One view, crop and flip, in the split's colours. With ``fields`` the whole image: the method itself then cuts

@@ -5,7 +5,7 @@ from typing import Any, Literal, Self
 from pydantic import Field, model_validator
 
 from pipelines.spec.base import Count, Positive
-from pipelines.spec.encoders import ViT
+from pipelines.spec.encoders.vit import Options as ViT
 from pipelines.spec.methods.base import Encoder, MethodOptions
 from pipelines.spec.training import Training
 from pipelines.spec.views import Augmentation, Views
@@ -44,6 +44,9 @@ class Options(MethodOptions):
         if self.patch is not None and self.stride is not None and self.stride > self.patch:
             raise ValueError(f"stride {self.stride} leaves gaps between patches of {self.patch} pixels; lower it")
         return self
+
+    def own_encoder(self, encoder: Encoder) -> bool:
+        return True
 
     def default_views(self, image_size: int | None) -> Views:
         """One random crop of 256 of 300 pixels, flipped; 64 of 96 (STL-10) from 48 to 127 pixels."""

@@ -1,11 +1,11 @@
 """Options of MAE."""
 
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
 from pipelines.spec.base import Count
-from pipelines.spec.encoders import ViT
+from pipelines.spec.encoders.vit import Options as ViT
 from pipelines.spec.methods.base import Encoder, MethodOptions
 from pipelines.spec.training import Training
 from pipelines.spec.views import Augmentation, Views
@@ -14,7 +14,6 @@ from pipelines.spec.views import Augmentation, Views
 class Options(MethodOptions):
     """MAE (He et al. 2021, arXiv:2111.06377). It needs a ViT; the paper's has fixed positions (position: sincos)."""
 
-    needs_vit: ClassVar[bool] = True
     use: Literal["mae"] = "mae"
     mask_ratio: float = Field(default=0.75, gt=0, lt=1)
     """Share of the patches that the encoder does not see; L x (1 - mask_ratio) of L patches, cut off, stay visible."""
@@ -25,6 +24,9 @@ class Options(MethodOptions):
     decoder_depth: Count = 8
     """Blocks of the decoder; 1 fine-tunes as well and is worse for linear probes (table 1a)."""
     decoder_heads: Count = 16
+
+    def own_encoder(self, encoder: Encoder) -> bool:
+        return True
 
     def default_views(self, image_size: int | None) -> Views:
         """One view: a bicubic random resized crop and flip, nothing else."""

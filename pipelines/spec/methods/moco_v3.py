@@ -3,7 +3,8 @@
 from typing import Any, Literal
 
 from pipelines.spec.base import Count, Positive, Share
-from pipelines.spec.encoders import Timm, ViT
+from pipelines.spec.encoders.timm import Options as Timm
+from pipelines.spec.encoders.vit import Options as ViT
 from pipelines.spec.methods.base import Encoder, MethodOptions
 from pipelines.spec.methods.parts import byol_pair
 from pipelines.spec.training import Training
@@ -28,6 +29,9 @@ class Options(MethodOptions):
     """Size of the embedding."""
     freeze_patch_projection: bool = False
     """Leave a ViT's patch projection at its random start (section 4.2; on in the released ViT recipes)."""
+
+    def own_encoder(self, encoder: Encoder) -> bool:
+        return isinstance(encoder, ViT)
 
     def default_views(self, image_size: int | None) -> Views:
         """BYOL's, crops from 0.08 of the image, or 0.2 with ``head: resnet``; without blur up to 64 pixels."""

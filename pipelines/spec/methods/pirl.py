@@ -3,7 +3,7 @@
 from typing import Any, Literal
 
 from pipelines.spec.base import Count, Positive, Share
-from pipelines.spec.encoders import ViT
+from pipelines.spec.encoders.vit import Options as ViT
 from pipelines.spec.methods.base import Encoder, MethodOptions
 from pipelines.spec.training import Training
 from pipelines.spec.views import Augmentation, Jigsaw, Views

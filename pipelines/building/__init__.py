@@ -1,0 +1,1 @@
+"""From typed specs to methods, encoders, loaders and devices: what several stages put together."""

@@ -1,0 +1,59 @@
+"""The features that several protocols of one encoder share within a process, or across processes where they are kept."""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from pipelines.building.devices import chosen_device
+from pipelines.building.features import embedded, source_of
+from pipelines.building.methods import pretrained_method
+from pipelines.evaluation.features import Features
+from pipelines.evaluation.zero_shot import ImagesAndTexts
+from pipelines.methods.clip import CLIP
+from pipelines.sources.reader import ShardSet, open_shards
+from pipelines.spec.folder import JobFolder
+from pipelines.spec.jobs import EvaluateSpec
+from pipelines.spec.layout import features_file
+
+
+@dataclass(frozen=True)
+class Embedding:
+    """One encoder's features of one data set on the device, and what they were made from. seconds: to make them."""
+
+    name: str
+    features: Features
+    shards: ShardSet
+    weights: Path | None
+    seconds: float
+
+    def with_texts(self, templates: tuple[str, ...] | None) -> ImagesAndTexts:
+        """Test images and class names in the common space of a method with a text tower."""
+        method = pretrained_method(self.weights, whole=True) if self.weights else None
+        assert isinstance(method, CLIP), "planning gives protocols on texts the weights of a method that reads them"
+        method.to(self.features.test.device).eval()
+        with torch.no_grad():
+            return ImagesAndTexts(
+                image=method.image_embeddings(self.features.test),
+                label=self.features.test_label,
+                text=method.class_embeddings(self.shards.class_names, templates),
+            )
+
+
+def embedding_of(job: JobFolder[EvaluateSpec], last: Embedding | None) -> Embedding:
+    """What a job measures: the last one again when it is the same, else read from disk where kept, else embedded anew."""
+    name = job.spec.features_key(job.input_keys)
+    if last is not None and last.name == name:
+        return last
+    clock, device = time.perf_counter(), chosen_device()
+    shards, weights = open_shards(job.inputs["shards"]), job.inputs.get("weights")
+    kept = features_file(job.results, name)
+    if kept.exists():
+        features = Features.load(kept)
+    else:
+        features = embedded(source_of(job.spec, shards, weights), shards, device)
+        features.check()
+        if job.spec.keep_features:
+            features.save(kept)
+    return Embedding(name, features.to(device), shards, weights, time.perf_counter() - clock)

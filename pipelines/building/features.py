@@ -1,0 +1,85 @@
+"""The features of a data set from what an evaluation names: trained weights, an untrained encoder, or raw pixels."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from pipelines.building.images import Wanted, in_order, loader, plain_views
+from pipelines.building.methods import (
+    facts_of,
+    fresh_encoder,
+    fresh_method,
+    pretrained_method,
+    pretrained_spec,
+    pretraining_shards,
+)
+from pipelines.encoders.base import Encoder
+from pipelines.evaluation.features import Features, pixel_features, pooled_features
+from pipelines.sources.reader import ShardSet
+from pipelines.spec.jobs import EvaluateSpec, Pixels, Untrained
+
+Embed = Callable[[Iterator[Tensor]], Tensor]
+"""Batches of normalised images -> (n, F) float32 on the CPU."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """An encoder to be evaluated, and the form in which it takes images. encoder: none for raw pixels."""
+
+    encoder: Encoder | None
+    wanted: Wanted
+
+    def embed(self, device: torch.device) -> Embed:
+        """What turns image batches into features."""
+        if self.encoder is None:
+            return pixel_features
+        encoder = self.encoder.to(device)
+        return lambda batches: pooled_features(encoder, batches, device)
+
+
+def source_of(spec: EvaluateSpec, shards: ShardSet, weights: Path | None) -> Source:
+    """What an evaluation's spec names; ``weights``: the folder of the pretraining, where it names one."""
+    if isinstance(spec.source, Pixels):
+        return Source(None, Wanted.of(shards))
+    if isinstance(spec.source, Untrained):
+        return _untrained(spec.source, shards, spec.seed)
+    assert weights is not None, "planning gives trained encoders their weights"
+    recipe = pretrained_spec(weights).views
+    return Source(pretrained_method(weights).encoder, Wanted.of(pretraining_shards(weights), recipe))
+
+
+def _untrained(source: Untrained, shards: ShardSet, seed: int) -> Source:
+    wanted = Wanted.of(shards, source.views, source.image_size)
+    if source.method is None:
+        return Source(fresh_encoder(source.encoder, wanted.image_size, seed), wanted)
+    facts = facts_of(shards, wanted.image_size)
+    return Source(fresh_method(source.method, source.encoder, facts, seed).encoder, wanted)
+
+
+def embedded(source: Source, shards: ShardSet, device: torch.device) -> Features:
+    """The features of both splits' labelled images."""
+    embed = source.embed(device)
+    rows, labels = {}, {}
+    for split in ("train", "test"):
+        found = embed(plain_views(loader(shards, split, in_order(), device), source.wanted, device))
+        label = torch.as_tensor(shards.table(split).label)
+        rows[split], labels[split] = found[label >= 0], label[label >= 0]
+    return Features(
+        train=rows["train"],
+        train_label=labels["train"],
+        holdout=among_labelled(shards),
+        test=rows["test"],
+        test_label=labels["test"],
+        num_classes=len(shards.class_names),
+    )
+
+
+def among_labelled(shards: ShardSet) -> Tensor:
+    """The held-out positions, counted among the labelled images of train alone."""
+    labelled = torch.as_tensor(shards.table("train").label >= 0)
+    place = labelled.cumsum(0) - 1
+    holdout = torch.as_tensor(shards.holdout)
+    return place[holdout[labelled[holdout]]]

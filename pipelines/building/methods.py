@@ -1,0 +1,69 @@
+"""Methods and encoders from their specs: freshly drawn from a seed, or with the weights that a pretraining left."""
+
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file
+
+from pipelines.encoders import build_encoder
+from pipelines.encoders.base import Encoder
+from pipelines.methods import build
+from pipelines.methods.base import DataFacts, Method
+from pipelines.randomness import seed_for
+from pipelines.records import read_record
+from pipelines.sources.reader import ShardSet, open_shards
+from pipelines.spec.encoders.base import EncoderOptions
+from pipelines.spec.jobs import PretrainSpec
+from pipelines.spec.methods.base import MethodOptions
+from pipelines.spec.parse import parse
+
+ENCODER, HEAD, METHOD = "encoder.safetensors", "head.safetensors", "method.safetensors"
+"""What a pretraining leaves: its encoder, its head where it has one, all of it where evaluation needs more than those."""
+
+
+def facts_of(shards: ShardSet, image_size: int | None = None) -> DataFacts:
+    """What a method may know of the shards it is pretrained on; image_size: another than theirs."""
+    return DataFacts(
+        num_samples=len(shards.pretraining),
+        num_classes=len(shards.class_names),
+        image_size=image_size or shards.index.image_size,
+        class_names=shards.class_names,
+    )
+
+
+def fresh_method(options: MethodOptions, encoder: EncoderOptions, facts: DataFacts, seed: int) -> Method:
+    """A method as it is born, its weights drawn from the seed."""
+
+    def make_encoder(in_channels: int = 3) -> Encoder:
+        return build_encoder(encoder, facts.image_size, in_channels)
+
+    with torch.random.fork_rng():  # torch's layers draw their weights from the global generator
+        torch.manual_seed(seed_for(seed, "weights"))
+        return build(options, make_encoder, facts)
+
+
+def fresh_encoder(options: EncoderOptions, image_size: int, seed: int) -> Encoder:
+    """An encoder as it is born, its weights drawn from the seed."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed_for(seed, "weights"))
+        return build_encoder(options, image_size)
+
+
+def pretrained_spec(weights: Path) -> PretrainSpec:
+    """What ran in the folder of a finished pretraining."""
+    found: PretrainSpec = parse(PretrainSpec, read_record(weights).spec, f"{weights}: record.json: spec")
+    return found
+
+
+def pretraining_shards(weights: Path) -> ShardSet:
+    """The shards that a finished pretraining read."""
+    return open_shards(weights.parents[1] / "shards" / read_record(weights).inputs["shards"])
+
+
+def pretrained_method(weights: Path, *, whole: bool = False) -> Method:
+    """The method of a finished pretraining; its encoder's weights, or with ``whole`` all of them, loaded strictly."""
+    spec = pretrained_spec(weights)
+    method = fresh_method(spec.method, spec.encoder, facts_of(pretraining_shards(weights)), spec.seed)
+    part, file = (method, METHOD) if whole else (method.encoder, ENCODER)
+    part.load_state_dict(load_file(weights / file), strict=True)
+    return method

@@ -1,0 +1,97 @@
+"""One pretraining, put together from its spec; shared by the stages pretrain and tune."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from pipelines import distributed
+from pipelines.building.devices import chosen_device
+from pipelines.building.images import Wanted, fits, in_order, loader, plain_views
+from pipelines.building.methods import facts_of, fresh_method
+from pipelines.encoders.base import Encoder
+from pipelines.errors import InputError
+from pipelines.evaluation import knn
+from pipelines.evaluation.features import pooled_features
+from pipelines.sources.arrays import resident
+from pipelines.sources.loader import Resident, Streaming
+from pipelines.sources.order import Order
+from pipelines.sources.reader import ShardSet
+from pipelines.spec.evaluation.knn import Options as Knn
+from pipelines.spec.jobs import PretrainSpec
+from pipelines.spec.training import Training
+from pipelines.spec.views import Views
+from pipelines.training.loop import Evaluate, Trainer
+from pipelines.training.memory import keep_freed_memory
+from pipelines.views.crops import cutter
+from pipelines.views.maker import ViewMaker
+
+ONLINE_BANK = 10_000
+"""Most images in the bank of the online kNN."""
+
+
+def trainer(
+    spec: PretrainSpec, shards: ShardSet, out: Path | None, stop: Callable[[], bool] = lambda: False
+) -> Trainer:
+    """A trainer for a pretraining spec on these shards, ready to fit; InputError when spec and shards do not go together."""
+    keep_freed_memory()
+    device, facts = chosen_device(), facts_of(shards)
+    try:  # planning knew the size of known data sets only
+        spec.method.check(spec.training, spec.encoder, facts.num_samples)
+    except ValueError as error:
+        raise InputError(f"{shards.folder}: {spec.method.use}: {error}") from None
+    index = shards.index
+    return Trainer(
+        method=fresh_method(spec.method, spec.encoder, facts, spec.seed),
+        data=_data(spec.training, spec.views, spec.seed, shards, device),
+        make_views=ViewMaker(spec.views, index.image_size, index.mean, index.std),
+        training=spec.training,
+        seed=spec.seed,
+        device=device,
+        out=out,
+        evaluate=online_knn(shards, spec.views, spec.training, device),
+        stop=stop,
+    )
+
+
+def _data(training: Training, recipe: Views, seed: int, shards: ShardSet, device: torch.device) -> Resident | Streaming:
+    order = Order(
+        batch_size=training.batch_size, seed=seed, rank=distributed.rank(), world_size=distributed.world_size()
+    )
+    whole = training.data == "resident" or (training.data == "auto" and fits(shards, training.resident_gib))
+    if whole:
+        return Resident(resident(shards, "train"), order, device, shards.pretraining)
+    cut = cutter(recipe, shards.index.image_size)
+    return Streaming(shards, order, device, shards.pretraining, cut=cut, workers=training.workers)
+
+
+def online_knn(shards: ShardSet, recipe: Views, training: Training, device: torch.device) -> Evaluate | None:
+    """Weighted kNN of the held-out slice among the rest of train (at most ``ONLINE_BANK`` of it, evenly spaced).
+
+    None where nothing is held out or labelled.
+    """
+    rest = shards.pretraining
+    bank = rest[:: max(1, -(-len(rest) // ONLINE_BANK))]
+    rows = np.sort(np.concatenate([bank, shards.holdout]))
+    held_out = np.flatnonzero(np.isin(rows, shards.holdout))
+
+    labels = torch.as_tensor(shards.table("train").label[rows])
+    votes = labels >= 0
+    votes[held_out] = False
+
+    def evaluate(encoder: Encoder) -> dict[str, float]:
+        gib, workers = training.resident_gib, training.workers
+        data = loader(shards, "train", in_order(), device, subset=rows, gib=gib, workers=workers)
+        features = pooled_features(encoder, plain_views(data, Wanted.of(shards, recipe), device), device)
+        found = knn.accuracy(
+            Knn(k=min(Knn().all_k[0], int(votes.sum()))),
+            features[votes],
+            labels[votes],
+            features[held_out],
+            labels[held_out],
+            len(shards.class_names),
+        )
+        return {"eval/online_knn": found["top1"]}
+
+    return evaluate if len(held_out) and bool(votes.any()) else None

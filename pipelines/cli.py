@@ -1,0 +1,158 @@
+"""The stages and their arguments, in one table that imports nothing heavy; a stage's module is loaded when it runs."""
+
+import argparse
+import importlib
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipelines.errors import Problem, disk_refuses
+
+RESULTS = Path("results")
+TEXTS = Path(__file__).resolve().parents[1] / "reports"
+
+
+@dataclass(frozen=True)
+class Argument:
+    """One argument of a stage: its name or flag, and what argparse wants to know of it."""
+
+    name: str
+    help: str
+    more: dict[str, Any]
+
+
+def arg(name: str, help: str, **more: Any) -> Argument:
+    """An argument; ``more``: as in argparse."""
+    return Argument(name, help, more)
+
+
+@dataclass(frozen=True)
+class Command:
+    """A stage, or a part of one: what it does, and its arguments, with which ``run`` in its module is called."""
+
+    does: str
+    arguments: tuple[Argument, ...] = ()
+    parts: "dict[str, Command] | None" = None
+
+
+JOBS = arg(
+    "--job", "folders of jobs, each with its spec.json (results/jobs/STAGE/KEY)", type=Path, nargs="+", required=True
+)
+ONE_JOB = arg("--job", "the job's folder, with its spec.json (results/jobs/STAGE/KEY)", type=Path, required=True)
+RESULTS_ARG = arg("--results", "results folder (default: results)", type=Path, default=RESULTS)
+PLAN = arg("--plan", "the study's plan.json (results/STUDY/plan.json)", type=Path, required=True)
+OUT = arg("--out", "folder for what is written, e.g. results/STUDY", type=Path, required=True)
+TRACKED = (
+    RESULTS_ARG,
+    arg("--uri", "MLflow server or database (default: sqlite, mlflow.db in the results folder)"),
+    arg("--experiment", "name of the MLflow experiment", default="ssl-pipelines"),
+)
+STUDIES = arg("--study", "only jobs of these: study files or names", nargs="+", default=[], metavar="STUDY")
+
+STAGES = {
+    "plan": Command(
+        "print the jobs of studies, each with its command and whether it is done",
+        (
+            arg("studies", "study files, e.g. experiments/quickstart.yaml", nargs="+", type=Path, metavar="STUDY"),
+            RESULTS_ARG,
+            arg("--write", "write the jobs' spec.json files", action="store_true"),
+            arg("--counts", "print only how many jobs each stage has", action="store_true"),
+        ),
+    ),
+    "shards": Command(
+        "raw images to WebDataset tars with an index; goes on where it was stopped",
+        (ONE_JOB, arg("--workers", "processes that pack shards (default: 1)", type=int, default=1)),
+    ),
+    "tune": Command(
+        "search a method's options with Optuna; without --worker and --close all slots, then the closing",
+        (
+            ONE_JOB,
+            arg("--worker", "run the slots of this worker only", type=int),
+            arg("--of", "number of workers (default: 1)", type=int, default=1),
+            arg("--close", "all slots are done: write trials.json, best.json and the record", action="store_true"),
+        ),
+    ),
+    "pretrain": Command(
+        "train one method on one data set with one seed, or several one after the other; resumes where it was stopped",
+        (
+            JOBS,
+            arg("--processes", "processes in all, one a GPU (default: 1)", type=int, default=1),
+            arg("--nodes", "nodes of the Slurm allocation they share (default: 1)", type=int, default=1),
+        ),
+    ),
+    "evaluate": Command("measure encoders by protocols; those on features embed once", (JOBS,)),
+    "collect": Command(
+        "put the records of a study into one table, records.csv and records.parquet", (PLAN, RESULTS_ARG, OUT)
+    ),
+    "report": Command(
+        "write a study's report.html, tables (LaTeX, Markdown, CSV) and figures (SVG, PDF) from the records",
+        (
+            PLAN,
+            RESULTS_ARG,
+            OUT,
+            arg("--texts", "folder with published/, templates/ and captions/", type=Path, default=TEXTS),
+        ),
+    ),
+    "track": Command(
+        "mirror the job folders in MLflow, and look at them",
+        parts={
+            "init": Command("make database and experiment, before anything runs at once", TRACKED),
+            "sync": Command(
+                "send everything MLflow does not hold yet",
+                (*TRACKED, STUDIES, arg("--keys", "only these jobs", nargs="+", default=[], metavar="KEY")),
+            ),
+            "follow": Command(
+                "sync again and again while a process lives",
+                (
+                    *TRACKED,
+                    STUDIES,
+                    arg("--parent", "the process to outlive by one sync", type=int, required=True, metavar="PID"),
+                    arg("--every", "time between syncs (default: 15)", type=float, default=15.0, metavar="SECONDS"),
+                ),
+            ),
+            "ui": Command(
+                "start MLflow's web page on this machine",
+                (*TRACKED, arg("--port", "port on 127.0.0.1 (default: 5000)", type=int, default=5000)),
+            ),
+        },
+    ),
+}
+"""Every stage: ``pipelines/stages/NAME.py`` has ``run``, a stage with parts one function a part."""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line of all stages."""
+    result = argparse.ArgumentParser(prog="python -m pipelines", description="Raw images to report, stage by stage.")
+    _add_parts(result, STAGES, "STAGE", "stage")
+    return result
+
+
+def _add_parts(under: argparse.ArgumentParser, commands: dict[str, Command], metavar: str, dest: str) -> None:
+    choices = under.add_subparsers(required=True, metavar=metavar, dest=dest)
+    for name, command in commands.items():
+        one = choices.add_parser(name, help=command.does, description=command.does)
+        for argument in command.arguments:
+            one.add_argument(argument.name, help=argument.help, **argument.more)
+        if command.parts:
+            _add_parts(one, command.parts, "COMMAND", "part")
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run one stage; 0 when it went well, 1 for a problem told in a message, 2 for a call that names no stage."""
+    arguments = vars(parser().parse_args(argv))
+    module = importlib.import_module(f"pipelines.stages.{arguments.pop('stage')}")
+    run = getattr(module, arguments.pop("part", "run"))
+    try:
+        return int(run(**arguments) or 0)
+    except Problem as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except BrokenPipeError:
+        return 0
+    except OSError as error:
+        if not disk_refuses(error):
+            raise
+        print(f"error: {error}; free space and run the same command again", file=sys.stderr)
+        return 1

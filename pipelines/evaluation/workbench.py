@@ -1,0 +1,67 @@
+"""What a protocol that trains on images works with. The pieces are put together elsewhere and handed in."""
+
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from pipelines.encoders.base import Encoder
+from pipelines.evaluation.classifier import Classifier
+from pipelines.spec.encoders.base import EncoderOptions
+from pipelines.spec.evaluation.parts import OnImages
+
+Rows = NDArray[np.int64]
+"""(n,) sorted positions in the train split."""
+
+
+class Base(NamedTuple):
+    """Where a classifier starts: an encoder, the kept head layers, and their output width."""
+
+    encoder: Encoder
+    head: nn.Module
+    width: int
+
+
+class Workbench(Protocol):
+    """The images of a data set, and the weights a protocol may start from.
+
+    train_label  (n,) class numbers of the train split, -1 where there is none
+    num_classes  number of classes
+    seed         the run's
+    """
+
+    train_label: Rows
+    num_classes: int
+    seed: int
+
+    def base(self, head_layers: int) -> Base:
+        """The encoder that is evaluated, its weights loaded, with the first layers of its head."""
+
+    def fresh(self, encoder: EncoderOptions | None) -> Base:
+        """An encoder drawn from the seed; none: of the kind that is evaluated."""
+
+    def teacher(self, head_layers: int) -> Classifier:
+        """The classifier that the teacher's job left, its weights loaded."""
+
+    def fit(self, classifier: Classifier, options: OnImages, rows: Rows) -> dict[str, Any]:
+        """Train on these images; numbers that follow from options and data."""
+
+    def test(self, classifier: Classifier) -> tuple[Tensor, Tensor]:
+        """Scores (m, C) and labels (m,) of the labelled test images, each whole and unchanged."""
+
+
+class Outcome(NamedTuple):
+    """What a protocol on images measured: metrics on test, derived numbers, and the classifier it trained."""
+
+    metrics: dict[str, float]
+    derived: dict[str, Any]
+    classifier: Classifier
+
+
+def as_mask(rows: Rows, count: int) -> Tensor:
+    """(count,) bool, true at ``rows``."""
+    mask = torch.zeros(count, dtype=torch.bool)
+    mask[torch.from_numpy(rows)] = True
+    return mask

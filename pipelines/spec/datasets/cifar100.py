@@ -1,0 +1,15 @@
+"""CIFAR-100."""
+
+from typing import Literal
+
+from pipelines.spec.datasets.base import Downloaded
+
+
+class Options(Downloaded):
+    """CIFAR-100: 50,000 + 10,000 images of 32 x 32 pixels."""
+
+    use: Literal["cifar100"] = "cifar100"
+
+    @property
+    def published_train_images(self) -> int:
+        return 50_000

@@ -1,0 +1,15 @@
+"""scikit-learn's handwritten digits."""
+
+from typing import Literal
+
+from pipelines.spec.datasets.base import DataSet
+
+
+class Options(DataSet):
+    """scikit-learn's handwritten digits: 1,797 images of 8 x 8 pixels in 10 classes; every fifth is test."""
+
+    use: Literal["digits"] = "digits"
+
+    @property
+    def published_train_images(self) -> int:
+        return 1438  # 1,797 less every fifth

@@ -1,0 +1,19 @@
+"""What the options of every encoder have in common."""
+
+from pipelines.spec.base import Model
+
+
+class EncoderOptions(Model):
+    """Options of one backbone. A subclass narrows ``use`` to ``Literal[NAME] = NAME`` and adds fields."""
+
+    use: str = ""
+    """The backbone's name: its file here and in encoders/."""
+
+    @property
+    def short_name(self) -> str:
+        """A readable name for keys and tables, e.g. resnet18w16."""
+        return str(self.use)
+
+    def forward_gflops(self, image_size: int) -> float:
+        """Multiply-adds in billions of one forward pass of one image of ``image_size`` pixels a side."""
+        raise TypeError(f"encoder {self.use} does not say what a forward pass costs; give its Options forward_gflops")

@@ -1,0 +1,21 @@
+"""What the options of every evaluation protocol have in common."""
+
+from typing import ClassVar
+
+from pipelines.spec.base import Model
+from pipelines.spec.methods.base import MethodOptions
+
+
+class Protocol(Model):
+    """Options of one protocol. A subclass narrows ``use`` to ``Literal[NAME] = NAME`` and adds fields."""
+
+    use: str = ""
+    """The protocol's name: its file here and in evaluation/."""
+    on_images: ClassVar[bool] = False
+    """Whether it trains on images from the weights, in a job of its own, instead of reading features."""
+    needs_text: ClassVar[bool] = False
+    """Whether it needs a method with a text tower, and the weights of that tower beside the features."""
+
+    def suits(self, method: MethodOptions) -> bool:
+        """Whether the protocol has a meaning for the method."""
+        return method.text or not self.needs_text

@@ -1,0 +1,120 @@
+"""What each stage is told: one frozen spec a stage, made by planning, written to spec.json, read back by the stage."""
+
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import Field
+
+from pipelines.files import digest
+from pipelines.spec.base import Count, Model
+from pipelines.spec.datasets import AnyDataSet
+from pipelines.spec.encoders import AnyEncoder
+from pipelines.spec.evaluation import AnyEvaluation
+from pipelines.spec.methods import AnyMethod
+from pipelines.spec.overlay import laid_over
+from pipelines.spec.parse import parse
+from pipelines.spec.training import HOW_TO_RUN, Training
+from pipelines.spec.tuning import Search
+from pipelines.spec.views import Views
+
+
+class JobSpec(Model):
+    """What a job is, all defaults written out."""
+
+    stage: ClassVar[str]
+
+    def content(self) -> dict[str, Any]:
+        """What decides the job's result, as plain JSON values: its key is made from this."""
+        return self.model_dump(mode="json")
+
+
+class ShardsSpec(JobSpec):
+    """Pack a data set into shards."""
+
+    stage: ClassVar[str] = "shards"
+    dataset: AnyDataSet
+
+
+class RunSpec(JobSpec):
+    """What one pretraining is, but for its seed."""
+
+    method: AnyMethod
+    encoder: AnyEncoder
+    views: Views
+    training: Training
+    dataset: AnyDataSet
+
+    def content(self) -> dict[str, Any]:
+        dump = self.model_dump(mode="json")
+        dump["training"] = {name: value for name, value in dump["training"].items() if name not in HOW_TO_RUN}
+        return dump
+
+
+class PretrainSpec(RunSpec):
+    """Pretrain one method on one data set with one seed."""
+
+    stage: ClassVar[str] = "pretrain"
+    seed: Annotated[int, Field(ge=0)]
+
+    def with_values(self, values: dict[str, Any]) -> "PretrainSpec":
+        """The same with options set by path (temperature, training.lr_per_256), checked like a user's."""
+        found: PretrainSpec = parse(PretrainSpec, laid_over(self.model_dump(mode="json"), values), "tuned values: ")
+        return found
+
+
+class TuneSpec(RunSpec):
+    """Search a method's options."""
+
+    stage: ClassVar[str] = "tune"
+    search: Search
+
+    def trial(self, slot: int, values: dict[str, Any]) -> PretrainSpec:
+        """What the trial in a slot trains; its seed is one that no reported run uses."""
+        fields = {name: getattr(self, name) for name in RunSpec.model_fields}
+        return PretrainSpec(**fields, seed=1000 * (self.search.seed + 1) + slot).with_values(values)
+
+
+class Trained(Model):
+    """The encoder that a pretraining left."""
+
+    use: Literal["pretrain"] = "pretrain"
+
+
+class Untrained(Model):
+    """An encoder as it is born: drawn from the seed, before any step of training."""
+
+    use: Literal["untrained"] = "untrained"
+    encoder: AnyEncoder
+    method: AnyMethod | None = None
+    """The method that builds the encoder its own way (MAE, MoCo v3, CPC, CMC); none: the plain encoder."""
+    views: Views | None = None
+    """That method's recipe, whose size and colours the images take."""
+    image_size: Count | None = None
+    """Pixels a side it was built for; none: those of the data set it is evaluated on."""
+
+
+class Pixels(Model):
+    """No encoder: the pixels themselves."""
+
+    use: Literal["pixels"] = "pixels"
+
+
+class EvaluateSpec(JobSpec):
+    """Measure one encoder on one data set by one protocol."""
+
+    stage: ClassVar[str] = "evaluate"
+    evaluation: AnyEvaluation
+    source: Annotated[Trained | Untrained | Pixels, Field(discriminator="use")]
+    dataset: AnyDataSet
+    """What it is evaluated on, which may be another data set than the one it was pretrained on."""
+    seed: Annotated[int, Field(ge=0)]
+    keep_features: bool = False
+    """Whether the features stay on disk; changes no result and no key."""
+
+    def content(self) -> dict[str, Any]:
+        return self.model_dump(mode="json", exclude={"keep_features"})
+
+    def features_key(self, inputs: dict[str, str]) -> str:
+        """Equal for the protocols that can share features; inputs: name -> key of the job that made it."""
+        made_from = {name: key for name, key in inputs.items() if name in ("weights", "shards")}
+        source = self.model_dump(mode="json", include={"source", "seed"})
+        return digest({**source, "inputs": made_from}, 16)

@@ -1,0 +1,107 @@
+"""The layout of a results folder: where everything in it stands, and which names a study cannot take."""
+
+from pathlib import Path
+
+RESERVED = ("jobs", "logs", "units", "features", "mlartifacts", "mlflow.db", "tracking.log", "index.html")
+"""What stands in results/ beside the studies' own folders; a name cannot be that of a hidden file."""
+
+
+def is_reserved(name: str) -> bool:
+    """Whether a study of this name would write over something else; SQLite keeps mlflow.db-wal beside mlflow.db."""
+    lower = name.lower()  # some file systems take two names that differ in case for one
+    return lower in RESERVED or lower.startswith("mlflow.db-")
+
+
+def jobs_folder(results: Path) -> Path:
+    """Where the jobs of all studies are."""
+    return results / "jobs"
+
+
+def job_folder(results: Path, stage: str, key: str) -> Path:
+    """Where one job writes."""
+    return jobs_folder(results) / stage / key
+
+
+def spec_file(results: Path, stage: str, key: str) -> Path:
+    """What a job is, written before it starts."""
+    return job_folder(results, stage, key) / "spec.json"
+
+
+def record_file(results: Path, stage: str, key: str) -> Path:
+    """What came of a job, written last."""
+    return job_folder(results, stage, key) / "record.json"
+
+
+def worker_file(results: Path, key: str, worker: int) -> Path:
+    """The mark that one worker of a tuning study has done its trials."""
+    return job_folder(results, "tune", key) / f"worker-{worker}.json"
+
+
+def best_file(results: Path, key: str) -> Path:
+    """The best values of a tuning study."""
+    return job_folder(results, "tune", key) / "best.json"
+
+
+def marker(results: Path, stage: str, unit: str) -> Path:
+    """Says to Snakemake that a unit's jobs are done; the records say it to everybody else, and outlive it."""
+    return results / "units" / stage / f"{unit}.done"
+
+
+def units_file(results: Path) -> Path:
+    """The units of the run that is going on, for its jobs on other machines."""
+    return results / "units" / "units.json"
+
+
+def features_file(results: Path, name: str) -> Path:
+    """An encoder's features of one data set, where a study keeps them."""
+    return results / "features" / f"{name}.safetensors"
+
+
+def made_from_file(results: Path, study: str) -> Path:
+    """Which plan and records a study's report was made from."""
+    return study_folder(results, study) / "made_from.json"
+
+
+def log_file(results: Path, stage: str, name: str) -> Path:
+    """What a job, or a study's report, has printed."""
+    return results / "logs" / stage / f"{name}.log"
+
+
+def study_folder(results: Path, study: str) -> Path:
+    """What belongs to one study: its plan, its tables and its report."""
+    return results / study
+
+
+def plan_file(results: Path, study: str) -> Path:
+    """The jobs of a study, for collect and report."""
+    return study_folder(results, study) / "plan.json"
+
+
+def records_table(results: Path, study: str) -> Path:
+    """All records of a study in one table; records.parquet beside it holds the same."""
+    return study_folder(results, study) / "records.csv"
+
+
+def report_page(results: Path, study: str) -> Path:
+    """A study's report."""
+    return study_folder(results, study) / "report.html"
+
+
+def index_page(results: Path) -> Path:
+    """A page over the reports of all studies."""
+    return results / "index.html"
+
+
+def mlflow_database(results: Path) -> Path:
+    """MLflow's database where no other address is given."""
+    return results / "mlflow.db"
+
+
+def mlflow_artifacts(results: Path) -> Path:
+    """Where that MLflow keeps files."""
+    return results / "mlartifacts"
+
+
+def tracking_log(results: Path) -> Path:
+    """What the follower that feeds MLflow has printed."""
+    return results / "tracking.log"

@@ -1,0 +1,111 @@
+"""Units: the jobs that one process does one after the other, so that small ones do not each pay for a start.
+
+Starting Python with torch takes seconds; a protocol on features a few tenths of one, a small pretraining half a minute.
+A unit leaves the records that its jobs would leave one by one: each resumes, fails and counts by itself.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+from pipelines.files import digest
+from pipelines.spec.job import INPUT_STAGE, Job
+from pipelines.spec.jobs import EvaluateSpec
+from pipelines.spec.resources import CORE_GFLOPS, Resources, resources, work
+
+SECONDS = 60.0
+"""Training jobs of less estimated work than this on one core share a process, up to this together."""
+ENCODERS = 4
+"""Encoders whose frozen protocols share a process."""
+
+
+@dataclass(frozen=True)
+class Unit:
+    """Jobs of one stage for one process, in order."""
+
+    stage: str
+    name: str
+    jobs: tuple[Job, ...]
+
+    @classmethod
+    def of(cls, jobs: list[Job]) -> "Unit":
+        """The unit of these jobs; its name is the job's key, or the first key and a digest of all."""
+        keys = [job.key for job in jobs]
+        name = keys[0] if len(keys) == 1 else f"{keys[0]}.{len(keys)}-{digest(keys, 4)}"
+        return cls(jobs[0].stage, name, tuple(jobs))
+
+    def command(self, results: Path) -> str:
+        """The line a person would type."""
+        return f"python -m pipelines {self.stage} --job {' '.join(str(job.folder(results)) for job in self.jobs)}"
+
+    @property
+    def resources(self) -> Resources:
+        """What it asks of a cluster."""
+        return resources([job.spec for job in self.jobs])
+
+    def needs(self) -> set[tuple[str, str]]:
+        """(stage, key) of the jobs of other units that have to be finished before."""
+        own = {job.place for job in self.jobs}
+        return {(INPUT_STAGE[name], key) for job in self.jobs for name, key in job.inputs.items()} - own
+
+
+def units(jobs: Iterable[Job]) -> list[Unit]:
+    """The jobs as units, in the order of the jobs: what is small is packed, everything else stays alone.
+
+    The rule: training jobs of the same data set whose estimated work on one core is under ``SECONDS`` go together as
+    long as their sum is; protocols on frozen features go together by encoder, ``ENCODERS`` encoders a unit.
+    """
+    packs: dict[tuple[str, ...], list[Job]] = {}
+    pack_of: dict[tuple[str, str], int] = {}
+    found: list[list[Job]] = []
+    for job in jobs:
+        kind = _kind(job, pack_of)
+        pack = packs.get(kind) if kind else None
+        if pack is None or not _fits(pack, job):
+            pack = []
+            found.append(pack)
+            if kind:
+                packs[kind] = pack
+        pack.append(job)
+        pack_of[job.place] = id(pack)
+    return _runnable([Unit.of(pack) for pack in found])
+
+
+def _runnable(found: list[Unit]) -> list[Unit]:
+    """The units in an order in which each comes after those it needs."""
+    maker = {job.place: unit for unit in found for job in unit.jobs}
+    sorter: TopologicalSorter[Unit] = TopologicalSorter()
+    for unit in found:
+        sorter.add(unit, *(maker[place] for place in unit.needs() if place in maker))
+    return list(sorter.static_order())
+
+
+def _kind(job: Job, pack_of: dict[tuple[str, str], int]) -> tuple[str, ...] | None:
+    """What jobs must share to run in one process; none: the job runs alone.
+
+    Evaluations go together when their pretrainings do, so that none waits for, or fails with, a stranger.
+    """
+    spec, shards = job.spec, job.inputs.get("shards", "")
+    if isinstance(spec, EvaluateSpec) and not spec.evaluation.on_images:
+        trained_in = pack_of.get(("pretrain", job.inputs.get("weights", "")))
+        return "evaluate", shards, spec.source.use, str(trained_in)
+    if job.stage == "pretrain" and seconds(job) < SECONDS:
+        return "pretrain", shards, job.inputs.get("best", "")
+    return None
+
+
+def _fits(pack: list[Job], job: Job) -> bool:
+    if isinstance(job.spec, EvaluateSpec):
+        return len({_features_of(each) for each in (*pack, job)}) <= ENCODERS
+    return sum(map(seconds, pack)) + seconds(job) <= SECONDS
+
+
+def _features_of(job: Job) -> str:
+    assert isinstance(job.spec, EvaluateSpec)
+    return job.spec.features_key(job.inputs)
+
+
+def seconds(job: Job) -> float:
+    """Estimated seconds of training on one core."""
+    return work(job.spec) / CORE_GFLOPS

@@ -1,0 +1,118 @@
+"""The workflow config: HOW to run, in workflow/config.yaml and ``snakemake --config``, checked as strictly as a study."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import yaml
+from pydantic import BeforeValidator, Field, field_validator
+
+from pipelines.errors import InputError
+from pipelines.spec.base import Model, Positive
+from pipelines.spec.parse import check_keys, parse
+from pipelines.spec.plan import Plan, plan_file
+
+WHERE = "workflow config: "
+Text = Annotated[str, Field(min_length=1)]
+
+
+def _typed(value: Any) -> Any:
+    """A value of ``--config``, which is text inside braces and brackets, as YAML reads it in the file."""
+    try:
+        return yaml.safe_load(value) if isinstance(value, str) else value
+    except yaml.YAMLError:
+        return value
+
+
+def _files(value: Any) -> tuple[Any, ...]:
+    """``--config studies=FILE`` means one file."""
+    if not value or not isinstance(value, str | list | tuple):
+        raise ValueError("must be a list of at least one study file")
+    return (value,) if isinstance(value, str) else tuple(value)
+
+
+def _null(value: Any) -> Any:
+    """``--config python=null`` gives the text null."""
+    return None if value == "null" else value
+
+
+class Tracking(Model):
+    """How MLflow mirrors the records."""
+
+    uri: Annotated[Text | None, BeforeValidator(_null)] = None
+    """A server (http://HOST:PORT) or a database (sqlite:///FILE, postgresql://...); null: mlflow.db in the results."""
+    experiment: Text = Field(default="ssl-pipelines", max_length=500)
+    """The name of the MLflow experiment."""
+    every: Annotated[Positive, BeforeValidator(_typed)] = 20.0
+    """Seconds between two looks at what running jobs have written."""
+
+    @field_validator("uri")
+    @classmethod
+    def _address(cls, uri: str | None) -> str | None:
+        if uri is not None and ("://" not in uri or uri.startswith("file:")):
+            raise ValueError(
+                "must be a server (http://HOST:PORT), a database (sqlite:///FILE, postgresql://...) or null"
+            )
+        return uri
+
+
+def _tracking(value: Any) -> Any:
+    if value is False or value == "off":  # YAML reads off as false, the command line as text
+        return None
+    if not isinstance(value, Mapping):
+        raise ValueError("must be off, or a mapping of uri, experiment and every")
+    return value
+
+
+def _off_for_null(schema: dict[str, Any]) -> None:
+    schema["anyOf"][-1] = {"enum": ["off", False]}
+
+
+class WorkflowConfig(Model):
+    """How to run. What to run stands in the studies."""
+
+    studies: Annotated[tuple[Text, ...], Field(min_length=1), BeforeValidator(_files)]
+    """Study files."""
+    results: Text = "results"
+    """The folder of all results: jobs, logs, reports and MLflow's database."""
+    python: Annotated[Text | None, BeforeValidator(_null)] = None
+    """The Python that runs the jobs, a path or a name; null: the one that runs Snakemake. With conda environments: python"""
+    tracking: Annotated[Tracking | None, BeforeValidator(_tracking)] = Field(
+        default=Tracking(), validate_default=False, json_schema_extra=_off_for_null
+    )
+    """MLflow follows the jobs while they run; off (None here): no MLflow at all."""
+    gpus_per_job: Annotated[int, BeforeValidator(_typed)] = Field(default=1, ge=0)
+    """GPUs a pretraining job uses (torchrun inside the job when more than one); 0 where there is none."""
+    rerun_changed: Annotated[bool, BeforeValidator(_typed)] = False
+    """Whether results that other code made are made anew; false: they are kept, and tables mark them."""
+
+    @field_validator("results")
+    @classmethod
+    def _no_wildcard(cls, results: str) -> str:
+        if "{" in results or "}" in results:
+            raise ValueError("must be a folder without { and }, which Snakemake takes for a wildcard")
+        return results
+
+
+def read_config(mapping: Mapping[str, Any]) -> WorkflowConfig:
+    """Snakemake's config, every key checked; InputError names key, value, rule and way out."""
+    check_keys(WorkflowConfig, mapping, WHERE)
+    config: WorkflowConfig = parse(WorkflowConfig, dict(mapping), WHERE)
+    return config
+
+
+def plans(config: WorkflowConfig) -> dict[str, Plan]:
+    """The plan of every study, by name; InputError when two would share a results folder."""
+    found: dict[str, Plan] = {}
+    files: dict[str, str] = {}
+    for file in config.studies:
+        made = plan_file(Path(file))
+        name = made.study.name
+        if name.casefold() in files:  # some file systems take two names that differ in case for one
+            both = f"{files[name.casefold()]} and {file}"
+            raise InputError(
+                f"{WHERE}studies: {both} would share the folder {config.results}/{name}; rename one of them"
+            )
+        files[name.casefold()] = file
+        found[name] = made
+    return found

@@ -1,0 +1,101 @@
+"""The workflow config: what is refused and with which way out, and what the command line's text becomes."""
+
+from pathlib import Path
+
+import jsonschema
+import pytest
+import yaml
+
+from pipelines.errors import InputError
+from pipelines.spec.schema import texts
+from pipelines.spec.workflow import WorkflowConfig, plans, read_config
+
+SHIPPED = Path(__file__).parents[2] / "workflow" / "config.yaml"
+GOOD = {
+    "studies": ["a.yaml"],
+    "results": "results",
+    "python": None,
+    "tracking": {"uri": None, "experiment": "x", "every": 20},
+    "gpus_per_job": 1,
+    "rerun_changed": False,
+}
+
+
+def test_the_shipped_file_names_every_key_with_its_default():
+    given = yaml.safe_load(SHIPPED.read_text())
+    assert list(given) == list(WorkflowConfig.model_fields)
+    assert read_config(given) == WorkflowConfig(studies=("experiments/quickstart.yaml",))
+    schema = next(yaml.safe_load(text) for path, text in texts().items() if path.parent == SHIPPED.parent)
+    for tracking in (given["tracking"], "off", False):
+        jsonschema.validate({**given, "tracking": tracking}, schema)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"stuides": ["b.yaml"]}, "there is no key 'stuides'; did you mean 'studies'?"),
+        ({5: 1}, "there is no key '5'; there are: "),
+        ({"studies": None}, "studies: must be a list of at least one study file, got None"),
+        ({"studies": []}, "studies: must be a list of at least one study file"),
+        ({"studies": {"a.yaml": ""}}, "studies: must be a list of at least one study file"),
+        ({"studies": [1]}, "studies[0]: input should be a valid string, got 1"),
+        ({"results": 5}, "results: input should be a valid string, got 5"),
+        ({"results": ""}, "results: string should have at least 1 character, got ''"),
+        ({"results": "r{x}"}, "results: must be a folder without { and }, which Snakemake takes for a wildcard"),
+        ({"python": ""}, "python: string should have at least 1 character, got ''"),
+        ({"python": True}, "python: input should be a valid string, got True"),
+        ({"tracking": True}, "tracking: must be off, or a mapping of uri, experiment and every, got True"),
+        ({"tracking": None}, "tracking: must be off, or a mapping of uri, experiment and every, got None"),
+        ({"tracking": {"evry": 5}}, "tracking.evry: tracking has no such option; did you mean 'every'?"),
+        ({"tracking": {"every": 0}}, "tracking.every: input should be greater than 0, got 0"),
+        ({"tracking": {"every": "often"}}, "tracking.every: input should be a valid number, got 'often'"),
+        ({"tracking": {"uri": "off"}}, "tracking.uri: must be a server (http://HOST:PORT), a database"),
+        ({"tracking": {"experiment": ""}}, "tracking.experiment: string should have at least 1 character"),
+        ({"gpus_per_job": -1}, "gpus_per_job: input should be greater than or equal to 0, got -1"),
+        ({"gpus_per_job": True}, "gpus_per_job: input should be a valid integer, got True"),
+        ({"gpus_per_job": "two: 2: 2"}, "gpus_per_job: input should be a valid integer, got 'two: 2: 2'"),
+        ({"rerun_changed": 1}, "rerun_changed: input should be a valid boolean, got 1"),
+    ],
+)
+def test_one_mistake_gives_one_line(change, message):
+    with pytest.raises(InputError) as error:
+        read_config({**GOOD, **change})
+    assert str(error.value).startswith("workflow config: " + message)
+    assert "\n" not in str(error.value)
+
+
+def test_a_config_without_studies_is_refused():
+    with pytest.raises(InputError, match=r"^workflow config: studies: is needed$"):
+        read_config({"results": "results"})
+
+
+@pytest.mark.parametrize(
+    ("change", "field", "value"),
+    [
+        ({"studies": "b.yaml"}, "studies", ("b.yaml",)),
+        ({"tracking": False}, "tracking", None),  # YAML's off
+        ({"tracking": "off"}, "tracking", None),  # the command line's
+        ({"python": "null"}, "python", None),
+        ({"gpus_per_job": "4"}, "gpus_per_job", 4),
+        ({"rerun_changed": "true"}, "rerun_changed", True),
+    ],
+)
+def test_what_the_command_line_gives_means_what_it_means_in_the_file(change, field, value):
+    assert getattr(read_config({**GOOD, **change}), field) == value
+
+
+def test_text_inside_the_tracking_of_the_command_line_is_typed_too():
+    tracking = read_config({**GOOD, "tracking": {"every": "5", "uri": "null"}}).tracking
+    assert (tracking.every, tracking.uri) == (5.0, None)
+
+
+def test_two_studies_that_would_share_a_folder_are_refused(tmp_path):
+    study = SHIPPED.parents[1] / "tests" / "workflow" / "tiny.yaml"
+    first, second = tmp_path / "one.yaml", tmp_path / "b" / "One.yaml"
+    second.parent.mkdir()
+    for path in (first, second):
+        path.write_text(study.read_text())
+    assert list(plans(WorkflowConfig(studies=(str(first),)))) == ["one"]
+    for pair in ((first, second), (first, first)):
+        with pytest.raises(InputError, match=r"would share the folder results/[oO]ne; rename one of them"):
+            plans(WorkflowConfig(studies=tuple(map(str, pair))))
