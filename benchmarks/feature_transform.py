@@ -46,27 +46,24 @@ class RandomBytes:
 def moco(width: int, queue_size: int, transformed: bool, threads: int) -> Runner:
     """Turns of MoCo v2 by the Trainer, with the paper's feature transformation or without."""
     import torch
-    from pipelines.stages.memory import keep_freed_memory
-    from pipelines.stages.parts import build_method
 
+    from pipelines.building.methods import fresh_method
     from pipelines.methods.base import DataFacts
+    from pipelines.spec.encoders.resnet import Options as ResNet
     from pipelines.spec.methods.moco import Options
     from pipelines.spec.methods.parts import FeatureTransform
     from pipelines.spec.training import Training
     from pipelines.training.loop import Trainer
+    from pipelines.training.memory import keep_freed_memory
     from pipelines.views.maker import ViewMaker
 
     torch.set_num_threads(threads)
     keep_freed_memory()  # as stages do
     options = Options(queue_size=queue_size, feature_transform=FeatureTransform() if transformed else None)
-    spec = {
-        "method": options.model_dump(mode="json"),
-        "encoder": {"use": "resnet", "depth": 18, "width": width, "stem": "small"},
-        "seed": 0,
-    }
+    encoder, facts = ResNet(depth=18, width=width, stem="small"), DataFacts(10**6, num_classes=1, image_size=SIZE)
     timed = TimedTrainer()
     timed.trainer = Trainer(
-        method=build_method(spec, DataFacts(num_samples=10**6, num_classes=1, image_size=SIZE)),
+        method=fresh_method(options, encoder, facts, seed=0),
         data=RandomBytes(),
         make_views=ViewMaker(options.default_views(SIZE), SIZE, [0.5], [0.25]),
         training=Training(batch_size=BATCH),
