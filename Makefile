@@ -7,7 +7,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 export DO_NOT_TRACK := true
 
 .DEFAULT_GOAL := help
-.PHONY: help install reproduce test check format ui bench lock schema clean
+.PHONY: help install reproduce test mutants check format ui bench lock schema clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -25,6 +25,9 @@ reproduce: $(STAMP) ## raw images to report: runs experiments/quickstart.yaml
 
 test: $(STAMP) ## the test suite
 	$(BIN)/python -m pytest
+
+mutants: $(STAMP) ## put faults in one at a time: does some test find each? (minutes)
+	$(BIN)/python tests/mutants.py
 
 check: $(STAMP) ## format, lint, types, import rules
 	$(BIN)/ruff format --check .

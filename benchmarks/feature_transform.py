@@ -60,10 +60,10 @@ def moco(width: int, queue_size: int, transformed: bool, threads: int) -> Runner
     torch.set_num_threads(threads)
     keep_freed_memory()  # as stages do
     options = Options(queue_size=queue_size, feature_transform=FeatureTransform() if transformed else None)
-    facts = DataFacts(num_samples=10**6, num_classes=1, image_size=SIZE)
+    encoder, facts = ResNet(depth=18, width=width, stem="small"), DataFacts(10**6, num_classes=1, image_size=SIZE)
     timed = TimedTrainer()
     timed.trainer = Trainer(
-        method=fresh_method(options, ResNet(depth=18, width=width, stem="small"), facts, seed=0),
+        method=fresh_method(options, encoder, facts, seed=0),
         data=RandomBytes(),
         make_views=ViewMaker(options.default_views(SIZE), SIZE, [0.5], [0.25]),
         training=Training(batch_size=BATCH),

@@ -18,6 +18,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))  # run as a script, from anyw
 from benchmarks.common import Report, arguments_of, keep_cores, row
 from benchmarks.contest import Runner, Segment, TimedTrainer, contest, paired
 from pipelines.sources.fashion_mnist import DEBIAN
+from pipelines.spec.datasets.fashion_mnist import Options as FashionMNIST
 
 SIZE, BATCH, WORKERS, CORES = 32, 256, 2, 2
 FULL: dict[str, Any] = {"limit": None, "queue_size": 4096, "rounds": 3, "widths": {"16": [4, 20], "64": [2, 4]}}
@@ -36,18 +37,17 @@ def ours(shards: Path, out: Path, width: int, queue_size: int, precision: str, t
 
     from pipelines.building.pretraining import trainer
     from pipelines.sources.reader import open_shards
-    from pipelines.spec.datasets.fashion_mnist import Options as FashionMNIST
     from pipelines.spec.encoders.resnet import Options as ResNet
     from pipelines.spec.jobs import PretrainSpec
     from pipelines.spec.methods.moco import Options
-    from pipelines.spec.parse import parse
     from pipelines.spec.training import Training
     from pipelines.training.loop import autocast_dtype
 
     torch.set_num_threads(threads)
     options = Options(queue_size=queue_size)
-    given = {"batch_size": BATCH, "precision": precision, "data": "resident", "checkpoint_minutes": 1000.0}
-    training: Training = parse(Training, given, "training")
+    training = Training.model_validate(
+        {"batch_size": BATCH, "precision": precision, "data": "resident", "checkpoint_minutes": 1000.0}
+    )
     spec = PretrainSpec(
         method=options,
         encoder=ResNet(depth=18, width=width, stem="small"),
@@ -80,7 +80,6 @@ def pack(files: Path, folder: Path, limit: int | None) -> Path:
     from pipelines.sources.arrays import resident
     from pipelines.sources.base import open_source
     from pipelines.sources.shards import build_shards
-    from pipelines.spec.datasets.fashion_mnist import Options as FashionMNIST
 
     dataset = FashionMNIST(image_size=SIZE, limit=limit, folder=str(files))
     build_shards(open_source(dataset), dataset, folder)

@@ -3,8 +3,8 @@
     python benchmarks/orchestration.py --json benchmarks/results/orchestration.json
 
 The rerun is of results/quickstart where that is finished, else of the tests' tiny study, which is run first. The empty
-jobs are a shards job that finds its shards complete and a kNN over a few features; each takes turns with a Python
-process that only imports the modules which that job had imported at its end.
+jobs have lost their records: a shards job that finds its shards complete and a kNN of a few images; each takes turns with a
+Python process that only imports the modules which that job had imported at its end.
 """
 
 import json
@@ -38,7 +38,8 @@ seeds: [SEEDS]
 evaluation: [{use: knn}, {use: linear}]
 floors: false
 """
-"""One job of shards, and pretraining, features, kNN and probe for 50 settings a seed: 200 jobs a seed."""
+"""One job of shards, and pretraining, kNN and probe for 50 settings a seed."""
+JOBS_A_SEED = 150
 SNAKEMAKE = ["-m", "snakemake", "--snakefile", ROOT / "Snakefile", "--profile", ROOT / "local"]
 NAMES = """
 import runpy, sys
@@ -83,7 +84,9 @@ def workplace(folder: Path, study: str, text: str) -> Path:
 
 def planning(folder: Path, jobs: int, repeats: int) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """The plan command and Snakemake's dry run on a study of so many jobs."""
-    place = workplace(folder, "large", STUDY.replace("SEEDS", ", ".join(map(str, range(max(1, jobs // 200))))))
+    place = workplace(
+        folder, "large", STUDY.replace("SEEDS", ", ".join(map(str, range(max(1, round(jobs / JOBS_A_SEED))))))
+    )
     study = place / "large.yaml"
     count = len(plan_file(study).jobs)
     plan = in_turn({"plan": lambda: python("-m", "pipelines", "plan", study, cwd=place)[0]}, repeats)["plan"]
@@ -113,11 +116,15 @@ def rerun(tiny: Path, repeats: int) -> tuple[list[dict[str, Any]], dict[str, Any
 
 
 def job_cost(stage: str, job: Path, repeats: int) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-    """A finished job once more, beside a process that imports what it imported."""
-    command = [stage, "--job", job]
-    modules = python("-c", NAMES, *command)[1]
+    """A finished job without its record once more, beside a process that imports what it imported."""
+
+    def again(*how: str) -> tuple[float, str]:
+        (job / "record.json").unlink()
+        return python(*how, stage, "--job", job)
+
+    modules = again("-c", NAMES)[1]
     works = {
-        "job": lambda: python("-m", "pipelines", *command)[0],
+        "job": lambda: again("-m", "pipelines")[0],
         "imports": lambda: python("-c", IMPORT, stdin=modules)[0],
     }
     raw = in_turn(works, repeats)

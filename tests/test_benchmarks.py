@@ -1,5 +1,7 @@
 """The benchmarks' tables are fresh, say what they should, and every script starts."""
 
+import ast
+import importlib
 import json
 import os
 import subprocess
@@ -117,6 +119,16 @@ def test_contestants_take_turns():
     turns = contest.alternate({"a": Clock("a", log), "b": Clock("b", log)}, rounds=2, warm=1, steps=3)
     assert log == ["a", "b", "a", "b"]
     assert turns["b"] == [{"seconds": [2.0] * 3}, {"seconds": [4.0] * 3}]
+
+
+def test_what_scripts_import_when_they_run_is_there():
+    """They import late, so that none pays for another's libraries: a name that has moved would show in no other test."""
+    for path in table.RESULTS.parent.glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("pipelines"):
+                module = importlib.import_module(node.module)
+                missing = [alias.name for alias in node.names if not hasattr(module, alias.name)]
+                assert not missing, f"{path.name}: {node.module} has no {missing}"
 
 
 @pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.stem)

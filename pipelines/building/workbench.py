@@ -96,9 +96,8 @@ class JobBench:
         assert self.teacher_job is not None, "planning gives distillation its teacher"
         base = self.base(head_layers)
         classifier = Classifier(base.encoder, base.head, base.width, self.num_classes)
-        classifier.load_state_dict(
-            load_file(checked_file(read_record(self.teacher_job), self.teacher_job, "classifier")), strict=True
-        )
+        file = checked_file(read_record(self.teacher_job), self.teacher_job, "classifier")
+        classifier.load_state_dict(load_file(file), strict=True)
         return classifier
 
     def fit(self, classifier: Classifier, options: OnImages, rows: NDArray[np.int64]) -> dict[str, Any]:

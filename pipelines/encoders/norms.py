@@ -146,6 +146,21 @@ def sync_batch_norm(module: nn.Module) -> nn.Module:
     return _replace(module, _sync_form)
 
 
+def images_per_batch_norm(module: nn.Module, images: int) -> int | None:
+    """Of a step's ``images`` on all processes, how many share their batch statistics in ``module``; none without batch norm.
+
+    The least over its layers. Ask once the module has its final form (``sync_batch_norm``).
+    """
+
+    def sharing(layer: _BatchNorm) -> int:
+        if isinstance(layer, SyncBatchNorm | nn.SyncBatchNorm):
+            return images
+        here = images // distributed.world_size()
+        return here // layer.splits if isinstance(layer, SplitBatchNorm) else here
+
+    return min((sharing(layer) for layer in module.modules() if isinstance(layer, _BatchNorm)), default=None)
+
+
 def _sync_form(old: _BatchNorm) -> _BatchNorm:
     on_gpu = old.running_mean is not None and old.running_mean.is_cuda
     make: Callable[..., _BatchNorm] = nn.SyncBatchNorm if on_gpu else SyncBatchNorm

@@ -93,7 +93,7 @@ class ResNet(Encoder):
         width: int = 64,
         stem: Literal["large", "small"] = "large",
         kind: NormKind = "batch",
-        zero_init: bool = True,
+        zero_init: bool = False,
         in_channels: int = 3,
     ) -> None:
         super().__init__()

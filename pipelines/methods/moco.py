@@ -5,6 +5,10 @@ With feature transformation (Zhu et al. 2021, arXiv:2108.02982) as an option.
 Differs from the released code: keys enter the queue after the optimizer step instead of before the backward pass, which
 spares a copy of the queue; every loss still meets the queue as it was before its own batch. A batch that does not divide
 the queue wraps around. The queue starts with unit rows.
+
+Batch norm is shuffled between processes (section 3.3). One process has nobody to shuffle with: unless ``bn_splits`` is more
+than 1, a query shares its batch statistics with its key there, the leak that the paper shuffles against, and the method may
+lower its loss by it without learning. The record's ``images_per_batch_norm`` tells: the whole batch is unshuffled.
 """
 
 from collections.abc import Callable

@@ -13,7 +13,7 @@ def shuffled(encode: Callable[[Tensor], Tensor], images: Tensor, generator: torc
     """``encode`` applied to the images in another order, over all processes; results in the given order.
 
     images (N, ...) on each process, result (N, D). Rank 0 draws the permutation. In one process it changes something
-    only when the encoder normalises in groups (SplitBatchNorm).
+    only when the encoder normalises in groups (SplitBatchNorm): else all images share their statistics in any order.
     """
     count, world = len(images), distributed.world_size()
     order = torch.randperm(count * world, generator=generator, device=images.device)

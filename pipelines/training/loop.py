@@ -14,7 +14,7 @@ from torch import Tensor
 from pipelines import distributed
 from pipelines.batch import Batch
 from pipelines.encoders.base import Encoder
-from pipelines.encoders.norms import sync_batch_norm
+from pipelines.encoders.norms import images_per_batch_norm, sync_batch_norm
 from pipelines.errors import BadResult
 from pipelines.history import History
 from pipelines.method import Method, Output, Progress
@@ -115,6 +115,7 @@ class Trainer:
             "steps": self.total_steps,
             "steps_per_epoch": per_epoch,
             "precision": str(self._dtype()),
+            "images_per_batch_norm": images_per_batch_norm(self.method.encoder, self.training.batch_size),
         }
         if self.clock.training:
             derived["views_share"] = self.clock.views / self.clock.training

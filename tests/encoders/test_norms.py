@@ -13,6 +13,7 @@ from pipelines.encoders.norms import (
     SplitBatchNorm,
     StandardisedConv2d,
     SyncBatchNorm,
+    images_per_batch_norm,
     num_groups,
     split_batch_norm,
     sync_batch_norm,
@@ -134,3 +135,13 @@ def test_two_processes_normalise_as_one(sizes: tuple[int, int]) -> None:
     torch.testing.assert_close(w0 + w1, weight)
     torch.testing.assert_close(mean, whole.running_mean)
     torch.testing.assert_close(var, whole.running_var)
+
+
+@pytest.mark.parametrize(("processes", "plain", "synchronised", "split"), [(1, 48, 48, 12), (2, 24, 48, 6)])
+def test_how_many_images_share_their_statistics(processes, plain, synchronised, split, monkeypatch) -> None:
+    monkeypatch.setattr("pipelines.distributed.world_size", lambda: processes)
+    net = nn.Sequential(nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4))
+    assert images_per_batch_norm(net, 48) == plain
+    assert images_per_batch_norm(nn.Sequential(SyncBatchNorm(4), nn.SyncBatchNorm(4)), 48) == synchronised
+    assert images_per_batch_norm(split_batch_norm(net, 4), 48) == split
+    assert images_per_batch_norm(nn.GroupNorm(2, 4), 48) is None

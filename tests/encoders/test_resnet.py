@@ -1,5 +1,7 @@
 """The own ResNet: equal to torchvision's with the same weights, and its widths, stems and normalisations."""
 
+import inspect
+
 import pytest
 import torch
 import torchvision
@@ -7,6 +9,7 @@ from torch import nn
 
 from pipelines.encoders.norms import SplitBatchNorm, split_batch_norm
 from pipelines.encoders.resnet import BasicBlock, Bottleneck, ResNet
+from pipelines.spec.encoders.resnet import Options
 
 
 @pytest.mark.parametrize("depth", [18, 50])
@@ -61,6 +64,13 @@ def test_zero_init_starts_blocks_as_their_shortcut(kind: str, depth: int, block:
     other = ResNet(depth, width=8, kind=kind, zero_init=False)  # type: ignore[arg-type]
     assert all(m.last()[0].weight.any() for m in other.modules() if isinstance(m, block))
     assert all(m.last()[1].weight.any() for m in other.modules() if isinstance(m, block) and kind != "none")
+
+
+def test_unless_asked_blocks_start_as_torchvisions_do() -> None:
+    """Branches that start at zero leave an untrained encoder little more than its stem: too low a floor to beat."""
+    peer = inspect.signature(torchvision.models.ResNet).parameters["zero_init_residual"].default
+    assert inspect.signature(ResNet).parameters["zero_init"].default is Options().zero_init is peer is False
+    assert all((m.weight == 1).all() for m in ResNet(10, width=8).modules() if isinstance(m, nn.BatchNorm2d))
 
 
 @pytest.mark.parametrize("kind", ["group", "none"])

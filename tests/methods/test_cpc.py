@@ -146,7 +146,7 @@ def test_the_feature_of_an_image_is_the_mean_over_its_patches():
 
 def test_layer_norm_keeps_gains_and_refuses_what_it_cannot_replace():
     torch.manual_seed(0)
-    encoder = build_encoder(ResNet(depth=10, width=8, stem="small"), 16)
+    encoder = build_encoder(ResNet(depth=10, width=8, stem="small", zero_init=True), 16)
     encoder.bn1.weight.data.uniform_()
     gain = encoder.bn1.weight.clone()
     without_batch_statistics(encoder)

@@ -57,6 +57,12 @@ def test_learning_rate_and_steps_are_derived_numbers(tmp_path):
     assert (derived["steps"], derived["steps_per_epoch"]) == (6, COUNT // 16)
 
 
+def test_one_process_says_that_mocos_batch_norm_is_not_shuffled_unless_it_is_split():
+    assert small_trainer(moco()).fit().derived["images_per_batch_norm"] == 16
+    assert small_trainer(moco(bn_splits=4)).fit().derived["images_per_batch_norm"] == 4
+    assert small_trainer(small_options("mae")).fit().derived["images_per_batch_norm"] is None
+
+
 def test_a_loss_that_is_no_number_stops_with_the_step_and_a_way_out(tmp_path):
     trainer = small_trainer(moco(), tmp_path, lr_per_256=1e30)
     with pytest.raises(BadResult, match=r"step \d of 6; lower lr_per_256"):

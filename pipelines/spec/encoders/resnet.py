@@ -21,8 +21,9 @@ class Options(EncoderOptions):
     """large: 7x7 stride 2 and max-pool. small: 3x3 stride 1, no pool (CIFAR)."""
     norm: Literal["batch", "group", "none"] = "batch"
     """Normalisation; group: GroupNorm with weight standardisation."""
-    zero_init: bool = True
-    """Start the last normalisation of each residual block at zero."""
+    zero_init: bool = False
+    """Start the last normalisation of each residual block at zero, as some released codes do (SimCLR, SimSiam, MoCo v3);
+    without normalisation the last convolution, which a deep network then needs."""
 
     @property
     def short_name(self) -> str:

@@ -28,7 +28,8 @@ class Options(MethodOptions):
     symmetric: bool = False
     """Both views as queries, losses summed, the keys of both enqueued (the CIFAR demo)."""
     bn_splits: Count = 1
-    """Batch-norm groups in one process: stands in for shuffled BN over devices. 1: plain BN."""
+    """Batch-norm groups in each process: stand in for shuffled BN over devices (8 in the CIFAR demo). 1 shuffles over the
+    processes there are; in one process that is plain BN without any shuffling, where queries and keys share statistics."""
     feature_transform: FeatureTransform | None = None
 
     @model_validator(mode="before")

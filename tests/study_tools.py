@@ -1,0 +1,73 @@
+"""A small study, planned and run stage by stage in this process, by the lines that a person would type."""
+
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipelines.cli import main
+from pipelines.spec.folder import write_specs
+from pipelines.spec.job import Job
+from pipelines.spec.plan import Plan, plan_file
+from pipelines.training.loop import Clock, Fitted, Trainer
+
+
+@dataclass(frozen=True)
+class Made:
+    """A planned study and its results folder."""
+
+    plan: Plan
+    results: Path
+
+    @classmethod
+    def of(cls, text: str, folder: Path) -> "Made":
+        """The study in ``text``, its specs written and its shards packed."""
+        (folder / "study.yaml").write_text(text)
+        made = cls(plan_file(folder / "study.yaml"), folder / "results")
+        write_specs(made.plan, made.results)
+        made.run(*made.plan.of("shards"))
+        return made
+
+    def run(self, *jobs: Job) -> None:
+        """Run jobs one after the other, each anew whatever an earlier test left of it."""
+        for job in jobs:
+            folder = job.folder(self.results)
+            spec = (folder / "spec.json").read_text()
+            shutil.rmtree(folder)
+            folder.mkdir()
+            (folder / "spec.json").write_text(spec)
+            assert main([job.stage, "--job", str(folder)]) == 0
+
+    def one(self, stage: str, label: str, **evaluation: Any) -> Job:
+        """The first job of a stage with this label, and of an evaluation with these options."""
+        return next(
+            job
+            for job in self.plan.of(stage)
+            if self.plan.labels[stage, job.key] == label
+            and all(getattr(job.spec.evaluation, name) == value for name, value in evaluation.items())
+        )
+
+    def shards(self) -> Path:
+        """The folder of the shards."""
+        return self.plan.of("shards")[0].folder(self.results)
+
+    def record(self, job: Job) -> dict[str, Any]:
+        """What a finished job wrote."""
+        return json.loads((job.folder(self.results) / "record.json").read_text())
+
+
+class Untaught:
+    """Stands in for ``Trainer.fit``: notes every trainer as it stands before its first step, and trains nothing."""
+
+    def __init__(self, monkeypatch: Any) -> None:
+        self.trainers: list[Trainer] = []
+        monkeypatch.setattr(Trainer, "fit", lambda trainer: self(trainer))
+
+    def __call__(self, trainer: Trainer) -> Fitted:
+        self.trainers.append(trainer)
+        if trainer.out:
+            trainer.out.mkdir(parents=True, exist_ok=True)
+            (trainer.out / "history.jsonl").touch()  # a record names the files it left
+        derived = {"steps_per_epoch": trainer.data.steps_per_epoch}
+        return Fitted({"final/eval/online_knn": 0.5}, derived, Clock(training=1.0, steps=1))
