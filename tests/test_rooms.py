@@ -15,6 +15,7 @@ HELPERS = {
     "heartbeat",
     "locks",
     "machine",
+    "secrets",
     "randomness",
     "distributed",
     "batch",

@@ -9,6 +9,7 @@ from typing import Any, get_args
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from pipelines.errors import InputError
+from pipelines.secrets import masked
 from pipelines.spec.kinds import OneOf
 
 
@@ -91,7 +92,7 @@ def _line(kind: Any, problem: Any, where: str, what: str | None) -> str:
         return f"{path}: is needed"
     message = problem["msg"].removeprefix("Value error, ")
     value = problem["input"]
-    shown = "" if isinstance(value, dict | list) else f", got {value!r}"
+    shown = "" if isinstance(value, dict | list) else f", got {masked(repr(value))}"
     return f"{path}: {message[0].lower() + message[1:]}{shown}" if path else f"{message}{shown}"
 
 

@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING
 from pipelines.errors import Problem
 from pipelines.history import read_from
 from pipelines.locks import locked
+from pipelines.secrets import masked
 from pipelines.tracking import fields
 from pipelines.tracking.folders import Contents, JobFolder, Mark
 from pipelines.tracking.settings import Tracking
-from pipelines.tracking.store import Store, connect, errors, unreachable
+from pipelines.tracking.store import Store, connect, errors, reason, unreachable
 
 if TYPE_CHECKING:
     from mlflow.entities import Metric, Run
@@ -51,7 +52,7 @@ def sync_jobs(jobs: Iterable[JobFolder], settings: Tracking, results: Path, stor
         try:
             contents = Contents.read(job.path)
         except (Problem, OSError) as error:
-            outcome.problems.append(str(error))
+            outcome.problems.append(masked(str(error)))
             continue
         if contents.empty:
             outcome.empty += 1
@@ -79,11 +80,11 @@ def _try(job: JobFolder, store: Store, outcome: Outcome) -> None:
         with locked(job.path / LOCK):
             sent = _send(job, store)
     except Problem as error:
-        outcome.problems.append(str(error))
+        outcome.problems.append(masked(str(error)))
     except errors() as error:
         if not store.answers():
             raise unreachable(store.address, error) from None
-        outcome.problems.append(f"{job.path}: {' '.join(str(error).split())[:300]}")
+        outcome.problems.append(f"{job.path}: {reason(error)}")
     else:
         outcome.sent += sent
         outcome.unchanged += not sent
