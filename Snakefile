@@ -18,7 +18,7 @@ include: "workflow/rules/reporting.smk"
 rule reproduce_all:
     default_target: True
     input:
-        [RESULTS / name / "report.html" for name in PLANS],
+        wanted(),
 
 
 onstart:
@@ -26,8 +26,8 @@ onstart:
 
 
 onsuccess:
-    finish(log)
+    finish(failed=False)
 
 
 onerror:
-    finish(log)
+    finish(failed=True)

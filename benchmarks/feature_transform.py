@@ -9,24 +9,13 @@ what they show, and no small data set is larger than this queue. With and withou
 import statistics
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # run as a script, from anywhere
 
-from benchmarks.common import (
-    Arm,
-    Report,
-    Runner,
-    Segment,
-    TimedTrainer,
-    alternate,
-    arguments_of,
-    keep_cores,
-    paired,
-    row,
-)
+from benchmarks.common import Report, arguments_of, keep_cores, row
+from benchmarks.contest import Runner, Segment, TimedTrainer, contest, paired
 
 SIZE, BATCH, CORES = 32, 256, 2
 FULL: dict[str, Any] = {"queue_size": 65536, "rounds": 12, "widths": {"16": [1, 8], "64": [1, 3]}}
@@ -58,26 +47,23 @@ def moco(width: int, queue_size: int, transformed: bool, threads: int) -> Runner
     """Turns of MoCo v2 by the Trainer, with the paper's feature transformation or without."""
     import torch
 
+    from pipelines.building.methods import fresh_method
     from pipelines.methods.base import DataFacts
+    from pipelines.spec.encoders.resnet import Options as ResNet
     from pipelines.spec.methods.moco import Options
     from pipelines.spec.methods.parts import FeatureTransform
     from pipelines.spec.training import Training
-    from pipelines.stages.memory import keep_freed_memory
-    from pipelines.stages.parts import build_method
     from pipelines.training.loop import Trainer
+    from pipelines.training.memory import keep_freed_memory
     from pipelines.views.maker import ViewMaker
 
     torch.set_num_threads(threads)
     keep_freed_memory()  # as stages do
     options = Options(queue_size=queue_size, feature_transform=FeatureTransform() if transformed else None)
-    spec = {
-        "method": options.model_dump(mode="json"),
-        "encoder": {"use": "resnet", "depth": 18, "width": width, "stem": "small"},
-        "seed": 0,
-    }
+    facts = DataFacts(num_samples=10**6, num_classes=1, image_size=SIZE)
     timed = TimedTrainer()
     timed.trainer = Trainer(
-        method=build_method(spec, DataFacts(num_samples=10**6, num_classes=1, image_size=SIZE)),
+        method=fresh_method(options, ResNet(depth=18, width=width, stem="small"), facts, seed=0),
         data=RandomBytes(),
         make_views=ViewMaker(options.default_views(SIZE), SIZE, [0.5], [0.25]),
         training=Training(batch_size=BATCH),
@@ -91,12 +77,8 @@ def moco(width: int, queue_size: int, transformed: bool, threads: int) -> Runner
 def measure(width: int, setting: dict[str, Any], threads: int) -> dict[str, list[Segment]]:
     """All turns with and without at one width."""
     warm, steps = setting["widths"][str(width)]
-    with ExitStack() as running:
-        arms = {
-            name: running.enter_context(Arm(moco, width, setting["queue_size"], name == "with", threads))
-            for name in ("without", "with")
-        }
-        return alternate(arms, setting["rounds"], warm, steps)
+    makers = {name: (moco, width, setting["queue_size"], name == "with", threads) for name in ("without", "with")}
+    return contest(makers, setting["rounds"], warm, steps)
 
 
 def rows(width: int, turns: dict[str, list[Segment]]) -> list[dict[str, Any]]:

@@ -8,12 +8,13 @@ Why torch, torchvision, timm and mlflow are imported where they are used only. T
 import statistics
 import subprocess
 import sys
-import time
+from functools import partial
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # run as a script, from anywhere
 
 from benchmarks.common import Report, arguments_of, row
+from benchmarks.contest import in_turn, seconds
 
 LIBRARIES = (
     "yaml", "numpy", "pydantic", "pandas", "optuna", "matplotlib.pyplot", "altair", "sklearn.linear_model", "snakemake",
@@ -33,11 +34,9 @@ PACKAGES = (
 )
 
 
-def seconds(code: str) -> float:
+def started(code: str) -> float:
     """Wall-clock seconds of ``python -c code``."""
-    start = time.perf_counter()
-    subprocess.run([sys.executable, "-c", code], check=True)
-    return time.perf_counter() - start
+    return seconds(lambda: subprocess.run([sys.executable, "-c", code], check=True))
 
 
 def main() -> None:
@@ -51,8 +50,7 @@ def main() -> None:
         arguments.quick,
     )
     commands = {"python": "pass", **{library: f"import {library}" for library in libraries}}
-    turns = [{name: seconds(code) for name, code in commands.items()} for _ in range(repeats + 1)][1:]  # first warms up
-    raw = {name: [turn[name] for turn in turns] for name in commands}
+    raw = in_turn({name: partial(started, code) for name, code in commands.items()}, repeats)
     own = statistics.median(raw["python"])
     rows = [row("Python's own start", own, "s")]
     rows += [row(f"`import {name}`", statistics.median(raw[name]) - own, "s") for name in libraries]

@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 from torchvision.models.resnet import BasicBlock
 
-from benchmarks.common import Runner, Segment
+from benchmarks.contest import Runner, Segment
 
 DIM = 128
 

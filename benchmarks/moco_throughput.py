@@ -1,6 +1,6 @@
 """Images a second of MoCo v2 pretraining on Fashion-MNIST at 32 pixels, beside lightly's documented loop in the same run.
 
-    python benchmarks/moco_throughput.py --json benchmarks/results/moco_throughput.json
+    python benchmarks/moco_throughput.py [--folder FASHION_MNIST] --json benchmarks/results/moco_throughput.json
 
 ResNet-18 with a small stem, batch 256, a queue of 4,096, two cores; several minutes. Ours is the Trainer as the pretrain
 stage runs it (precision auto, resident data, monitors and history on), on shards packed for the occasion. Contestants have
@@ -10,24 +10,14 @@ processes of their own and take turns; every turn trains some steps untimed firs
 import statistics
 import sys
 import tempfile
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # run as a script, from anywhere
 
-from benchmarks.common import (
-    Arm,
-    Report,
-    Runner,
-    Segment,
-    TimedTrainer,
-    alternate,
-    arguments_of,
-    keep_cores,
-    paired,
-    row,
-)
+from benchmarks.common import Report, arguments_of, keep_cores, row
+from benchmarks.contest import Runner, Segment, TimedTrainer, contest, paired
+from pipelines.sources.fashion_mnist import DEBIAN
 
 SIZE, BATCH, WORKERS, CORES = 32, 256, 2, 2
 FULL: dict[str, Any] = {"limit": None, "queue_size": 4096, "rounds": 3, "widths": {"16": [4, 20], "64": [2, 4]}}
@@ -43,12 +33,12 @@ TITLES = {
 def ours(shards: Path, out: Path, width: int, queue_size: int, precision: str, threads: int) -> Runner:
     """Turns of a Trainer as the pretrain stage makes it; each goes on from the checkpoint of the one before."""
     import torch
+    from pipelines.stages.pretraining import trainer
 
     from pipelines.sources.reader import open_shards
     from pipelines.spec.methods.moco import Options
     from pipelines.spec.parse import parse
     from pipelines.spec.training import Training
-    from pipelines.stages.pretraining import trainer
     from pipelines.training.loop import autocast_dtype
 
     torch.set_num_threads(threads)
@@ -70,44 +60,41 @@ def ours(shards: Path, out: Path, width: int, queue_size: int, precision: str, t
     return lambda warm, steps: {**timed(warm, steps), "parameters": trained, "precision": used}
 
 
-def theirs(width: int, queue_size: int, threads: int, autocast: bool, limit: int | None) -> Runner:
+def theirs(files: Path, width: int, queue_size: int, threads: int, autocast: bool, limit: int | None) -> Runner:
     """Turns of lightly's loop on the same images, from the data set's own files."""
     import numpy as np
 
     from benchmarks.lightly_moco import lightly_moco
-    from pipelines.sources.fashion_mnist import DEBIAN, read_idx
+    from pipelines.sources.fashion_mnist import read_idx
 
-    images = read_idx(DEBIAN / "train-images-idx3-ubyte.gz", dimensions=3)[:limit]
+    images = read_idx(files / "train-images-idx3-ubyte.gz", dimensions=3)[:limit]
     return lightly_moco(np.asarray(images), width, SIZE, BATCH, queue_size, WORKERS, threads, autocast)
 
 
-def pack(folder: Path, limit: int | None) -> Path:
+def pack(files: Path, folder: Path, limit: int | None) -> Path:
     """Fashion-MNIST as shards."""
     from pipelines.sources.arrays import resident
     from pipelines.sources.base import open_source
     from pipelines.sources.shards import build_shards
     from pipelines.spec.datasets.fashion_mnist import Options as FashionMNIST
 
-    dataset = FashionMNIST(image_size=SIZE, limit=limit)
+    dataset = FashionMNIST(image_size=SIZE, limit=limit, folder=str(files))
     build_shards(open_source(dataset), dataset, folder)
     resident(folder, "train")  # decoded once, as after a data set's first job
     return folder
 
 
-def measure(folder: Path, width: int, setting: dict[str, Any], threads: int) -> dict[str, list[Segment]]:
+def measure(files: Path, folder: Path, width: int, setting: dict[str, Any], threads: int) -> dict[str, list[Segment]]:
     """All turns of the four contestants at one width."""
     shards, queue_size, limit = folder / "shards", setting["queue_size"], setting["limit"]
     warm, steps = setting["widths"][str(width)]
-    with ExitStack() as running:
-        arms = {
-            "ours": Arm(ours, shards, folder / f"ours-{width}", width, queue_size, "auto", threads),
-            "lightly": Arm(theirs, width, queue_size, threads, False, limit),
-            "ours_float32": Arm(ours, shards, folder / f"float32-{width}", width, queue_size, "float32", threads),
-            "lightly_bfloat16": Arm(theirs, width, queue_size, threads, True, limit),
-        }
-        for arm in arms.values():
-            running.enter_context(arm)  # ends its process
-        turns = alternate(arms, setting["rounds"], warm, steps)
+    makers = {
+        "ours": (ours, shards, folder / f"ours-{width}", width, queue_size, "auto", threads),
+        "lightly": (theirs, files, width, queue_size, threads, False, limit),
+        "ours_float32": (ours, shards, folder / f"float32-{width}", width, queue_size, "float32", threads),
+        "lightly_bfloat16": (theirs, files, width, queue_size, threads, True, limit),
+    }
+    turns = contest(makers, setting["rounds"], warm, steps)
     sizes = {turn["parameters"] for turns_of in turns.values() for turn in turns_of}
     assert len(sizes) == 1, f"the networks differ: {sizes} parameters"
     return turns
@@ -133,6 +120,9 @@ def rows(width: int, turns: dict[str, list[Segment]]) -> list[dict[str, Any]]:
 def main() -> None:
     parser = arguments_of(__doc__)
     parser.add_argument("--rounds", type=int, help="turns of every contestant")
+    parser.add_argument(
+        "--folder", type=Path, default=DEBIAN, help=f"where the gzipped idx files are (default: {DEBIAN})"
+    )
     arguments = parser.parse_args()
     threads = keep_cores(CORES)
     setting = {**(QUICK if arguments.quick else FULL)}
@@ -143,9 +133,9 @@ def main() -> None:
     report = Report("moco_throughput", what, packages, settings, arguments.quick)
     lines, raw = [], {}
     with tempfile.TemporaryDirectory() as name:
-        pack(Path(name) / "shards", setting["limit"])
+        pack(arguments.folder, Path(name) / "shards", setting["limit"])
         for width in map(int, setting["widths"]):
-            turns = measure(Path(name), width, setting, threads)
+            turns = measure(arguments.folder, Path(name), width, setting, threads)
             lines += rows(width, turns)
             raw[f"width {width}"] = turns
     report.finish(lines, raw, arguments.json)

@@ -21,6 +21,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[1]))  # run as a script, from anywhere
 
 from benchmarks.common import ROOT, Report, arguments_of, row
+from benchmarks.contest import in_turn
 from pipelines.spec.plan import plan_file
 
 STUDY = """\
@@ -71,12 +72,6 @@ def python(*arguments: object, cwd: Path | None = None, stdin: str = "") -> tupl
     return seconds, done.stdout
 
 
-def times(repeats: int, *works: Callable[[], float]) -> list[list[float]]:
-    """Seconds of every work, taking turns, after one turn of each that warms up the file cache."""
-    turns = [[work() for work in works] for _ in range(repeats + 1)]
-    return [list(seconds) for seconds in zip(*turns[1:])]
-
-
 def workplace(folder: Path, study: str, text: str) -> Path:
     """A working folder with one study of its own, for snakemake --directory."""
     (folder / "workflow").mkdir(parents=True)
@@ -91,7 +86,7 @@ def planning(folder: Path, jobs: int, repeats: int) -> tuple[list[dict[str, Any]
     place = workplace(folder, "large", STUDY.replace("SEEDS", ", ".join(map(str, range(max(1, jobs // 200))))))
     study = place / "large.yaml"
     count = len(plan_file(study).jobs)
-    (plan,) = times(repeats, lambda: python("-m", "pipelines", "plan", study, cwd=place)[0])
+    plan = in_turn({"plan": lambda: python("-m", "pipelines", "plan", study, cwd=place)[0]}, repeats)["plan"]
     dry, _ = python(*SNAKEMAKE, "--directory", place, "reproduce_all", "--dry-run", "--quiet", "all")
     rows = [
         row(f"`python -m pipelines plan`, {count:,} jobs", statistics.median(plan), "s", at_most=10),
@@ -113,33 +108,31 @@ def rerun(tiny: Path, repeats: int) -> tuple[list[dict[str, Any]], dict[str, Any
     name, where = "quickstart", []
     if not (ROOT / "results" / "quickstart" / "report.html").exists() or not nothing_to_do():
         name, where = "the tests' tiny study", ["--directory", tiny]
-    (seconds,) = times(repeats, lambda: python(*SNAKEMAKE, *where, "reproduce_all")[0])
-    return [row(f"rerun of {name}, all done", statistics.median(seconds), "s", at_most=10)], {"rerun": seconds}
+    raw = in_turn({"rerun": lambda: python(*SNAKEMAKE, *where, "reproduce_all")[0]}, repeats)
+    return [row(f"rerun of {name}, all done", statistics.median(raw["rerun"]), "s", at_most=10)], raw
 
 
 def job_cost(stage: str, job: Path, repeats: int) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """A finished job once more, beside a process that imports what it imported."""
     command = [stage, "--job", job]
     modules = python("-c", NAMES, *command)[1]
-    whole, bare = times(
-        repeats,
-        lambda: python("-m", "pipelines", *command)[0],
-        lambda: python("-c", IMPORT, stdin=modules)[0],
-    )
-    beyond = statistics.median(one - other for one, other in zip(whole, bare))
+    works = {
+        "job": lambda: python("-m", "pipelines", *command)[0],
+        "imports": lambda: python("-c", IMPORT, stdin=modules)[0],
+    }
+    raw = in_turn(works, repeats)
+    beyond = statistics.median(one - other for one, other in zip(raw["job"], raw["imports"]))
     rows = [
-        row(f"empty {stage} job", statistics.median(whole), "s"),
+        row(f"empty {stage} job", statistics.median(raw["job"]), "s"),
         row(f"empty {stage} job, beyond its imports", beyond, "s", at_most=0.3),
     ]
-    return rows, {"job": whole, "imports": bare}
+    return rows, raw
 
 
 def help_text(repeats: int) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """The help of the heaviest stage."""
-    (seconds,) = times(repeats, lambda: python("-m", "pipelines", "pretrain", "--help")[0])
-    return [row("`python -m pipelines pretrain --help`", statistics.median(seconds), "s", at_most=0.5)], {
-        "help": seconds
-    }
+    raw = in_turn({"help": lambda: python("-m", "pipelines", "pretrain", "--help")[0]}, repeats)
+    return [row("`python -m pipelines pretrain --help`", statistics.median(raw["help"]), "s", at_most=0.5)], raw
 
 
 def finished_job(results: Path, study: Path, stage: str) -> Path:

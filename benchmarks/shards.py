@@ -1,25 +1,28 @@
 """How fast Fashion-MNIST is packed, read and fed, beside webdataset's own writer and reader in the same run.
 
-    python benchmarks/shards.py --json benchmarks/results/shards.json
+    python benchmarks/shards.py [--folder FASHION_MNIST] --json benchmarks/results/shards.json
 
-Single process unless a name says otherwise. Rates are images a second; the work is done once, on 70,000 images
-(packing), 60,000 (reading), or for a few seconds (feeding).
+Single process unless a name says otherwise, one thread. Every round packs all images anew, reads what it packed and feeds
+some batches from it; rates are images a second.
 """
 
+import shutil
+import statistics
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 import webdataset
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # run as a script, from anywhere
 
 from benchmarks.common import Report, arguments_of, row
+from benchmarks.contest import in_turn, seconds
 from pipelines.files import sha256_file
 from pipelines.sources.arrays import resident
 from pipelines.sources.base import SPLITS, Source, open_source
@@ -30,13 +33,7 @@ from pipelines.sources.shards import build_shards
 from pipelines.spec.datasets.fashion_mnist import Options as FashionMNIST
 
 ORDER = Order(batch_size=256, seed=0)
-
-
-def rate(images: int, work: Callable[[], object]) -> float:
-    """Images a second of one run of ``work``."""
-    start = time.perf_counter()
-    work()
-    return round(images / (time.perf_counter() - start), 1)
+Feed = Resident | Streaming
 
 
 def write_with_webdataset(source: Source, folder: Path) -> None:
@@ -58,48 +55,68 @@ def read_with_webdataset(folder: Path, decode: bool) -> int:
     return sum(1 for _ in (samples.decode("l8") if decode else samples))
 
 
-def feed(batches: Iterator[Any], steps: int) -> None:
-    for _ in islice(batches, steps):
-        pass
+def fed(data: Feed, steps: int) -> float:
+    """Seconds for so many batches, after one that starts the workers."""
+    epoch: Iterator[Any] = data.epoch(0)
+    next(epoch)
+    done: list[Any] = []
+    took = seconds(lambda: done.extend(len(batch) for batch in islice(epoch, steps)))
+    assert len(done) == steps, "an epoch has to be longer than what is timed"
+    return took
 
 
-def measure(folder: Path, steps: int) -> dict[str, float]:
-    """All rates, in images a second."""
-    dataset = FashionMNIST()
-    source = open_source(dataset)
-    ours, both = folder / "ours", folder / "ours_2"
-    rates = {
-        "write/ours": rate(70_000, lambda: build_shards(source, dataset, ours)),
-        "write/ours_2_processes": rate(70_000, lambda: build_shards(source, dataset, both, workers=2)),
-        "write/webdataset": rate(70_000, lambda: write_with_webdataset(source, folder / "webdataset")),
-        "read/webdataset_bytes": rate(60_000, lambda: read_with_webdataset(ours, decode=False)),
-        "read/webdataset_decoded": rate(60_000, lambda: read_with_webdataset(ours, decode=True)),
-        "read/ours_verify_scan": rate(60_000, lambda: open_shards(ours).table("train")),
-        "read/ours_resident_first": rate(60_000, lambda: resident(both, "train")),
-        "read/ours_resident_again": rate(60_000, lambda: resident(both, "train").images.sum()),
+def works(source: Source, dataset: FashionMNIST, folder: Path, steps: int) -> dict[str, Callable[[], float]]:
+    """Images a second of everything, in the order it is done: a round reads what it has just packed."""
+    ours, both, theirs = (folder / name for name in ("ours", "ours_2", "webdataset"))
+    train = len(source.train)
+    every, images = train + len(source.test), steps * ORDER.batch_size
+
+    def rate(count: int, work: Callable[[], object]) -> Callable[[], float]:
+        return lambda: count / seconds(work)
+
+    def packing(target: Path, pack: Callable[[Path], object]) -> Callable[[], float]:
+        def work() -> float:
+            shutil.rmtree(target, ignore_errors=True)
+            return every / seconds(lambda: pack(target))
+
+        return work
+
+    def streaming(workers: int) -> float:
+        data = Streaming(open_shards(ours), ORDER, workers=workers)
+        took = fed(data, steps)
+        data.close()
+        return images / took
+
+    return {
+        "write: ours": packing(ours, lambda target: build_shards(source, dataset, target)),
+        "write: ours, 2 processes": packing(both, lambda target: build_shards(source, dataset, target, workers=2)),
+        "write: webdataset": packing(theirs, lambda target: write_with_webdataset(source, target)),
+        "read: webdataset, bytes": rate(train, lambda: read_with_webdataset(ours, decode=False)),
+        "read: webdataset, decoded": rate(train, lambda: read_with_webdataset(ours, decode=True)),
+        "read: ours, checked and listed": rate(train, lambda: open_shards(ours).table("train")),
+        "read: ours, into memory the first time": rate(train, lambda: resident(open_shards(both), "train")),
+        "read: ours, into memory again": rate(train, lambda: resident(open_shards(both), "train").images.sum()),
+        "feed: ours, from memory": lambda: images / fed(Resident(resident(open_shards(ours), "train"), ORDER), steps),
+        "feed: ours, streaming": lambda: streaming(0),
+        "feed: ours, streaming, 2 workers": lambda: streaming(2),
     }
-    shards, images = open_shards(ours), steps * ORDER.batch_size
-    inside = Resident(resident(shards, "train"), ORDER)
-    rates["feed/ours_resident"] = rate(images, lambda: feed(inside.epoch(0), steps))
-    for workers in (0, 2):
-        stream = Streaming(shards, ORDER, workers=workers)
-        next(iter(stream.epoch(0)))  # workers start once a run
-        rates[f"feed/ours_streaming_{workers}_workers"] = rate(images, lambda: feed(stream.epoch(1), steps))  # noqa: B023
-        stream.close()
-    return rates
 
 
 def main() -> None:
-    arguments = arguments_of(__doc__).parse_args()
-    steps = 20 if arguments.quick else 150
+    parser = arguments_of(__doc__)
+    parser.add_argument("--folder", help="where the four idx files are (default: where the data set is looked for)")
+    arguments = parser.parse_args()
+    rounds, steps, most = (1, 4, 1500) if arguments.quick else (3, 150, None)
     torch.set_num_threads(1)
-    what = "Fashion-MNIST, 28 x 28, PNG; one process unless a name says otherwise; every rate measured once."
-    report = Report(
-        "shards", what, ("torch", "webdataset"), {"feed_steps": steps, "batch_size": ORDER.batch_size}, arguments.quick
-    )
+    what = f"Fashion-MNIST, 28 x 28, PNG; one process unless a name says otherwise; medians of {rounds} rounds."
+    settings = {"rounds": rounds, "feed_steps": steps, "batch_size": ORDER.batch_size, "most_images": most}
+    report = Report("shards", what, ("torch", "webdataset"), settings, arguments.quick)
+    dataset = FashionMNIST(folder=arguments.folder)
+    found = open_source(dataset)
+    some = [found.split(name).take(np.arange(len(found.split(name)))[:most]) for name in SPLITS]
     with tempfile.TemporaryDirectory() as folder:
-        rates = measure(Path(folder), steps)
-    rows = [row(name.replace("/", ": ").replace("_", " "), rate, "images/s") for name, rate in rates.items()]
+        rates = in_turn(works(Source(found.classes, *some), dataset, Path(folder), steps), rounds, warm=0)
+    rows = [row(name, statistics.median(of), "images/s") for name, of in rates.items()]
     report.finish(rows, {"images_per_second": rates}, arguments.json)
 
 

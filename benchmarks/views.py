@@ -1,15 +1,17 @@
-"""Views a second: the batched maker beside torchvision's v2 transforms on PIL images, one image at a time, in one thread count.
+"""Views a second of one core: the batched maker beside torchvision's v2 transforms on PIL images, one image at a time.
 
-    python benchmarks/views.py [--threads 2] [--repeats 20] --json benchmarks/results/views.json
+    python benchmarks/views.py [--rounds 10] --json benchmarks/results/views.json
 
-Every figure is the best of the repeats, which on a
-shared machine is the one least disturbed. The recipe is MoCo v2's, two views of 256 images; at 224 pixels, of 16.
+Both take turns in one process with one thread: more threads do not help pictures of this size one at a time, and on a busy
+machine make them wait for each other. The recipe is MoCo v2's, two views of 256 images; at 224 pixels, of 16.
 """
 
+import statistics
 import sys
-import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch.nn import functional as F
@@ -17,6 +19,7 @@ from torch.nn import functional as F
 sys.path.insert(0, str(Path(__file__).parents[1]))  # run as a script, from anywhere
 
 from benchmarks.common import Report, arguments_of, row
+from benchmarks.contest import in_turn, paired, seconds
 from pipelines.batch import Batch
 from pipelines.spec.views import Augmentation, Views
 from pipelines.views.maker import ViewMaker
@@ -32,34 +35,26 @@ CASES = {
 }
 
 
-def best_seconds(work: Callable[[], object], repeats: int) -> float:
-    """The shortest of ``repeats`` runs, after two that warm up."""
-    best = float("inf")
-    for attempt in range(repeats + 2):
-        start = time.perf_counter()
-        work()
-        if attempt >= 2:
-            best = min(best, time.perf_counter() - start)
-    return best
-
-
 def images_of(num: int, channels: int, side: int) -> torch.Tensor:
     """Smooth random images, (num, channels, side, side) uint8: neighbours alike, as in photographs."""
     coarse = torch.rand(num, channels, 8, 8, generator=torch.Generator().manual_seed(0))
     return F.interpolate(coarse, size=side, mode="bicubic").mul(255).clamp(0, 255).to(torch.uint8)
 
 
-def batched(images: torch.Tensor, size: int, repeats: int) -> float:
-    """Seconds for both views of the whole batch by this project's maker."""
+Work = Callable[[], object]
+
+
+def batched(images: torch.Tensor, size: int) -> Work:
+    """Both views of the whole batch by this project's maker."""
     num = len(images)
     maker = ViewMaker(Views(augmentations=(Augmentation(count=2),)), size, [0.5] * 3, [0.25] * 3)
     batch = Batch(images=images, index=torch.arange(num), label=torch.zeros(num, dtype=torch.long))
     generator = torch.Generator().manual_seed(0)
-    return best_seconds(lambda: maker(batch, generator), repeats)
+    return lambda: maker(batch, generator)
 
 
-def one_by_one(images: torch.Tensor, size: int, repeats: int) -> float:
-    """Seconds for the same by torchvision on PIL images. Its blur has SimCLR's kernel, a tenth of the side."""
+def one_by_one(images: torch.Tensor, size: int) -> Work:
+    """The same by torchvision on PIL images. Its blur has SimCLR's kernel, a tenth of the side."""
     from torchvision.transforms import v2
 
     kernel = max(3, size // 10 // 2 * 2 + 1)
@@ -77,11 +72,11 @@ def one_by_one(images: torch.Tensor, size: int, repeats: int) -> float:
         ]
     )
     pictures = [v2.functional.to_pil_image(image.expand(3, -1, -1)) for image in images]
-    return best_seconds(lambda: [torch.stack([transform(p) for p in pictures]) for _ in range(2)], repeats)
+    return lambda: [torch.stack([transform(picture) for picture in pictures]) for _ in range(2)]
 
 
-def crop_only(images: torch.Tensor, size: int, repeats: int) -> dict[str, float]:
-    """Milliseconds for one crop and flip of every image: matrices (antialiased) beside one affine grid (not)."""
+def crops_alone(images: torch.Tensor, size: int) -> dict[str, Work]:
+    """One crop and flip of every image: by matrices (antialiased) and by one affine grid (not)."""
     num, _, height, width = images.shape
     generator = torch.Generator().manual_seed(0)
     place = draw_places(Augmentation(), torch.rand(num, generator=generator) < 0.5, height, width, size, generator)
@@ -96,52 +91,45 @@ def crop_only(images: torch.Tensor, size: int, repeats: int) -> dict[str, float]
         grid = F.affine_grid(theta, [num, planes.shape[0], size, size], align_corners=False)
         return F.grid_sample(pixels, grid, padding_mode="border", align_corners=False)
 
-    return {
-        "matrices_ms": 1000 * best_seconds(lambda: crop(planes, place, size), repeats),
-        "affine_grid_ms": 1000 * best_seconds(by_grid, repeats),
-    }
+    return {"crop_by_matrices": lambda: crop(planes, place, size), "crop_by_grid": by_grid}
 
 
-def measure(name: str, repeats: int) -> dict[str, float]:
-    """All figures of one case."""
+def measure(name: str, rounds: int) -> dict[str, list[float]]:
+    """Seconds of every work of one case, round by round."""
     num, channels, side, size = CASES[name]
     images = images_of(num, channels, side)
-    ours, theirs = batched(images, size, repeats), one_by_one(images, size, max(2, repeats // 10))
-    return {
-        "images": num,
-        "two_view_batch_ms": 1000 * ours,
-        "views_per_second": 2 * num / ours,
-        "torchvision_pil_views_per_second": 2 * num / theirs,
-        "ratio": theirs / ours,
-        **crop_only(images, size, repeats),
-    }
+    works = {"ours": batched(images, size), "torchvision": one_by_one(images, size), **crops_alone(images, size)}
+    return in_turn({work: partial(seconds, does) for work, does in works.items()}, rounds)
+
+
+def rows(name: str, turns: dict[str, list[float]]) -> list[dict[str, Any]]:
+    """Views a second of both, their ratio round by round, and what the crop alone takes."""
+    case, views = name.replace("_", " "), 2 * CASES[name][0]
+    middle = {work: statistics.median(times) for work, times in turns.items()}
+    return [
+        row(f"{case}: ours", views / middle["ours"], "views/s"),
+        row(f"{case}: torchvision on PIL pictures", views / middle["torchvision"], "views/s"),
+        row(f"{case}: ours over torchvision", paired(turns["torchvision"], turns["ours"]), "x"),
+        row(f"{case}: one crop of every image, by matrices", 1000 * middle["crop_by_matrices"], "ms"),
+        row(f"{case}: the same by an affine grid, not antialiased", 1000 * middle["crop_by_grid"], "ms"),
+    ]
 
 
 def main() -> None:
     """Measure every case."""
     parser = arguments_of(__doc__)
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--repeats", type=int, default=20)
+    parser.add_argument("--rounds", type=int, default=10, help="turns of every contestant (default: 10)")
     arguments = parser.parse_args()
-    torch.set_num_threads(arguments.threads)
-    repeats, names = (2, list(CASES)[:2]) if arguments.quick else (arguments.repeats, list(CASES))
-    settings = {"threads": arguments.threads, "repeats": repeats, "simd": torch.backends.cpu.get_cpu_capability()}
-    what = f"Two views of every image by MoCo v2's recipe, {arguments.threads} threads; best of {repeats}."
+    torch.set_num_threads(1)
+    rounds, names = (2, list(CASES)[:2]) if arguments.quick else (arguments.rounds, list(CASES))
+    settings = {"threads": 1, "rounds": rounds, "simd": torch.backends.cpu.get_cpu_capability()}
+    what = (
+        f"Two views of every image by MoCo v2's recipe, one thread; medians of {rounds} rounds after one that warms up."
+    )
     report = Report("views", what, ("torch", "torchvision"), settings, arguments.quick)
-    cases = {name: measure(name, repeats) for name in names}
-    rows = []
-    for name, found in cases.items():
-        case = name.replace("_", " ")
-        rows += [
-            row(f"{case}: ours", found["views_per_second"], "views/s"),
-            row(
-                f"{case}: torchvision on PIL pictures, one process",
-                found["torchvision_pil_views_per_second"],
-                "views/s",
-            ),
-            row(f"{case}: ours over torchvision", found["ratio"], "x"),
-        ]
-    report.finish(rows, {"cases": cases}, arguments.json)
+    cases = {name: measure(name, rounds) for name in names}
+    lines = [line for name, turns in cases.items() for line in rows(name, turns)]
+    report.finish(lines, {"seconds": cases}, arguments.json)
 
 
 if __name__ == "__main__":

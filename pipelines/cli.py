@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.errors import Problem, disk_refuses
-from pipelines.secrets import masked
+from pipelines.masking import masked
 
 RESULTS = Path("results")
 TEXTS = Path(__file__).resolve().parents[1] / "reports"
@@ -60,6 +60,14 @@ STAGES = {
             RESULTS_ARG,
             arg("--write", "write the jobs' spec.json files", action="store_true"),
             arg("--counts", "print only how many jobs each stage has", action="store_true"),
+        ),
+    ),
+    "accept": Command(
+        "say that a change of the code alters no result of these studies; their records keep the reason",
+        (
+            arg("studies", "study files", nargs="+", type=Path, metavar="STUDY"),
+            RESULTS_ARG,
+            arg("--reason", "why the results stand, e.g. 'renamed a variable'", required=True),
         ),
     ),
     "shards": Command(

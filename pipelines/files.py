@@ -4,7 +4,7 @@ import contextlib
 import hashlib
 import json
 import os
-import tempfile
+import secrets
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,13 +16,14 @@ from pipelines.errors import DamagedFile, EnvironmentFault, InputError, Problem,
 def replacing(path: Path, durable: bool = True) -> Iterator[Path]:
     """Yield a temporary path beside ``path``; on a clean exit it is fsynced (if durable) and renamed to ``path``.
 
+    Who may read it is the umask's to say, as for any new file, also where a library puts a file of its own in its place.
     On an exception the temporary file is removed and what stood at ``path`` stays as it was. EnvironmentFault when the
     disk is full or the folder cannot be written.
     """
-    part = _beside(path)
+    part, mode = _beside(path)
     try:
         yield part
-        _finish(part, path, durable)
+        _finish(part, path, mode, durable)
     except Exception as error:
         if disk_refuses(error) and not isinstance(error, Problem):
             raise unwritten(path, error) from error
@@ -31,22 +32,23 @@ def replacing(path: Path, durable: bool = True) -> Iterator[Path]:
         part.unlink(missing_ok=True)
 
 
-def _beside(path: Path) -> Path:
+def _beside(path: Path) -> tuple[Path, int]:
+    """A new file beside ``path``, and the mode that the umask gives it."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
-        os.close(handle)
-        return Path(name)
+        part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+        part.touch(exist_ok=False)
+        return part, part.stat().st_mode & 0o777
     except OSError as error:
         raise unwritten(path, error) from error
 
 
-def _finish(part: Path, path: Path, durable: bool) -> None:
+def _finish(part: Path, path: Path, mode: int, durable: bool) -> None:
     try:
         if durable:
             with part.open("rb") as written:
                 os.fsync(written.fileno())
-        part.chmod(0o644)
+        part.chmod(mode)
         part.replace(path)
     except OSError as error:
         raise unwritten(path, error) from error

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from benchmarks import common, table
+from benchmarks import contest, table
 
 SCRIPTS = sorted(path for path in table.RESULTS.parent.glob("*.py") if "arguments_of(__doc__)" in path.read_text())
 PAGE = table.PAGE.read_text(encoding="utf-8")
@@ -92,7 +92,13 @@ def test_blocks_are_filled_and_the_rest_stays(monkeypatch, tmp_path):
 
 def test_ratios_are_taken_round_by_round():
     """A machine twice as slow in the last round changes no ratio; the ratio of medians would be 1.5."""
-    assert common.paired([3.0, 4.0, 6.0], [1.0, 2.0, 3.0]) == 2.0
+    assert contest.paired([3.0, 4.0, 6.0], [1.0, 2.0, 3.0]) == 2.0
+
+
+def test_rounds_that_warm_up_do_not_count():
+    count = iter(range(100))
+    works = {"a": lambda: next(count), "b": lambda: next(count)}
+    assert contest.in_turn(works, rounds=2, warm=1) == {"a": [2, 4], "b": [3, 5]}
 
 
 class Clock:
@@ -101,14 +107,14 @@ class Clock:
     def __init__(self, name: str, log: list[str]) -> None:
         self.name, self.log = name, log
 
-    def turn(self, warm: int, steps: int) -> common.Segment:
+    def turn(self, warm: int, steps: int) -> contest.Segment:
         self.log.append(self.name)
         return {"seconds": [float(len(self.log))] * steps}
 
 
 def test_contestants_take_turns():
     log: list[str] = []
-    turns = common.alternate({"a": Clock("a", log), "b": Clock("b", log)}, rounds=2, warm=1, steps=3)
+    turns = contest.alternate({"a": Clock("a", log), "b": Clock("b", log)}, rounds=2, warm=1, steps=3)
     assert log == ["a", "b", "a", "b"]
     assert turns["b"] == [{"seconds": [2.0] * 3}, {"seconds": [4.0] * 3}]
 

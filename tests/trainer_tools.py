@@ -11,6 +11,7 @@ from pipelines.encoders import build_encoder
 from pipelines.methods import build
 from pipelines.methods.base import DataFacts, Method
 from pipelines.randomness import generator
+from pipelines.spec.encoders.base import EncoderOptions
 from pipelines.spec.encoders.resnet import Options as ResNet
 from pipelines.spec.encoders.vit import Options as ViT
 from pipelines.spec.methods import options_class
@@ -53,10 +54,15 @@ def small_options(name: str, **given: object) -> MethodOptions:
 
 
 def small_method(options: MethodOptions, seed: int = 0, norm: str = "batch") -> Method:
-    """A method over an 8 wide ResNet-10, or over a micro ViT where it asks for one."""
+    """A method over an 8 wide ResNet-10, or over a micro ViT where it refuses that."""
     torch.manual_seed(seed)
-    needs_vit = getattr(options, "needs_vit", False)
-    spec = ViT(size="micro", patch=4) if needs_vit else ResNet(depth=10, width=8, stem="small", norm=norm)
+    spec: EncoderOptions = ResNet(depth=10, width=8, stem="small", norm=norm)
+    training = Training(batch_size=16)
+    try:
+        options.check(training, spec, COUNT)
+    except ValueError:
+        spec = ViT(size="micro", patch=4)
+        options.check(training, spec, COUNT)
     facts = DataFacts(COUNT, CLASSES, SIDE, tuple(f"class {i}" for i in range(CLASSES)))
     return build(options, lambda in_channels=3: build_encoder(spec, SIDE, in_channels), facts)
 

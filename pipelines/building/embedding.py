@@ -15,6 +15,7 @@ from pipelines.methods.clip import CLIP
 from pipelines.sources.reader import ShardSet, open_shards
 from pipelines.spec.folder import JobFolder
 from pipelines.spec.jobs import EvaluateSpec
+from pipelines.spec.layout import features_file
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ def embedding_of(job: JobFolder[EvaluateSpec], last: Embedding | None) -> Embedd
         return last
     clock, device = time.perf_counter(), chosen_device()
     shards, weights = open_shards(job.inputs["shards"]), job.inputs.get("weights")
-    kept = job.results / "features" / f"{name}.safetensors"
+    kept = features_file(job.results, name)
     if kept.exists():
         features = Features.load(kept)
     else:

@@ -85,7 +85,7 @@ def online_knn(shards: ShardSet, recipe: Views, training: Training, device: torc
         data = loader(shards, "train", in_order(), device, subset=rows, gib=gib, workers=workers)
         features = pooled_features(encoder, plain_views(data, Wanted.of(shards, recipe), device), device)
         found = knn.accuracy(
-            Knn(k=min(Knn().k, int(votes.sum()))),
+            Knn(k=min(Knn().all_k[0], int(votes.sum()))),
             features[votes],
             labels[votes],
             features[held_out],

@@ -1,5 +1,7 @@
 """Accuracies of class scores, as fractions."""
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -11,8 +13,7 @@ def accuracies(scores: Tensor, label: Tensor) -> dict[str, float]:
     mean over the classes that occur of each one's top1, the fair number for unbalanced sets.
     """
     C = scores.shape[1]
-    best = scores.topk(min(5, C), dim=1).indices
-    hits = best == label.unsqueeze(1)
+    hits = _best(scores) == label.unsqueeze(1)
     first = hits[:, 0].double()
     counts = torch.bincount(label, minlength=C)
     per_class = torch.zeros(C, dtype=torch.float64, device=scores.device).index_add_(0, label, first)
@@ -22,3 +23,26 @@ def accuracies(scores: Tensor, label: Tensor) -> dict[str, float]:
         "top5": hits.any(1).double().mean().item(),
         "mean_per_class": (per_class[occurs] / counts[occurs]).mean().item(),
     }
+
+
+def predicted(scores: Tensor) -> Tensor:
+    """(M,) int64: the class of each row's largest score, of equal ones the one that top1 counts."""
+    return _best(scores)[:, 0]
+
+
+def share(right: Tensor) -> float:
+    """The share of (M,) bool that is true."""
+    return right.double().mean().item()
+
+
+def over_draws(name: str, values: list[float]) -> dict[str, float]:
+    """The mean of values under ``name``, and their standard deviation (n - 1) under ``name_sd`` where there are two."""
+    mean = math.fsum(values) / len(values)
+    if len(values) < 2:
+        return {name: mean}
+    return {name: mean, f"{name}_sd": math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (len(values) - 1))}
+
+
+def _best(scores: Tensor) -> Tensor:
+    """(M, 5) int64: the classes of the largest scores (M, C), all of them where C < 5."""
+    return scores.topk(min(5, scores.shape[1]), dim=1).indices

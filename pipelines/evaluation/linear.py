@@ -10,19 +10,31 @@ problem is convex, so that only the order of the rows is random.
 """
 
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from pipelines.errors import InputError
-from pipelines.evaluation.accuracy import accuracies
+from pipelines.evaluation.accuracy import accuracies, predicted
+from pipelines.evaluation.checks import check_features, check_held_out
 from pipelines.evaluation.features import Features
+from pipelines.evaluation.measured import Measured
 from pipelines.spec.evaluation.linear import Options as Linear
 
 CHUNK = 8192
 """Rows scored at once."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A learning rate and a weight decay, with top1 and loss (mean, nats) on the held-out slice where there is one."""
+
+    lr: float
+    weight_decay: float
+    top1: float | None = None
+    loss: float | None = None
 
 
 @dataclass(frozen=True)
@@ -76,20 +88,20 @@ def train(
     rows: Tensor,
     label: Tensor,
     num_classes: int,
-    lrs: list[float],
-    weight_decays: list[float],
+    candidates: Sequence[Candidate],
     generator: torch.Generator,
 ) -> Probes:
-    """R classifiers on rows (n, F) with label (n,), one for each lr and weight decay (lists of length R).
+    """R classifiers on rows (n, F) with label (n,), one for each of R candidates.
 
     SGD with momentum on the mean cross-entropy, cosine schedule to 0, decay on the weights alone; every epoch passes over
     the rows in a new order (the last n mod batch_size of it are left out).
     """
-    R, size = len(lrs), min(options.batch_size, len(rows))
+    R, size = len(candidates), min(options.batch_size, len(rows))
     shape = (num_classes, R, rows.shape[1])
     probes = Probes(Scaling.of(rows, options.standardise), rows.new_zeros(shape), rows.new_zeros(num_classes, R, 1))
     weight_step, bias_step = torch.zeros_like(probes.weight), torch.zeros_like(probes.bias)
-    rate, decay = rows.new_tensor(lrs).view(1, R, 1), rows.new_tensor(weight_decays).view(1, R, 1)
+    rate = rows.new_tensor([each.lr for each in candidates]).view(1, R, 1)
+    decay = rows.new_tensor([each.weight_decay for each in candidates]).view(1, R, 1)
     targets = F.one_hot(label, num_classes).to(rows.dtype).T  # (C, n)
     total = num_steps(options, len(rows))
     order = label.new_empty(0)
@@ -112,37 +124,30 @@ def num_steps(options: Linear, num_rows: int) -> int:
     return max(options.least_steps, options.epochs * (num_rows // min(options.batch_size, num_rows)))
 
 
-def choose(options: Linear, features: Features, generator: torch.Generator) -> tuple[int, list[dict[str, float]]]:
-    """The best candidate's number and every candidate's lr, weight_decay, holdout_top1 and holdout_loss (nats).
+def check(options: Linear, features: Features) -> None:
+    """InputError unless there is something to learn, and rows to choose on where there is something to choose."""
+    check_features("linear", features)
+    candidates = len(options.lrs) * len(options.weight_decays)
+    way_out = "give one lr and one weight decay"
+    check_held_out("linear", features, candidates, "candidates (lrs x weight_decays)", way_out)
 
-    Trained on the rows outside the held-out slice, and judged there by ``best``. InputError when nothing is held out but
-    there is something to choose.
+
+def choose(options: Linear, features: Features, generator: torch.Generator) -> tuple[Candidate, list[Candidate]]:
+    """The best candidate, and all of them.
+
+    Trained on the rows outside the held-out slice, and judged there by ``best``; without a slice, the only one.
     """
-    pairs = [(lr, decay) for lr in options.lrs for decay in options.weight_decays]
+    candidates = [Candidate(lr, decay) for lr in options.lrs for decay in options.weight_decays]
     if not len(features.holdout):
-        if len(pairs) > 1:
-            raise InputError(
-                f"evaluation.linear: {len(pairs)} candidates (lrs x weight_decays), but nothing is held out to choose on; "
-                "set the data set's holdout above 0 or give one lr and one weight decay"
-            )
-        return 0, [{"lr": pairs[0][0], "weight_decay": pairs[0][1]}]
+        assert len(candidates) == 1, "check refuses more"
+        return candidates[0], candidates
     fit, held = features.fit, features.holdout
-    lrs, decays = [lr for lr, _ in pairs], [decay for _, decay in pairs]
-    probes = train(
-        options, features.train[fit], features.train_label[fit], features.num_classes, lrs, decays, generator
-    )
+    probes = train(options, features.train[fit], features.train_label[fit], features.num_classes, candidates, generator)
     scores, label = probes.scores(features.train[held]), features.train_label[held]
-    table = [
-        {
-            "lr": lr,
-            "weight_decay": decay,
-            "holdout_top1": accuracies(scores[r], label)["top1"],
-            "holdout_loss": F.cross_entropy(scores[r], label).item(),
-        }
-        for r, (lr, decay) in enumerate(pairs)
-    ]
-    top1, loss = [row["holdout_top1"] for row in table], [row["holdout_loss"] for row in table]
-    return best(top1, loss, len(held)), table
+    top1 = [accuracies(each, label)["top1"] for each in scores]
+    loss = [F.cross_entropy(each, label).item() for each in scores]
+    judged = [replace(candidate, top1=a, loss=b) for candidate, a, b in zip(candidates, top1, loss)]
+    return judged[best(top1, loss, len(held))], judged
 
 
 def best(top1: list[float], loss: list[float], num_rows: int) -> int:
@@ -157,27 +162,22 @@ def best(top1: list[float], loss: list[float], num_rows: int) -> int:
     return min(near, key=lambda r: loss[r])
 
 
-def measure(options: Linear, features: Features, generator: torch.Generator) -> dict[str, float]:
-    """top1, top5 and mean_per_class on test of the chosen candidate retrained on all of train.
+def measure(options: Linear, features: Features, generator: torch.Generator) -> Measured:
+    """top1, top5 and mean_per_class on test of the chosen candidate retrained on all of train, and its top1 on train.
 
-    Beside them: train_top1, what was chosen (lr, weight_decay), and its and every candidate's accuracy on the held-out
-    slice (holdout_top1, and holdout_top1/lr_0.3_wd_0 and so on) where there is one.
+    Where there is a held-out slice, its and every candidate's accuracy there (top1, and top1/lr_0.3_wd_0 and so on).
+    InputError: see ``check``.
     """
-    number, table = choose(options, features, generator)
-    chosen = table[number]
-    probes = train(
-        options,
-        features.train,
-        features.train_label,
-        features.num_classes,
-        [chosen["lr"]],
-        [chosen["weight_decay"]],
-        generator,
+    check(options, features)
+    f = features
+    chosen, candidates = choose(options, f, generator)
+    probes = train(options, f.train, f.train_label, f.num_classes, [chosen], generator)
+    scores, holdout = probes.scores(f.test)[0], {"top1": chosen.top1, "loss": chosen.loss}
+    holdout |= {f"top1/lr_{each.lr:g}_wd_{each.weight_decay:g}": each.top1 for each in candidates}
+    return Measured(
+        test=accuracies(scores, f.test_label),
+        train={"top1": accuracies(probes.scores(f.train)[0], f.train_label)["top1"]},
+        holdout={name: value for name, value in holdout.items() if value is not None},
+        chosen={"lr": chosen.lr, "weight_decay": chosen.weight_decay},
+        predicted=predicted(scores),
     )
-    result = accuracies(probes.scores(features.test)[0], features.test_label)
-    result["train_top1"] = accuracies(probes.scores(features.train)[0], features.train_label)["top1"]
-    result |= chosen
-    for row in table:
-        if "holdout_top1" in row:
-            result[f"holdout_top1/lr_{row['lr']:g}_wd_{row['weight_decay']:g}"] = row["holdout_top1"]
-    return result

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from pipelines.evaluation.accuracy import accuracies
+from pipelines.evaluation.accuracy import accuracies, predicted
+from pipelines.evaluation.checks import check_classes, check_finite
+from pipelines.evaluation.measured import Measured
 from pipelines.losses.clip import zero_shot_classifier, zero_shot_logits
 from pipelines.spec.evaluation.zero_shot import Options as ZeroShot
 
@@ -28,7 +30,15 @@ class ImagesAndTexts:
     text: Tensor
 
 
-def measure(options: ZeroShot, features: ImagesAndTexts, generator: torch.Generator | None = None) -> dict[str, float]:
-    """top1, top5 and mean_per_class on test. Nothing is drawn: ``generator`` is not used."""
+def check(options: ZeroShot, features: ImagesAndTexts) -> None:
+    """InputError unless all is finite, and test has rows of every class that is described."""
+    check_finite("zero_shot", "test", features.image)
+    check_finite("zero_shot", "the class names", features.text)
+    check_classes("zero_shot", "test", features.label, len(features.text))
+
+
+def measure(options: ZeroShot, features: ImagesAndTexts, generator: torch.Generator | None = None) -> Measured:
+    """top1, top5 and mean_per_class on test. Nothing is drawn: ``generator`` is not used. InputError: see ``check``."""
+    check(options, features)
     scores = zero_shot_logits(features.image, zero_shot_classifier(features.text))
-    return accuracies(scores, features.label)
+    return Measured(test=accuracies(scores, features.label), predicted=predicted(scores))

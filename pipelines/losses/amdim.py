@@ -106,14 +106,6 @@ def amdim(
     return Amdim(total, one_to_five, one_to_seven, five_to_five, total_penalty)
 
 
-def clipped_classifier_loss(logits: Tensor, labels: Tensor, *, clip: float = 10.0, penalty: float = 1e-3) -> Tensor:
-    """Loss of the classifiers trained beside: cross entropy of clipped logits + penalty * mean squared logit.
-
-    logits (N, classes), labels (N,) int64.
-    """
-    return F.cross_entropy(tanh_clip(logits, clip), labels) + penalty * logits.square().mean()
-
-
 def _at(features: Tensor, positions: Tensor) -> Tensor:
     """(N, C): features (N, C, P) at one position an image."""
     return features[torch.arange(len(features), device=features.device), :, positions]

@@ -8,27 +8,18 @@ from torch import Tensor
 
 MAX_LOG_SCALE = math.log(100)
 """The logits are never scaled by more than 100 (section 2.5)."""
-START_LOG_SCALE = math.log(1 / 0.07)
 
 
 def image_text_contrast(queries: Tensor, candidates: Tensor, log_scale: Tensor, first: int = 0) -> Tensor:
     """Cross entropy of each query finding its partner: 0-d, mean over the queries, nats.
 
     queries (N, D), candidates (M, D) of the other kind, any norm; candidate ``first + i`` belongs to query i.
-    log_scale: 0-d, the logarithm of the factor on the cosines. Gradient flows to all three.
+    log_scale: 0-d, the logarithm of the factor on the cosines. Gradient flows to all three. Every other candidate is a
+    negative, an equal one too: captions that repeat within a batch are false negatives.
     """
     logits = log_scale.exp() * F.normalize(queries, dim=1) @ F.normalize(candidates, dim=1).T
     partners = torch.arange(first, first + len(queries), device=queries.device)
     return F.cross_entropy(logits, partners)
-
-
-def clip_loss(images: Tensor, texts: Tensor, log_scale: Tensor) -> Tensor:
-    """Mean of both directions of ``image_text_contrast`` for N pairs (N, D): 0-d.
-
-    Every other caption of the batch is a negative, an equal one too: captions that repeat within a batch are
-    false negatives. With several processes call ``image_text_contrast`` twice, with candidates gathered with gradient.
-    """
-    return (image_text_contrast(images, texts, log_scale) + image_text_contrast(texts, images, log_scale)) / 2
 
 
 def multi_positive_contrast(queries: Tensor, candidates: Tensor, log_scale: Tensor, positive: Tensor) -> Tensor:

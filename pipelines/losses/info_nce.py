@@ -8,7 +8,7 @@ The loss is written as softplus(logsumexp(negatives) - positive), which equals c
 0 and needs no copy of the (N, 1 + K) scores.
 """
 
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import torch
 import torch.nn.functional as F
@@ -18,7 +18,7 @@ from pipelines.losses.streaming import logsumexp_scores
 
 
 class Contrast(NamedTuple):
-    """A loss and, for monitors, the scores it was made of.
+    """A loss and, for monitors alone, the scores it was made of; made by ``of``, which detaches them.
 
     loss      0-d, nats, mean over the N anchors
     positive  (N,) score of each anchor with its positive, before the temperature, detached
@@ -28,6 +28,11 @@ class Contrast(NamedTuple):
     loss: Tensor
     positive: Tensor
     negative: Tensor
+
+    @classmethod
+    def of(cls, loss: Tensor, positive: Tensor, negative: Tensor) -> Self:
+        """``loss`` as it is, with the scores cut from the graph: a loss made of them would learn nothing, silently."""
+        return cls(loss, positive.detach(), negative.detach())
 
 
 def scores(q: Tensor, k: Tensor, negatives: Tensor) -> tuple[Tensor, Tensor]:
@@ -68,7 +73,7 @@ def info_nce(
         positive = (q * k).sum(dim=1)
         log_sum, negative = logsumexp_scores(q, negatives, float(temperature), keep_scores=keep_scores)
         loss = F.softplus(log_sum - positive / temperature).mean()
-        return Contrast(loss, positive.detach(), negative)
+        return Contrast.of(loss, positive, negative)
     positive, negative = scores(q, k, negatives.to(q.dtype))
     loss = info_nce_from_scores(positive, negative, temperature)
-    return Contrast(loss, positive.detach(), negative.detach())
+    return Contrast.of(loss, positive, negative)

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from pipelines.losses.info_nce import Contrast
-from pipelines.losses.pairs import others, own_and_partner
+from pipelines.losses.pairs import pair_scores
 
 
 def invaspread(
@@ -30,21 +30,19 @@ def invaspread(
 
     first, second (N, D) unit rows, row i of both is image i; positive (2N,), negative (2N, 2M - 2).
     negative_weight > 0 multiplies the negatives in the denominator and their sum. ``candidates`` and ``offset`` as in
-    ``nt_xent``: both views of all M images and where this process's start.
+    ``pair_scores``: both views of all M images and where this process's start.
     """
-    every_first, every_second = candidates if candidates is not None else (first, second)
-    rows = torch.cat([every_first, every_second])
-    similarity = torch.cat([first, second]) @ (rows.detach() if detach else rows).T
-    own, partner = own_and_partner(len(first), len(every_first), offset, first.device)
-    positive = similarity.gather(1, partner.unsqueeze(1)).squeeze(1)
-    negative = similarity.gather(1, others(own, partner, similarity.shape[1]))
+    every_first, every_second = candidates or (first, second)
+    if detach:
+        every_first, every_second = every_first.detach(), every_second.detach()
+    positive, negative = pair_scores(first, second, (every_first, every_second), offset)
     log_positive, log_negative = positive / temperature, negative / temperature
     log_sum = torch.logaddexp(
         log_positive, torch.logsumexp(log_negative, dim=1) + math.log(negative_weight)
     )  # log of the denominator, (2N,)
     spread = _log_complement(log_negative - log_sum.unsqueeze(1)).sum(dim=1)
     loss = -(log_positive - log_sum + negative_weight * spread).mean()
-    return Contrast(loss, positive.detach(), negative.detach())
+    return Contrast.of(loss, positive, negative)
 
 
 def _log_complement(log_p: Tensor) -> Tensor:

@@ -4,6 +4,22 @@ import torch
 from torch import Tensor
 
 
+def pair_scores(
+    first: Tensor, second: Tensor, candidates: tuple[Tensor, Tensor] | None = None, offset: int = 0
+) -> tuple[Tensor, Tensor]:
+    """Dot products of each anchor with its partner, (2N,), and with all others, (2N, 2M - 2); with gradient to all rows.
+
+    first, second (N, D): row i of both is image i; anchors [first ; second]. candidates: both views (M, D) of all
+    processes' images, of which this process's start at row ``offset``; none: the anchors themselves (M = N). Detach those
+    that shall not learn as candidates.
+    """
+    candidates = candidates or (first, second)
+    similarity = torch.cat([first, second]) @ torch.cat(candidates).T
+    own, partner = own_and_partner(len(first), len(candidates[0]), offset, first.device)
+    positive = similarity.gather(1, partner.unsqueeze(1)).squeeze(1)
+    return positive, similarity.gather(1, others(own, partner, similarity.shape[1]))
+
+
 def own_and_partner(count: int, total: int, offset: int, device: torch.device) -> tuple[Tensor, Tensor]:
     """Columns of each anchor itself and of its partner among all candidates.
 

@@ -70,7 +70,7 @@ class SlotLoss(nn.Module):
             if step == 0:
                 self.log_z[direction] = joint_log_z(logits, self.num_samples)
             loss = nce(logits, self.log_z[direction], self.num_samples)
-        return Contrast(loss, positive.detach(), negative.detach())
+        return Contrast.of(loss, positive, negative)
 
 
 def joint_log_z(logits: Tensor, num_samples: int) -> Tensor:

@@ -11,11 +11,10 @@ from torch import Tensor, nn
 from pipelines.batch import Batch
 from pipelines.encoders.base import Encoder
 from pipelines.losses.regression import byol_loss, cosine
+from pipelines.methods import ema
 from pipelines.methods.base import DataFacts, MakeEncoder, Method, Output, Progress, full_precision
 from pipelines.methods.heads import at_least_float32, normed_mlp
 from pipelines.spec.methods.byol import Options
-from pipelines.training import ema
-from pipelines.training.schedules import cosine_momentum
 
 
 class BYOL(Method):
@@ -56,7 +55,7 @@ class BYOL(Method):
     def after_step(self, progress: Progress) -> None:
         """Move the target towards the new online weights, by the momentum of the step just done."""
         start, cosine_curve = self.options.momentum, self.options.momentum_schedule == "cosine"
-        momentum = cosine_momentum(start, progress.fraction) if cosine_curve else start
+        momentum = ema.cosine_momentum(start, progress.fraction) if cosine_curve else start
         ema.update(self.target_encoder, self.encoder, momentum)
         ema.update(self.target_projector, self.projector, momentum)
 

@@ -13,13 +13,12 @@ from pipelines import distributed
 from pipelines.batch import Batch
 from pipelines.encoders.base import Encoder
 from pipelines.losses.dino import dino_loss, entropy, next_centre, teacher_targets, teacher_temperature
+from pipelines.methods import ema
 from pipelines.methods.base import DataFacts, MakeEncoder, Method, Output, Progress, full_precision
 from pipelines.methods.dino_head import DINOHead
 from pipelines.methods.drop_path import set_drop_path
 from pipelines.methods.multicrop import at_least_two, encode_by_size
 from pipelines.spec.methods.dino import Options
-from pipelines.training import ema
-from pipelines.training.schedules import cosine_momentum
 
 
 class DINO(Method):
@@ -62,7 +61,7 @@ class DINO(Method):
         assert self.fresh is not None, "after_step without a loss before it"
         momentum = self.options.momentum
         if self.options.momentum_schedule == "cosine":
-            momentum = cosine_momentum(momentum, progress.fraction)
+            momentum = ema.cosine_momentum(momentum, progress.fraction)
         ema.update(self.encoder, self.student, momentum)
         ema.update(self.teacher_head, self.head, momentum)
         self.centre.copy_(next_centre(self.centre, self.fresh, self.options.centre_momentum))

@@ -68,9 +68,9 @@ class InstDisc(Method):
             return contrast
         scores = features @ self.bank.slots.T
         loss = instance_softmax(scores / self.options.temperature, index)
-        of_batch = scores.detach()[:, index]  # the slots of the batch's other images stand for all others
+        of_batch = scores[:, index]  # the slots of the batch's other images stand for all others
         others = ~torch.eye(len(index), dtype=torch.bool, device=index.device)
-        return Contrast(loss, of_batch.diagonal(), of_batch[others].view(len(index), -1))
+        return Contrast.of(loss, of_batch.diagonal(), of_batch[others].view(len(index), -1))
 
 
 def build(options: Options, make_encoder: MakeEncoder, facts: DataFacts) -> InstDisc:

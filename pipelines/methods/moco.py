@@ -19,12 +19,12 @@ from pipelines.encoders.base import Encoder
 from pipelines.encoders.norms import split_batch_norm
 from pipelines.losses.info_nce import Contrast, info_nce, info_nce_from_scores, scores
 from pipelines.losses.queue import enqueue, initial_queue
+from pipelines.methods import ema
 from pipelines.methods.base import DataFacts, MakeEncoder, Method, Output, Progress, full_precision
 from pipelines.methods.heads import mlp
 from pipelines.methods.shuffle import shuffled
 from pipelines.methods.transform import starts, transformed_negatives, transformed_pair
 from pipelines.spec.methods.moco import Options
-from pipelines.training import ema
 
 
 class MoCo(Method):
@@ -60,8 +60,8 @@ class MoCo(Method):
         total = torch.stack([contrast.loss for contrast in contrasts]).sum()
         watched = {
             "embeddings": queries[0].detach(),
-            "positive_scores": contrasts[0].positive.detach(),
-            "negative_scores": contrasts[0].negative.detach(),
+            "positive_scores": contrasts[0].positive,
+            "negative_scores": contrasts[0].negative,
         }
         return Output(total, {"untransformed_positive": (queries[0] * keys[0]).sum(1).mean().detach()}, watched)
 
@@ -81,7 +81,7 @@ class MoCo(Method):
         if transform.negatives_meet == "extrapolated":
             return info_nce(far_q, far_k, mixed, self.options.temperature, keep_scores=progress.watching)
         positive, (_, negative) = (far_q * far_k).sum(dim=1), scores(q, k, mixed)
-        return Contrast(info_nce_from_scores(positive, negative, self.options.temperature), positive, negative)
+        return Contrast.of(info_nce_from_scores(positive, negative, self.options.temperature), positive, negative)
 
     @torch.no_grad()
     def _keys(self, images: Tensor, progress: Progress) -> Tensor:

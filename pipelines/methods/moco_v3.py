@@ -17,11 +17,10 @@ from pipelines.encoders.base import Encoder
 from pipelines.encoders.vit import ViT, xavier_
 from pipelines.errors import InputError
 from pipelines.losses.in_batch import mocov3_loss
+from pipelines.methods import ema
 from pipelines.methods.base import DataFacts, MakeEncoder, Method, Output, Progress, full_precision
 from pipelines.methods.heads import at_least_float32, normed_mlp
 from pipelines.spec.methods.moco_v3 import Options
-from pipelines.training import ema
-from pipelines.training.schedules import cosine_momentum
 
 Form = Literal["resnet", "vit"]
 TEMPERATURE: dict[Form, float] = {"resnet": 1.0, "vit": 0.2}
@@ -46,7 +45,7 @@ class MoCoV3(Method):
     def loss(self, views: list[Tensor], batch: Batch, progress: Progress) -> Output:
         """views: two (N, 3, H, W). The sum of both directions, each 2T x cross entropy over all processes' keys."""
         q1, q2 = (_unit(self.predictor(self.projector(self.encoder(view)))) for view in views)
-        momentum = cosine_momentum(self.options.momentum, progress.fraction)
+        momentum = ema.cosine_momentum(self.options.momentum, progress.fraction)
         ema.update(self.key_encoder, self.encoder, momentum)
         ema.update(self.key_projector, self.projector, momentum)
         with torch.no_grad():

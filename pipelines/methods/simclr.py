@@ -13,8 +13,8 @@ from pipelines import distributed
 from pipelines.batch import Batch
 from pipelines.encoders.base import Encoder
 from pipelines.losses import feature_transform as ft
-from pipelines.losses.info_nce import Contrast, info_nce_from_scores
 from pipelines.losses.nt_xent import nt_xent
+from pipelines.losses.pairs import pair_scores
 from pipelines.methods.base import DataFacts, MakeEncoder, Method, Output, Progress, full_precision
 from pipelines.methods.heads import simclr_head
 from pipelines.methods.transform import starts, transformed_pair
@@ -35,43 +35,38 @@ class SimCLR(Method):
         if features.dtype != torch.float64:
             features = features.float()
         first, second = F.normalize(features, dim=1).chunk(2)
-        transform = starts(self.options.feature_transform, progress)
+        transform, code_scale = starts(self.options.feature_transform, progress), self.options.scale == "code"
         with full_precision(features.device):
-            contrast = (
-                self._transformed(transform, first, second, progress) if transform else self._plain(first, second)
-            )
+            if transform:
+                positive, negative = self._transformed(transform, first, second, progress)
+            else:
+                positive, negative = self._scores(first, second)
+            contrast = nt_xent(positive, negative, self.options.temperature, code_scale=code_scale)
         watched = {
             "embeddings": first.detach(),
-            "positive_scores": contrast.positive.detach(),
-            "negative_scores": contrast.negative.detach(),
+            "positive_scores": contrast.positive,
+            "negative_scores": contrast.negative,
         }
         return Output(contrast.loss, {}, watched)
 
-    def _plain(self, first: Tensor, second: Tensor) -> Contrast:
-        return nt_xent(
-            first,
-            second,
-            self.options.temperature,
-            candidates=(distributed.gather_with_gradient(first), distributed.gather_with_gradient(second)),
-            offset=distributed.rank() * len(first),
-            code_scale=self.options.scale == "code",
-        )
+    def _scores(self, first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
+        """Of this process's 2N anchors: with their partners (2N,), with all processes' other rows (2N, 2M - 2)."""
+        everyone = distributed.gather_with_gradient(first), distributed.gather_with_gradient(second)
+        return pair_scores(first, second, everyone, distributed.rank() * len(first))
 
-    def _transformed(self, options: FeatureTransform, first: Tensor, second: Tensor, progress: Progress) -> Contrast:
-        """Extrapolated positives, and negatives mixed with a permutation of themselves."""
-        contrast = self._plain(first, second)
-        positive, negative = contrast.positive, contrast.negative
-        if options.positive:
-            far_first, far_second = transformed_pair(options, first, second, progress.generator)
-            positive = (far_first * far_second).sum(dim=1).repeat(2)
-            if options.negatives_meet == "extrapolated":
-                negative = self._plain(far_first, far_second).negative
+    def _transformed(
+        self, options: FeatureTransform, first: Tensor, second: Tensor, progress: Progress
+    ) -> tuple[Tensor, Tensor]:
+        """The scores of extrapolated positives, and of negatives mixed with a permutation of themselves."""
+        far = transformed_pair(options, first, second, progress.generator)
+        positive, negative = self._scores(*far)
+        if options.negatives_meet == "original":
+            _, negative = self._scores(first, second)
         if options.negative:
             weight = ft.draw_negative_lambda(options.negative.alpha, (), progress.generator)
             order = torch.randperm(negative.shape[1], generator=progress.generator, device=negative.device)
             negative = ft.interpolate_scores(negative, order, weight)
-        loss = info_nce_from_scores(positive, negative, self.options.temperature)
-        return Contrast(2 * loss if self.options.scale == "code" else loss, positive, negative)
+        return positive, negative
 
 
 def build(options: Options, make_encoder: MakeEncoder, facts: DataFacts) -> SimCLR:

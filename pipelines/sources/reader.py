@@ -26,12 +26,14 @@ from pipelines.sources.tars import scan
 class Table:
     """Where the N samples of a split lie, in reading order.
 
+    key     (N,) ASCII bytes, its name in the tar
     shard   (N,) number of the tar
     image   (N, 2) offset and size in bytes
     label   (N,) class number, -1 where there is none
     fields  by name, (N, 2) offset and size
     """
 
+    key: NDArray[np.bytes_]
     shard: NDArray[np.int64]
     image: NDArray[np.int64]
     label: NDArray[np.int64]
@@ -68,6 +70,10 @@ class ShardSet:
     def paths(self, split: str) -> list[Path]:
         """The tars of a split, in reading order."""
         return [self.folder / shard.name for shard in self.index.splits[split]]
+
+    def ids(self, split: str) -> list[str]:
+        """Every sample's name in the tars, in reading order."""
+        return [key.decode() for key in self.table(split).key.tolist()]
 
     def verify(self, split: str) -> None:
         """Compare the SHA-256 of a split's tars with the index, once a process. InputError names a tar that differs."""
@@ -107,7 +113,7 @@ class ShardSet:
         return data
 
     def _scan(self, split: str) -> Table:
-        numbers, images, labels, captions = [], [], [], []
+        keys, numbers, images, labels, captions = [], [], [], [], []
         fields: dict[str, list[tuple[int, int]]] = {name: [] for name in self.index.fields}
         for number, shard in enumerate(self.index.splits[split]):
             places = scan(self.verified_bytes(shard))
@@ -116,6 +122,7 @@ class ShardSet:
                     f"{self.folder / shard.name}: index lists {shard.count} samples, tar holds {len(places)}; "
                     + REBUILD.format(folder=self.folder)
                 )
+            keys += [place.key.encode() for place in places]
             numbers += [number] * len(places)
             images += [place.image for place in places]
             labels += [place.label for place in places]
@@ -124,7 +131,8 @@ class ShardSet:
                 fields[name] += [place.fields[extension] for place in places]
         arrays = {name: np.array(where, np.int64).reshape(-1, 2) for name, where in fields.items()}
         return Table(
-            np.array(numbers, np.int64), np.array(images, np.int64).reshape(-1, 2), np.array(labels, np.int64),
+            np.array(keys, np.bytes_), np.array(numbers, np.int64),
+            np.array(images, np.int64).reshape(-1, 2), np.array(labels, np.int64),
             captions if self.index.captions else None, arrays,
         )  # fmt: skip
 
@@ -148,7 +156,7 @@ def _save_table(path: Path, table: Table) -> None:
     if table.captions is not None:
         extra["captions"] = np.frombuffer(json.dumps(table.captions).encode(), np.uint8)
     with path.open("wb") as file:
-        np.savez(file, shard=table.shard, image=table.image, label=table.label, **extra)
+        np.savez(file, key=table.key, shard=table.shard, image=table.image, label=table.label, **extra)
 
 
 def _load_table(path: Path) -> Table | None:
@@ -156,6 +164,6 @@ def _load_table(path: Path) -> Table | None:
         with np.load(path, allow_pickle=False) as file:
             captions = json.loads(file["captions"].tobytes()) if "captions" in file.files else None
             fields = {name[6:]: file[name] for name in file.files if name.startswith("field:")}
-            return Table(file["shard"], file["image"], file["label"], captions, fields)
+            return Table(file["key"], file["shard"], file["image"], file["label"], captions, fields)
     except (OSError, ValueError, KeyError, zipfile.BadZipFile):
         return None

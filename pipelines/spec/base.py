@@ -11,7 +11,9 @@ NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1)]
 Interval = tuple[NotNegative, NotNegative]
 """(low, high); a reversed one is refused where it is used."""
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=60)]
+NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"
+NAME_IN_WORDS = "a name of letters, digits, '_', '.' and '-', at most 60, that begins with a letter or digit"
+Name = Annotated[str, Field(pattern=NAME, max_length=60)]
 """A name that is also a path component and an MLflow tag."""
 
 

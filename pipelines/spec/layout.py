@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-RESERVED = ("jobs", "logs", "units", "mlartifacts", "mlflow.db", "tracking.log", "index.html")
+RESERVED = ("jobs", "logs", "units", "features", "mlartifacts", "mlflow.db", "tracking.log", "index.html")
 """What stands in results/ beside the studies' own folders; a name cannot be that of a hidden file."""
 
 
@@ -40,6 +40,26 @@ def worker_file(results: Path, key: str, worker: int) -> Path:
 def best_file(results: Path, key: str) -> Path:
     """The best values of a tuning study."""
     return job_folder(results, "tune", key) / "best.json"
+
+
+def marker(results: Path, stage: str, unit: str) -> Path:
+    """Says to Snakemake that a unit's jobs are done; the records say it to everybody else, and outlive it."""
+    return results / "units" / stage / f"{unit}.done"
+
+
+def units_file(results: Path) -> Path:
+    """The units of the run that is going on, for its jobs on other machines."""
+    return results / "units" / "units.json"
+
+
+def features_file(results: Path, name: str) -> Path:
+    """An encoder's features of one data set, where a study keeps them."""
+    return results / "features" / f"{name}.safetensors"
+
+
+def made_from_file(results: Path, study: str) -> Path:
+    """Which plan and records a study's report was made from."""
+    return study_folder(results, study) / "made_from.json"
 
 
 def log_file(results: Path, stage: str, name: str) -> Path:

@@ -6,10 +6,11 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from pipelines.errors import InputError
-from pipelines.spec.base import Name
+from pipelines.spec.base import NAME_IN_WORDS, Name
 from pipelines.spec.layout import is_reserved
 from pipelines.spec.methods import names, options_class
-from pipelines.spec.parse import check_keys, parse, suggestion
+from pipelines.spec.mistakes import nearest, suggestion
+from pipelines.spec.parse import check_keys, parse
 from pipelines.spec.recipes import with_recipe
 from pipelines.spec.study import MethodEntry, Study
 from pipelines.spec.training import Training
@@ -37,8 +38,7 @@ def _check_name(path: Path, name: Any) -> None:
         TypeAdapter(Name).validate_python(name, strict=True)
     except ValidationError:
         raise InputError(
-            f"{path}: a study cannot be called {name!r}: letters, digits, '_', '.' and '-', at most 60, beginning with a "
-            "letter or digit; rename the file"
+            f"{path}: a study cannot be called {name!r}: it must be {NAME_IN_WORDS}; rename the file"
         ) from None
     if is_reserved(name):
         raise InputError(f"{path}: a study cannot be called {name}: results/{name} is something else; rename the file")
@@ -49,20 +49,31 @@ def _entry(path: Path, i: int, entry: Any) -> dict[str, Any]:
     where = f"{path}: methods[{i}]"
     if not isinstance(entry, dict):
         raise InputError(f"{where}: must be a mapping such as {{use: moco, version: 2}}, got {entry!r}")
-    entry = with_recipe(entry, path, where)
-    use = entry.pop("use", None)
+    entry, recipe = with_recipe(entry, path, where)
+    if entry.get("use") is None:
+        near = next((key for key in entry if nearest(key, ["use", "recipe"])), None)
+        meant = f".{near}: there is no such key; did you mean '{nearest(near, ['use', 'recipe'])}'?" if near else ""
+        raise InputError(where + (meant or ": needs 'use' or 'recipe'"))
+    use = entry.pop("use")
     if use not in names():
-        raise InputError(f"{where}.use: there is no method '{use}'; {suggestion(str(use), list(names()))}")
-    if "feature_transform" in entry and "feature_transform" not in options_class(use).model_fields:
-        able = [name for name in names() if "feature_transform" in options_class(name).model_fields]
+        raise InputError(f"{where}.use: there is no method {use!r}; {suggestion(str(use), list(names()))}")
+    if "feature_transform" in entry:
+        _check_transform(use, where)
+    common = {key: entry.pop(key) for key in ENTRY_KEYS if key in entry}
+    options = parse(options_class(use), entry, where, use, ENTRY_KEYS)
+    parse(Training, common.get("training") or {}, f"{where}.training", "training")
+    common.setdefault("label", options.short_name)
+    common["recipe"] = recipe
+    result = {"use": use, "given": entry, **{key: value for key, value in common.items() if value is not None}}
+    parse(MethodEntry, result, where, "a method entry")
+    return result
+
+
+def _check_transform(use: str, where: str) -> None:
+    """InputError with the reason where feature transformation has no meaning."""
+    able = [name for name in names() if "feature_transform" in options_class(name).model_fields]
+    if use not in able:
         raise InputError(
             f"{where}.feature_transform: it changes the two embeddings of an image, or the negatives, that a loss scores by "
             f"cosine; the paper and this project define it for {', '.join(able)}, not for {use}; leave it out"
         )
-    common = {key: entry.pop(key) for key in ENTRY_KEYS if key in entry}
-    options = parse(options_class(use), entry, where, use)
-    parse(Training, common.get("training") or {}, f"{where}.training", "training")
-    common.setdefault("label", options.short_name)
-    result = {"use": use, "given": entry, **{key: value for key, value in common.items() if value is not None}}
-    parse(MethodEntry, result, where, "a method entry")
-    return result

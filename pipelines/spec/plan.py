@@ -1,6 +1,6 @@
 """A study as jobs: stage, key, resolved spec and named inputs. Torch-free; keys depend on content alone."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,8 @@ class Plan:
     study: Study
     jobs: dict[Place, Job]
     labels: dict[Place, str]
+    notes: dict[str, tuple[str, ...]]
+    """Label of a method -> whose settings were overruled by whose."""
 
     def of(self, stage: str) -> list[Job]:
         """The jobs of one stage."""
@@ -72,6 +74,7 @@ class _Planner:
         self.jobs: dict[Place, Job] = {}
         self.labels: dict[Place, str] = {}
         self.shards: dict[str, str] = {}
+        self.notes: dict[str, tuple[str, ...]] = {}
 
     def plan(self) -> Plan:
         """All jobs: every data set's shards, then tuning, floors and methods of each that is pretrained on."""
@@ -80,7 +83,7 @@ class _Planner:
             self.shards[name] = self._add(name, ShardsSpec(dataset=dataset), {}, name)
         for dataset in self.study.pretraining_sets:
             self._pretrain_on(dataset)
-        return Plan(self.study, self.jobs, self.labels)
+        return Plan(self.study, self.jobs, self.labels, self.notes)
 
     def _add(self, prefix: str, spec: JobSpec, inputs: dict[str, str], label: str) -> str:
         """Register a job and return its key; jobs of equal content are one job."""
@@ -96,6 +99,7 @@ class _Planner:
             for entry in entries
             for point in points(self.study, entry, dataset)
         ]
+        self.notes |= {run.label: run.notes for run, _ in runs if run.notes}
         self._check_evaluations([run for run, _ in runs])
         runs += [tuned for entry in entries for tuned in self._tuned(entry, dataset)]
         if self.study.floors:
@@ -106,7 +110,7 @@ class _Planner:
 
     def _check_evaluations(self, runs: list[Run]) -> None:
         for i, evaluation in enumerate(self.study.evaluation):
-            if not any(evaluation.suits(run.method) for run in runs):
+            if runs and not any(evaluation.suits(run.method) for run in runs):
                 raise InputError(
                     f"evaluation[{i}]: {evaluation.use} suits none of the methods: zero_shot needs a text tower (clip), "
                     "head_layers a layered head (simclr); take it out or add such a method"
@@ -134,8 +138,7 @@ class _Planner:
             prefix = f"{run.method.short_name}-{dataset.short_name}"
             inputs = {"shards": self.shards[dataset.short_name]}
             best = self._add(prefix, run.search(search, tuning.epochs), inputs, f"{run.label} (tuning)")
-            tuned = Run(f"{run.label}_tuned", run.method, run.training, run.encoder, run.views, dataset)
-            result.append((tuned, best))
+            result.append((replace(run, label=f"{run.label}_tuned"), best))
         return result
 
     def _pretrain(self, run: Run, seed: int, best: str | None) -> None:

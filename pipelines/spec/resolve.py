@@ -9,14 +9,15 @@ from pipelines.spec.base import Model
 from pipelines.spec.datasets.base import DataSet
 from pipelines.spec.encoders.base import EncoderOptions
 from pipelines.spec.jobs import PretrainSpec, RunSpec, TuneSpec
+from pipelines.spec.layers import Layer, laid, overruled
 from pipelines.spec.methods import options_class
 from pipelines.spec.methods.base import MethodOptions
-from pipelines.spec.overlay import PARTS, merged, nested
+from pipelines.spec.overlay import merged, nested
 from pipelines.spec.parse import parse
 from pipelines.spec.study import Grid, MethodEntry, Study
-from pipelines.spec.training import Training
+from pipelines.spec.training import ONE_OPTIMIZER, Training
 from pipelines.spec.tuning import Search
-from pipelines.spec.views import AugmentationChange, Views
+from pipelines.spec.views import Views
 
 Point = dict[str, Any]
 """Option path -> value."""
@@ -33,6 +34,8 @@ class Run:
     encoder: EncoderOptions
     views: Views
     dataset: DataSet
+    notes: tuple[str, ...] = ()
+    """Whose settings were overruled by whose, for the reader of a plan; no part of what the run is."""
 
     def _fields(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in RunSpec.model_fields}
@@ -42,8 +45,11 @@ class Run:
         return PretrainSpec(**self._fields(), seed=seed)
 
     def search(self, search: Search, epochs: int | None) -> TuneSpec:
-        """The spec of a tuning study of this run; epochs: of a trial, none: those of the run."""
-        training = self.training.model_copy(update={"epochs": epochs}) if epochs else self.training
+        """The spec of a tuning study of this run; epochs: of a trial, none: those of the run. The warm-up shrinks along."""
+        training, share = self.training, (epochs or self.training.epochs) / self.training.epochs
+        if epochs:
+            update = {"epochs": epochs, "warmup_epochs": training.warmup_epochs * min(1.0, share)}
+            training = training.model_copy(update=update)
         return TuneSpec(**{**self._fields(), "training": training}, search=search)
 
 
@@ -60,52 +66,101 @@ def points(study: Study, entry: MethodEntry, dataset: DataSet) -> list[Point]:
 
 def resolve(study: Study, entry: MethodEntry, point: Point, dataset: DataSet) -> Run:
     """The run at one grid point; InputError names the option, its value and the rule it breaks."""
-    where = f"{entry.label}{_suffix(point)}: "
-    options: MethodOptions = parse(options_class(entry.use), entry.given, where, entry.use)
-    given, changes = _split(options, entry.given, point, where)
-    options = parse(options_class(entry.use), given, where, entry.use)
-    encoder = _encoder(study, entry, point, changes["encoder"], where)
-    settings = {**options.default_training(), **study.training, **entry.training, **changes["training"]}
-    training: Training = parse(Training, settings, f"{where}training", "training")
+    label = entry.label + _suffix(point)
+    where = f"{label}: "
+    options = _options(entry, point, where)
+    encoders, trainings, changes = _encoders(study, entry, point), _trainings(study, entry, point), _views(study, entry)
+    named = study.encoders[point["encoder"]] if "encoder" in point else None
+    chosen = named or entry.encoder or study.encoder
+    settings = merged(chosen.model_dump(mode="json"), _below("encoder", point))
+    encoder = parse(type(chosen), settings, f"{where}encoder")
+    training = with_defaults(laid(trainings), options, f"{where}training")
+    options = shortened(options, training.epochs)
     views = entry.view_recipe or options.default_views(dataset.image_size)
-    for change in (study.views, entry.views):
-        views = changed(views, change) if change else views
+    if change := laid(changes):
+        views = changed(views, change)
     try:
-        training.check()
+        training.check(dataset.pretraining_images)
         options.check(training, encoder, dataset.pretraining_images)
     except ValueError as error:
         raise InputError(f"{where}{error}") from None
-    return Run(entry.label + _suffix(point), options, training, encoder, views, dataset)
+    notes = [*overruled(trainings), *overruled(encoders), *overruled(changes, "views.")]
+    return Run(label, options, training, encoder, views, dataset, tuple(notes))
 
 
-def _split(
-    options: MethodOptions, given: dict[str, Any], point: Point, where: str
-) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
-    """(the method's options with the point's laid over them, the point's changes to training and encoder)."""
-    changes: dict[str, dict[str, Any]] = {part: {} for part in PARTS}
+def _below(head: str, point: Point) -> dict[str, Any]:
+    """What a grid point says of training or of the encoder."""
+    result: dict[str, Any] = {}
     for path, value in point.items():
-        head, _, rest = path.partition(".")
-        if head in changes and rest:
-            changes[head] = merged(changes[head], nested(rest, value))
-        elif path != "encoder":
-            switched_on(options, path, where)
+        if path.startswith(f"{head}."):
+            result = merged(result, nested(path.removeprefix(f"{head}."), value))
+    return result
+
+
+def _options(entry: MethodEntry, point: Point, where: str) -> MethodOptions:
+    kind, given = options_class(entry.use), entry.given
+    plain: MethodOptions = parse(kind, given, where, entry.use)
+    for path, value in point.items():
+        if path != "encoder" and not path.startswith(("training.", "encoder.")):
+            switched_on(plain, path, where)
             given = merged(given, nested(path, value))
-    return given, changes
+    result: MethodOptions = parse(kind, given, where, entry.use)
+    return result
 
 
-def _encoder(study: Study, entry: MethodEntry, point: Point, changes: dict[str, Any], where: str) -> EncoderOptions:
-    """The encoder that the grid names, else the entry's own, else the study's, with the point's changes."""
-    named = study.encoders[point["encoder"]] if "encoder" in point else None
-    chosen = named or entry.encoder or study.encoder
-    found: EncoderOptions = parse(type(chosen), merged(chosen.model_dump(mode="json"), changes), f"{where}encoder")
-    return found
+def _trainings(study: Study, entry: MethodEntry, point: Point) -> list[Layer]:
+    recipe = [(f"recipe {entry.recipe.name}", entry.recipe.training)] if entry.recipe else []
+    return [*recipe, ("study", study.training), ("method entry", entry.training), ("grid", _below("training", point))]
 
 
-def changed(views: Views, change: AugmentationChange) -> Views:
-    """The recipe with ``change`` laid over each of its augmentations."""
-    update = change.model_dump(mode="json", exclude_none=True)
+def _views(study: Study, entry: MethodEntry) -> list[Layer]:
+    recipe = [(f"recipe {entry.recipe.name}", entry.recipe.views)] if entry.recipe else []
+    layers = [*recipe, ("study", study.views), ("method entry", entry.views)]
+    return [(who, change.model_dump(mode="json", exclude_none=True)) for who, change in layers if change]
+
+
+def _encoders(study: Study, entry: MethodEntry, point: Point) -> list[Layer]:
+    """The study's encoder and the entry's, by name where they are of different kinds, else option by option.
+
+    Unlike training, a recipe's encoder lies over the study's: a study has to have one, and some methods need another.
+    """
+    if entry.encoder is None or "encoder" in point:
+        return []
+    recipe = entry.recipe if entry.recipe and entry.recipe.encoder == entry.encoder else None
+    both = [("study", study.encoder), (f"recipe {recipe.name}" if recipe else "method entry", entry.encoder)]
+    if study.encoder.use != entry.encoder.use:
+        return [(who, {"encoder": encoder.short_name}) for who, encoder in both]
+    return [(who, {f"encoder.{key}": value for key, value in encoder.model_dump().items()}) for who, encoder in both]
+
+
+def with_defaults(given: dict[str, Any], options: MethodOptions, where: str) -> Training:
+    """What is given of training, over the method's defaults; a default never makes an error of what is given.
+
+    The default warm-up takes at most a tenth of the run, and what belongs to the default optimizer goes with it.
+    """
+    defaults = options.default_training()
+    optimizer = given.get("optimizer", defaults.get("optimizer"))
+    fitting = {name: value for name, value in defaults.items() if ONE_OPTIMIZER.get(name, optimizer) == optimizer}
+    training: Training = parse(Training, {**fitting, **given}, where, "training")
+    if "warmup_epochs" in given:
+        return training
+    return training.model_copy(update={"warmup_epochs": min(training.warmup_epochs, training.epochs / 10)})
+
+
+def shortened(options: MethodOptions, epochs: int) -> MethodOptions:
+    """The options, those measured in epochs that were not given cut down to their share of a short run."""
+    update: dict[str, float] = {}
+    for name, share in options.epoch_shares.items():
+        value, most = getattr(options, name), round(share * epochs, 3)
+        if name not in options.model_fields_set:
+            update[name] = min(value, max(1, int(most)) if isinstance(value, int) else most)
+    return options.model_copy(update=update)
+
+
+def changed(views: Views, change: dict[str, Any]) -> Views:
+    """The view recipe with ``change`` laid over each of its augmentations."""
     data = views.model_dump(mode="json")
-    data["augmentations"] = [{**kind, **update} for kind in data["augmentations"]]
+    data["augmentations"] = [{**kind, **change} for kind in data["augmentations"]]
     result: Views = parse(Views, data, "views", "views")
     return result
 
@@ -123,8 +178,7 @@ def switched_on(options: Model, path: str, where: str) -> None:
 
 
 def _suffix(point: Point) -> str:
-    return (
-        "[" + ",".join(f"{path.removeprefix('training.')}={value}" for path, value in point.items()) + "]"
-        if point
-        else ""
-    )
+    if not point:
+        return ""
+    shown = {path: str(value) if str(value).isprintable() else repr(value) for path, value in point.items()}
+    return "[" + ",".join(f"{path.removeprefix('training.')}={value}" for path, value in shown.items()) + "]"

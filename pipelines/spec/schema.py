@@ -26,7 +26,8 @@ def schema() -> dict[str, Any]:
     study = create_model("Study", __base__=Study, training=(Training, Training()))
     result = study.model_json_schema()
     definitions = result["$defs"]
-    definitions.pop("MethodEntry")
+    for loaded in ("MethodEntry", "FromRecipe"):  # the form of an entry once it is read
+        definitions.pop(loaded)
     entries = [_entry(name, definitions) for name in names()]
     by_recipe = {
         "type": "object",

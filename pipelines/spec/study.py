@@ -8,6 +8,7 @@ from pipelines.spec.base import Model, Name
 from pipelines.spec.datasets import AnyDataSet
 from pipelines.spec.encoders import AnyEncoder
 from pipelines.spec.evaluation import AnyEvaluation
+from pipelines.spec.recipes import FromRecipe
 from pipelines.spec.tuning import Tuning
 from pipelines.spec.views import AugmentationChange, Views
 
@@ -25,6 +26,8 @@ class MethodEntry(Model):
     """The method's name, a file in spec/methods."""
     given: dict[str, Any] = {}
     """The method's options as written, recipe included; what is not given takes its default."""
+    recipe: FromRecipe | None = None
+    """What came from a recipe: its training and views lie under the study's own."""
     training: dict[str, Any] = {}
     """Changes to the study's training, for this method only."""
     encoder: AnyEncoder | None = None
@@ -55,9 +58,9 @@ class Study(Model):
     """Option path -> values, applied to every method."""
     seeds: tuple[int, ...] = Field(min_length=1)
     training: dict[str, Any] = {}
-    """Settings of training, over each method's own defaults."""
+    """Settings of training, over each method's defaults and over recipes; a method entry's own lie over these."""
     views: AugmentationChange | None = None
-    """Changes to every augmentation of every recipe (a data set without left-right symmetry: flip 0)."""
+    """Changes to every augmentation of every view recipe (a data set without left-right symmetry: flip 0)."""
     tuning: Tuning | None = None
     evaluation: tuple[AnyEvaluation, ...] = Field(min_length=1)
     floors: bool = True

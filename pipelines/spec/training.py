@@ -8,6 +8,8 @@ from pipelines.spec.base import Count, Model, NotNegative, Positive, Share
 
 HOW_TO_RUN = ("workers", "checkpoint_minutes", "resident_gib")
 """Settings that say how to run, not what: they change no result and no key."""
+ONE_OPTIMIZER = {"lars_clip": "larc", "lars_lr_in_buffer": "lars"}
+"""Switch -> the only optimizer that has it."""
 
 
 class Training(Model):
@@ -60,13 +62,23 @@ class Training(Model):
     online_knn_epochs: Count | None = None
     """Epochs between kNN readings on the held-out slice; none: only at the end."""
 
-    def check(self) -> None:
-        """ValueError when settings do not go together; apart from the fields, as a part of them may be given alone."""
+    def check(self, num_samples: int | None = None) -> None:
+        """ValueError when settings do not go together; apart from the fields, as a part of them may be given alone.
+
+        num_samples: of the pretraining split, where known.
+        """
+        if self.batch_size < 2:
+            raise ValueError(
+                f"batch_size {self.batch_size} leaves batch norm and every contrast without a second image; use 2 or more"
+            )
+        if num_samples is not None and self.batch_size > num_samples:
+            raise ValueError(
+                f"batch_size {self.batch_size} is more than the {num_samples} images to train on; choose a smaller one"
+            )
         if self.warmup_epochs >= self.epochs:
             raise ValueError(
                 f"warmup_epochs ({self.warmup_epochs:g}) must be fewer than epochs ({self.epochs}); shorten the warm-up"
             )
-        if self.lars_clip and self.optimizer != "larc":
-            raise ValueError(f"lars_clip belongs to optimizer larc, not to {self.optimizer}; leave it out")
-        if self.lars_lr_in_buffer and self.optimizer != "lars":
-            raise ValueError(f"lars_lr_in_buffer belongs to optimizer lars, not to {self.optimizer}; leave it out")
+        for name, optimizer in ONE_OPTIMIZER.items():
+            if getattr(self, name) and self.optimizer != optimizer:
+                raise ValueError(f"{name} belongs to optimizer {optimizer}, not to {self.optimizer}; leave it out")

@@ -4,7 +4,8 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from pipelines.spec.base import Count, Model, Share
+from pipelines.spec.base import Count, Model, Name, Share
+from pipelines.spec.mistakes import suggestion
 
 
 class Range(Model):
@@ -51,8 +52,8 @@ class Tuning(Search):
     workers: Count = 1
     """Jobs that share the trials; they change the order of results, not their number."""
     epochs: Count | None = None
-    """Epochs of a trial; none: as in training."""
-    methods: tuple[str, ...] = Field(min_length=1)
+    """Epochs of a trial, the warm-up shortened in proportion; none: as in training."""
+    methods: tuple[Name, ...] = Field(min_length=1)
     """Labels of the methods to tune."""
     extra: dict[str, Space] = {}
     """Label -> what is searched for this method besides."""
@@ -61,7 +62,8 @@ class Tuning(Search):
     def _known_labels(self) -> Self:
         for label in self.extra:
             if label not in self.methods:
-                raise ValueError(f"extra.{label}: not among the methods to tune ({', '.join(self.methods)})")
+                known = list(self.methods)
+                raise ValueError(f"extra.{label}: not among the methods to tune; {suggestion(label, known)}")
         for label in self.methods:
             if not self.space_of(label):
                 raise ValueError(f"{label}: nothing to search; give space or extra.{label}")

@@ -56,18 +56,20 @@ def units(jobs: Iterable[Job]) -> list[Unit]:
     The rule: training jobs of the same data set whose estimated work on one core is under ``SECONDS`` go together as
     long as their sum is; protocols on frozen features go together by encoder, ``ENCODERS`` encoders a unit.
     """
-    packs: dict[tuple[str, ...], list[list[Job]]] = {}
-    order: list[list[Job]] = []
+    packs: dict[tuple[str, ...], list[Job]] = {}
+    pack_of: dict[tuple[str, str], int] = {}
+    found: list[list[Job]] = []
     for job in jobs:
-        kind = _kind(job)
-        open_packs = packs.setdefault(kind, []) if kind else []
-        if open_packs and _fits(open_packs[-1], job):
-            open_packs[-1].append(job)
-        else:
-            pack = [job]
-            order.append(pack)
-            open_packs.append(pack)
-    return _runnable([Unit.of(pack) for pack in order])
+        kind = _kind(job, pack_of)
+        pack = packs.get(kind) if kind else None
+        if pack is None or not _fits(pack, job):
+            pack = []
+            found.append(pack)
+            if kind:
+                packs[kind] = pack
+        pack.append(job)
+        pack_of[job.place] = id(pack)
+    return _runnable([Unit.of(pack) for pack in found])
 
 
 def _runnable(found: list[Unit]) -> list[Unit]:
@@ -79,13 +81,17 @@ def _runnable(found: list[Unit]) -> list[Unit]:
     return list(sorter.static_order())
 
 
-def _kind(job: Job) -> tuple[str, ...] | None:
-    """What jobs must share to run in one process; none: the job runs alone."""
-    spec = job.spec
-    if isinstance(spec, EvaluateSpec):
-        return None if spec.evaluation.on_images else ("evaluate", job.inputs["shards"], spec.source.use)
+def _kind(job: Job, pack_of: dict[tuple[str, str], int]) -> tuple[str, ...] | None:
+    """What jobs must share to run in one process; none: the job runs alone.
+
+    Evaluations go together when their pretrainings do, so that none waits for, or fails with, a stranger.
+    """
+    spec, shards = job.spec, job.inputs.get("shards", "")
+    if isinstance(spec, EvaluateSpec) and not spec.evaluation.on_images:
+        trained_in = pack_of.get(("pretrain", job.inputs.get("weights", "")))
+        return "evaluate", shards, spec.source.use, str(trained_in)
     if job.stage == "pretrain" and seconds(job) < SECONDS:
-        return ("pretrain", job.inputs["shards"], "tuned" if "best" in job.inputs else "")
+        return "pretrain", shards, job.inputs.get("best", "")
     return None
 
 

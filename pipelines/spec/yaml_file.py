@@ -21,7 +21,12 @@ DEEPEST = 30
 """Levels of lists and mappings within each other, after expansion of aliases."""
 TAG = "tag:yaml.org,2002:"
 MERGE = f"{TAG}merge"
-PLAIN = {f"{TAG}{name}" for name in ("str", "int", "float", "bool", "null", "seq", "map")}
+PLAIN = {
+    "scalar": {f"{TAG}{name}" for name in ("str", "int", "float", "bool", "null")},
+    "sequence": {f"{TAG}seq"},
+    "mapping": {f"{TAG}map"},
+}
+"""Kind of node -> the tags that it may have, given or not."""
 KINDS = {f"{TAG}timestamp": "a date", f"{TAG}binary": "binary data", f"{TAG}set": "a set"}
 
 
@@ -117,10 +122,10 @@ def _children(node: yaml.Node) -> Iterator[yaml.Node]:
         yield from node.value
 
 
-def _check(loader: Any, node: yaml.Node) -> None:
+def _check(loader: Any, node: Any) -> None:
     """InputError for what is no plain value, with its line and the way out."""
-    if node.tag not in PLAIN:
-        value = f"'{node.value}' " if isinstance(node, yaml.ScalarNode) else ""
+    if node.tag not in PLAIN[node.id]:
+        value = f"{node.value[:40]!r} " if isinstance(node, yaml.ScalarNode) else ""
         kind = KINDS.get(node.tag, f"of the type {node.tag.replace(TAG, '!!')}")
         raise InputError(f"{_line(node)}: {value}is {kind} in YAML, which no setting is; write text in quotes")
     if isinstance(node, yaml.MappingNode):
@@ -129,7 +134,7 @@ def _check(loader: Any, node: yaml.Node) -> None:
         try:
             value = loader.construct_object(node)
         except (ValueError, LookupError):
-            raise InputError(f"{_line(node)}: '{node.value[:40]}' is no {node.tag.removeprefix(TAG)}") from None
+            raise InputError(f"{_line(node)}: {node.value[:40]!r} is no {node.tag.removeprefix(TAG)}") from None
         if isinstance(value, float) and not math.isfinite(value):
             raise InputError(f"{_line(node)}: {node.value} is no finite number")
 
@@ -140,8 +145,10 @@ def _check_keys(node: yaml.MappingNode) -> None:
         if key.tag == MERGE:
             continue
         if key.tag != f"{TAG}str":
-            shown = f"'{key.value}'" if isinstance(key, yaml.ScalarNode) else "a list or mapping"
+            shown = repr(key.value[:40]) if isinstance(key, yaml.ScalarNode) else "a list or mapping"
             raise InputError(f"{_line(key)}: a key must be text, and {shown} is not; write it in quotes")
+        if not key.value.isprintable():
+            raise InputError(f"{_line(key)}: the key {key.value[:40]!r} must be one line of plain text")
         if key.value in seen:
             raise InputError(f"{_line(key)}: '{key.value}' is given twice")
         seen.add(key.value)

@@ -14,12 +14,16 @@ import torch
 from pipelines.building.devices import chosen_device, device_name
 from pipelines.building.embedding import Embedding, embedding_of
 from pipelines.building.workbench import WEIGHTS, JobBench
-from pipelines.errors import InputError
+from pipelines.errors import Problem
+from pipelines.evaluation.measured import Measured
+from pipelines.evaluation.predictions import FILE, Predictions
 from pipelines.randomness import generator, seed_for
 from pipelines.records import now, write_record
+from pipelines.sources.reader import ShardSet
 from pipelines.spec.evaluation.zero_shot import Options as ZeroShot
 from pipelines.spec.folder import JobFolder, open_job, ready
 from pipelines.spec.jobs import EvaluateSpec
+from pipelines.spec.made_by import code_of
 
 
 def run(job: list[Path]) -> int:
@@ -37,7 +41,7 @@ def run(job: list[Path]) -> int:
             else:
                 embedding = embedding_of(ready(folder), embedding)
                 _on_features(folder, embedding)
-        except InputError as error:
+        except Problem as error:
             print(f"error: {path}: {error}", file=sys.stderr)
             failed = 1
     return failed
@@ -47,13 +51,10 @@ def _on_features(job: JobFolder[EvaluateSpec], embedding: Embedding) -> None:
     started, clock, device, options = now(), time.perf_counter(), chosen_device(), job.spec.evaluation
     subject = embedding.with_texts(options.templates) if isinstance(options, ZeroShot) else embedding.features
     draw = generator(job.spec.seed, "evaluate", device=device)
-    metrics: dict[str, float] = importlib.import_module(f"pipelines.evaluation.{options.use}").measure(
-        options, subject, draw
-    )
-    chosen = [name for name in metrics if name in ("lr", "weight_decay") or name.startswith("chosen_")]
-    derived: dict[str, Any] = {f"chosen/{name.removeprefix('chosen_')}": metrics.pop(name) for name in chosen}
-    derived |= {"features/width": embedding.features.train.shape[1], "features/seconds": embedding.seconds}
-    _record(job, metrics, derived, time.perf_counter() - clock, started, {})
+    found: Measured = importlib.import_module(f"pipelines.evaluation.{options.use}").measure(options, subject, draw)
+    sizes = {"features/width": embedding.features.train.shape[1], "features/seconds": embedding.seconds}
+    kept = _save_predictions(job.path, embedding.shards, found)
+    _record(job, found.metrics, {**found.derived, **sizes}, time.perf_counter() - clock, started, kept)
 
 
 def _on_images(job: JobFolder[EvaluateSpec]) -> None:
@@ -62,7 +63,8 @@ def _on_images(job: JobFolder[EvaluateSpec]) -> None:
     with torch.random.fork_rng():  # torch's layers draw their weights from the global generator
         torch.manual_seed(seed_for(job.spec.seed, "classifier"))
         found = protocol.measure(options, JobBench.of(job))
-    _record(job, found.metrics, found.derived, time.perf_counter() - clock, started, {"classifier": WEIGHTS})
+    metrics = {f"test/{name}": value for name, value in found.metrics.items()}
+    _record(job, metrics, found.derived, time.perf_counter() - clock, started, {"classifier": WEIGHTS})
 
 
 def _record(
@@ -79,18 +81,21 @@ def _record(
         stage="evaluate",
         spec=job.spec.model_dump(mode="json"),
         inputs=job.input_keys,
-        metrics={_with_split(name): value for name, value in metrics.items()},
+        metrics=metrics,
         derived=derived,
         seconds=seconds,
         device=device_name(chosen_device()),
+        code=code_of(job.spec),
         artifacts=artifacts,
         started=started,
     )
 
 
-def _with_split(name: str) -> str:
-    """A protocol's metric name with the split in front: top1 -> test/top1, holdout_top1 -> holdout/top1."""
-    for split in ("holdout", "train"):
-        if name.startswith(f"{split}_"):
-            return f"{split}/{name.removeprefix(f'{split}_')}"
-    return f"test/{name}"
+def _save_predictions(out: Path, shards: ShardSet, found: Measured) -> dict[str, str]:
+    """Keep what was said of every labelled test image; the artifact, none for draws and episodes."""
+    if found.predicted is None:
+        return {}
+    label = shards.table("test").label
+    ids = [name for name, number in zip(shards.ids("test"), label) if number >= 0]
+    Predictions.of(ids, label[label >= 0], found.predicted.cpu().numpy()).save(out / FILE)
+    return {"predictions": FILE}

@@ -12,8 +12,8 @@ import psutil
 
 from pipelines import history
 from pipelines.errors import EnvironmentFault
+from pipelines.masking import masked
 from pipelines.records import FILE as RECORD
-from pipelines.secrets import masked
 from pipelines.tracking.folders import JobFolder, find_jobs
 from pipelines.tracking.replay import sync_jobs
 from pipelines.tracking.settings import Tracking

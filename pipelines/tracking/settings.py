@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pipelines.errors import InputError
 from pipelines.files import read_json, write_json
 from pipelines.locks import locked
-from pipelines.secrets import masked
+from pipelines.masking import masked
 
 VARIABLE = "PIPELINES_TRACKING_URI"
 """Environment variable with the address, where none is given: a list of processes shows command lines to everybody."""

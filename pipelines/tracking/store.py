@@ -7,18 +7,20 @@ from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
+
+from mlflow import MlflowClient
+from mlflow.entities import Run
+from mlflow.exceptions import MlflowException
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import SQLAlchemyError
 
 from pipelines.errors import EnvironmentFault
 from pipelines.locks import locked
-from pipelines.secrets import masked
+from pipelines.masking import masked
 from pipelines.tracking.limits import CALL, OPEN, Limited, within
 from pipelines.tracking.settings import LOCK, Tracking, results_id, shown
-
-if TYPE_CHECKING:
-    from mlflow import MlflowClient
-    from mlflow.entities import Run
 
 _ENVIRONMENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -37,7 +39,7 @@ _DATABASE_PORTS = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}
 class Store:
     """An open experiment, seen from one results folder."""
 
-    client: "MlflowClient"
+    client: MlflowClient
     """Every call has a limit; see ``limits``."""
     experiment: str
     """MLflow's id of the experiment."""
@@ -87,8 +89,6 @@ def connect(settings: Tracking, results: Path, over: Callable[[], bool] = lambda
 
 def errors() -> tuple[type[Exception], ...]:
     """What MLflow raises when it, its server or its database does not do what was asked."""
-    from mlflow.exceptions import MlflowException
-    from sqlalchemy.exc import SQLAlchemyError
 
     return (MlflowException, SQLAlchemyError, OSError)
 
@@ -119,9 +119,7 @@ def prepare_environment() -> None:
     logging.getLogger("alembic").setLevel(logging.WARNING)
 
 
-def _client(address: str) -> "MlflowClient":
-    from mlflow import MlflowClient
-
+def _client(address: str) -> MlflowClient:
     for handler in logging.getLogger("mlflow").handlers:
         handler.addFilter(_mask)
     client = MlflowClient(tracking_uri=bounded(address))
@@ -131,8 +129,6 @@ def _client(address: str) -> "MlflowClient":
 
 def bounded(address: str) -> str:
     """A PostgreSQL address that waits neither for a connection nor for a statement for ever; what it says itself stays."""
-    from sqlalchemy.engine import make_url
-
     if urlsplit(address).scheme not in ("postgresql", "postgresql+psycopg2", "postgresql+psycopg"):
         return address
     url = make_url(address)
@@ -146,8 +142,7 @@ def _mask(record: logging.LogRecord) -> bool:
     return True
 
 
-def _experiment(client: "MlflowClient", settings: Tracking, results: Path) -> str:
-    from mlflow.exceptions import MlflowException
+def _experiment(client: MlflowClient, settings: Tracking, results: Path) -> str:
 
     found: Any = client.get_experiment_by_name(settings.experiment)
     if found is None:

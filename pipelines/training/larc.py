@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pipelines.training.lars import LayerwiseOptimizer
+from pipelines.training.layerwise import LayerwiseOptimizer, Tensors, norms
 
 
 class LARC(LayerwiseOptimizer):
@@ -30,32 +30,13 @@ class LARC(LayerwiseOptimizer):
         trust: float = 0.001,
         clip: bool = False,
     ) -> None:
-        defaults = {
-            "lr": lr,
-            "momentum": momentum,
-            "weight_decay": weight_decay,
-            "trust": trust,
-            "clip": clip,
-            "adapt": True,
-        }
-        super().__init__(params, defaults)
+        super().__init__(params, lr=lr, momentum=momentum, weight_decay=weight_decay, trust=trust, clip=clip)
 
-    def update(self, w: Tensor, gradient: Tensor, group: dict[str, Any]) -> None:
+    def factors(self, weights: Tensors, gradients: Tensors, decayed: Tensors, group: dict[str, Any]) -> Tensor:
         """See the class."""
-        gradient = adapted(w, gradient, group) if group["adapt"] else gradient.add(w, alpha=group["weight_decay"])
-        v = self.momentum_buffer(w)
-        v.mul_(group["momentum"]).add_(gradient)
-        w.sub_(v, alpha=group["lr"])
-
-
-def adapted(w: Tensor, gradient: Tensor, group: dict[str, Any]) -> Tensor:
-    """The gradient with decay times the local rate, as it is where a norm is 0. Never asks the device for a value."""
-    w_norm, g_norm = torch.linalg.vector_norm(w), torch.linalg.vector_norm(gradient)
-    rate = group["trust"] * w_norm / (g_norm + group["weight_decay"] * w_norm + 1e-8)
-    if group["clip"]:
-        rate = (rate / group["lr"]).clamp(
-            max=1.0
-        )  # a first step of warm-up has lr 0: the ratio is infinite, the rate 1
-    usual = (w_norm > 0) & (g_norm > 0)
-    decay = usual.to(w.dtype) * group["weight_decay"]
-    return (decay * w).add_(gradient).mul_(torch.where(usual, rate, 1.0))
+        w_norm, g_norm = norms(weights), norms(gradients)
+        rate = group["trust"] * w_norm / (g_norm + group["weight_decay"] * w_norm + 1e-8)
+        if group["clip"]:
+            rate = (rate / group["lr"]).clamp(max=1.0)  # lr 0, warm-up's first step: the ratio is infinite, the rate 1
+        # the gradient as it is: of a zero weight nothing decays; of a zero gradient the decay alone is left, taken away
+        return torch.where(g_norm == 0, 0.0, torch.where(w_norm == 0, 1.0, rate))

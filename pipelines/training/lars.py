@@ -4,48 +4,20 @@ arXiv:1708.03888, alg. 1), in the form of BYOL, MoCo v3 and MAE: the ratio is ta
 The released code of SimCLR multiplies by the learning rate before the momentum buffer: ``lr_in_buffer``.
 """
 
-from abc import abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.optim import Optimizer
 
-
-class LayerwiseOptimizer(Optimizer):
-    """An optimizer that updates each parameter by itself: what LARS and LARC have in common."""
-
-    @torch.no_grad()
-    def step(self, closure: Callable[[], Any] | None = None) -> Any:  # type: ignore[override]
-        """One update of every parameter that has a gradient; gives what ``closure`` gives."""
-        loss = None
-        if closure is not None:
-            with torch.enable_grad():
-                loss = closure()
-        for group in self.param_groups:
-            for w in group["params"]:
-                if w.grad is not None:
-                    self.update(w, w.grad, group)
-        return loss
-
-    @abstractmethod
-    def update(self, w: Tensor, gradient: Tensor, group: dict[str, Any]) -> None:
-        """Change ``w`` in place; ``gradient`` stays as it is."""
-
-    def momentum_buffer(self, w: Tensor) -> Tensor:
-        """The parameter's velocity, zero at first; part of the state that is saved."""
-        if "momentum_buffer" not in self.state[w]:
-            self.state[w]["momentum_buffer"] = torch.zeros_like(w)
-        return self.state[w]["momentum_buffer"]
+from pipelines.training.layerwise import LayerwiseOptimizer, Tensors, norms
 
 
 class LARS(LayerwiseOptimizer):
     """g <- g + weight_decay w;  g <- g trust ||w|| / ||g||;  v <- momentum v + g;  w <- w - lr v.
 
-    A group's ``adapt`` (default True) turns the second part off for norms and biases, which take no part in it; such a
-    group usually has weight_decay 0 as well. Where a norm is 0 the factor is 1.
-    lr_in_buffer: v <- momentum v + lr g;  w <- w - v. The same as long as lr is constant; larger steps while it falls.
+    ``adapt`` False turns the second part off for norms and biases, which take no part in it; such a group usually has
+    weight_decay 0 as well. Where a norm is 0 the factor is 1.
     """
 
     def __init__(
@@ -57,28 +29,15 @@ class LARS(LayerwiseOptimizer):
         trust: float = 0.001,
         lr_in_buffer: bool = False,
     ) -> None:
-        defaults = {
-            "lr": lr,
-            "momentum": momentum,
-            "weight_decay": weight_decay,
-            "trust": trust,
-            "lr_in_buffer": lr_in_buffer,
-            "adapt": True,
-        }
-        super().__init__(params, defaults)
+        super().__init__(
+            params, lr=lr, momentum=momentum, weight_decay=weight_decay, trust=trust, lr_in_buffer=lr_in_buffer
+        )
 
-    def update(self, w: Tensor, gradient: Tensor, group: dict[str, Any]) -> None:
+    def factors(self, weights: Tensors, gradients: Tensors, decayed: Tensors, group: dict[str, Any]) -> Tensor:
         """See the class."""
-        gradient = gradient.add(w, alpha=group["weight_decay"])
-        if group["adapt"]:
-            gradient.mul_(trust_ratio(w, gradient, group["trust"]))
-        v = self.momentum_buffer(w)
-        inside, outside = (group["lr"], 1.0) if group["lr_in_buffer"] else (1.0, group["lr"])
-        v.mul_(group["momentum"]).add_(gradient, alpha=inside)
-        w.sub_(v, alpha=outside)
+        return trust_ratio(norms(weights), norms(decayed), group["trust"])
 
 
-def trust_ratio(w: Tensor, gradient: Tensor, trust: float) -> Tensor:
-    """trust ||w|| / ||gradient||, 1 where either norm is 0; 0-d. Never asks the device for a value."""
-    w_norm, g_norm = torch.linalg.vector_norm(w), torch.linalg.vector_norm(gradient)
+def trust_ratio(w_norm: Tensor, g_norm: Tensor, trust: float) -> Tensor:
+    """trust ||w|| / ||g|| of each layer, 1 where either norm is 0; all (P,)."""
     return torch.where((w_norm > 0) & (g_norm > 0), trust * w_norm / g_norm, 1.0)

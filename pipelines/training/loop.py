@@ -17,14 +17,14 @@ from pipelines.encoders.base import Encoder
 from pipelines.encoders.norms import sync_batch_norm
 from pipelines.errors import BadResult
 from pipelines.history import History
-from pipelines.methods.base import Method, Output, Progress
+from pipelines.method import Method, Output, Progress
 from pipelines.randomness import generator, seed_for
 from pipelines.spec.training import Training
 from pipelines.training import checkpoint, monitors
 from pipelines.training.gradients import average_gradients
 from pipelines.training.optimizers import build_optimizer, clip_each, derived_lr, groups_of, set_rates
 from pipelines.training.precision import autocast_dtype
-from pipelines.training.schedules import lr_at, weight_decay_at
+from pipelines.training.rates import lr_at, weight_decay_at
 
 
 class Data(Protocol):

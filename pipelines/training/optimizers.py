@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from pipelines.errors import InputError
-from pipelines.methods.base import Method
+from pipelines.method import Method
 from pipelines.spec.training import Training
 from pipelines.training.larc import LARC
 from pipelines.training.lars import LARS

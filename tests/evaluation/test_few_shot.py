@@ -11,9 +11,10 @@ from sklearn.datasets import load_digits
 from sklearn.neighbors import NearestCentroid
 
 from pipelines.errors import InputError
-from pipelines.evaluation import few_shot
+from pipelines.evaluation import episodes, few_shot
+from pipelines.evaluation.classifiers import logistic, nearest_mean
 from pipelines.evaluation.features import Features
-from pipelines.evaluation.few_shot import logistic, measure, nearest_mean
+from pipelines.evaluation.few_shot import measure
 from pipelines.spec.evaluation.few_shot import Options as FewShot
 
 
@@ -40,12 +41,12 @@ def blobs(num_classes: int, each: int, spread: float, seed: int = 0) -> Features
 
 def test_more_shots_are_better_and_all_is_nearly_the_linear_probe(digits):
     found = measure(FewShot(draws=3, strengths=(1e-2, 1.0, 1e2)), digits, seeded())
-    shots = [found[f"{k}_shot"] for k in (1, 2, 4, 8, 16)]
+    shots = [found.test[f"{k}_shot"] for k in (1, 2, 4, 8, 16)]
     assert shots == sorted(shots)
     assert 0.4 < shots[0] < 0.75
     assert 0.88 < shots[-1] < 0.98
-    assert all(found[f"chosen_{k}_shot_strength"] in (1e-2, 1.0, 1e2) for k in (1, 2, 4, 8, 16))
-    assert found["1_shot_sd"] > found["16_shot_sd"] > 0
+    assert all(found.chosen[f"{k}_shot_strength"] in (1e-2, 1.0, 1e2) for k in (1, 2, 4, 8, 16))
+    assert found.test["1_shot_sd"] > found.test["16_shot_sd"] > 0
 
 
 def test_logistic_regression_minimises_what_it_says():
@@ -84,11 +85,10 @@ def test_the_strength_is_chosen_on_the_held_out_slice_and_test_has_no_part(digit
     options = FewShot(shots=(2,), draws=2, strengths=(1e-2, 1e5))
     other = Features(digits.train, digits.train_label, digits.holdout, digits.test * 0, digits.test_label, 10)
     one, blind = measure(options, digits, seeded()), measure(options, other, seeded())
-    assert one["chosen_2_shot_strength"] == blind["chosen_2_shot_strength"]
-    assert one["holdout_2_shot"] == blind["holdout_2_shot"]
-    assert blind["2_shot"] < 0.2 < one["2_shot"]
-    tops = {s: measure(FewShot(shots=(2,), draws=2, strengths=(s,)), digits, seeded())["2_shot"] for s in (1e-2, 1e5)}
-    assert one["2_shot"] == tops[one["chosen_2_shot_strength"]]
+    assert (one.chosen, one.holdout) == (blind.chosen, blind.holdout)
+    assert blind.test["2_shot"] < 0.2 < one.test["2_shot"]
+    tops = {s: measure(FewShot(shots=(2,), draws=2, strengths=(s,)), digits, seeded()).test for s in (1e-2, 1e5)}
+    assert one.test == tops[one.chosen["2_shot_strength"]]
 
 
 def test_held_out_rows_are_never_learnt_from(digits):
@@ -96,18 +96,18 @@ def test_held_out_rows_are_never_learnt_from(digits):
     wrong[digits.holdout] = (wrong[digits.holdout] + 1) % 10
     f = Features(digits.train, wrong, digits.holdout, digits.test, digits.test_label, 10)
     found = measure(FewShot(shots=(16,), draws=2, strengths=(1e-2, 1.0)), f, seeded())
-    assert found["holdout_16_shot"] < 0.1
-    assert found["16_shot"] > 0.85
+    assert found.holdout["16_shot"] < 0.1
+    assert found.test["16_shot"] > 0.85
 
 
 def test_a_draw_has_k_different_images_of_every_class_and_holds_its_smaller_ones():
     label = torch.arange(5).repeat(9)
-    rows = few_shot._support(label, torch.arange(3, 45), 5, 4, seeded())
+    rows = few_shot.support(label, torch.arange(3, 45), 5, 4, seeded())
     assert rows.shape == (5, 4)
     assert len(rows.unique()) == 20
     assert int(rows.min()) >= 3
     assert torch.equal(label[rows], torch.arange(5).unsqueeze(1).expand(5, 4))
-    assert not torch.equal(rows, few_shot._support(label, torch.arange(3, 45), 5, 4, seeded(1)))
+    assert not torch.equal(rows, few_shot.support(label, torch.arange(3, 45), 5, 4, seeded(1)))
 
 
 def test_one_shot_episodes_of_two_normal_classes_have_their_closed_form():
@@ -118,8 +118,8 @@ def test_one_shot_episodes_of_two_normal_classes_have_their_closed_form():
     s = 0.5
     label = torch.arange(2).repeat(4000)
     rows = (label + s * torch.randn(8000, generator=seeded())).unsqueeze(1)
-    places, source = few_shot._by_class(label, 2, 2), seeded(1)
-    drawn = torch.stack([few_shot._draw(places, 2, 2, source) for _ in range(3000)])  # (3000, class, query and support)
+    places, source = episodes.by_class(label, 2, 2), seeded(1)
+    drawn = torch.stack([episodes.draw(places, 2, 2, source) for _ in range(3000)])  # (3000, class, query and support)
     assert (label[drawn][:, 0] != label[drawn][:, 1]).all()
     named = nearest_mean(rows[drawn[:, :, 1]], rows[drawn[:, :, 0]])
     u, v = norm(1, s * math.sqrt(2)), norm(-0.5, s * math.sqrt(1.5))
@@ -129,11 +129,11 @@ def test_one_shot_episodes_of_two_normal_classes_have_their_closed_form():
 
 
 def test_episodes_of_separate_classes_are_all_right_and_of_equal_ones_chance():
-    clear = measure(FewShot(ways=5, shots=(1, 5), draws=40, queries=5), blobs(8, 30, 0.02), seeded())
+    clear = measure(FewShot(ways=5, shots=(1, 5), draws=40, queries=5), blobs(8, 30, 0.02), seeded()).test
     assert clear["1_shot"] == clear["5_shot"] == 1
     assert clear["5_shot_ci95"] == 0
     noise = blobs(8, 30, 1000.0)
-    lost = measure(FewShot(ways=5, shots=(1, 5), draws=200, queries=5), noise, seeded())
+    lost = measure(FewShot(ways=5, shots=(1, 5), draws=200, queries=5), noise, seeded()).test
     for k in (1, 5):
         assert lost[f"{k}_shot"] == pytest.approx(0.2, abs=0.03)
         assert lost[f"{k}_shot_ci95"] == pytest.approx(1.96 * lost[f"{k}_shot_sd"] / math.sqrt(200))
@@ -141,7 +141,7 @@ def test_episodes_of_separate_classes_are_all_right_and_of_equal_ones_chance():
 
 @pytest.mark.parametrize("classifier", ["logistic", "centroid"])
 def test_five_shots_beat_one_in_episodes(digits, classifier):
-    found = measure(FewShot(ways=5, shots=(1, 5), draws=40, classifier=classifier), digits, seeded())
+    found = measure(FewShot(ways=5, shots=(1, 5), draws=40, classifier=classifier), digits, seeded()).test
     assert 0.5 < found["1_shot"] < found["5_shot"] < 1
 
 
@@ -150,14 +150,12 @@ def test_centroids_over_all_classes_need_no_held_out_slice(digits):
         digits.train, digits.train_label, torch.empty(0, dtype=torch.int64), digits.test, digits.test_label, 10
     )
     found = measure(FewShot(shots=(1, 16), draws=4, classifier="centroid"), f, seeded())
-    assert 0.4 < found["1_shot"] < 0.8 < found["16_shot"]
-    assert not any("strength" in name for name in found)
+    assert 0.4 < found.test["1_shot"] < 0.8 < found.test["16_shot"]
+    assert not found.chosen
     with pytest.raises(InputError, match="nothing is held out to choose on"):
         measure(FewShot(shots=(1,), draws=1), f, seeded())
-    assert set(measure(FewShot(shots=(1,), draws=1, strengths=(1.0,)), f, seeded())) == {
-        "1_shot",
-        "chosen_1_shot_strength",
-    }
+    once = measure(FewShot(shots=(1,), draws=1, strengths=(1.0,)), f, seeded())
+    assert (set(once.test), once.chosen, once.holdout) == ({"1_shot"}, {"1_shot_strength": 1.0}, {})
 
 
 def test_equal_generators_give_equal_results(digits):

@@ -1,9 +1,12 @@
 """kNN: InstDisc's and DINO's rule and MoCo's demo against their references, chunks, and what is refused."""
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 from parity_tools import assert_close, both_precisions, load, tensors
+from sklearn.datasets import load_digits
+from sklearn.neighbors import KNeighborsClassifier
 
 from pipelines.errors import InputError
 from pipelines.evaluation import knn
@@ -53,32 +56,64 @@ def test_one_neighbour_is_a_look_up_and_length_does_not_matter() -> None:
 def test_chunks_give_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     f = features()
     whole = knn.votes(f.train, f.train_label, f.test, 3, 20, 0.07)
-    monkeypatch.setattr(knn, "ELEMENTS", 7 * len(f.train))
-    torch.testing.assert_close(knn.votes(f.train, f.train_label, f.test, 3, 20, 0.07), whole)
-    monkeypatch.setattr(knn, "ELEMENTS", 1)
-    torch.testing.assert_close(knn.votes(f.train, f.train_label, f.test, 3, 20, 0.07), whole)
+    for bank, elements in ((knn.BANK, 7 * len(f.train)), (8 * 50, 100), (1, 1)):
+        monkeypatch.setattr(knn, "BANK", bank)
+        monkeypatch.setattr(knn, "ELEMENTS", elements)
+        torch.testing.assert_close(knn.votes(f.train, f.train_label, f.test, 3, 20, 0.07), whole)
 
 
-def test_all_rows_vote_on_test_and_the_held_out_do_not_vote_on_themselves() -> None:
+def test_votes_are_scikit_learns_on_digits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its cosine distance d is 1 - s, so that exp((1 - d) / temperature) is our weight."""
+    pixels, label = load_digits(return_X_y=True)
+    rows, number = torch.tensor(pixels), torch.tensor(label)
+    peer = KNeighborsClassifier(20, weights=lambda d: np.exp((1 - d) / 0.07), metric="cosine", algorithm="brute")
+    peer.fit(pixels[:1200], label[:1200])
+    expected = torch.tensor(peer.predict_proba(pixels[1200:]))
+    for bank in (knn.BANK, 64 * 90):  # one block, and blocks of 90 rows
+        monkeypatch.setattr(knn, "BANK", bank)
+        found = knn.votes(rows[:1200], number[:1200], rows[1200:], 10, 20, 0.07)
+        torch.testing.assert_close(found / found.sum(1, keepdim=True), expected)
+        assert found.argmax(1).tolist() == peer.predict(pixels[1200:]).tolist()
+
+
+@pytest.mark.parametrize(("bank", "elements"), [(8 * 7, 2**24), (8 * 300, 90), (1, 1), (8 * 299, 13)])
+def test_blocks_and_chunks_find_the_neighbours_of_a_slow_loop(
+    monkeypatch: pytest.MonkeyPatch, bank: int, elements: int
+) -> None:
+    f = features()
+    monkeypatch.setattr(knn, "BANK", bank)
+    monkeypatch.setattr(knn, "ELEMENTS", elements)
+    similarity, place = knn.neighbours(f.train, f.test, 11)
+    for row, cosine, where in zip(f.test, similarity, place):
+        every = [F.cosine_similarity(row, other, dim=0) for other in f.train]
+        expected = sorted(range(len(every)), key=lambda i: -every[i])[:11]
+        assert where.tolist() == expected
+        torch.testing.assert_close(cosine, torch.stack([every[i] for i in expected]))
+
+
+def test_several_k_are_each_alone_and_the_first_is_the_headline() -> None:
+    f = features()
+    found = knn.measure(Knn(k=(20, 1, 200)), f)
+    for k in (20, 1, 200):
+        alone = knn.measure(Knn(k=k), f)
+        assert {name: found.test[f"{name}_k{k}"] for name in alone.test} == pytest.approx(alone.test)
+    assert {name: found.test[name] for name in ("top1", "top5", "mean_per_class")} == knn.measure(Knn(k=20), f).test
+    assert torch.equal(found.predicted, knn.measure(Knn(k=20), f).predicted)
+    assert set(knn.measure(Knn(k=(20,)), f).test) == {"top1", "top5", "mean_per_class"}
+    with pytest.raises(InputError, match=r"knn.k: 301 neighbours"):
+        knn.measure(Knn(k=(20, 301)), f)
+
+
+def test_all_rows_of_train_vote_on_test() -> None:
     f = features()
     f.train[f.holdout] = F.normalize(torch.randn(len(f.holdout), 8, generator=torch.Generator().manual_seed(9)), dim=1)
     twin = Features(f.train, f.train_label, f.holdout, f.train[f.holdout], f.train_label[f.holdout], 3)
-    assert knn.measure(Knn(k=1), twin)["top1"] == 1.0  # test rows that are in train find themselves
-    assert knn.measure_holdout(Knn(k=1), twin)["top1"] < 0.7  # noise rows do not
-
-
-def test_choosing_does_not_look_at_test() -> None:
-    f = features()
-    poisoned = Features(f.train, f.train_label, f.holdout, f.test * float("nan"), f.test_label, 3)
-    assert knn.measure_holdout(Knn(), poisoned) == knn.measure_holdout(Knn(), f)
+    assert knn.measure(Knn(k=1), twin).test["top1"] == 1.0  # test rows that are in train find themselves
 
 
 def test_what_cannot_be_measured_is_refused() -> None:
     with pytest.raises(InputError, match=r"knn.k: 301 neighbours .* only 300 rows"):
         knn.measure(Knn(k=301), features())
-    f = features()
-    with pytest.raises(InputError, match="nothing is held out"):
-        knn.measure_holdout(Knn(), Features(f.train, f.train_label, f.holdout[:0], f.test, f.test_label, 3))
 
 
 def test_accuracies_by_hand() -> None:

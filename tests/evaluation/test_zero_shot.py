@@ -12,7 +12,7 @@ from pipelines.spec.evaluation.zero_shot import Options as ZeroShot
 def test_accuracies_are_the_references(dtype):
     given, expected = tensors("clip_zeroshot", dtype), load("clip_zeroshot")
     features = ImagesAndTexts(given["image_features"], given["labels"], given["text_features"])
-    found = zero_shot.measure(ZeroShot(), features)
+    found = zero_shot.measure(ZeroShot(), features).test
     assert found["top1"] == pytest.approx(float(expected["top1"]))
     assert found["top5"] == pytest.approx(float(expected["top5"]))
     hits = expected["predictions"] == expected["labels"]
@@ -26,15 +26,15 @@ def test_templates_are_averaged_as_directions():
     centres = torch.stack([turn.cos(), turn.sin()], dim=1)
     sides = torch.stack([torch.stack([(turn + d).cos(), (turn + d).sin()], dim=1) for d in (0.9, -0.9)], dim=1)
     label = torch.arange(3)
-    assert zero_shot.measure(ZeroShot(), ImagesAndTexts(centres, label, sides))["top1"] == 1
+    assert zero_shot.measure(ZeroShot(), ImagesAndTexts(centres, label, sides)).test["top1"] == 1
     for template in (0, 1):
         alone = ImagesAndTexts(centres, label, sides[:, template : template + 1])
-        assert zero_shot.measure(ZeroShot(), alone)["top1"] < 1
+        assert zero_shot.measure(ZeroShot(), alone).test["top1"] < 1
 
 
 def test_the_order_of_classes_is_that_of_the_labels():
     text = F.normalize(torch.randn(5, 2, 8, generator=torch.Generator().manual_seed(0)), dim=2)
     image = F.normalize(text.mean(1), dim=1)
     shuffled = torch.tensor([3, 1, 4, 0, 2])
-    assert zero_shot.measure(ZeroShot(), ImagesAndTexts(image[shuffled], shuffled, text))["top1"] == 1
-    assert zero_shot.measure(ZeroShot(), ImagesAndTexts(image[shuffled], torch.arange(5), text))["top1"] == 0.2
+    assert zero_shot.measure(ZeroShot(), ImagesAndTexts(image[shuffled], shuffled, text)).test["top1"] == 1
+    assert zero_shot.measure(ZeroShot(), ImagesAndTexts(image[shuffled], torch.arange(5), text)).test["top1"] == 0.2

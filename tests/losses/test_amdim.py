@@ -4,7 +4,7 @@ import pytest
 import torch
 from parity_tools import assert_close, both_precisions, load, tensors
 
-from pipelines.losses.amdim import amdim, block, clipped_classifier_loss, draw_positions, tanh_clip
+from pipelines.losses.amdim import amdim, block, draw_positions, tanh_clip
 
 
 @both_precisions
@@ -39,14 +39,9 @@ def test_one_block(dtype):
 
 
 @both_precisions
-def test_clip_and_classifier(dtype):
+def test_clip(dtype):
     given, expected = tensors("amdim_nce", dtype), load("amdim_nce")
     assert_close(tanh_clip(given["clip_in"], given["tclip"].item()), expected["clip_out"], dtype)
-    logits = given["xent_logits"].requires_grad_()
-    loss = clipped_classifier_loss(logits, given["xent_labels"])
-    loss.backward()
-    assert_close(loss, expected["xent_loss"], dtype)
-    assert_close(logits.grad, expected["xent_grad"], dtype)
 
 
 def test_sources_that_say_nothing_leave_only_chance():

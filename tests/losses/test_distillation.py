@@ -3,7 +3,7 @@ import torch
 import torch.nn.functional as F
 from parity_tools import assert_close, both_precisions, load, tensors
 
-from pipelines.losses.distillation import distillation, distillation_with_labels
+from pipelines.losses.distillation import distillation
 
 
 @both_precisions
@@ -17,15 +17,6 @@ def test_loss_and_gradient(dtype, name, temperature, scale):
     assert_close(loss, expected[f"{name}_loss_{scale}"], dtype)
     assert_close(student.grad, expected[f"{name}_grad_student_{scale}"], dtype)
     assert teacher.grad is None
-
-
-@both_precisions
-def test_mixed_with_labels(dtype):
-    given, expected = tensors("simclrv2_distill", dtype), load("simclrv2_distill")
-    found = distillation_with_labels(
-        given["student_logits"], given["teacher_logits"], given["labels"], given["mix_alpha"].item(), 1.0
-    )
-    assert_close(found, expected["mix_loss"], dtype)
 
 
 def test_equal_logits_leave_the_teachers_entropy_and_no_gradient():
@@ -42,14 +33,3 @@ def test_a_certain_teacher_is_a_label():
     labels = torch.tensor([0, 4, 2, 2, 1, 3])
     teacher = 1e4 * F.one_hot(labels, 5).float()
     torch.testing.assert_close(distillation(student, teacher, 1.0), F.cross_entropy(student, labels))
-
-
-def test_rows_without_a_label_count_for_the_teacher_only():
-    generator = torch.Generator().manual_seed(2)
-    student, teacher = torch.randn(4, 3, generator=generator), torch.randn(4, 3, generator=generator)
-    soft = distillation(student, teacher, 1.0)
-    some = distillation_with_labels(student, teacher, torch.tensor([2, -1, -1, 0]), 0.25, 1.0)
-    hard = F.cross_entropy(student[[0, 3]], torch.tensor([2, 0]))
-    torch.testing.assert_close(some, 0.75 * hard + 0.25 * soft)
-    none = distillation_with_labels(student, teacher, torch.full((4,), -1), 0.25, 1.0)
-    torch.testing.assert_close(none, 0.25 * soft)

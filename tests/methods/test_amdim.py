@@ -15,7 +15,6 @@ from pipelines.losses.amdim import amdim
 from pipelines.methods import amdim as amdim_method
 from pipelines.methods.amdim import AMDIM
 from pipelines.methods.joint_draws import joint_draws
-from pipelines.spec.encoders.resnet import Options as ResNet
 from pipelines.spec.encoders.vit import Options as ViT
 from pipelines.spec.methods.amdim import Options
 from pipelines.spec.training import Training
@@ -141,7 +140,5 @@ def test_draws_for_all_processes_follow_the_generator():
 def test_what_does_not_go_together_is_refused():
     with pytest.raises(ValueError, match="use resnet"):
         Options().check(Training(), ViT(), None)
-    with pytest.raises(ValueError, match="use 2 or more"):
-        Options().check(Training(batch_size=1), ResNet(), None)
     with pytest.raises(InputError, match="set count: 2"):
         small_method(small_options("amdim")).loss([torch.zeros(6, 3, 16, 16)], batch(6), progress())

@@ -16,9 +16,7 @@ from pipelines.methods import dim
 from pipelines.methods.dim import DIM
 from pipelines.methods.pointwise import ChannelNorm, Pointwise, noisy_identity_
 from pipelines.methods.scales import local_map, map_sides, pooled_and_maps, two_scales
-from pipelines.spec.encoders.resnet import Options as ResNet
 from pipelines.spec.methods.dim import Options
-from pipelines.spec.training import Training
 
 
 class Given(Encoder):
@@ -164,8 +162,6 @@ def test_maps_are_chosen_by_size():
 
 
 def test_what_does_not_go_together_is_refused():
-    with pytest.raises(ValueError, match="use 2 or more"):
-        Options().check(Training(batch_size=1), ResNet(), None)
     with pytest.raises(InputError, match="set count: 1"):
         small_method(small_options("dim")).loss([images(), images()], batch(6), progress())
 

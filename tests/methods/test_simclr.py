@@ -5,9 +5,12 @@ import torch
 import torch.nn.functional as F
 from methods.tools import LinearEncoder, batch, progress
 from parity_tools import assert_close, both_precisions, load, tensors
+from pydantic import ValidationError
 from torch import nn
 
+from pipelines.losses.feature_transform import draw_negative_lambda, draw_positive_lambda
 from pipelines.losses.nt_xent import nt_xent
+from pipelines.losses.pairs import pair_scores
 from pipelines.methods.heads import simclr_head
 from pipelines.methods.simclr import SimCLR
 from pipelines.spec.methods.parts import FeatureTransform, Interpolation
@@ -45,7 +48,7 @@ def test_the_loss_is_nt_xent_of_the_unit_embeddings():
     method, pair = small(temperature=0.5), views()
     first, second = (F.normalize(method.head(view), dim=1) for view in pair)
     output = method.loss(pair, batch(8), progress())
-    torch.testing.assert_close(output.loss, nt_xent(first, second, 0.5).loss)
+    torch.testing.assert_close(output.loss, nt_xent(*pair_scores(first, second), 0.5).loss)
     assert small(temperature=0.5, scale="code").loss(pair, batch(8), progress()).loss.item() == pytest.approx(
         2 * output.loss.item()
     )
@@ -68,7 +71,33 @@ def test_feature_transformation_makes_positives_harder_and_keeps_mean_negatives(
     assert (hard["positive_scores"] < plain["positive_scores"]).all()
 
 
+def test_transformed_scores_are_those_of_transformed_vectors():
+    """Row by row: an anchor's positive is extrapolated with it, its negatives are rows mixed with one another."""
+    method, pair, now = small(temperature=0.5, feature_transform=FeatureTransform()), views(), progress(3)
+    draws, (q, k) = now.generator.clone_state(), (F.normalize(method.head(view), dim=1) for view in pair)
+    far, mix = draw_positive_lambda(2.0, (), draws), draw_negative_lambda(1.6, (), draws)
+    order = torch.randperm(14, generator=draws)
+    rows = torch.cat([far * q + (1 - far) * k, far * k + (1 - far) * q])
+    total = torch.zeros(())
+    for anchor in range(16):
+        partner = (anchor + 8) % 16
+        negatives = rows[[row for row in range(16) if row not in (anchor, partner)]]
+        scores = torch.cat([rows[[partner]], mix * negatives + (1 - mix) * negatives[order]]) @ rows[anchor] / 0.5
+        total = total - scores.log_softmax(0)[0] / 16
+    loss = method.loss(pair, batch(8), now).loss
+    torch.testing.assert_close(loss, total)
+    expected = torch.autograd.grad(total, method.head.weight)
+    torch.testing.assert_close(torch.autograd.grad(loss, method.head.weight), expected, rtol=1e-4, atol=1e-6)
+
+
 def test_version_two_has_three_layers():
     assert Options(version=2).head_layers == 3
     assert Options(version=2, head_layers=2).head_layers == 2
     assert Interpolation().granularity == "batch"
+
+
+@pytest.mark.parametrize("options", [{"renormalise": True}, {"negative": Interpolation(granularity="row")}])
+def test_what_mixed_scores_cannot_do_is_refused(options):
+    with pytest.raises(ValidationError, match="SimCLR mixes the scores of its negatives"):
+        Options(feature_transform=FeatureTransform(**options))
+    assert Options(feature_transform=FeatureTransform(**{**options, "negative": None}))

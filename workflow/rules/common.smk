@@ -1,6 +1,10 @@
-# What the rules share: the plans of all studies, and paths by stage and key.
+# What the rules share: the plans of all studies, and the units of what is still to do.
+#
+# Records decide what is done (pipelines/spec/pending.py). A rule's output is a marker that lives as long as the run:
+# Snakemake may delete its own outputs when a run breaks off, and must never delete a finished job.
 import functools
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -8,89 +12,110 @@ from pathlib import Path
 sys.path.insert(0, str(Path(workflow.basedir)))
 
 from pipelines.errors import InputError
-from pipelines.files import digest
-from pipelines.spec.job import INPUT_STAGE
-from pipelines.spec.resources import resources as job_resources
+from pipelines.spec import layout
+from pipelines.spec.pending import Pending, is_fresh
 from pipelines.spec.workflow import plans, read_config
 
 try:
     CONFIG = read_config(config)
     PLANS = plans(CONFIG)
+    RESULTS = Path(CONFIG.results)
+    if workflow.remote_exec:
+        PENDING = Pending.read(PLANS.values(), RESULTS)
+    else:
+        PENDING = Pending.of(PLANS.values(), RESULTS, CONFIG.rerun_changed)
 except InputError as error:
     raise WorkflowError(str(error))
-RESULTS = Path(CONFIG.results)
-JOBS = RESULTS / "jobs"
 PYTHON = CONFIG.python or sys.executable
 TRACKING = CONFIG.tracking
-ALL = {place: job for made in PLANS.values() for place, job in made.jobs.items()}
+DONE = str(layout.marker(RESULTS, "{stage}", "{unit}"))
+LOG = str(layout.log_file(RESULTS, "{stage}", "{unit}"))
 
 
 wildcard_constraints:
-    key="[A-Za-z0-9_.-]+",
+    unit="[A-Za-z0-9_.-]+",
     study="[A-Za-z0-9_.-]+",
     worker="[0-9]+",
 
 
-def records(stage):
-    """A function that gives the records a job of this stage needs."""
+def done(stage):
+    """The pattern of a stage's markers."""
+    return DONE.replace("{stage}", stage)
+
+
+def log_of(stage):
+    """The pattern of a stage's logs."""
+    return LOG.replace("{stage}", stage)
+
+
+def unit_of(stage, name):
+    """The unit that a rule's wildcard names."""
+    return PENDING.units[stage, name]
+
+
+def markers(units):
+    """The markers of these units."""
+    return [layout.marker(RESULTS, unit.stage, unit.name) for unit in units]
+
+
+def needed(stage):
+    """A function that gives the markers of the units that one of this stage waits for."""
+    return lambda wildcards: markers(PENDING.before(unit_of(stage, wildcards.unit)))
+
+
+def jobs(stage):
+    """A function that gives the folders of a unit's jobs."""
     return lambda wildcards: [
-        JOBS / INPUT_STAGE[name] / key / "record.json"
-        for name, key in ALL[stage, wildcards.key].inputs.items()
+        job.folder(RESULTS) for job in unit_of(stage, wildcards.unit).jobs
     ]
 
 
-def workers(wildcards):
-    """The markers of the jobs that share a tuning study's trials."""
-    owner = next(
-        made for made in PLANS.values() if ("tune", wildcards.key) in made.jobs
-    )
-    return [
-        JOBS / f"tune/{wildcards.key}/worker-{i}.json"
-        for i in range(owner.study.tuning.workers)
-    ]
-
-
-def study_records(wildcards):
-    """Every record of a study."""
-    return [
-        job.folder(RESULTS) / "record.json"
-        for job in PLANS[wildcards.study].jobs.values()
-    ]
-
-
-def plan_digest(wildcards):
-    """Changes when the study's plan does, labels included."""
-    return digest(PLANS[wildcards.study].dump())
+def workers(name):
+    """How many jobs share a tuning study's trials."""
+    (job,) = unit_of("tune", name).jobs
+    owner = next(made for made in PLANS.values() if job.place in made.jobs)
+    return owner.study.tuning.workers
 
 
 def asks(stage, what):
-    """A function that gives one resource of a job of this stage."""
-    return lambda wildcards: getattr(asked(stage, wildcards.key), what)
+    """A function that gives one resource of a unit of this stage."""
+    return lambda wildcards: getattr(asked(stage, wildcards.unit), what)
 
 
 def grows(stage, what):
     """Like ``asks``, times the attempt: a job that ran out of memory or time gets more when it is submitted anew."""
     return lambda wildcards, attempt: attempt * getattr(
-        asked(stage, wildcards.key), what
+        asked(stage, wildcards.unit), what
     )
 
 
 @functools.cache
-def asked(stage, key):
-    """What one job asks for; Snakemake asks several times."""
-    return job_resources(ALL[stage, key])
+def asked(stage, name):
+    """What one unit asks for; Snakemake asks several times."""
+    return unit_of(stage, name).resources
+
+
+def wanted():
+    """The markers of every study's report that is not as new as its records."""
+    stale = [
+        name
+        for name, made in PLANS.items()
+        if PENDING.of_plan(made) or not is_fresh(made, RESULTS)
+    ]
+    return [layout.marker(RESULTS, "report", name) for name in stale]
 
 
 def start():
-    """Write the jobs' specs, and let MLflow follow while this process lives."""
-    from pipelines.stages.job import write_specs
+    """Write the jobs' specs and the units, and let MLflow follow while this process lives."""
+    from pipelines.spec.writing import write_specs
 
-    for made in PLANS.values():
+    for name, made in PLANS.items():
         write_specs(made, RESULTS)
+        layout.marker(RESULTS, "report", name).unlink(missing_ok=True)
+    PENDING.write(RESULTS)
     if TRACKING:
         follow = ["--parent", str(os.getpid()), "--every", str(TRACKING.every)]
-        log_path = RESULTS / "tracking.log"
-        with log_path.open("a") as output:
+        with layout.tracking_log(RESULTS).open("a") as output:
             subprocess.Popen(
                 track("follow", *follow),
                 stdout=output,
@@ -99,15 +124,28 @@ def start():
             )
 
 
-def finish(log):
-    """Bring MLflow up to date (a failure there is told and harms nothing), and say where the results are."""
+def finish(failed):
+    """Bring reports and MLflow up to date, and say where the results are. A failure here is told and harms nothing."""
+    for name, made in PLANS.items():
+        if failed and not is_fresh(made, RESULTS):
+            for stage in ("collect", "report"):
+                subprocess.run(
+                    report_line(stage, layout.study_folder(RESULTS, name)), check=False
+                )
     if TRACKING:
         subprocess.run(track("sync"), check=False)
+    shutil.rmtree(layout.units_file(RESULTS).parent, ignore_errors=True)
     for name in PLANS:
-        page = RESULTS / name / "report.html"
+        page = layout.report_page(RESULTS, name)
         if page.exists():
             print(f"report: {page.resolve()}")
     print(f"MLflow: make ui (or: python -m pipelines track ui --results {RESULTS})")
+
+
+def report_line(stage, folder):
+    """The command line of ``python -m pipelines collect`` or ``report``."""
+    where = ["--plan", str(folder / "plan.json"), "--results", str(RESULTS)]
+    return [PYTHON, "-m", "pipelines", stage, *where, "--out", str(folder)]
 
 
 def track(verb, *arguments):

@@ -1,32 +1,18 @@
-rule embed:
-    input:
-        records("embed"),
-    output:
-        record=JOBS / "embed/{key}/record.json",
-        features=JOBS / "embed/{key}/features.safetensors",
-    log:
-        RESULTS / "logs/embed/{key}.log",
-    conda:
-        "../../conda_envs/train.yaml"
-    resources:
-        gpu=min(1, CONFIG.gpus_per_job),
-        mem_mb=grows("embed", "mem_mb"),
-        runtime=grows("embed", "minutes"),
-    shell:
-        "{PYTHON} -m pipelines embed --job {RESULTS}/jobs/embed/{wildcards.key} > {log} 2>&1"
-
-
 rule evaluate:
     input:
-        records("evaluate"),
+        needed("evaluate"),
     output:
-        JOBS / "evaluate/{key}/record.json",
+        done("evaluate"),
     log:
-        RESULTS / "logs/evaluate/{key}.log",
+        log_of("evaluate"),
     conda:
         "../../conda_envs/train.yaml"
+    threads: asks("evaluate", "threads")
     resources:
+        gpu=min(1, CONFIG.gpus_per_job),
         mem_mb=grows("evaluate", "mem_mb"),
         runtime=grows("evaluate", "minutes"),
+    params:
+        job=jobs("evaluate"),
     shell:
-        "{PYTHON} -m pipelines evaluate --job {RESULTS}/jobs/evaluate/{wildcards.key} > {log} 2>&1"
+        "{PYTHON:q} -m pipelines evaluate --job {params.job:q} > {log:q} 2>&1 && touch {output:q}"

@@ -1,11 +1,10 @@
 rule pretrain:
     input:
-        records("pretrain"),
+        needed("pretrain"),
     output:
-        record=JOBS / "pretrain/{key}/record.json",
-        weights=JOBS / "pretrain/{key}/encoder.safetensors",
+        done("pretrain"),
     log:
-        RESULTS / "logs/pretrain/{key}.log",
+        log_of("pretrain"),
     conda:
         "../../conda_envs/train.yaml"
     threads: asks("pretrain", "threads")
@@ -14,6 +13,8 @@ rule pretrain:
         nodes=1,
         mem_mb=grows("pretrain", "mem_mb"),
         runtime=grows("pretrain", "minutes"),
+    params:
+        job=jobs("pretrain"),
     shell:
-        "{PYTHON} -m pipelines pretrain --job {RESULTS}/jobs/pretrain/{wildcards.key} --processes {resources.gpu} --nodes {resources.nodes}"
-        " >> {log} 2>&1"
+        "{PYTHON:q} -m pipelines pretrain --job {params.job:q} --processes {resources.gpu} --nodes {resources.nodes}"
+        " >> {log:q} 2>&1 && touch {output:q}"

@@ -1,31 +1,16 @@
-rule collect:
-    input:
-        study_records,
-    output:
-        csv=RESULTS / "{study}/records.csv",
-        parquet=RESULTS / "{study}/records.parquet",
-    log:
-        RESULTS / "logs/collect/{study}.log",
-    conda:
-        "../../conda_envs/report.yaml"
-    params:
-        plan=plan_digest,
-    shell:
-        "{PYTHON} -m pipelines collect --plan {RESULTS}/{wildcards.study}/plan.json --results {RESULTS}"
-        " --out {RESULTS}/{wildcards.study} > {log} 2>&1"
-
-
 rule report:
     input:
-        RESULTS / "{study}/records.csv",
+        lambda wildcards: markers(PENDING.of_plan(PLANS[wildcards.study])),
     output:
-        RESULTS / "{study}/report.html",
+        str(layout.marker(RESULTS, "report", "{study}")),
     log:
-        RESULTS / "logs/report/{study}.log",
+        str(layout.log_file(RESULTS, "report", "{study}")),
     conda:
         "../../conda_envs/report.yaml"
     params:
-        plan=plan_digest,
+        folder=lambda wildcards: layout.study_folder(RESULTS, wildcards.study),
     shell:
-        "{PYTHON} -m pipelines report --plan {RESULTS}/{wildcards.study}/plan.json --results {RESULTS}"
-        " --out {RESULTS}/{wildcards.study} > {log} 2>&1"
+        "{PYTHON:q} -m pipelines collect --plan {params.folder:q}/plan.json --results {RESULTS:q} --out {params.folder:q}"
+        " > {log:q} 2>&1"
+        " && {PYTHON:q} -m pipelines report --plan {params.folder:q}/plan.json --results {RESULTS:q} --out {params.folder:q}"
+        " >> {log:q} 2>&1 && touch {output:q}"

@@ -1,12 +1,14 @@
 rule shards:
     output:
-        JOBS / "shards/{key}/record.json",
+        done("shards"),
     log:
-        RESULTS / "logs/shards/{key}.log",
+        log_of("shards"),
     conda:
         "../../conda_envs/train.yaml"
     resources:
         mem_mb=grows("shards", "mem_mb"),
         runtime=grows("shards", "minutes"),
+    params:
+        job=jobs("shards"),
     shell:
-        "{PYTHON} -m pipelines shards --job {RESULTS}/jobs/shards/{wildcards.key} > {log} 2>&1"
+        "{PYTHON:q} -m pipelines shards --job {params.job:q} > {log:q} 2>&1 && touch {output:q}"

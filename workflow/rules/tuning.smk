@@ -1,10 +1,10 @@
 rule tune:
     input:
-        records("tune"),
+        needed("tune"),
     output:
-        JOBS / "tune/{key}/worker-{worker}.json",
+        str(layout.marker(RESULTS, "tune-worker", "{unit}.{worker}")),
     log:
-        RESULTS / "logs/tune/{key}-{worker}.log",
+        str(layout.log_file(RESULTS, "tune", "{unit}-{worker}")),
     conda:
         "../../conda_envs/train.yaml"
     threads: asks("tune", "threads")
@@ -13,21 +13,26 @@ rule tune:
         mem_mb=grows("tune", "mem_mb"),
         runtime=grows("tune", "minutes"),
     params:
-        of=lambda wildcards: len(workers(wildcards)),
+        job=jobs("tune"),
+        of=lambda wildcards: workers(wildcards.unit),
     shell:
-        "{PYTHON} -m pipelines tune --job {RESULTS}/jobs/tune/{wildcards.key} --worker {wildcards.worker} --of {params.of}"
-        " > {log} 2>&1"
+        "{PYTHON:q} -m pipelines tune --job {params.job:q} --worker {wildcards.worker} --of {params.of}"
+        " > {log:q} 2>&1 && touch {output:q}"
 
 
 rule tune_best:
     input:
-        workers,
+        lambda wildcards: [
+            layout.marker(RESULTS, "tune-worker", f"{wildcards.unit}.{worker}")
+            for worker in range(workers(wildcards.unit))
+        ],
     output:
-        record=JOBS / "tune/{key}/record.json",
-        best=JOBS / "tune/{key}/best.json",
+        done("tune"),
     log:
-        RESULTS / "logs/tune/{key}-best.log",
+        str(layout.log_file(RESULTS, "tune", "{unit}-best")),
     conda:
         "../../conda_envs/train.yaml"
+    params:
+        job=jobs("tune"),
     shell:
-        "{PYTHON} -m pipelines tune --job {RESULTS}/jobs/tune/{wildcards.key} --close > {log} 2>&1"
+        "{PYTHON:q} -m pipelines tune --job {params.job:q} --close > {log:q} 2>&1 && touch {output:q}"

@@ -1,18 +1,32 @@
 """Options of nearest neighbours."""
 
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from pipelines.spec.base import Count
 from pipelines.spec.evaluation.base import Protocol
+
+
+def _neighbours(given: Any) -> Any:
+    """One message instead of one for a number and one for a list."""
+    numbers = given if isinstance(given, list | tuple) else [given]
+    if not numbers or any(type(k) is not int or k < 1 for k in numbers) or len(set(numbers)) < len(numbers):
+        shown = f", got {given}" if isinstance(given, list | tuple) else ""
+        raise ValueError(f"has to be a whole number of at least 1, or a list of different ones{shown}")
+    return tuple(given) if isinstance(given, list) else given
 
 
 class Options(Protocol):
     """Weighted nearest neighbours on unit features (Wu et al. 2018, arXiv:1805.01978); nothing is chosen."""
 
     use: Literal["knn"] = "knn"
-    k: Count = 20
-    """Neighbours that vote; 20 is DINO's setting, 200 InstDisc's and MoCo's demo."""
+    k: Annotated[Count | tuple[Count, ...], BeforeValidator(_neighbours)] = 20
+    """Neighbours that vote; 20 is DINO's setting, 200 InstDisc's and MoCo's demo. Several: the first is the headline."""
     temperature: float = Field(default=0.07, ge=0.02, allow_inf_nan=False)
     """A neighbour of cosine s has the vote exp(s / temperature); below 0.02 the votes would leave float32's range."""
+
+    @property
+    def all_k(self) -> tuple[int, ...]:
+        """One or several, the headline first."""
+        return self.k if isinstance(self.k, tuple) else (self.k,)

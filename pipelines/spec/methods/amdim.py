@@ -58,7 +58,3 @@ class Options(MethodOptions):
     def check(self, training: Training, encoder: Encoder, num_samples: int | None) -> None:
         if isinstance(encoder, ViT):
             raise ValueError("encoder vit has a map of one size only; amdim compares maps of two sizes, use resnet")
-        if training.batch_size < 2:
-            raise ValueError(
-                f"batch_size {training.batch_size}: amdim tells an image's places from other images'; use 2 or more"
-            )

@@ -13,8 +13,6 @@ class MethodOptions(Model):
 
     use: str = ""
     """The method's name: its file here and in methods/."""
-    needs_vit: ClassVar[bool] = False
-    """Whether only a ViT will do as encoder."""
     layered_head: ClassVar[bool] = False
     """Whether the head's first layers can be kept in fine-tuning (SimCLR v2)."""
     text: ClassVar[bool] = False
@@ -28,6 +26,12 @@ class MethodOptions(Model):
     def own_encoder(self, encoder: Encoder) -> bool:
         """Whether the method builds or initialises this encoder in a way of its own, so that its floor is its own too."""
         return False
+
+    @property
+    def epoch_shares(self) -> dict[str, float]:
+        """Options measured in epochs -> the largest share of the run that their *default* may take, so that a short run
+        is not all beginning. Warm-ups of the learning rate are training's; ``resolve`` keeps those to a tenth."""
+        return {}
 
     def default_views(self, image_size: int | None) -> Views:
         """The recipe of the paper; ``image_size`` (pixels, none: unknown) lets it follow the paper's small-image form."""

@@ -5,9 +5,8 @@ from typing import Any, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from pipelines.spec.base import Count, Positive
-from pipelines.spec.methods.base import Encoder, MethodOptions
+from pipelines.spec.methods.base import MethodOptions
 from pipelines.spec.templates import Templates
-from pipelines.spec.training import Training
 from pipelines.spec.views import Augmentation, Views
 
 
@@ -69,7 +68,3 @@ class Options(MethodOptions):
             "decay_norm_and_bias": False,
             "warmup_epochs": 1.0,
         }
-
-    def check(self, training: Training, encoder: Encoder, num_samples: int | None) -> None:
-        if training.batch_size < 2:
-            raise ValueError(f"batch_size {training.batch_size}: a caption is told from the batch's others; take more")

@@ -5,8 +5,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from pipelines.spec.base import Count, NotNegative, Positive
-from pipelines.spec.methods.base import Encoder, MethodOptions
-from pipelines.spec.training import Training
+from pipelines.spec.methods.base import MethodOptions
 from pipelines.spec.views import Augmentation, Views
 
 PLAIN = Augmentation(
@@ -60,9 +59,3 @@ class Options(MethodOptions):
             "schedule": "constant",
             "batch_size": 64,
         }
-
-    def check(self, training: Training, encoder: Encoder, num_samples: int | None) -> None:
-        if training.batch_size < 2:
-            raise ValueError(
-                f"batch_size {training.batch_size}: dim tells an image's places from other images'; use 2 or more"
-            )

@@ -55,6 +55,12 @@ class Options(MethodOptions):
         """The rate of a ViT student's last block."""
         return 0.1 if self.drop_path is None else self.drop_path
 
+    @property
+    def epoch_shares(self) -> dict[str, float]:
+        """The release's 30 epochs of rising temperature are 0.3 of its shortest run."""
+        rising = self.teacher_temperature_start is not None
+        return {"frozen_epochs": 0.1, **({"teacher_warmup_epochs": 0.3} if rising else {})}
+
     def default_views(self, image_size: int | None) -> Views:
         """Two different full-size crops and eight small ones.
 

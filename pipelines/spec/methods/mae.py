@@ -1,6 +1,6 @@
 """Options of MAE."""
 
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -14,7 +14,6 @@ from pipelines.spec.views import Augmentation, Views
 class Options(MethodOptions):
     """MAE (He et al. 2021, arXiv:2111.06377). It needs a ViT; the paper's has fixed positions (position: sincos)."""
 
-    needs_vit: ClassVar[bool] = True
     use: Literal["mae"] = "mae"
     mask_ratio: float = Field(default=0.75, gt=0, lt=1)
     """Share of the patches that the encoder does not see; L x (1 - mask_ratio) of L patches, cut off, stay visible."""

@@ -65,3 +65,8 @@ class Options(MethodOptions):
             )
         if training.batch_size % self.bn_splits:
             raise ValueError(f"batch_size {training.batch_size} must be a multiple of bn_splits {self.bn_splits}")
+        if training.batch_size < 2 * self.bn_splits:
+            raise ValueError(
+                f"bn_splits {self.bn_splits} leaves one image of batch_size {training.batch_size} to each batch norm; "
+                f"use at most {training.batch_size // 2}"
+            )

@@ -49,12 +49,14 @@ AUG_V2 = Augmentation(count=2)
 """MoCo v2's augmentation."""
 
 
-def byol_pair(smallest_crop: float, blur: bool = True) -> tuple[Augmentation, Augmentation]:
+def byol_pair(
+    smallest_crop: float, blur: bool = True, interpolation: Literal["bilinear", "bicubic"] = "bilinear"
+) -> tuple[Augmentation, Augmentation]:
     """BYOL's two different views (Grill et al. 2020, appendix B): blur always or rarely, solarisation never or at times.
 
-    smallest_crop: as a share of the image; blur: left out for small images.
+    smallest_crop: as a share of the image; blur: left out for small images; interpolation: of the resize.
     """
-    common = Augmentation(scale=(smallest_crop, 1.0), jitter=(0.4, 0.4, 0.2, 0.1))
+    common = Augmentation(scale=(smallest_crop, 1.0), jitter=(0.4, 0.4, 0.2, 0.1), interpolation=interpolation)
     return (
         common.model_copy(update={"blur": 1.0 if blur else 0.0}),
         common.model_copy(update={"blur": 0.1 if blur else 0.0, "solarize": 0.2}),

@@ -1,6 +1,6 @@
 """Options of SimCLR v1 and v2 (pretraining)."""
 
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
 from pydantic import model_validator
 
@@ -37,6 +37,17 @@ class Options(MethodOptions):
         if isinstance(data, dict) and data.get("version") == 2:
             return {"head_layers": 3, **data}
         return data
+
+    @model_validator(mode="after")
+    def _negatives_as_scores(self) -> Self:
+        transform = self.feature_transform
+        if transform and transform.negative and (transform.renormalise or transform.negative.granularity != "batch"):
+            raise ValueError(
+                "feature_transform: SimCLR mixes the scores of its negatives, not the vectors, so that there is nothing to "
+                "renormalise and one weight a step; leave negative.granularity at batch, and with renormalise set "
+                "negative: null"
+            )
+        return self
 
     @property
     def short_name(self) -> str:

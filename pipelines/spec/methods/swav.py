@@ -55,6 +55,10 @@ class Options(MethodOptions):
     def short_name(self) -> str:
         return "swav" + ("_ft" if self.feature_transform else "")
 
+    @property
+    def epoch_shares(self) -> dict[str, float]:
+        return {"frozen_epochs": 0.1, **({"queue_start_epoch": 0.1} if self.queue_size else {})}
+
     def default_views(self, image_size: int | None) -> Views:
         """Two full-size and six small crops, all distorted alike.
 

@@ -3,10 +3,10 @@ import pytest
 import torch
 from parity_noncontrastive import assert_close
 from parity_tools import both_precisions, load, tensors
+from schedule_tools import agree, curve
 from torch import nn
 
-from pipelines.training.ema import frozen_copy, update
-from pipelines.training.schedules import cosine_momentum
+from pipelines.methods.ema import cosine_momentum, frozen_copy, update
 
 
 def holding(*values: torch.Tensor) -> nn.Module:
@@ -36,6 +36,15 @@ def test_matches_byol_with_its_momentum(dtype):
     for online, momentum, after in zip(given["online_w"], momenta, expected["target_w_sequence"]):
         update(target, holding(online), momentum)
         assert_close(target[0], after, dtype)
+
+
+def test_momentum_rises_to_one_as_in_moco_v3_and_dino():
+    expected, c = curve("mocov3_momentum")
+    agree([cosine_momentum(c["base_m"], epoch / c["epochs"]) for epoch in c["epoch_positions"]], expected)
+    expected, c = curve("dino_momentum")
+    assert c["end"] == 1
+    agree([cosine_momentum(c["start"], step / len(expected)) for step in range(len(expected))], expected)
+    assert cosine_momentum(0.99, 2.0) == 1
 
 
 def network(seed: int) -> nn.Sequential:

@@ -6,6 +6,8 @@ from typing import TypeVar
 import torch
 from torch import Tensor, nn
 
+from pipelines.schedules import cosine
+
 AnyModule = TypeVar("AnyModule", bound=nn.Module)
 
 
@@ -26,3 +28,8 @@ def update(target: nn.Module, online: nn.Module, momentum: float) -> None:
     assert [p.shape for p in followers] == [p.shape for p in leaders], "target and online network differ in shape"
     if followers:  # one launch for all on a GPU; plain lerp_ one by one on a CPU
         torch._foreach_lerp_(followers, leaders, 1 - momentum)
+
+
+def cosine_momentum(start: float, fraction: float) -> float:
+    """A target network's momentum after ``fraction`` of training: cosine from ``start`` to 1 (BYOL, MoCo v3, DINO)."""
+    return cosine(start, 1.0)(fraction)

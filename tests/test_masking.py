@@ -6,7 +6,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from pipelines.secrets import masked
+from pipelines.masking import masked
 
 RAW = st.text(st.characters(codec="utf-8", exclude_categories=("Z", "C")), min_size=4, max_size=20)
 SECRET = RAW | RAW.map(lambda text: quote(text, safe=""))

@@ -1,0 +1,35 @@
+"""What a protocol returns: numbers by split, what was chosen on the way, and what it said of every test row."""
+
+from dataclasses import dataclass, field
+
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Accuracies are fractions in [0, 1].
+
+    test       metric -> value on the test split
+    holdout    on the held-out slice, by which settings were chosen; empty where nothing was
+    train      on the rows that were learnt from
+    chosen     setting -> the value that was chosen
+    predicted  (m,) int64, the class named for every row of test; None where a row was asked about many times or never, as
+               in draws and episodes
+    """
+
+    test: dict[str, float]
+    holdout: dict[str, float] = field(default_factory=dict)
+    train: dict[str, float] = field(default_factory=dict)
+    chosen: dict[str, float | str] = field(default_factory=dict)
+    predicted: Tensor | None = field(default=None, compare=False)
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """All numbers by the names of a record: test/top1, train/top1, holdout/top1."""
+        splits = {"test": self.test, "train": self.train, "holdout": self.holdout}
+        return {f"{split}/{name}": value for split, values in splits.items() for name, value in values.items()}
+
+    @property
+    def derived(self) -> dict[str, float | str]:
+        """What was chosen, by the names of a record: chosen/lr."""
+        return {f"chosen/{name}": value for name, value in self.chosen.items()}

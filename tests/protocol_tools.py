@@ -1,0 +1,64 @@
+"""Every protocol on features found in the folder, with options that go through its branches, on small clear features."""
+
+import importlib
+import pkgutil
+from dataclasses import replace
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+
+import pipelines.evaluation as room
+from pipelines.evaluation.features import Features
+from pipelines.evaluation.zero_shot import ImagesAndTexts
+from pipelines.spec.evaluation import FewShot, Knn, Linear, ZeroShot
+
+MODULES = {
+    name: importlib.import_module(f"{room.__name__}.{name}") for _, name, _ in pkgutil.iter_modules(room.__path__)
+}
+PROTOCOLS = {name: module for name, module in MODULES.items() if hasattr(module, "measure")}
+OPTIONS: dict[str, list[Any]] = {
+    "knn": [Knn(k=5), Knn(k=(3, 10, 1))],
+    "linear": [Linear(least_steps=40, epochs=1), Linear(least_steps=40, epochs=1, lrs=(3.0,))],
+    "few_shot": [
+        FewShot(shots=(1, 4), draws=3, strengths=(1e-2, 1.0, 1e4)),
+        FewShot(shots=(4,), draws=1, strengths=(1.0,)),
+        FewShot(shots=(1, 4), draws=2, classifier="centroid"),
+        FewShot(ways=3, shots=(1, 4), draws=5, queries=5),
+        FewShot(ways=3, shots=(2,), draws=5, queries=5, classifier="logistic"),
+    ],
+    "zero_shot": [ZeroShot()],
+}
+CASES = [(name, options) for name, each in OPTIONS.items() for options in each]
+NAMES = [f"{name}-{number}" for name, each in OPTIONS.items() for number in range(len(each))]
+
+
+def seeded(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def features(num_classes: int = 4, each: int = 40, test: int = 20) -> Features:
+    """Overlapping normal classes, in the order 0 1 2 3 0 1 2 3; every fifth row of train is held out."""
+    centres = 2 * torch.randn(num_classes, 8, generator=seeded())
+    label, test_label = torch.arange(num_classes * each) % num_classes, torch.arange(num_classes * test) % num_classes
+    rows = centres[label] + torch.randn(len(label), 8, generator=seeded(1))
+    asked = centres[test_label] + torch.randn(len(test_label), 8, generator=seeded(2))
+    return Features(rows, label, torch.arange(0, len(rows), 5), asked, test_label, num_classes)
+
+
+def suited(name: str, given: Features) -> Any:
+    """The same images as the protocol takes them: with texts for the one that reads names."""
+    if name != "zero_shot":
+        return given
+    means = torch.stack([given.train[given.train_label == c].mean(0) for c in range(given.num_classes)])
+    return ImagesAndTexts(F.normalize(given.test, dim=1), given.test_label, F.normalize(means, dim=1).unsqueeze(1))
+
+
+def measured(name: str, options: Any, given: Features | ImagesAndTexts, seed: int = 0) -> Any:
+    """What the protocol returns; ``given``: Features, or already what it takes."""
+    taken = suited(name, given) if isinstance(given, Features) else given
+    return PROTOCOLS[name].measure(options, taken, seeded(seed))
+
+
+def changed(given: Features, **changes: Any) -> Features:
+    return replace(given, **changes)
