@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.errors import Problem, disk_refuses
+from pipelines.masking import masked
 
 RESULTS = Path("results")
 TEXTS = Path(__file__).resolve().parents[1] / "reports"
@@ -46,7 +47,7 @@ PLAN = arg("--plan", "the study's plan.json (results/STUDY/plan.json)", type=Pat
 OUT = arg("--out", "folder for what is written, e.g. results/STUDY", type=Path, required=True)
 TRACKED = (
     RESULTS_ARG,
-    arg("--uri", "MLflow server or database (default: sqlite, mlflow.db in the results folder)"),
+    arg("--uri", "MLflow server or database (default: $PIPELINES_TRACKING_URI, else mlflow.db in the results folder)"),
     arg("--experiment", "name of the MLflow experiment", default="ssl-pipelines"),
 )
 STUDIES = arg("--study", "only jobs of these: study files or names", nargs="+", default=[], metavar="STUDY")
@@ -155,7 +156,7 @@ def main(argv: Sequence[str]) -> int:
     try:
         return int(run(**arguments) or 0)
     except Problem as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {masked(str(error))}", file=sys.stderr)
         return 1
     except BrokenPipeError:
         return 0

@@ -23,11 +23,11 @@ def test_every_kind_is_a_message_without_a_traceback(
     kind: type[Problem], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def trouble(**options: object) -> None:
-        raise kind("results/x: it went wrong; do that")
+        raise kind("results/x: http://me:secret@h/x went wrong; do that")
 
     monkeypatch.setattr(collect, "run", trouble)
     assert cli.main(["collect", "--plan", "p", "--out", "o"]) == 1
-    assert capsys.readouterr().err == "error: results/x: it went wrong; do that\n"
+    assert capsys.readouterr().err == "error: results/x: http://***@h/x went wrong; do that\n"
 
 
 def test_a_disk_full_for_a_library_is_a_message_and_a_mistake_of_ours_a_traceback(

@@ -18,6 +18,7 @@ HELPERS = {
     "heartbeat",
     "locks",
     "machine",
+    "masking",
     "randomness",
     "schedules",
 }

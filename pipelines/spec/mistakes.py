@@ -8,6 +8,7 @@ from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel
 
+from pipelines.masking import masked
 from pipelines.spec.base import NAME, NAME_IN_WORDS
 from pipelines.spec.kinds import OneOf
 
@@ -134,10 +135,10 @@ def _line(path: str, annotation: Any, problem: Any) -> str:
 
 
 def shown(value: Any) -> str:
-    """A wrong value, in a few words."""
+    """A wrong value, in a few words; an address without its password."""
     if isinstance(value, dict | list):
         return "a mapping" if isinstance(value, dict) else "a list"
-    text = repr(value)
+    text = masked(repr(value))
     return text if len(text) <= 80 else f"{text[:60]}... ({len(text)} characters)"
 
 

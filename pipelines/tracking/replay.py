@@ -16,10 +16,11 @@ from mlflow.entities import Metric, Param, Run, RunTag
 from pipelines.errors import Problem
 from pipelines.history import read_from
 from pipelines.locks import locked
+from pipelines.masking import masked
 from pipelines.tracking import fields
 from pipelines.tracking.folders import Contents, JobFolder, Mark
 from pipelines.tracking.settings import Tracking
-from pipelines.tracking.store import Store, connect, errors, unreachable
+from pipelines.tracking.store import Store, connect, errors, reason, unreachable
 
 LOCK = ".mlflow.lock"
 SENT, SENDING = "mlflow.replay.sent", "mlflow.replay.sending"
@@ -49,7 +50,7 @@ def sync_jobs(jobs: Iterable[JobFolder], settings: Tracking, results: Path, stor
         try:
             contents = Contents.read(job.path)
         except (Problem, OSError) as error:
-            outcome.problems.append(str(error))
+            outcome.problems.append(masked(str(error)))
             continue
         if contents.empty:
             outcome.empty += 1
@@ -77,11 +78,11 @@ def _try(job: JobFolder, store: Store, outcome: Outcome) -> None:
         with locked(job.path / LOCK):
             sent = _send(job, store)
     except Problem as error:
-        outcome.problems.append(str(error))
+        outcome.problems.append(masked(str(error)))
     except errors() as error:
         if not store.answers():
             raise unreachable(store.address, error) from None
-        outcome.problems.append(f"{job.path}: {' '.join(str(error).split())[:300]}")
+        outcome.problems.append(f"{job.path}: {reason(error)}")
     else:
         outcome.sent += sent
         outcome.unchanged += not sent

@@ -4,7 +4,7 @@ import os
 import socket
 import sys
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from pipelines.errors import InputError
 from pipelines.tracking.settings import Tracking
@@ -19,8 +19,10 @@ def page(server: str, experiment: str) -> str:
     Take the filter away to see the runs of all stages.
     """
     chosen = quote("tags.stage = 'pretrain'")
+    where = urlsplit(server)  # without credentials: the page asks for them itself
+    server = f"{where.scheme}://{where.netloc.rpartition('@')[2]}{where.path.rstrip('/')}"
     query = f"workflowType=machine_learning&compareRunsMode=CHART&startTime=ALL&searchFilter={chosen}"
-    return f"{server.rstrip('/')}/#/experiments/{experiment}/runs?{query}"
+    return f"{server}/#/experiments/{experiment}/runs?{query}"
 
 
 def server_command(settings: Tracking, results: Path, port: int) -> tuple[list[str], dict[str, str]]:

@@ -1,5 +1,6 @@
 """Where MLflow is. Imports no MLflow."""
 
+import os
 import uuid
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -9,7 +10,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from pipelines.errors import InputError
 from pipelines.files import read_json, write_json
 from pipelines.locks import locked
+from pipelines.masking import masked
 
+VARIABLE = "PIPELINES_TRACKING_URI"
+"""Environment variable with the address, where none is given: a list of processes shows command lines to everybody."""
 LOCK = ".tracking.lock"
 IDENTITY = ".tracking.json"
 
@@ -17,22 +21,24 @@ IDENTITY = ".tracking.json"
 class Tracking(BaseModel):
     """Tracking settings, as they stand in workflow/config.yaml."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, hide_input_in_errors=True)
 
-    uri: str | None = None
-    """A server (http://HOST:PORT) or a database (sqlite:///FILE, postgresql://...); none: mlflow.db in the results."""
+    uri: str | None = Field(default=None, repr=False)
+    """A server (http://HOST:PORT) or a database (sqlite:///FILE, postgresql://...); none: that of the environment
+    variable, else mlflow.db in the results."""
     experiment: str = Field(default="ssl-pipelines", min_length=1, max_length=500)
 
     def address(self, results: Path) -> str:
         """The URI to use; InputError when the one given is neither a server nor a database."""
-        if self.uri is None:
+        uri = self.uri or os.environ.get(VARIABLE)
+        if not uri:
             return f"sqlite:///{results.resolve() / 'mlflow.db'}"
-        if "://" not in self.uri or self.uri.startswith("file:"):
+        if "://" not in uri or uri.startswith("file:"):
             raise InputError(
-                f"tracking uri '{self.uri}': must be a server (http://HOST:PORT) or a database "
+                f"tracking uri '{shown(uri)}': must be a server (http://HOST:PORT) or a database "
                 "(sqlite:///FILE, postgresql://USER:PASSWORD@HOST/NAME); MLflow no longer writes plain folders"
             )
-        return self.uri
+        return uri
 
     def artifact_root(self, results: Path) -> str | None:
         """Where a new experiment keeps its files; None leaves it to the server."""
@@ -41,9 +47,8 @@ class Tracking(BaseModel):
 
 
 def shown(uri: str) -> str:
-    """A URI without its password, for messages."""
-    password = urlsplit(uri).password
-    return uri.replace(f":{password}@", ":***@") if password else uri
+    """A URI without passwords and tokens, for messages."""
+    return masked(uri)
 
 
 def results_id(results: Path) -> str:

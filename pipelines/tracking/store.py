@@ -4,7 +4,8 @@ import logging
 import os
 import socket
 from collections import defaultdict
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -12,10 +13,13 @@ from urllib.parse import urlsplit
 from mlflow import MlflowClient
 from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
+from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from pipelines.errors import EnvironmentFault
 from pipelines.locks import locked
+from pipelines.masking import masked
+from pipelines.tracking.limits import CALL, OPEN, Limited, within
 from pipelines.tracking.settings import LOCK, Tracking, results_id, shown
 
 _ENVIRONMENT = {
@@ -35,12 +39,13 @@ _DATABASE_PORTS = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}
 class Store:
     """An open experiment, seen from one results folder."""
 
-    client: "MlflowClient"
+    client: MlflowClient
+    """Every call has a limit; see ``limits``."""
     experiment: str
     """MLflow's id of the experiment."""
     results: str
     """The results folder's own id, a tag of its runs."""
-    address: str
+    address: str = field(repr=False)
 
     def runs(self, key: str | None = None) -> dict[str, list["Run"]]:
         """This folder's live runs by run_key, oldest first; all of them, or those of one ``key``."""
@@ -64,19 +69,19 @@ class Store:
         return True
 
 
-def connect(settings: Tracking, results: Path) -> Store:
+def connect(settings: Tracking, results: Path, over: Callable[[], bool] = lambda: False) -> Store:
     """Open MLflow, making schema and experiment when they are missing; EnvironmentFault when it cannot be reached.
 
     Creating a schema is a race between processes that all but one lose, so a lock in ``results`` lets one in at a time.
+    ``over``: whether the time for talking to MLflow is over; then every call fails.
     """
     address = settings.address(results)
     identity = results_id(results)
     prepare_environment()
     try:
         _knock(address)
-
         with locked(results / LOCK):
-            client = MlflowClient(tracking_uri=address)
+            client: Any = Limited(within(OPEN, _client, address), over)
             return Store(client, _experiment(client, settings, results), identity, address)
     except errors() as error:
         raise unreachable(address, error) from None
@@ -90,16 +95,21 @@ def errors() -> tuple[type[Exception], ...]:
 
 def unreachable(address: str, error: Exception) -> EnvironmentFault:
     """The one message for an MLflow that does not answer."""
-    reason = " ".join(str(error).split())[:300]
-    if "out-of-date database schema" in reason:
+    why = reason(error)
+    if "out-of-date database schema" in why:
         return EnvironmentFault(
             f"MLflow at {shown(address)}: its database was made by another MLflow version; back it up, then run: "
             f"python -m mlflow db upgrade {shown(address)}"
         )
     return EnvironmentFault(
-        f"MLflow at {shown(address)} does not answer ({reason}). Nothing is lost: all of it stands in the job folders. "
+        f"MLflow at {shown(address)} does not answer ({why}). Nothing is lost: all of it stands in the job folders. "
         "Start the server (or name another with --uri), then run: python -m pipelines track sync"
     )
+
+
+def reason(error: Exception) -> str:
+    """What an exception says, in one line, without passwords: MLflow repeats the address it was given."""
+    return masked(" ".join(str(error).split()))[:300]
 
 
 def prepare_environment() -> None:
@@ -109,7 +119,30 @@ def prepare_environment() -> None:
     logging.getLogger("alembic").setLevel(logging.WARNING)
 
 
-def _experiment(client: "MlflowClient", settings: Tracking, results: Path) -> str:
+def _client(address: str) -> MlflowClient:
+    for handler in logging.getLogger("mlflow").handlers:
+        handler.addFilter(_mask)
+    client = MlflowClient(tracking_uri=bounded(address))
+    client.search_experiments(max_results=1)  # what is only made at the first call is made here, under this limit
+    return client
+
+
+def bounded(address: str) -> str:
+    """A PostgreSQL address that waits neither for a connection nor for a statement for ever; what it says itself stays."""
+    if urlsplit(address).scheme not in ("postgresql", "postgresql+psycopg2", "postgresql+psycopg"):
+        return address
+    url = make_url(address)
+    limits = {"connect_timeout": "10", "options": f"-c statement_timeout={int(CALL)}s"}
+    added = {name: value for name, value in limits.items() if name not in url.query}
+    return url.update_query_dict(added).render_as_string(hide_password=False)
+
+
+def _mask(record: logging.LogRecord) -> bool:
+    record.msg, record.args = masked(record.getMessage()), ()
+    return True
+
+
+def _experiment(client: MlflowClient, settings: Tracking, results: Path) -> str:
 
     found: Any = client.get_experiment_by_name(settings.experiment)
     if found is None:

@@ -99,3 +99,10 @@ def test_two_studies_that_would_share_a_folder_are_refused(tmp_path):
     for pair in ((first, second), (first, first)):
         with pytest.raises(InputError, match=r"would share the folder results/[oO]ne; rename one of them"):
             plans(WorkflowConfig(studies=tuple(map(str, pair))))
+
+
+def test_an_address_without_its_scheme_is_shown_without_its_password():
+    with pytest.raises(InputError, match="must be a server") as caught:
+        read_config({**GOOD, "tracking": {"uri": "me:secret@host/db"}})
+    assert "***@host/db" in str(caught.value)
+    assert "secret" not in str(caught.value)

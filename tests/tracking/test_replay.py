@@ -301,5 +301,5 @@ def test_an_unreachable_mlflow_is_one_message_and_costs_nothing(tmp_path: Path, 
         address = f"sqlite:///{tmp_path}/damaged.db"
     with unchanged(tmp_path), pytest.raises(EnvironmentFault, match="Nothing is lost") as caught:
         sync_jobs(find_jobs(tmp_path), Tracking(uri=address), tmp_path)
-    assert address.replace("secret", "***") in str(caught.value)
+    assert address.replace("me:secret", "***") in str(caught.value)
     assert "secret" not in str(caught.value)

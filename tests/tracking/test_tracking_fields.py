@@ -7,13 +7,16 @@ from typing import Any
 
 import pytest
 from mlflow.utils.validation import _validate_metric_name
+from sqlalchemy.engine import make_url
 from tracking.job_folders import SPEC, finish, folder
 
 from pipelines.colours import colour
 from pipelines.errors import InputError
 from pipelines.tracking.fields import clean, final_metrics, metric_value, milliseconds, params, tags
 from pipelines.tracking.folders import Contents
+from pipelines.tracking.server import page
 from pipelines.tracking.settings import Tracking, results_id, shown
+from pipelines.tracking.store import bounded
 
 
 def contents(tmp_path: Path, **spec: Any) -> Contents:
@@ -72,7 +75,40 @@ def test_the_default_store_is_in_the_results_and_plain_folders_are_refused(tmp_p
     for uri in ("mlruns", "file:///tmp/mlruns"):
         with pytest.raises(InputError, match="must be a server"):
             Tracking(uri=uri).address(tmp_path)
-    assert shown("postgresql://me:secret@h/db") == "postgresql://me:***@h/db"
+
+
+def test_an_address_comes_from_the_environment_where_none_is_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PIPELINES_TRACKING_URI", "http://TOKEN@h:1")
+    assert Tracking().address(tmp_path) == "http://TOKEN@h:1"
+    assert Tracking(uri="http://other:1").address(tmp_path) == "http://other:1"
+    monkeypatch.setenv("PIPELINES_TRACKING_URI", "me:secret@h/db")
+    with pytest.raises(InputError, match="must be a server") as caught:
+        Tracking().address(tmp_path)
+    assert "secret" not in str(caught.value)
+    monkeypatch.setenv("PIPELINES_TRACKING_URI", "")
+    assert Tracking().address(tmp_path) == f"sqlite:///{tmp_path}/mlflow.db"
+
+
+def test_no_form_of_the_settings_shows_a_password() -> None:
+    assert shown("postgresql://me:secret@h/db") == "postgresql://***@h/db"
+    assert "secret" not in repr(Tracking(uri="postgresql://me:secret@h/db"))
+    with pytest.raises(ValueError, match="experiment") as caught:
+        Tracking(uri="postgresql://me:secret@h/db", experiment="")
+    assert "secret" not in str(caught.value)
+    assert page("http://me:secret@h:5000/mlflow/?token=secret", "1").startswith("http://h:5000/mlflow/#/experiments/1/")
+
+
+@pytest.mark.parametrize("given", ["", "?connect_timeout=3", "?options=-c%20search_path%3Da"])
+def test_a_database_gets_limits_that_it_has_not_itself(given: str) -> None:
+    address = bounded(f"postgresql://me:se%40cret@h:1/db{given}")
+    url = make_url(address)
+    assert (url.username, url.password, url.host, url.port, url.database) == ("me", "se@cret", "h", 1, "db")
+    assert url.query["connect_timeout"] == ("3" if "connect_timeout" in given else "10")
+    assert url.query["options"] == ("-c search_path=a" if "options" in given else "-c statement_timeout=60s")
+    assert bounded("sqlite:////tmp/a.db") == "sqlite:////tmp/a.db"
+    assert bounded("http://me:secret@h:1") == "http://me:secret@h:1"
 
 
 def test_a_results_folder_keeps_its_name(tmp_path: Path) -> None:
