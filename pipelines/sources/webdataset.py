@@ -3,20 +3,18 @@
 They are packed anew (shuffled, checksummed), with the image bytes as they are. Tars are read with the standard library.
 """
 
-import glob
 import json
-import re
 import tarfile
 from dataclasses import dataclass, field
-from itertools import product
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from pipelines.errors import InputError
+from pipelines.listing.kinds import EXTENSIONS
+from pipelines.listing.paths import expand
 from pipelines.sources.base import Sample, Source, Split
-from pipelines.sources.images import EXTENSIONS
 from pipelines.sources.strata import stratified_share
 from pipelines.spec.datasets.webdataset import Options as WebDataset
 
@@ -43,23 +41,6 @@ def read(options: WebDataset) -> Source:
         train, test = train.take(np.setdiff1d(np.arange(len(train)), chosen)), train.take(chosen)
     num_classes = max(train.labels.max(initial=-1), test.labels.max(initial=-1)) + 1
     return Source(tuple(str(number) for number in range(num_classes)), train, test)
-
-
-def expand(pattern: str) -> list[Path]:
-    """The files of a pattern with ``*`` or ``{000..012}``, sorted. InputError when a numbered one or all are missing."""
-    pieces = re.split(r"\{(\d+)\.\.(\d+)\}", pattern)
-    ranges = [
-        [f"{number:0{len(low)}d}" for number in range(int(low), int(high) + 1)]
-        for low, high in zip(pieces[1::3], pieces[2::3])
-    ]
-    paths: list[Path] = []
-    for numbers in product(*ranges):
-        name = "".join(part + number for part, number in zip(pieces[0::3], [*numbers, ""]))
-        found = sorted(Path(match) for match in glob.glob(name))  # noqa: PTH207 (folders may hold a * too)
-        if not found:
-            raise InputError(f"{name}: no such tar; dataset.train and dataset.test are path patterns of tars")
-        paths += found
-    return paths
 
 
 def _split(pattern: str, fields: tuple[str, ...]) -> Split:

@@ -4,8 +4,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from pipelines.errors import InputError
 from pipelines.files import digest, read_json, sha256_file, write_json
 from pipelines.spec.job import Job
+from pipelines.spec.jobs import ShardsSpec
 from pipelines.spec.layout import made_from_file, marker, record_file, units_file
 from pipelines.spec.plan import Place, Plan
 from pipelines.spec.units import Unit, units
@@ -20,7 +22,10 @@ class Pending:
 
     @classmethod
     def of(cls, plans: Iterable[Plan], results: Path) -> "Pending":
-        """What these plans still need."""
+        """What these plans still need; InputError where the files of a data set to be packed are missing."""
+        plans = list(plans)
+        for made in plans:
+            check_files(made, results)
         jobs = {place: job for made in plans for place, job in made.jobs.items()}
         return cls(units(job for job in jobs.values() if not job.done(results)))
 
@@ -48,6 +53,17 @@ class Pending:
     def of_plan(self, plan: Plan) -> list[Unit]:
         """The units that a study's report waits for."""
         return list(dict.fromkeys(self._of[place] for place in plan.jobs if place in self._of))
+
+
+def check_files(plan: Plan, results: Path) -> None:
+    """Look at the files of every data set that is still to be packed. InputError names the study and the data set."""
+    for job in plan.of("shards"):
+        if not job.done(results) and isinstance(job.spec, ShardsSpec):
+            try:
+                job.spec.dataset.check_files()
+            except InputError as error:
+                where = f"study {plan.study.name}, data set {job.spec.dataset.short_name}"
+                raise InputError(f"{where}: {error}") from None
 
 
 def _jobs(unit: dict[str, Any], jobs: dict[Place, Job]) -> tuple[Job, ...]:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from pipelines.spec.folder import write_specs
+from pipelines.spec.pending import check_files
 from pipelines.spec.plan import Plan, plan_file
 from pipelines.spec.units import Unit, units
 
@@ -11,6 +12,7 @@ def run(studies: list[Path], results: Path, write: bool = False, counts: bool = 
     """Print the plan of one or more studies; ``write``: also the jobs' spec.json, after which every line can be run."""
     for path in studies:
         made = plan_file(path)
+        check_files(made, results)
         if write:
             write_specs(made, results)
         print(f"# {path}: {made.study.question}")

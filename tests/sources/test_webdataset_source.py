@@ -9,7 +9,8 @@ import pytest
 from source_tools import encoded, noise
 
 from pipelines.errors import InputError
-from pipelines.sources.webdataset import expand, read
+from pipelines.listing.paths import expand
+from pipelines.sources.webdataset import read
 from pipelines.spec.datasets.webdataset import Options as WebDataset
 
 IMAGES = [encoded(image, "jpeg") for image in noise(8, 8, 8, 3)]
