@@ -49,3 +49,10 @@ def tree(folder: Path) -> dict[str, bytes]:
     return {
         path.name: path.read_bytes() for path in sorted(folder.iterdir()) if path.is_file() and path.name != ".lock"
     }
+
+
+def image(path: Path, seed: int = 0, side: int = 8, kind: str = "png") -> Path:
+    """A file with one image of noise."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(encoded(noise(1, side, side, 3, seed=seed)[0], kind))
+    return path

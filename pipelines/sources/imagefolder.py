@@ -4,8 +4,9 @@ from pathlib import Path
 
 import numpy as np
 
-from pipelines.listing.folders import Layout, class_folder, folders, images_below, no_image, note_beside
+from pipelines.listing.folders import folders, images_below, note_beside
 from pipelines.listing.kinds import HEAD, Skipped, kind_of
+from pipelines.listing.layout import Layout, class_folder, no_image
 from pipelines.sources.base import Sample, Source, Split
 from pipelines.sources.strata import stratified_share
 from pipelines.spec.datasets.imagefolder import Options as ImageFolder

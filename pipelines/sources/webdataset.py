@@ -33,9 +33,9 @@ class Entry:
 
 def read(options: WebDataset) -> Source:
     """InputError for a pattern without tars, a damaged tar, a sample without image, a label that is no number."""
-    train = _split(options.train, options.fields)
+    train = _split(options.train, options)
     if options.test is not None:
-        test = _split(options.test, options.fields)
+        test = _split(options.test, options)
     else:
         chosen = stratified_share(train.labels, options.test_share, 0, "test")
         train, test = train.take(np.setdiff1d(np.arange(len(train)), chosen)), train.take(chosen)
@@ -43,7 +43,8 @@ def read(options: WebDataset) -> Source:
     return Source(tuple(str(number) for number in range(num_classes)), train, test)
 
 
-def _split(pattern: str, fields: tuple[str, ...]) -> Split:
+def _split(pattern: str, options: WebDataset) -> Split:
+    fields, labelled = options.fields, options.labels == "auto"
     entries = [entry for tar in expand(pattern) for entry in entries_of(tar)]
     if not entries:
         raise InputError(f"{pattern}: the tars hold no samples")
@@ -51,7 +52,9 @@ def _split(pattern: str, fields: tuple[str, ...]) -> Split:
         _main_image(entry, fields)
     ids = [f"{entry.tar.name}/{entry.key}" for entry in entries]
     return Split(
-        ids, np.array([_label(entry) for entry in entries], np.int64), lambda row: _sample(entries[row], fields)
+        ids,
+        np.array([_label(entry, labelled) for entry in entries], np.int64),
+        lambda row: _sample(entries[row], fields, labelled),
     )
 
 
@@ -108,8 +111,10 @@ def _json(entry: Entry) -> dict[str, Any]:
     return value if isinstance(value, dict) else {"json": value}
 
 
-def _label(entry: Entry) -> int:
-    """The cls member, else ``cls`` or ``label`` of the json member, else -1."""
+def _label(entry: Entry, labelled: bool) -> int:
+    """Unless there shall be none, the cls member, else ``cls`` or ``label`` of the json member, else -1."""
+    if not labelled:
+        return -1
     meta = _json(entry)
     value = (
         entry.texts["cls"].decode(errors="replace").strip()
@@ -134,7 +139,7 @@ def _caption(entry: Entry) -> str | None:
     return caption if isinstance(caption, str) else None
 
 
-def _sample(entry: Entry, fields: tuple[str, ...]) -> Sample:
+def _sample(entry: Entry, fields: tuple[str, ...], labelled: bool) -> Sample:
     extension = _main_image(entry, fields)
     with entry.tar.open("rb") as file:
         data = {}
@@ -143,6 +148,6 @@ def _sample(entry: Entry, fields: tuple[str, ...]) -> Sample:
             file.seek(offset)
             data[name] = file.read(size)
     return Sample(
-        id=f"{entry.tar.name}/{entry.key}", image=data.pop(extension), extension=extension, label=_label(entry),
+        id=f"{entry.tar.name}/{entry.key}", image=data.pop(extension), extension=extension, label=_label(entry, labelled),
         caption=_caption(entry), fields=data, meta=_json(entry),
     )  # fmt: skip

@@ -3,11 +3,11 @@
 from pathlib import Path
 
 import pytest
-from source_tools import encoded, make_folder, noise
+from source_tools import make_folder
 
 from pipelines.cli import main
 from pipelines.errors import InputError
-from pipelines.listing.folders import layout_of
+from pipelines.listing.layout import layout_of
 from pipelines.listing.paths import expand, expanded
 from pipelines.sources.imagefolder import read
 from pipelines.spec.datasets.imagefolder import Options as ImageFolder
@@ -73,9 +73,3 @@ def test_class_lists_may_name_folders_with_spaces(tmp_path: Path) -> None:
     (tmp_path / "list.txt").write_text("great white a shark\ngreat\ntench the fish\n")
     layout = layout_of(tmp_path / "images", class_list=tmp_path / "list.txt")
     assert layout.classes == ("great white", "great", "tench")
-
-
-def image(path: Path) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(encoded(noise(1, 8, 8, 3)[0]))
-    return path

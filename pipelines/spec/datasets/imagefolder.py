@@ -5,7 +5,7 @@ from typing import Literal, Self
 from pydantic import model_validator
 
 from pipelines.errors import InputError
-from pipelines.listing.folders import Layout, layout_of
+from pipelines.listing.layout import Layout, layout_of
 from pipelines.listing.paths import expanded
 from pipelines.spec.datasets.base import OwnImages
 
