@@ -1,5 +1,6 @@
 """What a file is, by its first bytes, and what is left out of a data set, counted."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -41,6 +42,14 @@ def is_housekeeping(name: str) -> bool:
     return name.startswith(".") or name.lower() in HOUSEKEEPING
 
 
+def in_words(skipped: Mapping[str, Any]) -> str:
+    """What ``Skipped.plain`` gives, in a line: ``2 .txt (a/notes.txt, ...)``."""
+    return "; ".join(
+        f"{found['count']} {kind} ({', '.join(found['examples'])}{', ...' * (found['count'] > len(found['examples']))})"
+        for kind, found in skipped.items()
+    )
+
+
 @dataclass
 class Skipped:
     """What was left out: how many of each kind, with the first names."""
@@ -53,11 +62,6 @@ class Skipped:
         self.counts[kind] = self.counts.get(kind, 0) + 1
         if len(named := self.examples.setdefault(kind, [])) < MOST_EXAMPLES:
             named.append(name)
-
-    @property
-    def total(self) -> int:
-        """How many in all."""
-        return sum(self.counts.values())
 
     def plain(self) -> dict[str, Any]:
         """Kind -> count and examples, as JSON values."""

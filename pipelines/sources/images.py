@@ -6,9 +6,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from pipelines.listing.kinds import HEAD, kind_of
+
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+UNSUPPORTED = frozenset({"heic"})
+"""Kinds that are known and that Pillow does not read by itself."""
 GREY = frozenset({"1", "L"})
 """PIL modes with one channel of at most 8 bits."""
 
@@ -30,6 +34,8 @@ def open_image(data: bytes) -> "Image":
     """The decoded image in mode L or RGB. Raises Unreadable. Orientation tags are ignored, as is usual for ImageNet."""
     from PIL import Image
 
+    if (kind := kind_of(data[:HEAD])) in UNSUPPORTED:
+        raise Unreadable(f"{kind} is not read here; convert it to JPEG or PNG")
     try:
         image = Image.open(io.BytesIO(data))
         image.load()

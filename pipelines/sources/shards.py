@@ -157,6 +157,7 @@ def _index(source: Source, dataset: DataSet, plans: list[Plan], notes: list[Note
         field_channels={name.partition(".")[0]: channels[name] for name in names},
         captions=sum(note.found.captions for note in notes) == total > 0,
         unreadable=tuple(unreadable),
+        skipped=source.skipped,
     )
 
 

@@ -3,6 +3,7 @@
 import time
 from pathlib import Path
 
+from pipelines.listing.kinds import in_words
 from pipelines.records import now, write_record
 from pipelines.sources.base import open_source
 from pipelines.sources.index import FILE
@@ -30,9 +31,15 @@ def run(job: Path, workers: int = 1) -> None:
             "data/test": counts["test"],
             "data/holdout": len(index.holdout),
             "data/unreadable": len(index.unreadable),
+            "data/skipped": sum(found["count"] for found in index.skipped.values()),
             "data/bytes": sum(shard.bytes for shards in index.splits.values() for shard in shards),
         },
-        derived={"image_size": index.image_size, "channels": index.channels, "classes": len(index.classes)},
+        derived={
+            "image_size": index.image_size,
+            "channels": index.channels,
+            "classes": len(index.classes),
+            "skipped": in_words(index.skipped) or None,
+        },
         seconds=seconds,
         images_per_second=None if done else sum(counts.values()) / seconds,
         flags=["unreadable_images"] if index.unreadable else [],
