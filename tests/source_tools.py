@@ -35,11 +35,11 @@ def encoded(image: np.ndarray, kind: str = "png") -> bytes:
     return buffer.getvalue()
 
 
-def make_folder(root: Path, classes: dict[str, int], side: int = 8) -> ImageFolder:
+def make_folder(root: Path, classes: dict[str, int], side: int = 8, seed: int = 0) -> ImageFolder:
     """PNG files root/CLASS/NUMBER.png, ``classes[CLASS]`` of each; the options that read them."""
-    for seed, (name, count) in enumerate(classes.items()):
+    for number_of_class, (name, count) in enumerate(classes.items(), seed):
         (root / name).mkdir(parents=True)
-        for number, image in enumerate(noise(count, side, side, 3, seed=seed)):
+        for number, image in enumerate(noise(count, side, side, 3, seed=number_of_class)):
             (root / name / f"{number:03d}.png").write_bytes(encoded(image))
     return ImageFolder(name="toy", folder=str(root))
 

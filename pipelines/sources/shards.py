@@ -16,9 +16,10 @@ from pipelines.errors import InputError
 from pipelines.files import digest
 from pipelines.randomness import numpy_generator
 from pipelines.sources.base import SPLITS, Source, Split, SplitName
+from pipelines.sources.equal import equal_images
 from pipelines.sources.index import FILE, VERSION, Index, Shard, load_index, same_spec, save_index
 from pipelines.sources.locking import locked
-from pipelines.sources.packing import NOTES, Note, Plan, finished, pack, too_many
+from pipelines.sources.packing import CONTENT, NOTES, Note, Plan, finished, pack, too_many
 from pipelines.sources.reader import open_shards
 from pipelines.sources.strata import equal_per_class, stratified_share
 from pipelines.spec.datasets.base import DataSet
@@ -103,7 +104,7 @@ def _plans(name: SplitName, split: Split, held_out: frozenset[int], spec: Mappin
         rows = tuple(range(first, min(first + spec["per_shard"], len(split))))
         held = frozenset(held_out.intersection(rows)) if name == "train" else frozenset()
         samples = [[split.ids[row], int(split.labels[row])] for row in rows]
-        content = [VERSION, name, spec, samples, sorted(held)]
+        content = [VERSION, CONTENT, name, spec, samples, sorted(held)]
         plans.append(Plan(f"{name}-{number:06d}.tar", name, first, rows, held, digest(content, 16)))
     return plans
 
@@ -158,7 +159,14 @@ def _index(source: Source, dataset: DataSet, plans: list[Plan], notes: list[Note
         captions=sum(note.found.captions for note in notes) == total > 0,
         unreadable=tuple(unreadable),
         skipped=source.skipped,
+        equal=equal_images(
+            *([item for note in each for item in note.found.hashes] for each in _by_split(plans, notes))
+        ),
     )
+
+
+def _by_split(plans: list[Plan], notes: list[Note]) -> list[list[Note]]:
+    return [[note for plan, note in zip(plans, notes) if plan.split == name] for name in SPLITS]
 
 
 def _moments(notes: list[Note]) -> tuple[tuple[float, ...], tuple[float, ...]]:
