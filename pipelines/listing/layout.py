@@ -32,13 +32,12 @@ class Layout:
 
     def check(self) -> None:
         """InputError when a class folder is missing or has no image; looks no further than to the first of each."""
-        for part in (self.train, self.test):
-            if part and not self.classes and not has_image(part):
+        for part in filter(None, (self.train, self.test)):
+            if not self.classes and not has_image(part):
                 raise InputError(f"{part}: no image lies in it ({', '.join(sorted(EXTENSIONS))}); add images")
-        for name in self.classes:
-            class_folder(self.train, name)
-            if not has_image(self.train / name):
-                raise no_image(self.train / name)
+            for name in self.classes:
+                if not has_image(class_folder(part, name)):
+                    raise no_image(part / name)
 
 
 def class_folder(part: Path, name: str) -> Path:

@@ -45,6 +45,7 @@ class Found:
     grey         images with one channel; captions: samples with one
     fields       extension -> channels, 1 where all are grey
     pixels       of the train images that are not held out; sums, squares: of their values a channel, exact
+    labels       class number, as text -> images
     unreadable   the images left out
     hashes       [hash of the bytes, id] of the others
     """
@@ -58,6 +59,7 @@ class Found:
     sums: list[int] = field(default_factory=lambda: [0, 0, 0])
     squares: list[int] = field(default_factory=lambda: [0, 0, 0])
     unreadable: list[dict[str, str]] = field(default_factory=list)
+    labels: dict[str, int] = field(default_factory=dict)
     hashes: list[list[str]] = field(default_factory=list)
 
 
@@ -130,6 +132,7 @@ def _inspect(sample: Sample, measured: bool, image_size: int | None, found: Foun
     found.hashes.append([hashlib.sha256(sample.image).hexdigest()[:32], sample.id])
     found.sizes.setdefault(f"{image.width}x{image.height}", sample.id)
     found.grey += image.mode == "L"
+    found.labels[str(sample.label)] = found.labels.get(str(sample.label), 0) + 1
     found.captions += sample.caption is not None
     found.fields |= {name: max(channels, found.fields.get(name, 1)) for name, channels in fields.items()}
     if measured:

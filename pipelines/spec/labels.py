@@ -31,15 +31,23 @@ class Labels:
         """InputError where pretraining on a data set, or measuring the encoder, needs labels that are not there."""
         for target in self.study.targets:
             if target.short_name in self.unlabelled:
-                raise InputError(f"datasets: the target {target.short_name} has no labels to measure by; {WAY_OUT}")
+                raise InputError(
+                    f"datasets: the target {target.short_name} has no labels, or one class only; {WAY_OUT}"
+                )
         name = dataset.short_name
         if name not in self.unlabelled:
             return
         if not self.study.targets:
             asked = ", ".join(evaluation.use for evaluation in self.study.evaluation)
-            raise InputError(f"evaluation: {name} has no labels, which {asked} would need; {WAY_OUT}")
+            raise InputError(
+                f"evaluation: {name} has no labels, or one class only, and {asked} would need more; {WAY_OUT}"
+            )
         if self.study.tuning:
-            raise InputError(f"tuning: its objective, kNN on the held-out slice, needs labels, and {name} has none")
+            raise InputError(
+                f"tuning: its objective, kNN on the held-out slice, needs labels, and {name} has none to tell apart"
+            )
         for entry in self.study.methods:
             if options_class(entry.use).needs_labels:
-                raise InputError(f"methods: {entry.label} trains on labels, and {name} has none; leave the method out")
+                raise InputError(
+                    f"methods: {entry.label} trains on labels, and {name} has none to tell apart; leave the method out"
+                )

@@ -6,8 +6,9 @@ from pathlib import Path
 from pipelines.listing.kinds import in_words
 from pipelines.records import now, write_record
 from pipelines.sources.base import open_source
-from pipelines.sources.index import FILE, Index
+from pipelines.sources.index import FILE
 from pipelines.sources.shards import build_shards, complete
+from pipelines.sources.told import flags, told
 from pipelines.spec.folder import open_job
 from pipelines.spec.jobs import ShardsSpec
 
@@ -38,23 +39,12 @@ def run(job: Path, workers: int = 1) -> None:
             "image_size": index.image_size,
             "channels": index.channels,
             "classes": len(index.classes),
-            "equal_images_in_train": index.equal.get("train"),
-            "equal_images_in_test": index.equal.get("test"),
-            "test_images_in_train": index.equal.get("test_in_train"),
+            **told(index),
             "skipped": in_words(index.skipped) or None,
         },
         seconds=seconds,
         images_per_second=None if done else sum(counts.values()) / seconds,
-        flags=_flags(index),
+        flags=flags(index),
         artifacts={"index": FILE},
         started=started,
     )
-
-
-def _flags(index: Index) -> list[str]:
-    """What a reader of results on these images has to know."""
-    flags = {
-        "unreadable_images": bool(index.unreadable),
-        "test_images_in_train": bool(index.equal.get("test_in_train")),
-    }
-    return [name for name, holds in flags.items() if holds]

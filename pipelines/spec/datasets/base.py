@@ -53,7 +53,7 @@ class DataSet(Model):
 
     @property
     def without_labels(self) -> bool:
-        """Whether it is known to have no labels before it is packed."""
+        """Whether it is known, before it is packed, to have no labels, or one class only, which tells nothing apart."""
         return False
 
     def check_files(self) -> None:

@@ -34,7 +34,7 @@ class Options(OwnImages):
     @property
     def without_labels(self) -> bool:
         try:
-            return not self.layout().classes
+            return len(self.layout().classes) < 2
         except InputError:
             return False  # which check_files tells
 
