@@ -35,11 +35,11 @@ def encoded(image: np.ndarray, kind: str = "png") -> bytes:
     return buffer.getvalue()
 
 
-def make_folder(root: Path, classes: dict[str, int], side: int = 8) -> ImageFolder:
+def make_folder(root: Path, classes: dict[str, int], side: int = 8, seed: int = 0) -> ImageFolder:
     """PNG files root/CLASS/NUMBER.png, ``classes[CLASS]`` of each; the options that read them."""
-    for seed, (name, count) in enumerate(classes.items()):
+    for number_of_class, (name, count) in enumerate(classes.items(), seed):
         (root / name).mkdir(parents=True)
-        for number, image in enumerate(noise(count, side, side, 3, seed=seed)):
+        for number, image in enumerate(noise(count, side, side, 3, seed=number_of_class)):
             (root / name / f"{number:03d}.png").write_bytes(encoded(image))
     return ImageFolder(name="toy", folder=str(root))
 
@@ -49,3 +49,10 @@ def tree(folder: Path) -> dict[str, bytes]:
     return {
         path.name: path.read_bytes() for path in sorted(folder.iterdir()) if path.is_file() and path.name != ".lock"
     }
+
+
+def image(path: Path, seed: int = 0, side: int = 8, kind: str = "png") -> Path:
+    """A file with one image of noise."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(encoded(noise(1, side, side, 3, seed=seed)[0], kind))
+    return path

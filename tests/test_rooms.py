@@ -16,6 +16,7 @@ HELPERS = {
     "errors",
     "files",
     "heartbeat",
+    "listing",
     "locks",
     "machine",
     "masking",

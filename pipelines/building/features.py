@@ -17,6 +17,7 @@ from pipelines.building.methods import (
     pretraining_shards,
 )
 from pipelines.encoders.base import Encoder
+from pipelines.errors import InputError
 from pipelines.evaluation.features import Features, pixel_features, pooled_features
 from pipelines.sources.reader import ShardSet
 from pipelines.spec.jobs import EvaluateSpec, Pixels, Untrained
@@ -61,6 +62,11 @@ def _untrained(source: Untrained, shards: ShardSet, seed: int) -> Source:
 
 def embedded(source: Source, shards: ShardSet, device: torch.device) -> Features:
     """The features of both splits' labelled images."""
+    if not shards.class_names:
+        raise InputError(
+            f"{shards.folder}: {shards.index.dataset} has no labels, so nothing can be measured on it; say so with "
+            "dataset.labels: none, and add a labelled data set with role: target"
+        )
     embed = source.embed(device)
     rows, labels = {}, {}
     for split in ("train", "test"):

@@ -1,6 +1,6 @@
 """What a data set is to us: classes, and for each split the ids, the labels and a way to read one sample."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any, Literal, Protocol, cast
@@ -63,11 +63,16 @@ class Split:
 
 @dataclass(frozen=True)
 class Source:
-    """A data set before it is packed. classes: names by class number, empty where nothing is labelled."""
+    """A data set before it is packed.
+
+    classes  names by class number, empty where nothing is labelled
+    skipped  what was found and is no part of it: kind -> {"count", "examples"}
+    """
 
     classes: tuple[str, ...]
     train: Split
     test: Split
+    skipped: Mapping[str, Any] = field(default_factory=dict)
 
     def split(self, name: SplitName) -> Split:
         """The split of that name."""

@@ -17,8 +17,8 @@ def read(options: CIFAR10) -> Source:
 
 def read_cifar(name: str, options: CIFAR10 | CIFAR100) -> Source:
     """CIFAR10 or CIFAR100 (torchvision's names), which differ in the files' names and the classes only."""
-    train = downloaded(name, options.folder, train=True)
-    test = downloaded(name, options.folder, train=False)
+    train = downloaded(name, options.root, train=True)
+    test = downloaded(name, options.root, train=False)
     return Source(tuple(train.classes), _split("train", train), _split("test", test))
 
 

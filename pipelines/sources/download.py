@@ -1,5 +1,6 @@
 """torchvision's data sets: its files, checked against its checksums, downloaded where no folder is given."""
 
+from pathlib import Path
 from typing import Any
 
 from torchvision import datasets
@@ -10,7 +11,7 @@ FOLDER = "data"
 """Where downloads go, beside the Snakefile."""
 
 
-def downloaded(name: str, folder: str | None, **arguments: Any) -> Any:
+def downloaded(name: str, folder: Path | None, **arguments: Any) -> Any:
     """``torchvision.datasets.NAME(folder, **arguments)``; without a folder it is fetched to data/ if it is not there.
 
     InputError when the files are missing or damaged, or cannot be fetched. Importing torchvision takes seconds, so it

@@ -10,6 +10,7 @@ from pipelines.errors import InputError
 from pipelines.sources.base import Source, Split, SplitName, array_split
 from pipelines.sources.download import downloaded
 from pipelines.spec.datasets.fashion_mnist import Options as FashionMNIST
+from pipelines.spec.datasets.fashion_mnist import idx_file
 
 DEBIAN = Path("/usr/share/datasets/fashion-mnist")
 """Where Debian's package dataset-fashion-mnist puts the files."""
@@ -27,9 +28,8 @@ def read(options: FashionMNIST) -> Source:
 
 
 def _folder(options: FashionMNIST) -> Path:
-    if options.folder is not None:
-        inner = Path(options.folder) / "FashionMNIST" / "raw"  # torchvision's layout
-        return inner if inner.is_dir() else Path(options.folder)
+    if options.root is not None:
+        return options.root
     if DEBIAN.is_dir():
         return DEBIAN
     downloaded("FashionMNIST", None)
@@ -37,8 +37,8 @@ def _folder(options: FashionMNIST) -> Path:
 
 
 def _split(folder: Path, name: SplitName) -> Split:
-    images = read_idx(_file(folder, f"{PREFIX[name]}-images-idx3-ubyte"), dimensions=3)
-    labels_file = _file(folder, f"{PREFIX[name]}-labels-idx1-ubyte")
+    images = read_idx(idx_file(folder, f"{PREFIX[name]}-images-idx3-ubyte"), dimensions=3)
+    labels_file = idx_file(folder, f"{PREFIX[name]}-labels-idx1-ubyte")
     labels = read_idx(labels_file, dimensions=1)
     if len(labels) != len(images):
         raise InputError(f"{labels_file}: {len(labels)} labels for {len(images)} images; fetch the files anew")
@@ -47,16 +47,6 @@ def _split(folder: Path, name: SplitName) -> Split:
             f"{labels_file}: label {labels.max()}; labels are 0 to {len(CLASSES) - 1}; fetch the files anew"
         )
     return array_split(name, images, labels.astype(np.int64))
-
-
-def _file(folder: Path, name: str) -> Path:
-    for path in (folder / name, folder / f"{name}.gz"):
-        if path.is_file():
-            return path
-    raise InputError(
-        f"{folder}: no file {name} or {name}.gz; install Debian's dataset-fashion-mnist, or set dataset.folder to the "
-        "folder with the four idx files, or leave it out to download them to data/"
-    )
 
 
 def read_idx(path: Path, dimensions: int) -> NDArray[np.uint8]:

@@ -6,8 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-EXTENSIONS = frozenset({"bmp", "gif", "jpeg", "jpg", "pgm", "png", "ppm", "tif", "tiff", "webp"})
-"""File endings, in lower case, that are taken for images."""
+from pipelines.listing.kinds import HEAD, kind_of
+
+UNSUPPORTED = frozenset({"heic"})
+"""Kinds that are known and that Pillow does not read by itself."""
 GREY = frozenset({"1", "L"})
 """PIL modes with one channel of at most 8 bits."""
 
@@ -25,6 +27,8 @@ def encode_png(image: NDArray[np.uint8]) -> bytes:
 
 def open_image(data: bytes) -> Image.Image:
     """The decoded image in mode L or RGB. Raises Unreadable. Orientation tags are ignored, as is usual for ImageNet."""
+    if (kind := kind_of(data[:HEAD])) in UNSUPPORTED:
+        raise Unreadable(f"{kind} is not read here; convert it to JPEG or PNG")
     try:
         image = Image.open(io.BytesIO(data))
         image.load()

@@ -1,7 +1,7 @@
 """index.json: what a folder of shards holds. Written last, so a folder with an index is complete."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +39,9 @@ class Index:
     field_channels  of each of them, 1 (all grey) or 3
     captions    whether every sample has a caption
     unreadable  the images left out: {"split", "id", "reason"}
+    class_counts  split -> images of each class
+    equal       images that repeat another by content: how many in train, in test, of test in train; see equal_images
+    skipped     what else lay among the images: kind -> {"count", "examples"}
     """
 
     dataset: str
@@ -55,6 +58,9 @@ class Index:
     field_channels: Mapping[str, int]
     captions: bool
     unreadable: tuple[Mapping[str, str], ...]
+    skipped: Mapping[str, Any] = field(default_factory=dict)
+    class_counts: Mapping[str, list[int]] = field(default_factory=dict)
+    equal: Mapping[str, Any] = field(default_factory=dict)
     version: int = VERSION
 
     def count(self, split: str) -> int:

@@ -1,5 +1,6 @@
 """One shard: samples checked by decoding and packed into a tar, with a note of what is in it, so that a run resumes."""
 
+import hashlib
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -13,6 +14,8 @@ from pipelines.sources.images import Unreadable, open_image, square, to_array
 from pipelines.sources.index import Shard
 from pipelines.sources.tars import write_tar
 
+CONTENT = 2
+"""Grows with what a note holds, so that shards are packed again where a note of an earlier program lacks it."""
 NOTES = ".notes"
 """Folder of the notes on finished shards. They stay, so that mending a damaged shard does not pack the others again."""
 
@@ -42,7 +45,9 @@ class Found:
     grey         images with one channel; captions: samples with one
     fields       extension -> channels, 1 where all are grey
     pixels       of the train images that are not held out; sums, squares: of their values a channel, exact
+    labels       class number, as text -> images
     unreadable   the images left out
+    hashes       [hash of the bytes, id] of the others
     """
 
     holdout: list[int] = field(default_factory=list)
@@ -54,6 +59,8 @@ class Found:
     sums: list[int] = field(default_factory=lambda: [0, 0, 0])
     squares: list[int] = field(default_factory=lambda: [0, 0, 0])
     unreadable: list[dict[str, str]] = field(default_factory=list)
+    labels: dict[str, int] = field(default_factory=dict)
+    hashes: list[list[str]] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -122,8 +129,10 @@ def _inspect(sample: Sample, measured: bool, image_size: int | None, found: Foun
     """Decode every image of a sample and note what it is, its pixels if ``measured``; Unreadable leaves no trace."""
     image = open_image(sample.image)
     fields = {name: 1 if open_image(data).mode == "L" else 3 for name, data in sample.fields.items()}
+    found.hashes.append([hashlib.sha256(sample.image).hexdigest()[:32], sample.id])
     found.sizes.setdefault(f"{image.width}x{image.height}", sample.id)
     found.grey += image.mode == "L"
+    found.labels[str(sample.label)] = found.labels.get(str(sample.label), 0) + 1
     found.captions += sample.caption is not None
     found.fields |= {name: max(channels, found.fields.get(name, 1)) for name, channels in fields.items()}
     if measured:

@@ -16,9 +16,10 @@ from pipelines.errors import InputError
 from pipelines.files import digest
 from pipelines.randomness import numpy_generator
 from pipelines.sources.base import SPLITS, Source, Split, SplitName
-from pipelines.sources.index import FILE, VERSION, Index, Shard, load_index, same_spec, save_index
+from pipelines.sources.index import FILE, VERSION, Index, load_index, same_spec, save_index
+from pipelines.sources.indexing import index_of
 from pipelines.sources.locking import locked
-from pipelines.sources.packing import NOTES, Note, Plan, finished, pack, too_many
+from pipelines.sources.packing import CONTENT, NOTES, Note, Plan, finished, pack
 from pipelines.sources.reader import open_shards
 from pipelines.sources.strata import equal_per_class, stratified_share
 from pipelines.spec.datasets.base import DataSet
@@ -45,7 +46,7 @@ def build_shards(source: Source, dataset: DataSet, out: Path, workers: int = 1) 
         may_fail = int(dataset.max_unreadable * sum(len(split) for split in splits.values()))
         plans = [plan for name in SPLITS for plan in _plans(name, splits[name], held_out, spec)]
         notes = _pack_all(out, plans, splits, (dataset.image_size, may_fail), workers)
-        index = _index(source, dataset, plans, notes, may_fail)
+        index = index_of(source, dataset, plans, notes, may_fail)
         save_index(out, index)
         for tar in {path.name for path in out.glob("*.tar")} - {plan.name for plan in plans}:
             (out / tar).unlink()  # of an earlier attempt with other options
@@ -103,7 +104,7 @@ def _plans(name: SplitName, split: Split, held_out: frozenset[int], spec: Mappin
         rows = tuple(range(first, min(first + spec["per_shard"], len(split))))
         held = frozenset(held_out.intersection(rows)) if name == "train" else frozenset()
         samples = [[split.ids[row], int(split.labels[row])] for row in rows]
-        content = [VERSION, name, spec, samples, sorted(held)]
+        content = [VERSION, CONTENT, name, spec, samples, sorted(held)]
         plans.append(Plan(f"{name}-{number:06d}.tar", name, first, rows, held, digest(content, 16)))
     return plans
 
@@ -128,64 +129,3 @@ def _pack_all(
         for helper in helpers:
             helper.join()
     return [finished(out, plan) or pack(out, plan, splits[plan.split], *limits) for plan in plans]  # type: ignore[index]
-
-
-def _index(source: Source, dataset: DataSet, plans: list[Plan], notes: list[Note], may_fail: int) -> Index:
-    unreadable = [item for note in notes for item in note.found.unreadable]
-    if len(unreadable) > may_fail:
-        raise too_many(unreadable, may_fail)
-    shards: dict[str, tuple[Shard, ...]] = {
-        name: tuple(note.shard for plan, note in zip(plans, notes) if plan.split == name) for name in SPLITS
-    }
-    total = sum(shard.count for shards_of in shards.values() for shard in shards_of)
-    side, uniform = _side(dataset, notes)
-    mean, std = _moments(notes)
-    names = sorted({name for note in notes for name in note.found.fields})
-    channels = {name: max(note.found.fields.get(name, 1) for note in notes) for name in names}
-    return Index(
-        dataset=dataset.short_name,
-        spec=dataset.model_dump(mode="json"),
-        classes=source.classes,
-        image_size=side,
-        uniform=uniform,
-        channels=1 if sum(note.found.grey for note in notes) == total else 3,
-        splits=shards,
-        holdout=_holdout(plans, notes),
-        mean=mean,
-        std=std,
-        fields={name.partition(".")[0]: name for name in names},
-        field_channels={name.partition(".")[0]: channels[name] for name in names},
-        captions=sum(note.found.captions for note in notes) == total > 0,
-        unreadable=tuple(unreadable),
-    )
-
-
-def _moments(notes: list[Note]) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Mean and standard deviation of each channel, in [0, 1]."""
-    pixels = max(1, sum(note.found.pixels for note in notes))
-    mean = np.array([sum(note.found.sums[channel] for note in notes) for channel in range(3)]) / pixels
-    square = np.array([sum(note.found.squares[channel] for note in notes) for channel in range(3)]) / pixels
-    std = np.sqrt(np.maximum(square - mean**2, 0))
-    return tuple((mean / 255).tolist()), tuple((std / 255).tolist())
-
-
-def _holdout(plans: list[Plan], notes: list[Note]) -> tuple[int, ...]:
-    """Positions among the samples that were kept."""
-    positions, first = [], 0
-    for plan, note in zip(plans, notes):
-        if plan.split == "train":
-            positions += [first + position for position in note.found.holdout]
-            first += note.shard.count
-    return tuple(positions)
-
-
-def _side(dataset: DataSet, notes: list[Note]) -> tuple[int, bool]:
-    sizes = {size: name for note in notes for size, name in note.found.sizes.items()}
-    sides = [tuple(int(length) for length in size.split("x")) for size in sizes]
-    agree = len(sides) == 1 and sides[0][0] == sides[0][1]
-    if dataset.image_size is not None:
-        return dataset.image_size, agree and sides[0][0] == dataset.image_size
-    if not agree:
-        found = ", ".join(f"{size} ({name})" for size, name in sorted(sizes.items())[:3]) or "none"
-        raise InputError(f"{dataset.short_name}: image sizes are {found}; set dataset.image_size to a side in pixels")
-    return sides[0][0], True

@@ -20,7 +20,7 @@ ADVICE = "set dataset.folder to the folder that holds stl10_binary/, or leave it
 
 def read(options: STL10) -> Source:
     """Train is the labelled images, then the unlabelled ones (label -1) when they are asked for."""
-    folder = Path(options.folder or FOLDER) / "stl10_binary"
+    folder = (options.root or Path(FOLDER)) / "stl10_binary"
     if options.folder is None and not folder.is_dir():
         downloaded("STL10", None)
     images, labels = [_images(folder / "train_X.bin")], [_labels(folder / "train_y.bin")]

@@ -3,118 +3,71 @@
 They are packed anew (shuffled, checksummed), with the image bytes as they are. Tars are read with the standard library.
 """
 
-import glob
 import json
-import re
-import tarfile
-from dataclasses import dataclass, field
-from itertools import product
+import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from pipelines.errors import InputError
+from pipelines.listing.kinds import EXTENSIONS, Skipped
+from pipelines.listing.paths import expand
+from pipelines.listing.tars import Entry, entries_of
 from pipelines.sources.base import Sample, Source, Split
-from pipelines.sources.images import EXTENSIONS
 from pipelines.sources.strata import stratified_share
 from pipelines.spec.datasets.webdataset import Options as WebDataset
 
-TEXT = ("cls", "txt", "json")
-
-
-@dataclass
-class Entry:
-    """Where a sample lies: its tar, its key, and (offset, size) of each image member by extension; its small texts."""
-
-    tar: Path
-    key: str
-    images: dict[str, tuple[int, int]] = field(default_factory=dict)
-    texts: dict[str, bytes] = field(default_factory=dict)
+MOST_CLASSES = 1_000_000
+"""A larger label is an id, not a class."""
 
 
 def read(options: WebDataset) -> Source:
-    """InputError for a pattern without tars, a damaged tar, a sample without image, a label that is no number."""
-    train = _split(options.train, options.fields)
+    """InputError for a pattern without tars, a damaged tar, a sample without image, a label that is no class number."""
+    skipped = Skipped()
+    train = _split(options.train, options, skipped)
     if options.test is not None:
-        test = _split(options.test, options.fields)
+        test = _split(options.test, options, skipped)
     else:
         chosen = stratified_share(train.labels, options.test_share, 0, "test")
         train, test = train.take(np.setdiff1d(np.arange(len(train)), chosen)), train.take(chosen)
     num_classes = max(train.labels.max(initial=-1), test.labels.max(initial=-1)) + 1
-    return Source(tuple(str(number) for number in range(num_classes)), train, test)
+    return Source(tuple(str(number) for number in range(num_classes)), train, test, skipped.plain())
 
 
-def expand(pattern: str) -> list[Path]:
-    """The files of a pattern with ``*`` or ``{000..012}``, sorted. InputError when a numbered one or all are missing."""
-    pieces = re.split(r"\{(\d+)\.\.(\d+)\}", pattern)
-    ranges = [
-        [f"{number:0{len(low)}d}" for number in range(int(low), int(high) + 1)]
-        for low, high in zip(pieces[1::3], pieces[2::3])
-    ]
-    paths: list[Path] = []
-    for numbers in product(*ranges):
-        name = "".join(part + number for part, number in zip(pieces[0::3], [*numbers, ""]))
-        found = sorted(Path(match) for match in glob.glob(name))  # noqa: PTH207 (folders may hold a * too)
-        if not found:
-            raise InputError(f"{name}: no such tar; dataset.train and dataset.test are path patterns of tars")
-        paths += found
-    return paths
-
-
-def _split(pattern: str, fields: tuple[str, ...]) -> Split:
-    entries = [entry for tar in expand(pattern) for entry in entries_of(tar)]
+def _split(pattern: str, options: WebDataset, skipped: Skipped) -> Split:
+    fields, labelled = options.fields, options.labels == "auto"
+    tars = expand(pattern)
+    entries = [entry for tar in tars for entry in entries_of(tar, skipped)]
     if not entries:
         raise InputError(f"{pattern}: the tars hold no samples")
     for entry in entries:
-        _main_image(entry, fields)
-    ids = [f"{entry.tar.name}/{entry.key}" for entry in entries]
-    return Split(
-        ids, np.array([_label(entry) for entry in entries], np.int64), lambda row: _sample(entries[row], fields)
-    )
-
-
-def entries_of(tar: Path) -> list[Entry]:
-    """The samples of an uncompressed tar, in its order. InputError when it is cut off or not a tar."""
-    entries: list[Entry] = []
-    try:
-        with tarfile.open(tar, "r:") as archive:
-            for member in archive:
-                if member.isfile():
-                    _add(entries, archive, member, tar)
-            archive.fileobj.seek(archive.offset)  # type: ignore[union-attr]
-            ended = archive.fileobj.read(512) == bytes(512)  # type: ignore[union-attr]
-    except (tarfile.TarError, OSError) as error:
-        raise InputError(f"{tar}: not a whole, uncompressed tar ({error}); fetch or unpack it anew") from None
-    if not ended:
-        raise InputError(f"{tar}: cut off after {len(entries)} samples (no end mark); fetch it anew")
-    return entries
-
-
-def _add(entries: list[Entry], archive: tarfile.TarFile, member: tarfile.TarInfo, tar: Path) -> None:
-    folder, _, name = member.name.rpartition("/")
-    stem, _, extension = name.partition(".")
-    extension = extension.lower()
-    key = f"{folder}/{stem}" if folder else stem
-    if not stem or not extension:
-        return
-    if not entries or entries[-1].key != key:
-        entries.append(Entry(tar, key))
-    if extension.rpartition(".")[2] in EXTENSIONS:
-        entries[-1].images[extension] = (member.offset_data, member.size)
-    elif extension in TEXT:
-        entries[-1].texts[extension] = archive.extractfile(member).read()  # type: ignore[union-attr]
+        main = _main_image(entry, fields)
+        for name in entry.images:
+            if name != main and name not in fields:
+                skipped.add(f".{name} (not in dataset.fields)", f"{entry.tar.path.name}/{entry.key}.{name}")
+    common = Path(os.path.commonpath([tar.parent for tar in tars]))
+    ids = [f"{entry.tar.path.relative_to(common).as_posix()}/{entry.key}" for entry in entries]
+    labels = np.array([_label(entry) if labelled else -1 for entry in entries], np.int64)
+    return Split(ids, labels, lambda row: _sample(entries[row], ids[row], int(labels[row]), fields))
 
 
 def _main_image(entry: Entry, fields: tuple[str, ...]) -> str:
     plain = [extension for extension in entry.images if extension in EXTENSIONS and extension not in fields]
-    missing = [extension for extension in fields if extension not in entry.images]
-    if len(plain) != 1 or missing:
-        lacks = f"no {missing[0]}" if missing else f"{len(plain)} images"
+    if len(plain) == 1 and all(extension in entry.images for extension in fields):
+        return plain[0]
+    dotted = next((name for name in entry.images if name not in EXTENSIONS and name not in fields), None)
+    if not plain and dotted:
         raise InputError(
-            f"{entry.tar}: sample {entry.key} has {lacks}; every sample needs one image and dataset.fields"
+            f"{entry.tar.path}: {entry.key}.{dotted}: WebDataset cuts the key at the first dot, so this is member "
+            f"{dotted} of sample {entry.key}, which has no image; rename the file to "
+            f"{entry.key}{'_'.join(['', *dotted.split('.')[:-1]])}.{dotted.rpartition('.')[2]} (no other dot in it)"
         )
-    return plain[0]
+    missing = [extension for extension in fields if extension not in entry.images]
+    lacks = f"no {missing[0]}" if missing else f"{len(plain)} images"
+    raise InputError(
+        f"{entry.tar.path}: sample {entry.key} has {lacks}; every sample needs one image and dataset.fields"
+    )
 
 
 def _json(entry: Entry) -> dict[str, Any]:
@@ -122,28 +75,30 @@ def _json(entry: Entry) -> dict[str, Any]:
         return {}
     try:
         value = json.loads(entry.texts["json"])
-    except ValueError as error:
-        raise InputError(f"{entry.tar}: {entry.key}.json is not JSON ({error})") from None
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{entry.tar.path}: {entry.key}.json is not JSON ({error})") from None
     return value if isinstance(value, dict) else {"json": value}
 
 
 def _label(entry: Entry) -> int:
     """The cls member, else ``cls`` or ``label`` of the json member, else -1."""
-    meta = _json(entry)
-    value = (
-        entry.texts["cls"].decode(errors="replace").strip()
-        if "cls" in entry.texts
-        else meta.get("cls", meta.get("label", -1))
-    )
+    if "cls" in entry.texts:
+        value: Any = entry.texts["cls"].decode(errors="replace").strip()
+    else:
+        meta = _json(entry)
+        value = meta.get("cls", meta.get("label"))
+    if value is None:
+        return -1
     try:
-        label = int(value)
-    except (TypeError, ValueError):
-        label = -2
-    if label < -1:
+        label = -2.0 if isinstance(value, bool) else float(value)
+    except (TypeError, ValueError, OverflowError):
+        label = -2.0
+    if not label.is_integer() or not -1 <= label < MOST_CLASSES:
         raise InputError(
-            f"{entry.tar}: label {value!r} of {entry.key} is no class number; use 0, 1, ... or -1 for none"
+            f"{entry.tar.path}: label {value!r} of sample {entry.key} is no class number; use 0, 1, ... "
+            "(-1, or no member, for none), or take the images alone with dataset.labels: none"
         )
-    return label
+    return int(label)
 
 
 def _caption(entry: Entry) -> str | None:
@@ -153,15 +108,9 @@ def _caption(entry: Entry) -> str | None:
     return caption if isinstance(caption, str) else None
 
 
-def _sample(entry: Entry, fields: tuple[str, ...]) -> Sample:
-    extension = _main_image(entry, fields)
-    with entry.tar.open("rb") as file:
-        data = {}
-        for name in (extension, *fields):
-            offset, size = entry.images[name]
-            file.seek(offset)
-            data[name] = file.read(size)
+def _sample(entry: Entry, name: str, label: int, fields: tuple[str, ...]) -> Sample:
+    main = _main_image(entry, fields)
     return Sample(
-        id=f"{entry.tar.name}/{entry.key}", image=data.pop(extension), extension=extension, label=_label(entry),
-        caption=_caption(entry), fields=data, meta=_json(entry),
+        id=name, image=entry.tar.read(entry.images[main]), extension=main, label=label, caption=_caption(entry),
+        fields={extension: entry.tar.read(entry.images[extension]) for extension in fields}, meta=_json(entry),
     )  # fmt: skip

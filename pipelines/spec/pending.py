@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.acceptance import standing
+from pipelines.errors import InputError
 from pipelines.files import digest, read_json, sha256_file, write_json
 from pipelines.records import made_by, read_record
 from pipelines.spec.job import Job
+from pipelines.spec.jobs import ShardsSpec
 from pipelines.spec.layout import made_from_file, marker, record_file, report_page, units_file
 from pipelines.spec.made_by import code_of
 from pipelines.spec.plan import Place, Plan
@@ -24,7 +26,13 @@ class Pending:
 
     @classmethod
     def of(cls, plans: Iterable[Plan], results: Path, rerun_changed: bool = False) -> "Pending":
-        """What these plans still need; ``rerun_changed``: also what other code made."""
+        """What these plans still need; ``rerun_changed``: also what other code made.
+
+        InputError where the files of a data set to be packed are missing.
+        """
+        plans = list(plans)
+        for made in plans:
+            check_files(made, results)
         jobs = {place: job for made in plans for place, job in made.jobs.items()}
         wanted = [job for job in jobs.values() if not job.done(results) or (rerun_changed and is_changed(job, results))]
         return cls(units(wanted))
@@ -75,6 +83,17 @@ def _clear(folder: Path) -> None:
             shutil.rmtree(path)
         elif path.name != "spec.json":
             path.unlink()
+
+
+def check_files(plan: Plan, results: Path) -> None:
+    """Look at the files of every data set that is still to be packed. InputError names the study and the data set."""
+    for job in plan.of("shards"):
+        if not job.done(results) and isinstance(job.spec, ShardsSpec):
+            try:
+                job.spec.dataset.check_files()
+            except InputError as error:
+                where = f"study {plan.study.name}, data set {job.spec.dataset.short_name}"
+                raise InputError(f"{where}: {error}") from None
 
 
 def _jobs(unit: dict[str, Any], jobs: dict[Place, Job]) -> tuple[Job, ...]:

@@ -11,6 +11,7 @@ from pipelines.spec.evaluation.distill import Options as Distill
 from pipelines.spec.floors import floors_of
 from pipelines.spec.job import Job
 from pipelines.spec.jobs import EvaluateSpec, JobSpec, Pixels, ShardsSpec, Trained, Untrained
+from pipelines.spec.labels import Labels
 from pipelines.spec.load import load_study
 from pipelines.spec.resolve import Run, points, resolve
 from pipelines.spec.study import MethodEntry, Study
@@ -75,6 +76,7 @@ class _Planner:
         self.labels: dict[Place, str] = {}
         self.shards: dict[str, str] = {}
         self.notes: dict[str, tuple[str, ...]] = {}
+        self.labels_known = Labels.of(study)
 
     def plan(self) -> Plan:
         """All jobs: every data set's shards, then tuning, floors and methods of each that is pretrained on."""
@@ -82,6 +84,7 @@ class _Planner:
             name = dataset.short_name
             self.shards[name] = self._add(name, ShardsSpec(dataset=dataset), {}, name)
         for dataset in self.study.pretraining_sets:
+            self.labels_known.check(dataset)
             self._pretrain_on(dataset)
         return Plan(self.study, self.jobs, self.labels, self.notes)
 
@@ -147,7 +150,7 @@ class _Planner:
         name = f"{run.method.short_name}{'_tuned' if best else ''}-{data}-s{seed}"
         weights = self._add(name, run.pretraining(seed), inputs, run.label)
         fitting = [evaluation for evaluation in self.study.evaluation if evaluation.suits(run.method)]
-        for dataset in (run.dataset, *self.study.targets):
+        for dataset in self.labels_known.evaluated_on(run.dataset):
             prefix = name if dataset is run.dataset else f"{name}-on-{dataset.short_name}"
             self._evaluate(prefix, fitting, Trained(), dataset, seed, {"weights": weights}, run.label)
 
@@ -156,7 +159,7 @@ class _Planner:
         plain = [evaluation for evaluation in self.study.evaluation if not evaluation.needs_text]
         on_features = [evaluation for evaluation in plain if not evaluation.on_images]
         scratch = [evaluation for evaluation in plain if not isinstance(evaluation, Distill)]
-        for evaluated in (dataset, *self.study.targets):
+        for evaluated in self.labels_known.evaluated_on(dataset):
             data = evaluated.short_name
             self._evaluate(f"pixels-{data}", on_features, Pixels(), evaluated, 0, {}, "raw pixels")
             for name, source in floors_of(runs).items():

@@ -6,7 +6,7 @@ from pipelines.code import changed
 from pipelines.records import read_record
 from pipelines.spec.job import Job
 from pipelines.spec.made_by import code_of
-from pipelines.spec.pending import is_changed
+from pipelines.spec.pending import check_files, is_changed
 from pipelines.spec.plan import Plan, plan_file
 from pipelines.spec.units import Unit, units
 from pipelines.spec.writing import write_specs
@@ -16,6 +16,7 @@ def run(studies: list[Path], results: Path, write: bool = False, counts: bool = 
     """Print the plan of one or more studies; ``write``: also the jobs' spec.json, after which every line can be run."""
     for path in studies:
         made = plan_file(path)
+        check_files(made, results)
         if write:
             write_specs(made, results)
         print(f"# {path}: {made.study.question}")

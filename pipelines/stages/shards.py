@@ -3,10 +3,12 @@
 import time
 from pathlib import Path
 
+from pipelines.listing.kinds import in_words
 from pipelines.records import now, write_record
 from pipelines.sources.base import open_source
 from pipelines.sources.index import FILE
 from pipelines.sources.shards import build_shards, complete
+from pipelines.sources.told import flags, told
 from pipelines.spec.folder import open_job
 from pipelines.spec.jobs import ShardsSpec
 from pipelines.spec.made_by import code_of
@@ -32,13 +34,20 @@ def run(job: Path, workers: int = 1) -> None:
             "data/test": counts["test"],
             "data/holdout": len(index.holdout),
             "data/unreadable": len(index.unreadable),
+            "data/skipped": sum(found["count"] for found in index.skipped.values()),
             "data/bytes": sum(shard.bytes for shards in index.splits.values() for shard in shards),
         },
-        derived={"image_size": index.image_size, "channels": index.channels, "classes": len(index.classes)},
+        derived={
+            "image_size": index.image_size,
+            "channels": index.channels,
+            "classes": len(index.classes),
+            **told(index),
+            "skipped": in_words(index.skipped) or None,
+        },
         seconds=seconds,
         images_per_second=None if done else sum(counts.values()) / seconds,
         code=code,
-        flags=["unreadable_images"] if index.unreadable else [],
+        flags=flags(index),
         artifacts={"index": FILE},
         started=started,
     )

@@ -37,7 +37,7 @@ class ViewMaker:
         self.recipe = recipe
         self.image_size = image_size
         self.mean = tuple(mean) * (3 // len(mean))
-        self.std = tuple(std) * (3 // len(std))
+        self.std = tuple(each or 1.0 for each in std) * (3 // len(std))  # a constant channel becomes 0, not NaN
 
     def __call__(self, batch: Batch, generator: torch.Generator) -> list[Tensor]:
         """The views in recipe order, each (N, 3, h, w) float32 in channels_last memory; a jigsaw last, (N, grid^2, 3, p, p).

@@ -271,8 +271,8 @@ def test_a_wrong_spec_is_one_message_without_a_traceback(tmp_path: Path, dataset
 
 def test_help_imports_nothing_heavy() -> None:
     code = (
-        "import sys\nfrom pipelines.stages.shards import main\n"
-        "try: main(['--help'])\nexcept SystemExit: pass\n"
+        "import sys\nfrom pipelines.cli import main\n"
+        "try: main(['shards', '--help'])\nexcept SystemExit: pass\n"
         "assert not {'torch', 'PIL', 'numpy', 'sklearn', 'pandas'} & set(sys.modules), sorted(sys.modules)\n"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[2], capture_output=True, check=False)

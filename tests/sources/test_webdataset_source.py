@@ -9,7 +9,8 @@ import pytest
 from source_tools import encoded, noise
 
 from pipelines.errors import InputError
-from pipelines.sources.webdataset import expand, read
+from pipelines.listing.paths import expand
+from pipelines.sources.webdataset import read
 from pipelines.spec.datasets.webdataset import Options as WebDataset
 
 IMAGES = [encoded(image, "jpeg") for image in noise(8, 8, 8, 3)]
@@ -25,7 +26,7 @@ def write(path: Path, *members: tuple[str, bytes]) -> Path:
 
 
 def options(tmp_path: Path, **changes: object) -> WebDataset:
-    return WebDataset(name="toy", train=str(tmp_path / "train-*.tar"), **changes)
+    return WebDataset(**{"name": "toy", "train": str(tmp_path / "train-*.tar"), **changes})
 
 
 def test_labels_captions_fields_and_meta(tmp_path: Path) -> None:
@@ -75,7 +76,18 @@ def test_a_cut_tar_is_refused_wherever_the_cut_is(tmp_path: Path, keep: int) -> 
     [
         ([("a.cls", b"0")], "sample a has 0 images"),
         ([("a.jpg", IMAGES[0]), ("a.png", IMAGES[1])], "sample a has 2 images"),
-        ([("a.jpg", IMAGES[0]), ("a.cls", b"cat")], "label 'cat' of a is no class number"),
+        (
+            [("a.jpg", IMAGES[0]), ("a.cls", b"cat")],
+            "label 'cat' of sample a is no class number.*images alone with dataset.labels: none",
+        ),
+        ([("a.jpg", IMAGES[0]), ("a.cls", b"0.6")], "label '0.6' of sample a is no class number"),
+        ([("a.jpg", IMAGES[0]), ("a.cls", b"nan")], "label 'nan' of sample a is no class number"),
+        ([("a.jpg", IMAGES[0]), ("a.json", b'{"label": 0.6}')], "label 0.6 of sample a is no class number"),
+        ([("a.jpg", IMAGES[0]), ("a.json", b'{"label": true}')], "label True of sample a is no class number"),
+        ([("a.jpg", IMAGES[0]), ("a.cls", b"12345678901")], "label '12345678901' of sample a is no class number"),
+        ([("a.b.jpg", IMAGES[0]), ("a.b.cls", b"0")], "cuts the key at the first dot.*rename the file to a_b.jpg"),
+        ([("a.jpg", IMAGES[0]), ("b.jpg", IMAGES[1]), ("a.cls", b"0")], "a.cls: sample a is there already"),
+        ([("a.jpg", IMAGES[0]), ("a.jpg", IMAGES[0])], "a.jpg: sample a is there already"),
         ([("a.jpg", IMAGES[0]), ("a.json", b"{")], r"a\.json is not JSON"),
         ([], "hold no samples"),
     ],
@@ -86,8 +98,91 @@ def test_samples_that_are_not_samples_are_refused_by_name(tmp_path: Path, member
         read(options(tmp_path))
 
 
-def test_a_compressed_tar_is_refused(tmp_path: Path) -> None:
-    with tarfile.open(tmp_path / "train-0.tar", "w:gz"):
-        pass
-    with pytest.raises(InputError, match="uncompressed"):
+@pytest.mark.parametrize("mode", ["w:gz", "w:bz2", "w:xz"])
+def test_a_compressed_tar_is_read(tmp_path: Path, mode: str) -> None:
+    path = write(tmp_path / "train-0.tar", *pairs(4))
+    with tarfile.open(path) as plain, tarfile.open(tmp_path / "train-1.tar", mode) as packed:  # type: ignore[call-overload]
+        for member in plain:
+            packed.addfile(member, plain.extractfile(member))
+    first = read(options(tmp_path, train=str(path)))
+    second = read(options(tmp_path, train=str(tmp_path / "train-1.tar")))
+    assert [sample.image for sample in second.samples("train")] == [sample.image for sample in first.samples("train")]
+    (tmp_path / "train-1.tar").write_bytes((tmp_path / "train-1.tar").read_bytes()[:-40])
+    with pytest.raises(InputError, match=r"train-1.tar: (cannot be read or unpacked|not a whole)"):
         read(options(tmp_path))
+
+
+def pairs(count: int, first: int = 0) -> list[tuple[str, bytes]]:
+    """That many samples of an image and a label."""
+    numbers = range(first, first + count)
+    return [(f"{n}.{kind}", data) for n in numbers for kind, data in (("jpg", IMAGES[n]), ("cls", b"%d" % (n % 2)))]
+
+
+def test_tars_joined_by_cat_give_all_their_samples(tmp_path: Path) -> None:
+    parts = [write(tmp_path / "a", *pairs(3)), write(tmp_path / "b", *pairs(4, 3))]
+    joined = tmp_path / "train-0.tar"
+    joined.write_bytes(b"".join(part.read_bytes() for part in parts))
+    source = read(options(tmp_path, test_share=0.0))
+    assert [sample.image for sample in source.samples("train")] == IMAGES[:7]
+    joined.write_bytes(joined.read_bytes()[:-10240])
+    with pytest.raises(InputError, match="not a whole tar"):
+        read(options(tmp_path))
+    joined.write_bytes(parts[0].read_bytes() + b"rubbish" * 100)
+    with pytest.raises(InputError, match=r"train-0\.tar: not a whole tar"):
+        read(options(tmp_path))
+
+
+def write_special(path: Path, name: str, kind: bytes, target: str = "") -> None:
+    """One sample, then a member of another kind."""
+    with tarfile.open(path, "w") as archive:
+        for plain, data in (("0.jpg", IMAGES[0]), ("0.cls", b"1")):
+            info = tarfile.TarInfo(plain)
+            info.size = len(data)
+            archive.addfile(info, io.BytesIO(data))
+        special = tarfile.TarInfo(name)
+        special.type, special.linkname = kind, target
+        archive.addfile(special)
+
+
+def test_a_hard_link_is_the_member_it_links_to(tmp_path: Path) -> None:
+    write_special(tmp_path / "train-0.tar", "1.jpg", tarfile.LNKTYPE, "0.jpg")
+    assert [sample.image for sample in read(options(tmp_path, test_share=0.0)).samples("train")] == [IMAGES[0]] * 2
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "target", "message"),
+    [
+        ("1.jpg", tarfile.LNKTYPE, "9.jpg", r"1\.jpg is a link to 9\.jpg, which does not come before"),
+        ("1.jpg", tarfile.SYMTYPE, "0.jpg", r"1\.jpg is a symbolic link"),
+        ("1.jpg", tarfile.CHRTYPE, "", r"1\.jpg is a device"),
+        ("/1.jpg", tarfile.REGTYPE, "", "'/1.jpg' leads out of the tar"),
+        ("a/../../1.jpg", tarfile.REGTYPE, "", "leads out of the tar"),
+    ],
+)
+def test_members_that_are_no_files_of_the_tar_are_refused_by_name(
+    tmp_path: Path, name: str, kind: bytes, target: str, message: str
+) -> None:
+    write_special(tmp_path / "train-0.tar", name, kind, target)
+    with pytest.raises(InputError, match=message):
+        read(options(tmp_path))
+
+
+def test_every_member_is_used_or_counted(tmp_path: Path) -> None:
+    more = [("0.npy", b"x"), ("0.depth.png", IMAGES[0]), ("._0.jpg", b"x"), ("README", b"x")]
+    write(tmp_path / "train-0.tar", *pairs(1), *more)
+    counts = {kind: found["count"] for kind, found in read(options(tmp_path)).skipped.items()}
+    assert counts == {".depth.png (not in dataset.fields)": 1, ".npy": 1, "housekeeping": 1, "no file ending": 1}
+
+
+def test_tars_of_one_name_in_two_folders_keep_their_samples_apart(tmp_path: Path) -> None:
+    for folder in ("x", "y"):
+        (tmp_path / folder).mkdir()
+        write(tmp_path / folder / "0.tar", *pairs(2))
+    source = read(options(tmp_path, train=str(tmp_path / "*" / "0.tar"), test_share=0.0))
+    assert source.train.ids == ["x/0.tar/0", "x/0.tar/1", "y/0.tar/0", "y/0.tar/1"]
+
+
+def test_labels_none_takes_the_images_alone(tmp_path: Path) -> None:
+    write(tmp_path / "train-0.tar", ("0.jpg", IMAGES[0]), ("0.cls", b"0.6"), ("1.jpg", IMAGES[1]))
+    source = read(options(tmp_path, labels="none", test_share=0.5))
+    assert (source.classes, source.train.labels.tolist(), source.test.read(0).label) == ((), [-1], -1)

@@ -1,10 +1,13 @@
 """What every data set has in common: how its images are read, and how they are cut into splits."""
 
-from typing import Literal
+from pathlib import Path
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from pipelines.spec.base import Count, Model, Share
+from pipelines.errors import InputError
+from pipelines.listing.paths import expanded
+from pipelines.spec.base import Count, Model, Name, Share
 
 
 class DataSet(Model):
@@ -48,9 +51,42 @@ class DataSet(Model):
         known = self.train_images
         return None if known is None else known - round(known * self.holdout)
 
+    @property
+    def without_labels(self) -> bool:
+        """Whether it is known, before it is packed, to have no labels, or one class only, which tells nothing apart."""
+        return False
+
+    def check_files(self) -> None:
+        """InputError when the files that the options name are not there. Quick: names are looked at, not images."""
+
 
 class Downloaded(DataSet):
     """A data set that torchvision can download."""
 
+    inner: ClassVar[str]
+    """The folder in torchvision's root folder that holds the files."""
     folder: str | None = None
     """torchvision's root folder; none: data/, with download."""
+
+    @property
+    def root(self) -> Path | None:
+        """``folder``, with ~ and $NAME filled in."""
+        return expanded(self.folder) if self.folder else None
+
+    def check_files(self) -> None:
+        if self.root and not (self.root / self.inner).is_dir():
+            raise InputError(
+                f"{self.root / self.inner}: no such folder; set dataset.folder to the folder that holds "
+                f"torchvision's {self.inner}/, or leave it out to download it to data/"
+            )
+
+
+class OwnImages(DataSet):
+    """A data set of somebody's own, in files on this machine."""
+
+    name: Name
+    """What the data set is called in keys and tables."""
+    labels: Literal["auto", "none"] = "auto"
+    """auto: labels where there are some (class folders, cls members). none: images alone, to pretrain on."""
+    test_share: Share = 0.2
+    """Share of each class for test when there is no test split."""

@@ -1,6 +1,6 @@
 """CIFAR-100."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pipelines.spec.datasets.base import Downloaded
 
@@ -8,6 +8,7 @@ from pipelines.spec.datasets.base import Downloaded
 class Options(Downloaded):
     """CIFAR-100: 50,000 + 10,000 images of 32 x 32 pixels."""
 
+    inner: ClassVar[str] = "cifar-100-python"
     use: Literal["cifar100"] = "cifar100"
 
     @property

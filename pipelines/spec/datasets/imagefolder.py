@@ -1,19 +1,42 @@
-"""Folders of class folders."""
+"""Folders of class folders, or of images alone."""
 
-from typing import Literal
+from typing import Literal, Self
 
-from pipelines.spec.base import Name, Share
-from pipelines.spec.datasets.base import DataSet
+from pydantic import model_validator
+
+from pipelines.errors import InputError
+from pipelines.listing.layout import Layout, layout_of
+from pipelines.listing.paths import expanded
+from pipelines.spec.datasets.base import OwnImages
 
 
-class Options(DataSet):
-    """A folder of class folders, with train/ and test/ (or val/) inside, or without: then a share becomes test."""
+class Options(OwnImages):
+    """A folder of class folders, or of images without labels, with train/ and test/ (or val/) inside, or without: then
+    a share becomes test."""
 
     use: Literal["imagefolder"] = "imagefolder"
-    name: Name
-    """What the data set is called in keys and tables."""
     folder: str
+    """The folder; ~ and $NAME are filled in."""
     classes: str | None = None
     """A text file, one class folder a line (more words on a line are ignored): only these, in this order (ImageNet-100)."""
-    test_share: Share = 0.2
-    """Share of each class for test when there is no test/ or val/ folder."""
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if self.classes and self.labels == "none":
+            raise ValueError("classes chooses class folders, and labels: none takes no notice of them; leave one out")
+        return self
+
+    def layout(self) -> Layout:
+        """How the images lie; InputError where that cannot be told."""
+        class_list = expanded(self.classes) if self.classes else None
+        return layout_of(expanded(self.folder), self.labels == "auto", class_list)
+
+    @property
+    def without_labels(self) -> bool:
+        try:
+            return len(self.layout().classes) < 2
+        except InputError:
+            return False  # which check_files tells
+
+    def check_files(self) -> None:
+        self.layout().check()

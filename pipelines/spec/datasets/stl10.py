@@ -1,6 +1,6 @@
 """STL-10."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pipelines.spec.datasets.base import Downloaded
 
@@ -8,6 +8,7 @@ from pipelines.spec.datasets.base import Downloaded
 class Options(Downloaded):
     """STL-10: 96 x 96 pixels; pretraining on the 100,000 unlabelled and 5,000 labelled images, test on 8,000."""
 
+    inner: ClassVar[str] = "stl10_binary"
     use: Literal["stl10"] = "stl10"
     unlabelled: bool = True
     """Whether the unlabelled images are part of train (label -1)."""

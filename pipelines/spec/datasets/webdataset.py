@@ -2,19 +2,25 @@
 
 from typing import Literal
 
-from pipelines.spec.base import Name, Share
-from pipelines.spec.datasets.base import DataSet
+from pipelines.listing.paths import expand
+from pipelines.spec.datasets.base import OwnImages
 
 
-class Options(DataSet):
+class Options(OwnImages):
     """Existing tars: an image (png, jpg, webp, ...) and cls, txt or json members a sample."""
 
     use: Literal["webdataset"] = "webdataset"
-    name: Name
     train: str
-    """Path pattern of the train tars, with * or {000..012}."""
+    """Path pattern of the train tars, with * or {000..012}; ~ and $NAME are filled in."""
     test: str | None = None
     """Path pattern of the test tars; none: a share of train becomes test."""
-    test_share: Share = 0.2
     fields: tuple[str, ...] = ()
     """Further image members of a sample (extensions such as depth.png), kept as views of their own."""
+
+    @property
+    def without_labels(self) -> bool:
+        return self.labels == "none"
+
+    def check_files(self) -> None:
+        for pattern in filter(None, (self.train, self.test)):
+            expand(pattern)

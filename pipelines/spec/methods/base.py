@@ -15,6 +15,8 @@ class MethodOptions(Model):
     """The method's name: its file here and in methods/."""
     layered_head: ClassVar[bool] = False
     """Whether the head's first layers can be kept in fine-tuning (SimCLR v2)."""
+    needs_labels: ClassVar[bool] = False
+    """Whether it trains on labels."""
     text: ClassVar[bool] = False
     """Whether the method embeds captions beside images, which zero-shot evaluation needs."""
 

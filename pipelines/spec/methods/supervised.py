@@ -1,6 +1,6 @@
 """Options of supervised training."""
 
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -12,6 +12,7 @@ class Options(MethodOptions):
     """Cross entropy on the labels: the upper reference. The whole pretraining split must be labelled (STL-10:
     ``unlabelled: false``); planning does not know the labels, so that is checked when training starts."""
 
+    needs_labels: ClassVar[bool] = True
     use: Literal["supervised"] = "supervised"
     label_smoothing: float = Field(default=0.0, ge=0, lt=1)
     """Share of the target spread over all classes."""

@@ -1,0 +1,136 @@
+"""How a data set lies in its folder: split folders, class folders, or images alone."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipelines.errors import InputError
+from pipelines.listing.folders import folders, has_image, looks_like_image, visible
+from pipelines.listing.kinds import EXTENSIONS
+
+SPLIT_NAMES = {
+    "train": "train", "training": "train", "test": "test", "testing": "test",
+    "val": "val", "valid": "val", "validation": "val",
+}  # fmt: skip
+"""Lower-case folder name -> the split it holds."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How a data set lies in its folder.
+
+    train    the folder of train, which is ``root`` where there are no split folders
+    test     the folder of test; None: a share of train becomes test
+    unused   split folders that are not read
+    classes  the class folders by class number; empty where nothing is labelled
+    """
+
+    root: Path
+    train: Path
+    test: Path | None
+    unused: tuple[Path, ...]
+    classes: tuple[str, ...]
+
+    def check(self) -> None:
+        """InputError when a class folder is missing or has no image; looks no further than to the first of each."""
+        for part in filter(None, (self.train, self.test)):
+            if not self.classes and not has_image(part):
+                raise InputError(f"{part}: no image lies in it ({', '.join(sorted(EXTENSIONS))}); add images")
+            for name in self.classes:
+                if not has_image(class_folder(part, name)):
+                    raise no_image(part / name)
+
+
+def class_folder(part: Path, name: str) -> Path:
+    """The folder of a class; InputError where there is none."""
+    if not (part / name).is_dir():
+        raise InputError(f"{part / name}: no such class folder; add it, or choose classes with dataset.classes")
+    return part / name
+
+
+def no_image(folder: Path) -> InputError:
+    """The refusal of an empty class folder."""
+    return InputError(
+        f"{folder}: the class folder holds no image ({', '.join(sorted(EXTENSIONS))}); "
+        "add images, remove the folder, or choose classes with dataset.classes"
+    )
+
+
+def layout_of(root: Path, labelled: bool = True, class_list: Path | None = None) -> Layout:
+    """Split and class folders. labelled: whether class folders give labels. InputError for what cannot be told apart."""
+    if not root.is_dir():
+        found = "is a file" if root.exists() else "does not exist"
+        raise InputError(f"{root}: dataset.folder is no folder, it {found}; give the folder that holds the images")
+    splits = _splits(root)
+    train = splits.pop("train", root)
+    classes = _classes(train, class_list) if labelled else ()
+    usable = [splits[name] for name in ("test", "val") if name in splits and (not classes or folders(splits[name]))]
+    test = usable[0] if usable else None
+    if test and classes and not class_list:
+        for name in folders(test):
+            if name not in classes:
+                raise InputError(
+                    f"{test / name}: {train} has no class of that name; list the classes to use in dataset.classes"
+                )
+    return Layout(root, train, test, tuple(part for part in splits.values() if part != test), classes)
+
+
+def _splits(root: Path) -> dict[str, Path]:
+    """Split -> its folder. InputError for two folders of one split, and for any other folder beside train."""
+    found: dict[str, Path] = {}
+    others = []
+    for name in folders(root):
+        split = SPLIT_NAMES.get(name.lower())
+        if split is None:
+            others.append(name)
+        elif split in found:
+            raise InputError(f"{root / name}: {found[split].name}/ is the {split} split already; merge or rename one")
+        else:
+            found[split] = root / name
+    known = ", ".join(sorted(SPLIT_NAMES))
+    if found and "train" not in found:
+        raise InputError(
+            f"{next(iter(found.values()))}: named like a split, but there is no train folder beside it; "
+            f"split folders are {known}; rename it where it is a class"
+        )
+    if found and others:
+        raise InputError(
+            f"{root / others[0]}: a folder beside {found['train'].name}/ that is no split ({known}); "
+            "rename it, or move it elsewhere"
+        )
+    return found
+
+
+def _classes(train: Path, class_list: Path | None) -> tuple[str, ...]:
+    """Class folders; none where images lie in ``train`` itself, which then has no labels."""
+    if class_list:
+        return _listed(class_list, folders(train))
+    classes = folders(train)
+    bare = next((entry for entry in visible(train) if not entry.is_dir() and looks_like_image(Path(entry.path))), None)
+    if classes and bare:
+        raise InputError(
+            f"{bare.path}: an image beside class folders ({classes[0]}, ...); move it into one, or write "
+            "dataset.labels: none to take all images without labels"
+        )
+    if not classes and not bare:
+        raise InputError(
+            f"{train}: no class folders and no images; put the images of each class into a folder of its own, "
+            "or all of them into this one to do without labels"
+        )
+    return classes
+
+
+def _listed(path: Path, known: tuple[str, ...]) -> tuple[str, ...]:
+    """The folder that each line of a class list begins with, else its first word; more words are ignored."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: dataset.classes cannot be read ({error})") from None
+    names = []
+    for line in filter(None, map(str.strip, lines)):
+        fitting = [name for name in known if line == name or line.startswith((f"{name} ", f"{name}\t"))]
+        names.append(max(fitting, key=len) if fitting else line.split()[0])
+    if twice := [name for number, name in enumerate(names) if name in names[:number]]:
+        raise InputError(f"{path}: class {twice[0]} is listed twice")
+    if not names:
+        raise InputError(f"{path}: dataset.classes names no class; write one class folder a line")
+    return tuple(names)

@@ -1,0 +1,80 @@
+"""The index of a folder of shards, from the notes of its shards."""
+
+import numpy as np
+
+from pipelines.errors import InputError
+from pipelines.sources.base import SPLITS, Source
+from pipelines.sources.equal import equal_images
+from pipelines.sources.index import Index, Shard
+from pipelines.sources.packing import Found, Note, Plan, too_many
+from pipelines.spec.datasets.base import DataSet
+
+
+def index_of(source: Source, dataset: DataSet, plans: list[Plan], notes: list[Note], may_fail: int) -> Index:
+    """What the notes say together; InputError for too many unreadable images, and for sizes that differ."""
+    unreadable = [item for note in notes for item in note.found.unreadable]
+    if len(unreadable) > may_fail:
+        raise too_many(unreadable, may_fail)
+    by_split = {name: [note.found for plan, note in zip(plans, notes) if plan.split == name] for name in SPLITS}
+    shards: dict[str, tuple[Shard, ...]] = {
+        name: tuple(note.shard for plan, note in zip(plans, notes) if plan.split == name) for name in SPLITS
+    }
+    total = sum(shard.count for shards_of in shards.values() for shard in shards_of)
+    side, uniform = _side(dataset, notes)
+    mean, std = _moments(notes)
+    names = sorted({name for note in notes for name in note.found.fields})
+    channels = {name: max(note.found.fields.get(name, 1) for note in notes) for name in names}
+    return Index(
+        dataset=dataset.short_name,
+        spec=dataset.model_dump(mode="json"),
+        classes=source.classes,
+        image_size=side,
+        uniform=uniform,
+        channels=1 if sum(note.found.grey for note in notes) == total else 3,
+        splits=shards,
+        holdout=_holdout(plans, notes),
+        mean=mean,
+        std=std,
+        fields={name.partition(".")[0]: name for name in names},
+        field_channels={name.partition(".")[0]: channels[name] for name in names},
+        captions=sum(note.found.captions for note in notes) == total > 0,
+        unreadable=tuple(unreadable),
+        skipped=source.skipped,
+        class_counts={name: _class_counts(source, found) for name, found in by_split.items()},
+        equal=equal_images(*([item for each in found for item in each.hashes] for found in by_split.values())),
+    )
+
+
+def _class_counts(source: Source, found: list[Found]) -> list[int]:
+    return [sum(each.labels.get(str(label), 0) for each in found) for label in range(len(source.classes))]
+
+
+def _moments(notes: list[Note]) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and standard deviation of each channel, in [0, 1]."""
+    pixels = max(1, sum(note.found.pixels for note in notes))
+    mean = np.array([sum(note.found.sums[channel] for note in notes) for channel in range(3)]) / pixels
+    square = np.array([sum(note.found.squares[channel] for note in notes) for channel in range(3)]) / pixels
+    std = np.sqrt(np.maximum(square - mean**2, 0))
+    return tuple((mean / 255).tolist()), tuple((std / 255).tolist())
+
+
+def _holdout(plans: list[Plan], notes: list[Note]) -> tuple[int, ...]:
+    """Positions among the samples that were kept."""
+    positions, first = [], 0
+    for plan, note in zip(plans, notes):
+        if plan.split == "train":
+            positions += [first + position for position in note.found.holdout]
+            first += note.shard.count
+    return tuple(positions)
+
+
+def _side(dataset: DataSet, notes: list[Note]) -> tuple[int, bool]:
+    sizes = {size: name for note in notes for size, name in note.found.sizes.items()}
+    sides = [tuple(int(length) for length in size.split("x")) for size in sizes]
+    agree = len(sides) == 1 and sides[0][0] == sides[0][1]
+    if dataset.image_size is not None:
+        return dataset.image_size, agree and sides[0][0] == dataset.image_size
+    if not agree:
+        found = ", ".join(f"{size} ({name})" for size, name in sorted(sizes.items())[:3]) or "none"
+        raise InputError(f"{dataset.short_name}: image sizes are {found}; set dataset.image_size to a side in pixels")
+    return sides[0][0], True

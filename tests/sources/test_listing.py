@@ -1,0 +1,147 @@
+"""What planning sees of a user's folders and tars, before any job."""
+
+from pathlib import Path
+
+import pytest
+from source_tools import encoded, image, make_folder, noise
+
+from pipelines.cli import main
+from pipelines.errors import InputError
+from pipelines.listing.kinds import in_words, kind_of
+from pipelines.listing.layout import layout_of
+from pipelines.listing.paths import expand, expanded
+from pipelines.sources.base import open_source
+from pipelines.sources.imagefolder import read
+from pipelines.sources.shards import build_shards
+from pipelines.spec.datasets.imagefolder import Options as ImageFolder
+
+STUDY = """
+question: q
+dataset: {{{dataset}}}
+encoder: {{use: resnet, depth: 10, width: 8, stem: small}}
+methods: [{{use: simclr}}]
+seeds: [0]
+training: {{epochs: 1, batch_size: 8}}
+evaluation: [{{use: knn}}]
+"""
+
+
+@pytest.mark.parametrize(
+    ("dataset", "message"),
+    [
+        ("use: imagefolder, name: mine, folder: {}/nowhere", "nowhere: dataset.folder is no folder, it does not exist"),
+        ("use: imagefolder, name: mine, folder: {}/x.yaml", "x.yaml: dataset.folder is no folder, it is a file"),
+        ("use: imagefolder, name: mine, folder: {}/bare", "bare: no class folders and no images"),
+        ("use: imagefolder, name: mine, folder: {}/hollow", "hollow/b: the class folder holds no image"),
+        ("use: webdataset, name: mine, train: '{}/t-*.tar'", "t-*.tar: no such tar"),
+        ("use: cifar10, folder: {}", "cifar-10-batches-py: no such folder"),
+        ("use: fashion_mnist, folder: {}", "no file train-images-idx3-ubyte"),
+        ("use: imagefolder, name: mine, folder: $NOT_SET_HERE/x", "the environment has no $NOT_SET_HERE"),
+    ],
+)
+def test_plan_says_what_the_shards_job_would_fail_of(tmp_path: Path, capsys, dataset: str, message: str) -> None:
+    make_folder(tmp_path / "hollow", {"a": 2, "b": 0})
+    (tmp_path / "bare").mkdir()
+    study = tmp_path / "x.yaml"
+    study.write_text(STUDY.format(dataset=dataset.format(tmp_path)))
+    assert main(["plan", str(study), "--results", str(tmp_path / "results")]) == 1
+    told = capsys.readouterr().err
+    assert message in told
+    assert "study x, data set" in told
+
+
+def test_home_and_variables_are_filled_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_folder(tmp_path / "pics", {"a": 2})
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for folder in ("~/pics", "$HOME/pics", "${HOME}/pics"):
+        assert expanded(folder) == tmp_path / "pics"
+        assert len(read(ImageFolder(name="toy", folder=folder)).train) == 2
+
+
+def test_brackets_are_no_pattern_and_ranges_go_up(tmp_path: Path) -> None:
+    (tmp_path / "set [v1]").mkdir()
+    for name in ("a-0", "a-1"):
+        (tmp_path / "set [v1]" / f"{name}.tar").write_bytes(b"")
+    assert len(expand(str(tmp_path / "set [v1]" / "a-*.tar"))) == 2
+    assert len(expand(str(tmp_path / "set [v1]" / "a-{0..1}.tar"))) == 2
+    with pytest.raises(InputError, match="from the lower to the higher"):
+        expand(str(tmp_path / "a-{3..1}.tar"))
+
+
+def test_class_lists_may_name_folders_with_spaces(tmp_path: Path) -> None:
+    make_folder(tmp_path / "images", {"great white": 2, "great": 2, "tench": 2})
+    (tmp_path / "list.txt").write_text("great white a shark\ntench, Tinca\ntench the fish\n")
+    with pytest.raises(InputError, match=r"tench,: no such class folder"):
+        layout_of(tmp_path / "images", class_list=tmp_path / "list.txt").check()
+    (tmp_path / "list.txt").write_text("great white a shark\ngreat\ntench the fish\n")
+    layout = layout_of(tmp_path / "images", class_list=tmp_path / "list.txt")
+    assert layout.classes == ("great white", "great", "tench")
+
+
+@pytest.mark.parametrize("kind", ["png", "jpeg", "gif", "bmp", "tiff", "webp", "ppm"])
+def test_images_are_known_by_their_first_bytes(kind: str) -> None:
+    expected = {"jpeg": "jpg", "tiff": "tif"}.get(kind, kind)
+    assert kind_of(encoded(noise(1, 8, 8, 3)[0], kind)[:32]) == expected
+    assert kind_of(b"BM, a text") is None
+    assert kind_of(b"") is None
+
+
+def test_housekeeping_is_left_out_and_everything_left_out_is_counted(tmp_path: Path) -> None:
+    options = make_folder(tmp_path, {"a": 12, "b": 12})
+    for name in (".ipynb_checkpoints/x.png", ".thumbnails/x.png", "a/@eaDir/x.png", "__MACOSX/x.png", "a/._000.png"):
+        image(tmp_path / name)
+    for name in ("Thumbs.db", "b/.DS_Store", "a/notes.txt", "a/more.txt", "list.csv", "b/README"):
+        (tmp_path / name).write_text("no image")
+    image(tmp_path / "a" / "photo.jfif", kind="jpeg")
+    image(tmp_path / "b" / "scan", kind="png")
+    source = read(options)
+    assert source.classes == ("a", "b")
+    assert len(source.train) + len(source.test) == 26
+    counts = {kind: found["count"] for kind, found in source.skipped.items()}
+    assert counts == {".csv": 1, ".txt": 2, "housekeeping": 7, "no file ending": 1}
+    assert "2 .txt (a/more.txt, a/notes.txt)" in in_words(source.skipped)
+    index = build_shards(source, options, tmp_path / ".out")
+    assert index.skipped == source.skipped
+    extensions = {sample.id: sample.extension for split in ("train", "test") for sample in source.samples(split)}
+    assert (extensions["a/photo.jfif"], extensions["b/scan"]) == ("jfif", "png")
+
+
+def test_what_looks_like_an_image_and_cannot_be_read_is_refused_beyond_the_share(tmp_path: Path) -> None:
+    options = make_folder(tmp_path / "raw", {"a": 20})
+    (tmp_path / "raw" / "a" / "IMG_1.HEIC").write_bytes(b"\0\0\0\x18ftypheic" + bytes(20))
+    (tmp_path / "raw" / "a" / "page.jpg").write_text("<html>")
+    with pytest.raises(InputError, match=r"unreadable.*max_unreadable allows 0: .*(HEIC|page)"):
+        build_shards(open_source(options), options, tmp_path / "out")
+    many = options.model_copy(update={"max_unreadable": 0.1})
+    index = build_shards(open_source(many), many, tmp_path / "out2")
+    reasons = " ".join(item["reason"] for item in index.unreadable)
+    assert "heic is not read here; convert it to JPEG or PNG" in reasons
+
+
+def test_split_names_are_known_in_any_case_and_an_unused_one_is_told(tmp_path: Path) -> None:
+    for names in (("Train", "Testing"), ("training", "VAL"), ("TRAIN", "valid"), ("train", "Validation")):
+        root = tmp_path / names[0] / names[1]
+        for name in names:
+            make_folder(root / name, {"a": 2})
+        source = read(ImageFolder(name="toy", folder=str(root)))
+        assert (len(source.train), len(source.test)) == (2, 2)
+    root = tmp_path / "three"
+    for name, count in (("train", 4), ("val", 2), ("test", 3)):
+        make_folder(root / name, {"a": count})
+    source = read(ImageFolder(name="toy", folder=str(root)))
+    assert source.test.ids[0] == "test/a/000.png"
+    assert source.skipped == {"split folder that is not used": {"count": 1, "examples": ["val"]}}
+
+
+@pytest.mark.parametrize(
+    ("folders", "message"),
+    [
+        (["train/a", "tset/a"], r"tset: a folder beside train/ that is no split"),
+        (["train/a", "training/a"], r"training: train/ is the train split already"),
+        (["a", "b", "val"], r"val: named like a split, but there is no train folder"),
+    ],
+)
+def test_folders_that_could_be_splits_are_never_guessed(tmp_path: Path, folders: list[str], message: str) -> None:
+    make_folder(tmp_path, dict.fromkeys(folders, 2))
+    with pytest.raises(InputError, match=message):
+        read(ImageFolder(name="toy", folder=str(tmp_path)))
