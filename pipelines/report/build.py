@@ -15,43 +15,43 @@ from pipelines.report.sections import (
     pictures_section,
     tuning_section,
 )
-from pipelines.report.study import Study
+from pipelines.report.study import Results
 from pipelines.report.summary import jobs_table, overview, settings_table, timings_table, warnings
 from pipelines.report.tables import Table, to_csv, to_latex, to_markdown
 from pipelines.report.tuning import searches, tuning_table
 
 
-def build_report(study: Study, out: Path, texts: Path) -> Path:
+def build_report(results: Results, out: Path, texts: Path) -> Path:
     """Write report.html, tables/ and figures/ into ``out``; the path of report.html, which is written last.
 
     ``texts``: the project's reports folder, with published/, templates/ and captions/.
     """
-    comparison = compare(study)
+    comparison = compare(results)
     figures = beside(comparison, load_published(texts / "published"))
     main = results_table(comparison, figures, _short(texts, "results"))
-    sections = [comparison_section(comparison, main, texts), *_details(study, texts)]
+    sections = [comparison_section(comparison, main, texts), *_details(results, texts)]
     tables = [table for section in sections for table in section.tables if table.name != "jobs"]
     for table in tables:
         _write_table(table, out / "tables")
     write_text(out / "tables" / "results.csv", results_csv(comparison, figures))
     write_figures(sections, out / "figures")
-    page = render_page(study, overview(study), warnings(study), sections, texts / "templates")
+    page = render_page(results, overview(results), warnings(results), sections, texts / "templates")
     write_text(out / "report.html", page)
     return out / "report.html"
 
 
-def _details(study: Study, texts: Path) -> list[Section]:
+def _details(results: Results, texts: Path) -> list[Section]:
     """All sections after the main one."""
-    found = searches(study)
+    found = searches(results)
     chosen = {search.key: search.best.params for search in found if search.best}
-    settings = settings_table(study, chosen, _short(texts, "settings"))
-    timings = timings_table(study, _short(texts, "timings"))
-    jobs = jobs_table(study, _short(texts, "jobs"))
+    settings = settings_table(results, chosen, _short(texts, "settings"))
+    timings = timings_table(results, _short(texts, "timings"))
+    jobs = jobs_table(results, _short(texts, "jobs"))
     return [
         Section("settings", "Settings", caption(texts, "settings"), tables=(settings,) if settings.rows else ()),
-        *curve_sections(study, texts),
+        *curve_sections(results, texts),
         tuning_section(found, tuning_table(found, _short(texts, "tuning")), texts),
-        pictures_section(study, texts),
+        pictures_section(results, texts),
         Section("timings", "Timings", caption(texts, "timings"), tables=(timings,)),
         Section("jobs", "Jobs", caption(texts, "jobs"), tables=(jobs,)),
     ]

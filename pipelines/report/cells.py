@@ -1,14 +1,16 @@
 """The comparison: a row a method label, a column a (data set, protocol, metric), a cell all its seeds."""
 
-import json
 import statistics
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from pipelines.files import canonical
-from pipelines.report.study import FLOORS, Job, Study, dataset_name
+from pipelines.report.study import Result, Results
+from pipelines.spec.base import Model
+from pipelines.spec.datasets.base import DataSet
+from pipelines.spec.evaluation.base import Protocol
+from pipelines.spec.jobs import EvaluateSpec, PretrainSpec
 
 _PROTOCOLS = {
     "knn": "kNN",
@@ -18,6 +20,8 @@ _PROTOCOLS = {
     "zero_shot": "zero-shot",
     "finetune": "fine-tuning",
 }
+ORIGINS = ("pixels", "untrained", "pretrain")
+"""Where encoders come from, in the order of the rows."""
 _NOT_SCORES = ("ci95", "loss", "sd", "lr", "seconds")
 
 
@@ -25,10 +29,10 @@ _NOT_SCORES = ("ci95", "loss", "sd", "lr", "seconds")
 class Column:
     """What is measured: on which data set, by which protocol, which metric of the record (``test/top1``)."""
 
-    dataset: str
+    dataset: DataSet
     protocol: str
-    evaluation: str
-    """The evaluation's resolved spec as canonical JSON: two settings of one protocol are two columns."""
+    evaluation: Protocol
+    """Two settings of one protocol are two columns."""
     metric: str
 
     @property
@@ -38,14 +42,9 @@ class Column:
         return self.protocol if name == "top1" else f"{self.protocol}, {name.replace('_', ' ')}"
 
     @property
-    def use(self) -> str:
-        """Which kind of evaluation it is: knn, linear, ..."""
-        return str(json.loads(self.evaluation)["use"])
-
-    @property
     def protocol_name(self) -> str:
         """The kind in words, without its settings."""
-        return _PROTOCOLS.get(self.use, self.use.replace("_", " "))
+        return _kind(self.evaluation)
 
 
 @dataclass(frozen=True)
@@ -53,12 +52,12 @@ class Row:
     """One line of the comparison. ``pretraining`` is one of its pretraining jobs: where its settings stand."""
 
     label: str
-    source: str
-    pretraining: Job | None = field(compare=False)
+    origin: str
+    pretraining: Result[PretrainSpec] | None = field(compare=False)
 
     @property
     def is_floor(self) -> bool:
-        return self.source in FLOORS
+        return self.pretraining is None
 
     @property
     def saw_labels(self) -> bool:
@@ -66,9 +65,8 @@ class Row:
         if self.pretraining is None:
             return False
         spec = self.pretraining.spec
-        captions = spec.get("dataset", {}).get("use") == "webdataset"  # tars may bring captions of their own
-        use = spec.get("method", {}).get("use")
-        return use == "supervised" or (use == "clip" and not captions)
+        captions = spec.dataset.use == "webdataset"  # tars may bring captions of their own
+        return spec.method.use == "supervised" or (spec.method.use == "clip" and not captions)
 
 
 @dataclass(frozen=True)
@@ -144,66 +142,71 @@ class Comparison:
         return not row.is_floor and mean is not None and floor is not None and mean <= floor
 
 
-def compare(study: Study) -> Comparison:
+def compare(results: Results) -> Comparison:
     """Gather every evaluation of a study."""
-    jobs = study.stage("evaluate")
-    titles = protocol_titles(job.spec["evaluation"] for job in jobs)
+    jobs = results.of(EvaluateSpec)
+    titles = protocol_titles(job.spec.evaluation for job in jobs)
     rows: dict[tuple[str, str], Row] = {}
     columns: dict[Column, None] = {}
-    members: dict[tuple[Row, Column], list[Job]] = {}
+    members: dict[tuple[Row, Column], list[Result[EvaluateSpec]]] = {}
     for job in jobs:
-        place = (job.source, job.label)
-        rows.setdefault(place, Row(job.label, job.source, study.pretraining(job)))
-        text = canonical(job.spec["evaluation"])
-        for metric in _metrics(jobs, text):
-            column = Column(job.dataset, titles[text], text, metric)
+        place = (job.origin, job.label)
+        rows.setdefault(place, Row(job.label, job.origin, results.pretraining(job)))
+        for metric in _metrics(jobs, job.spec.evaluation):
+            column = Column(job.spec.dataset, titles[job.spec.evaluation], job.spec.evaluation, metric)
             columns[column] = None
             members.setdefault((rows[place], column), []).append(job)
-    sources = [*FLOORS, "pretrain"]
-    ordered = sorted(rows.values(), key=lambda row: sources.index(row.source))
+    ordered = sorted(rows.values(), key=lambda row: ORIGINS.index(row.origin))
     datasets = list(dict.fromkeys(column.dataset for column in columns))
     by_dataset = sorted(columns, key=lambda column: datasets.index(column.dataset))
     cells = {
-        (row, column): _cell(study, members.get((row, column), []), column) for row in ordered for column in columns
+        (row, column): _cell(results, members.get((row, column), []), column) for row in ordered for column in columns
     }
     return Comparison(tuple(ordered), tuple(by_dataset), cells)
 
 
-def protocol_titles(evaluations: Iterable[dict[str, Any]]) -> dict[str, str]:
-    """Canonical JSON of each evaluation -> its name; options that tell two of one kind apart are part of it."""
-    found = {canonical(evaluation): evaluation for evaluation in evaluations}
+def protocol_titles(evaluations: Iterable[Protocol]) -> dict[Protocol, str]:
+    """Each evaluation's name; options that tell two of one kind apart are part of it."""
+    found = list(dict.fromkeys(evaluations))
     titles = {}
-    for text, evaluation in found.items():
-        twins = [other for other in found.values() if other["use"] == evaluation["use"]]
-        differing = [key for key in evaluation if any(other.get(key) != evaluation[key] for other in twins)]
-        title = _PROTOCOLS.get(evaluation["use"], evaluation["use"].replace("_", " "))
-        if evaluation["use"] == "knn" and "k" in evaluation and "k" not in differing:
+    for evaluation in found:
+        twins = [other for other in found if other.use == evaluation.use]
+        differing = [
+            name
+            for name in type(evaluation).model_fields
+            if any(getattr(other, name) != getattr(evaluation, name) for other in twins)
+        ]
+        if evaluation.use == "knn" and "k" not in differing:
             differing.insert(0, "k")
-        options = ", ".join(f"{key.replace('_', ' ')} {_plain(evaluation[key])}" for key in differing)
-        titles[text] = f"{title} ({options})" if options else title
+        options = ", ".join(f"{name.replace('_', ' ')} {_plain(getattr(evaluation, name))}" for name in differing)
+        titles[evaluation] = f"{_kind(evaluation)} ({options})" if options else _kind(evaluation)
     return titles
 
 
+def _kind(evaluation: Protocol) -> str:
+    return _PROTOCOLS.get(evaluation.use, evaluation.use.replace("_", " "))
+
+
 def _plain(value: Any) -> str:
-    if isinstance(value, dict) and "use" in value:
-        return dataset_name(value)
-    return value if isinstance(value, str) else canonical(value).replace('"', "")
+    if isinstance(value, Model):
+        return str(getattr(value, "short_name", value))
+    return ", ".join(map(_plain, value)) if isinstance(value, tuple) else str(value)
 
 
-def _metrics(jobs: list[Job], evaluation: str) -> list[str]:
+def _metrics(jobs: list[Result[EvaluateSpec]], evaluation: Protocol) -> list[str]:
     """The scores to show for an evaluation: test/top1, else every test metric that is a score."""
-    records = [job.record for job in jobs if job.record and canonical(job.spec["evaluation"]) == evaluation]
+    records = [job.record for job in jobs if job.record and job.spec.evaluation == evaluation]
     names = dict.fromkeys(name for record in records for name in record.metrics if name.startswith("test/"))
     scores = [name for name in names if not any(name.endswith(ending) for ending in _NOT_SCORES)]
     return ["test/top1"] if "test/top1" in scores or not scores else scores
 
 
-def _cell(study: Study, jobs: list[Job], column: Column) -> Cell:
+def _cell(results: Results, jobs: list[Result[EvaluateSpec]], column: Column) -> Cell:
     done = [job for job in jobs if job.record]
     numbers = [job.record.metrics.get(column.metric) for job in done if job.record]
     flags: Counter[str] = Counter()
     for job in done:
-        flags.update({short_flag(flag) for each in study.line(job) for flag in each.flags})
+        flags.update({short_flag(flag) for each in results.line(job) for flag in each.flags})
     values = tuple(100 * number for number in numbers if number is not None)
     return Cell(values, len(jobs), len(jobs) - len(done), tuple(sorted(flags.items())))
 

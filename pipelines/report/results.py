@@ -1,6 +1,7 @@
 """The main table: every method on every data set and protocol, the published figure beside it where one exists."""
 
 from pipelines.colours import colour
+from pipelines.files import canonical
 from pipelines.report.cells import Cell, Column, Comparison, Row
 from pipelines.report.published import Published, Wanted, choose, is_same_setting, wanted_for
 from pipelines.report.tables import Entry, Table, csv_text
@@ -18,7 +19,11 @@ def beside(comparison: Comparison, published: list[Published]) -> Beside:
     for row in comparison.rows:
         for column in comparison.columns:
             is_top1 = column.metric == "test/top1" and comparison.cells[row, column].expected > 0
-            wanted = wanted_for(row.pretraining, column.use) if row.pretraining and is_top1 else None
+            wanted = (
+                wanted_for(row.pretraining.spec, column.dataset, column.evaluation.use)
+                if row.pretraining and is_top1
+                else None
+            )
             match = choose(published, wanted) if wanted else None
             if match and wanted:
                 found[row, column] = (match, wanted)
@@ -33,7 +38,7 @@ def results_table(comparison: Comparison, figures: Beside, caption: str) -> Tabl
     for column in comparison.columns:
         header.append(column.title)
         header += [f"published {column.protocol_name}"] if column in with_published else []
-        spans.append((column.dataset, 2 if column in with_published else 1))
+        spans.append((column.dataset.short_name, 2 if column in with_published else 1))
     rows = tuple(_line(comparison, row, figures, with_published, sources) for row in comparison.rows)
     return Table("results", caption, tuple(header), rows, _merged(spans), tuple(sources))
 
@@ -50,7 +55,7 @@ def results_csv(comparison: Comparison, figures: Beside) -> str:
 def _line(
     comparison: Comparison, row: Row, figures: Beside, with_published: set[Column], sources: list[str]
 ) -> tuple[Entry, ...]:
-    entries = [Entry(row.label, muted=row.is_floor, colour=colour(row.source if row.is_floor else row.label))]
+    entries = [Entry(row.label, muted=row.is_floor, colour=colour(row.origin if row.is_floor else row.label))]
     for column in comparison.columns:
         cell = comparison.cells[row, column]
         warnings = _warnings(cell) + (["not above the floor"] if comparison.below_floor(row, column) else [])
@@ -107,7 +112,8 @@ def _measured(comparison: Comparison, row: Row, column: Column, cell: Cell) -> l
     sd = "" if cell.sd is None else f"{cell.sd:.6f}"
     flags = " ".join(f"{flag.replace(' ', '_')}:{count}" for flag, count in cell.flags)
     best = "yes" if comparison.best(column) == row else "no"
-    identity = [row.label, row.source, column.dataset, column.protocol, column.evaluation, column.metric]
+    evaluation = canonical(column.evaluation.model_dump(mode="json"))
+    identity = [row.label, row.origin, column.dataset.short_name, column.protocol, evaluation, column.metric]
     return [*identity, mean, sd, str(cell.n), str(cell.expected), str(cell.missing), best, flags]
 
 

@@ -10,7 +10,7 @@ from pipelines.errors import InputError
 from pipelines.report import charts
 from pipelines.report.cells import Comparison
 from pipelines.report.curves import Curve, curves
-from pipelines.report.study import Study
+from pipelines.report.study import Results
 from pipelines.report.tables import Table
 from pipelines.report.tuning import Search
 
@@ -73,16 +73,16 @@ def caption(folder: Path, name: str) -> tuple[str, ...]:
 def comparison_section(comparison: Comparison, table: Table, texts: Path) -> Section:
     """The main table, and a chart for each of its columns that has a number."""
     drawn = [
-        Chart(f"{column.dataset} · {column.title}", charts.comparison_chart(comparison, column))
+        Chart(f"{column.dataset.short_name} · {column.title}", charts.comparison_chart(comparison, column))
         for column in comparison.columns
         if any(comparison.cells[row, column].values for row in comparison.rows)
     ]
     return Section("results", "Results", caption(texts, "results"), tuple(drawn), (table,))
 
 
-def curve_sections(study: Study, texts: Path) -> list[Section]:
+def curve_sections(results: Results, texts: Path) -> list[Section]:
     """Training, score distribution and collapse, each a chart for every metric and data set."""
-    found = curves(study, [*TRAINING, *SCORES, *COLLAPSE])
+    found = curves(results, [*TRAINING, *SCORES, *COLLAPSE])
     parts = (
         ("training", "Training", TRAINING),
         ("scores", "Score distribution", SCORES),
@@ -109,10 +109,10 @@ def tuning_section(searches: Sequence[Search], table: Table, texts: Path) -> Sec
     )
 
 
-def pictures_section(study: Study, texts: Path) -> Section:
+def pictures_section(results: Results, texts: Path) -> Section:
     """PNG and JPEG artifacts of finished jobs (reconstructions, say), small ones only, inlined."""
     found = []
-    for job in study.jobs:
+    for job in results.all:
         for name, place in sorted(job.record.artifacts.items()) if job.record else ():
             path = job.folder / place
             kind = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg"}.get(path.suffix.lower())

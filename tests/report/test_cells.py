@@ -7,7 +7,9 @@ import pytest
 from report_tools import FakeStudy
 
 from pipelines.report.cells import Comparison, compare, protocol_titles
-from pipelines.report.study import load_study
+from pipelines.report.study import load_results
+from pipelines.spec.evaluation.knn import Options as Knn
+from pipelines.spec.evaluation.linear import Options as Linear
 
 DATASET = {"use": "digits", "limit": None}
 
@@ -17,7 +19,7 @@ def only(value: float | None) -> dict[str, dict[str, float | None]]:
 
 
 def comparison(folder: Path, fake: FakeStudy) -> Comparison:
-    return compare(load_study(fake.save(), folder))
+    return compare(load_results(fake.save(), folder))
 
 
 def text(found: Comparison, label: str, title: str = "kNN (k 20)") -> str:
@@ -56,7 +58,7 @@ def test_what_was_not_planned_is_a_dash_and_not_missing(tmp_path: Path) -> None:
     fake.run("simclr", 0, DATASET, only(0.5))
     fake.run("moco_v2", 0, {"use": "cifar10", "limit": None}, only(0.6))
     found = comparison(tmp_path, fake)
-    columns = {column.dataset: column for column in found.columns}
+    columns = {column.dataset.short_name: column for column in found.columns}
     rows = {row.label: row for row in found.rows}
     assert found.cells[rows["simclr"], columns["cifar10"]].text == "–"
 
@@ -117,6 +119,6 @@ def test_grid_points_are_rows_of_their_own(tmp_path: Path) -> None:
 
 
 def test_two_settings_of_one_protocol_are_told_apart() -> None:
-    knn = [{"use": "knn", "k": k, "temperature": 0.07} for k in (20, 200)]
+    knn = [Knn(k=k) for k in (20, 200)]
     assert list(protocol_titles(knn).values()) == ["kNN (k 20)", "kNN (k 200)"]
-    assert list(protocol_titles([{"use": "linear", "epochs": 30}]).values()) == ["linear probe"]
+    assert list(protocol_titles([Linear(epochs=30)]).values()) == ["linear probe"]
