@@ -9,9 +9,14 @@ import random
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import ArrayLike
+
+from pipelines.evaluation.predictions import Predictions
 from pipelines.files import write_json, write_text
 from pipelines.report.study import SPECS
 from pipelines.spec.parse import parse
+from pipelines.spec.plan import plan_file
 
 METHODS: dict[str, dict[str, Any]] = {
     "simclr": {"use": "simclr", "temperature": 0.5, "dim": 128},
@@ -77,22 +82,7 @@ class FakeStudy:
         job = {"stage": stage, "key": key, "spec": spec, "inputs": inputs or {}}
         self.jobs.append(job | {"label": label})
         if done:
-            record = {
-                **job,
-                "metrics": {},
-                "derived": {},
-                "seconds": 1.0,
-                "images_per_second": None,
-                "started": "2026-01-31T12:00:00.000+00:00",
-                "finished": "2026-01-31T12:30:00.000+00:00",
-                "versions": {"python": "3.11.2", "torch": "2.15.0"},
-                "commit": COMMIT,
-                "dirty": False,
-                "device": "Some CPU",
-                "flags": [],
-                "artifacts": {},
-            }
-            write_json(self.folder(stage, key) / "record.json", record | done)
+            finish(self.results, job, **done)
         return key
 
     def folder(self, stage: str, key: str) -> Path:
@@ -141,6 +131,49 @@ class FakeStudy:
             done = {"metrics": metrics[use], "seconds": 4.0} if use in metrics else {}
             spec = {"evaluation": evaluation, "source": source, "dataset": dataset, "seed": seed}
             self.job("evaluate", f"{name}-{use}", label, spec, inputs, **done)
+
+
+def finish(results: Path, job: dict[str, Any], **done: Any) -> Path:
+    """Write the record of a planned job (an entry of plan.json), with any of its fields; the job's folder."""
+    folder = results / "jobs" / job["stage"] / job["key"]
+    record = {
+        **{name: job[name] for name in ("stage", "key", "spec", "inputs")},
+        "metrics": {},
+        "derived": {},
+        "seconds": 1.0,
+        "images_per_second": None,
+        "started": "2026-01-31T12:00:00.000+00:00",
+        "finished": "2026-01-31T12:30:00.000+00:00",
+        "versions": {"python": "3.11.2", "torch": "2.15.0"},
+        "commit": COMMIT,
+        "dirty": False,
+        "device": "Some CPU",
+        "flags": [],
+        "artifacts": {},
+    }
+    write_json(folder / "record.json", record | done)
+    return folder
+
+
+def answered(results: Path, job: dict[str, Any], correct: ArrayLike, classes: int = 10, **done: Any) -> None:
+    """Finish an evaluation that named these test images rightly (m,), of classes in turn, and kept its predictions."""
+    right = np.asarray(correct, dtype=bool)
+    label = np.arange(len(right)) % classes
+    folder = finish(
+        results, job, metrics={"test/top1": float(right.mean())}, artifacts={"predictions": "predictions.npz"}, **done
+    )
+    said = np.where(right, label, (label + 1) % classes)
+    Predictions.of([f"image{i}" for i in range(len(right))], label, said).save(folder / "predictions.npz")
+
+
+def planned(folder: Path, study: str) -> Path:
+    """Plan a study, given as YAML; the path of its plan.json."""
+    file = folder / "study.yaml"
+    file.write_text(study)
+    made = plan_file(file)
+    path = folder / made.study.name / "plan.json"
+    write_json(path, made.dump())
+    return path
 
 
 def history(folder: Path, label: str, seed: int, steps: int = 4000, every: int = 10) -> None:

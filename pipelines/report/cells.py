@@ -1,16 +1,14 @@
-"""The comparison: a row a method label, a column a (data set, protocol, metric), a cell all its seeds."""
+"""What a comparison is made of: rows (a method or a floor), columns (a protocol's metric), cells (all seeds)."""
 
 import statistics
-from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pipelines.report.study import Result, Results
+from pipelines.report.study import Result
 from pipelines.spec.base import Model
-from pipelines.spec.datasets.base import DataSet
 from pipelines.spec.evaluation.base import Protocol
-from pipelines.spec.jobs import EvaluateSpec, PretrainSpec
+from pipelines.spec.jobs import Pixels, PretrainSpec, Trained, Untrained
 
 _PROTOCOLS = {
     "knn": "kNN",
@@ -20,16 +18,12 @@ _PROTOCOLS = {
     "zero_shot": "zero-shot",
     "finetune": "fine-tuning",
 }
-ORIGINS = ("pixels", "untrained", "pretrain")
-"""Where encoders come from, in the order of the rows."""
-_NOT_SCORES = ("ci95", "loss", "sd", "lr", "seconds")
 
 
 @dataclass(frozen=True)
 class Column:
-    """What is measured: on which data set, by which protocol, which metric of the record (``test/top1``)."""
+    """What is measured: by which protocol, which metric of the record (``test/top1``)."""
 
-    dataset: DataSet
     protocol: str
     evaluation: Protocol
     """Two settings of one protocol are two columns."""
@@ -49,11 +43,24 @@ class Column:
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the comparison. ``pretraining`` is one of its pretraining jobs: where its settings stand."""
+    """One line of a comparison.
 
+    title        the label, and where a method was pretrained when that was elsewhere
+    source       where the encoder comes from; None: no encoder, a guess that looks at no image
+    trained_on   the data set it was pretrained on; None for floors
+    pretraining  one of its pretraining jobs: where its settings stand
+    """
+
+    title: str
     label: str
-    origin: str
-    pretraining: Result[PretrainSpec] | None = field(compare=False)
+    source: Trained | Untrained | Pixels | None
+    trained_on: str | None = None
+    pretraining: Result[PretrainSpec] | None = field(default=None, compare=False)
+
+    @property
+    def origin(self) -> str:
+        """guess, pixels, untrained or pretrain."""
+        return self.source.use if self.source else "guess"
 
     @property
     def is_floor(self) -> bool:
@@ -68,35 +75,42 @@ class Row:
         captions = spec.dataset.use == "webdataset"  # tars may bring captions of their own
         return spec.method.use == "supervised" or (spec.method.use == "clip" and not captions)
 
+    @property
+    def competes(self) -> bool:
+        """Whether it may be the best: neither a floor nor a reference that saw the labels."""
+        return not self.is_floor and not self.saw_labels
+
 
 @dataclass(frozen=True)
 class Cell:
     """All seeds of a row in a column.
 
-    values     percent, one a finished job with a finite metric
+    by_seed    percent, one a finished job with a finite metric
     expected   jobs planned; 0: the study does not measure this
     missing    of these, jobs without a record
     flags      what the runs behind the values are flagged with, and how many of them
+    is_exact   worked out, not measured
     """
 
-    values: tuple[float, ...]
+    by_seed: Mapping[int, float]
     expected: int
-    missing: int
-    flags: tuple[tuple[str, int], ...]
+    missing: int = 0
+    flags: tuple[tuple[str, int], ...] = ()
+    is_exact: bool = False
 
     @property
     def n(self) -> int:
-        return len(self.values)
+        return len(self.by_seed)
 
     @property
     def mean(self) -> float | None:
         """Percent."""
-        return statistics.fmean(self.values) if self.values else None
+        return statistics.fmean(self.by_seed.values()) if self.by_seed else None
 
     @property
     def sd(self) -> float | None:
         """Sample standard deviation over seeds (n - 1), in points; None for fewer than two."""
-        return statistics.stdev(self.values) if self.n > 1 else None
+        return statistics.stdev(self.by_seed.values()) if self.n > 1 else None
 
     @property
     def is_complete(self) -> bool:
@@ -104,65 +118,14 @@ class Cell:
 
     @property
     def text(self) -> str:
-        """``71.23 ± 0.40 (3)``; ``(2 of 3)`` when partial; ``missing (0 of 3)``; ``–`` when it was not planned."""
+        """``71.2 ± 0.4 (3)``; ``(2 of 3)`` when partial; ``missing (0 of 3)``; ``–`` when it was not planned."""
         if self.expected == 0:
             return "–"
         count = str(self.n) if self.is_complete else f"{self.n} of {self.expected}"
         if self.mean is None:
             return f"{'missing' if self.missing else 'not finite'} ({count})"
-        spread = "" if self.sd is None else f" ± {self.sd:.2f}"
-        return f"{self.mean:.2f}{spread} ({count})"
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """Rows (floors first), columns (data sets together) and every cell."""
-
-    rows: tuple[Row, ...]
-    columns: tuple[Column, ...]
-    cells: dict[tuple[Row, Column], Cell]
-
-    def best(self, column: Column) -> Row | None:
-        """The row with the highest mean; floors, rows that saw labels and incomplete cells do not compete."""
-        means = {
-            row: self.cells[row, column].mean or 0.0
-            for row in self.rows
-            if not row.is_floor and not row.saw_labels and self.cells[row, column].is_complete
-        }
-        return max(means, key=lambda row: means[row]) if means else None
-
-    def floor(self, column: Column) -> float | None:
-        """The highest mean of the floors, percent."""
-        means = [self.cells[row, column].mean for row in self.rows if row.is_floor]
-        return max((mean for mean in means if mean is not None), default=None)
-
-    def below_floor(self, row: Row, column: Column) -> bool:
-        """Whether a method's mean is not above the best floor's."""
-        mean, floor = self.cells[row, column].mean, self.floor(column)
-        return not row.is_floor and mean is not None and floor is not None and mean <= floor
-
-
-def compare(results: Results) -> Comparison:
-    """Gather every evaluation of a study."""
-    jobs = results.of(EvaluateSpec)
-    titles = protocol_titles(job.spec.evaluation for job in jobs)
-    rows: dict[tuple[str, str], Row] = {}
-    columns: dict[Column, None] = {}
-    members: dict[tuple[Row, Column], list[Result[EvaluateSpec]]] = {}
-    for job in jobs:
-        place = (job.origin, job.label)
-        rows.setdefault(place, Row(job.label, job.origin, results.pretraining(job)))
-        for metric in _metrics(jobs, job.spec.evaluation):
-            column = Column(job.spec.dataset, titles[job.spec.evaluation], job.spec.evaluation, metric)
-            columns[column] = None
-            members.setdefault((rows[place], column), []).append(job)
-    ordered = sorted(rows.values(), key=lambda row: ORIGINS.index(row.origin))
-    datasets = list(dict.fromkeys(column.dataset for column in columns))
-    by_dataset = sorted(columns, key=lambda column: datasets.index(column.dataset))
-    cells = {
-        (row, column): _cell(results, members.get((row, column), []), column) for row in ordered for column in columns
-    }
-    return Comparison(tuple(ordered), tuple(by_dataset), cells)
+        spread = "" if self.sd is None else f" ± {self.sd:.1f}"
+        return f"{self.mean:.1f}" if self.is_exact else f"{self.mean:.1f}{spread} ({count})"
 
 
 def protocol_titles(evaluations: Iterable[Protocol]) -> dict[Protocol, str]:
@@ -191,26 +154,3 @@ def _plain(value: Any) -> str:
     if isinstance(value, Model):
         return str(getattr(value, "short_name", value))
     return ", ".join(map(_plain, value)) if isinstance(value, tuple) else str(value)
-
-
-def _metrics(jobs: list[Result[EvaluateSpec]], evaluation: Protocol) -> list[str]:
-    """The scores to show for an evaluation: test/top1, else every test metric that is a score."""
-    records = [job.record for job in jobs if job.record and job.spec.evaluation == evaluation]
-    names = dict.fromkeys(name for record in records for name in record.metrics if name.startswith("test/"))
-    scores = [name for name in names if not any(name.endswith(ending) for ending in _NOT_SCORES)]
-    return ["test/top1"] if "test/top1" in scores or not scores else scores
-
-
-def _cell(results: Results, jobs: list[Result[EvaluateSpec]], column: Column) -> Cell:
-    done = [job for job in jobs if job.record]
-    numbers = [job.record.metrics.get(column.metric) for job in done if job.record]
-    flags: Counter[str] = Counter()
-    for job in done:
-        flags.update({short_flag(flag) for each in results.line(job) for flag in each.flags})
-    values = tuple(100 * number for number in numbers if number is not None)
-    return Cell(values, len(jobs), len(jobs) - len(done), tuple(sorted(flags.items())))
-
-
-def short_flag(flag: str) -> str:
-    """A flag for a table cell: its kind in plain words, without the metric it names."""
-    return flag.split(":", 1)[0].replace("_", " ")

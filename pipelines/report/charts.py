@@ -11,7 +11,8 @@ import altair as alt
 
 from pipelines.colours import Style, styles
 from pipelines.files import digest
-from pipelines.report.cells import Column, Comparison
+from pipelines.report.cells import Column
+from pipelines.report.comparison import Comparison
 from pipelines.report.curves import Curve
 from pipelines.report.tuning import Search
 
@@ -46,10 +47,10 @@ def curve_chart(curves: Sequence[Curve], title: str, style: dict[str, Style], ze
 def comparison_chart(comparison: Comparison, column: Column) -> Spec:
     """One column of the main table: every seed a dot, the mean a bar; the highest floor a dashed line."""
     style = styles(row.origin if row.is_floor else row.label for row in comparison.rows)
-    by_label = {row.label: style[row.origin if row.is_floor else row.label] for row in comparison.rows}
-    order = [row.label for row in comparison.rows]
-    cells = [(row.label, comparison.cells[row, column]) for row in comparison.rows]
-    dots = [{"label": label, "value": round(value, 3)} for label, cell in cells for value in cell.values]
+    by_label = {row.title: style[row.origin if row.is_floor else row.label] for row in comparison.rows}
+    order = [row.title for row in comparison.rows]
+    cells = [(row.title, comparison.cells[row, column]) for row in comparison.rows]
+    dots = [{"label": label, "value": round(value, 3)} for label, cell in cells for value in cell.by_seed.values()]
     means = [
         {"label": label, "value": round(cell.mean, 3), "n": cell.n} for label, cell in cells if cell.mean is not None
     ]

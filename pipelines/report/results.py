@@ -1,12 +1,26 @@
-"""The main table: every method on every data set and protocol, the published figure beside it where one exists."""
+"""The main table of a data set: every method by every protocol, the published figure beside it where one exists."""
+
+from collections.abc import Sequence
 
 from pipelines.colours import colour
 from pipelines.files import canonical
-from pipelines.report.cells import Cell, Column, Comparison, Row
+from pipelines.report.cells import Cell, Column, Row
+from pipelines.report.comparison import Comparison
 from pipelines.report.published import Published, Wanted, choose, is_same_setting, wanted_for
 from pipelines.report.tables import Entry, Table, csv_text
 
-_NUMBERS = ("label", "source", "dataset", "protocol", "evaluation", "metric", "mean_percent", "sd_points", "n")
+_NUMBERS = (
+    "label",
+    "source",
+    "pretrained_on",
+    "dataset",
+    "protocol",
+    "evaluation",
+    "metric",
+    "mean_percent",
+    "sd_points",
+    "n",
+)
 _NUMBERS_TOO = ("expected", "missing", "best", "flags", "published_percent", "published_on", "published_source")
 
 Beside = dict[tuple[Row, Column], tuple[Published, Wanted]]
@@ -20,7 +34,7 @@ def beside(comparison: Comparison, published: list[Published]) -> Beside:
         for column in comparison.columns:
             is_top1 = column.metric == "test/top1" and comparison.cells[row, column].expected > 0
             wanted = (
-                wanted_for(row.pretraining.spec, column.dataset, column.evaluation.use)
+                wanted_for(row.pretraining.spec, comparison.dataset, column.evaluation.use)
                 if row.pretraining and is_top1
                 else None
             )
@@ -30,35 +44,36 @@ def beside(comparison: Comparison, published: list[Published]) -> Beside:
     return found
 
 
-def results_table(comparison: Comparison, figures: Beside, caption: str) -> Table:
+def results_table(comparison: Comparison, figures: Beside, name: str, caption: str) -> Table:
     """One row a method; a column a protocol, followed by its published column when any row has a figure for it."""
     sources = list(dict.fromkeys(_note(match) for match, _ in figures.values()))
     with_published = {column for _, column in figures}
-    header, spans = ["method"], [("", 1)]
+    header = ["method"]
     for column in comparison.columns:
         header.append(column.title)
         header += [f"published {column.protocol_name}"] if column in with_published else []
-        spans.append((column.dataset.short_name, 2 if column in with_published else 1))
     rows = tuple(_line(comparison, row, figures, with_published, sources) for row in comparison.rows)
-    return Table("results", caption, tuple(header), rows, _merged(spans), tuple(sources))
+    groups = (("", 1), (comparison.dataset.short_name, len(header) - 1)) if comparison.columns else ()
+    return Table(name, caption, tuple(header), rows, groups, tuple(sources))
 
 
-def results_csv(comparison: Comparison, figures: Beside) -> str:
+def results_csv(found: Sequence[tuple[Comparison, Beside]]) -> str:
     """The same numbers in full, one line a cell that was planned."""
     lines = [[*_NUMBERS, *_NUMBERS_TOO]]
-    for (row, column), cell in comparison.cells.items():
-        if cell.expected:
-            lines.append([*_measured(comparison, row, column, cell), *_published(figures.get((row, column)))])
+    for comparison, figures in found:
+        for (row, column), cell in comparison.cells.items():
+            if cell.expected:
+                lines.append([*_measured(comparison, row, column, cell), *_published(figures.get((row, column)))])
     return csv_text(lines)
 
 
 def _line(
     comparison: Comparison, row: Row, figures: Beside, with_published: set[Column], sources: list[str]
 ) -> tuple[Entry, ...]:
-    entries = [Entry(row.label, muted=row.is_floor, colour=colour(row.origin if row.is_floor else row.label))]
+    entries = [Entry(row.title, muted=row.is_floor, colour=colour(row.origin if row.is_floor else row.label))]
     for column in comparison.columns:
         cell = comparison.cells[row, column]
-        warnings = _warnings(cell) + (["not above the floor"] if comparison.below_floor(row, column) else [])
+        warnings = _warnings(cell) + [f"not above {floor.title}" for floor in comparison.not_above(row, column)]
         entries.append(
             Entry(
                 cell.text,
@@ -96,24 +111,14 @@ def _note(match: Published) -> str:
     return f"{match.measured_on}: {match.source}{f' ({match.note})' if match.note else ''}"
 
 
-def _merged(spans: list[tuple[str, int]]) -> tuple[tuple[str, int], ...]:
-    """Neighbouring columns of one data set under one title."""
-    merged: list[tuple[str, int]] = []
-    for title, span in spans:
-        if merged and merged[-1][0] == title:
-            merged[-1] = (title, merged[-1][1] + span)
-        else:
-            merged.append((title, span))
-    return tuple(merged)
-
-
 def _measured(comparison: Comparison, row: Row, column: Column, cell: Cell) -> list[str]:
     mean = "" if cell.mean is None else f"{cell.mean:.6f}"
     sd = "" if cell.sd is None else f"{cell.sd:.6f}"
     flags = " ".join(f"{flag.replace(' ', '_')}:{count}" for flag, count in cell.flags)
     best = "yes" if comparison.best(column) == row else "no"
     evaluation = canonical(column.evaluation.model_dump(mode="json"))
-    identity = [row.label, row.origin, column.dataset.short_name, column.protocol, evaluation, column.metric]
+    identity = [row.label, row.origin, row.trained_on or "", comparison.dataset.short_name]
+    identity += [column.protocol, evaluation, column.metric]
     return [*identity, mean, sd, str(cell.n), str(cell.expected), str(cell.missing), best, flags]
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from pipelines.colours import Style, styles
 from pipelines.errors import InputError
 from pipelines.report import charts
-from pipelines.report.cells import Comparison
+from pipelines.report.comparison import Comparison
 from pipelines.report.curves import Curve, curves
 from pipelines.report.study import Results
 from pipelines.report.tables import Table
@@ -70,14 +70,18 @@ def caption(folder: Path, name: str) -> tuple[str, ...]:
     return tuple(" ".join(part.split()) for part in path.read_text(encoding="utf-8").split("\n\n") if part.strip())
 
 
-def comparison_section(comparison: Comparison, table: Table, texts: Path) -> Section:
-    """The main table, and a chart for each of its columns that has a number."""
+def comparison_section(
+    comparison: Comparison, table: Table, texts: Path, alone: bool = True, first: bool = True
+) -> Section:
+    """A data set's table, and a chart for each of its columns that has a number; the whole caption stands once."""
     drawn = [
-        Chart(f"{column.dataset.short_name} · {column.title}", charts.comparison_chart(comparison, column))
+        Chart(column.title, charts.comparison_chart(comparison, column))
         for column in comparison.columns
-        if any(comparison.cells[row, column].values for row in comparison.rows)
+        if any(comparison.cells[row, column].by_seed for row in comparison.rows)
     ]
-    return Section("results", "Results", caption(texts, "results"), tuple(drawn), (table,))
+    words = caption(texts, "results")
+    title = "Results" if alone else f"Results on {comparison.dataset.short_name}"
+    return Section(table.name, title, words if first else words[:1], tuple(drawn), (table,))
 
 
 def curve_sections(results: Results, texts: Path) -> list[Section]:

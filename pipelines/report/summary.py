@@ -8,7 +8,7 @@ from typing import Any
 
 from pipelines.colours import colour
 from pipelines.records import Record
-from pipelines.report.cells import short_flag
+from pipelines.report.comparison import short_flag
 from pipelines.report.study import AnySpec, Result, Results
 from pipelines.report.tables import Entry, Table
 from pipelines.spec.jobs import EvaluateSpec, PretrainSpec, RunSpec

@@ -74,7 +74,7 @@ def test_the_page_shows_the_numbers_flags_and_missing_cells(made: tuple[Path, Pa
     assert len(rows) == 16
     for row in rows:
         if row["mean_percent"] and row["sd_points"]:
-            assert f"{float(row['mean_percent']):.2f} ± {float(row['sd_points']):.2f}" in text
+            assert f"{float(row['mean_percent']):.1f} ± {float(row['sd_points']):.1f}" in text
     assert "missing (0 of 3)" in text
     assert "(2 of 3)" in text
     assert "collapsed 1 of 3" in text
