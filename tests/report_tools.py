@@ -169,7 +169,7 @@ def answered(results: Path, job: dict[str, Any], correct: ArrayLike, classes: in
 def planned(folder: Path, study: str) -> Path:
     """Plan a study, given as YAML; the path of its plan.json."""
     file = folder / "study.yaml"
-    file.write_text(study)
+    write_text(file, study)
     made = plan_file(file)
     path = folder / made.study.name / "plan.json"
     write_json(path, made.dump())

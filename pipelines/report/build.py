@@ -5,9 +5,10 @@ from pathlib import Path
 
 from pipelines.files import write_text
 from pipelines.report.comparison import Comparison, comparisons
+from pipelines.report.numbers import results_csv
 from pipelines.report.page import render_page, write_figures
 from pipelines.report.published import load_published
-from pipelines.report.results import Beside, beside, results_csv, results_table
+from pipelines.report.results import Beside, beside, results_table
 from pipelines.report.sections import (
     Section,
     caption,

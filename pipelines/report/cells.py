@@ -5,10 +5,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from pipelines.report.estimates import Correct
 from pipelines.report.study import Result
 from pipelines.spec.base import Model
 from pipelines.spec.evaluation.base import Protocol
 from pipelines.spec.jobs import Pixels, PretrainSpec, Trained, Untrained
+from pipelines.statistics.intervals import Estimate
 
 _PROTOCOLS = {
     "knn": "kNN",
@@ -90,6 +92,8 @@ class Cell:
     missing    of these, jobs without a record
     flags      what the runs behind the values are flagged with, and how many of them
     is_exact   worked out, not measured
+    estimate   mean, sd over seeds (n - 1) and 95 % interval, in percent; None without values
+    correct    by seed, whether each test image was named rightly; None where not every seed kept that
     """
 
     by_seed: Mapping[int, float]
@@ -97,6 +101,8 @@ class Cell:
     missing: int = 0
     flags: tuple[tuple[str, int], ...] = ()
     is_exact: bool = False
+    estimate: Estimate | None = None
+    correct: Correct | None = field(default=None, repr=False, compare=False)
 
     @property
     def n(self) -> int:
@@ -106,11 +112,6 @@ class Cell:
     def mean(self) -> float | None:
         """Percent."""
         return statistics.fmean(self.by_seed.values()) if self.by_seed else None
-
-    @property
-    def sd(self) -> float | None:
-        """Sample standard deviation over seeds (n - 1), in points; None for fewer than two."""
-        return statistics.stdev(self.by_seed.values()) if self.n > 1 else None
 
     @property
     def is_complete(self) -> bool:
@@ -124,8 +125,17 @@ class Cell:
         count = str(self.n) if self.is_complete else f"{self.n} of {self.expected}"
         if self.mean is None:
             return f"{'missing' if self.missing else 'not finite'} ({count})"
-        spread = "" if self.sd is None else f" ± {self.sd:.1f}"
+        spread = f" ± {self.estimate.sd:.1f}" if self.estimate and self.estimate.sd is not None else ""
         return f"{self.mean:.1f}" if self.is_exact else f"{self.mean:.1f}{spread} ({count})"
+
+    @property
+    def interval(self) -> str:
+        """``[70.1, 72.3]``, with what alone it counts where that is not seeds and images; empty where there is none."""
+        found = self.estimate
+        if found is None or found.low is None or found.high is None:
+            return ""
+        alone = "" if found.counts == "seeds and images" else f" {found.counts} only"
+        return f"[{found.low:.1f}, {found.high:.1f}]{alone}"
 
 
 def protocol_titles(evaluations: Iterable[Protocol]) -> dict[Protocol, str]:

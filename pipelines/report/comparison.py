@@ -5,10 +5,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pipelines.report.cells import Cell, Column, Row, protocol_titles
+from pipelines.report.estimates import HEADLINE, Answers, estimate, read_answers
 from pipelines.report.floors import TestSet, own_floor, test_set
 from pipelines.report.study import Result, Results
 from pipelines.spec.datasets.base import DataSet
 from pipelines.spec.evaluation.base import Protocol
+from pipelines.spec.evaluation.few_shot import Options as FewShot
 from pipelines.spec.jobs import EvaluateSpec, Untrained
 
 ORIGINS = ("guess", "pixels", "untrained", "pretrain")
@@ -17,7 +19,7 @@ _NOT_SCORES = ("ci95", "loss", "sd", "lr", "seconds")
 Jobs = list[Result[EvaluateSpec]]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Comparison:
     """All that was measured on one data set: rows (floors first), columns and every cell."""
 
@@ -71,17 +73,21 @@ def _compare(results: Results, dataset: DataSet, titles: Mapping[Protocol, str])
     jobs = [job for job in results.of(EvaluateSpec) if job.spec.dataset == dataset]
     rows, members = _rows(results, dataset, jobs), dict[tuple[Row, Column], Jobs]()
     columns: dict[Column, None] = {}
+    metrics = {
+        evaluation: _metrics(jobs, evaluation) for evaluation in dict.fromkeys(job.spec.evaluation for job in jobs)
+    }
     for job, row in zip(jobs, rows):
-        for metric in _metrics(jobs, job.spec.evaluation):
+        for metric in metrics[job.spec.evaluation]:
             column = Column(titles[job.spec.evaluation], job.spec.evaluation, metric)
             columns[column] = None
             members.setdefault((row, column), []).append(job)
-    test = test_set(results, jobs)
+    answers = read_answers(jobs)
+    test = test_set(results, jobs, answers.label)
     guesses = {(row, column): mean for column in columns for row, mean in test.guesses(column.metric).items()}
     known = dict.fromkeys([*(row for row, _ in guesses), *rows])
     ordered = sorted(known, key=lambda row: ORIGINS.index(row.origin))
     places = [(row, column) for row in ordered for column in columns]
-    cells = {place: _cell(results, members.get(place, []), place[1]) for place in places}
+    cells = {place: _cell(results, members.get(place, []), place[1].metric, answers, test) for place in places}
     cells |= {place: Cell({0: mean}, 1, is_exact=True) for place, mean in guesses.items()}
     return Comparison(dataset, test, tuple(ordered), tuple(columns), cells, members)
 
@@ -110,14 +116,23 @@ def _metrics(jobs: Sequence[Result[EvaluateSpec]], evaluation: Protocol) -> list
     return ["test/top1"] if "test/top1" in scores or not scores else scores
 
 
-def _cell(results: Results, jobs: Jobs, column: Column) -> Cell:
+def _cell(results: Results, jobs: Jobs, metric: str, answers: Answers, test: TestSet) -> Cell:
     done = [job for job in jobs if job.record]
-    values = {job.spec.seed: job.record.metrics.get(column.metric) for job in done if job.record}
+    values = {job.spec.seed: job.record.metrics.get(metric) for job in done if job.record}
     flags: Counter[str] = Counter()
     for job in done:
         flags.update({short_flag(flag) for each in results.line(job) for flag in each.flags})
     by_seed = {seed: 100 * value for seed, value in values.items() if value is not None}
-    return Cell(by_seed, len(jobs), len(jobs) - len(done), tuple(sorted(flags.items())))
+    kept = answers.of(done) if metric == HEADLINE else {}
+    correct = kept if kept and set(kept) == set(by_seed) else None
+    found = estimate(by_seed, correct, test.images if metric == HEADLINE and _asks_once(jobs) else None)
+    counted = tuple(sorted(flags.items()))
+    return Cell(by_seed, len(jobs), len(jobs) - len(done), counted, estimate=found, correct=correct)
+
+
+def _asks_once(jobs: Jobs) -> bool:
+    """Whether the protocol asks about every test image once, so that its top-1 is a share of them."""
+    return not any(isinstance(job.spec.evaluation, FewShot) for job in jobs)
 
 
 def short_flag(flag: str) -> str:

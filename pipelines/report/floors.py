@@ -7,8 +7,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.evaluation.floors import chance, majority
-from pipelines.evaluation.predictions import Predictions
-from pipelines.records import checked_file
 from pipelines.report.cells import Row
 from pipelines.report.study import Result, Results
 from pipelines.spec.jobs import EvaluateSpec, ShardsSpec, Untrained
@@ -39,20 +37,14 @@ class TestSet:
         return found
 
 
-def read_predictions(job: Result[EvaluateSpec]) -> Predictions | None:
-    """What a finished evaluation said of every test image; None where it was not kept. DamagedFile."""
-    if job.record is None or "predictions" not in job.record.artifacts:
-        return None
-    return Predictions.load(checked_file(job.record, job.folder, "predictions"))
-
-
-def test_set(results: Results, jobs: Sequence[Result[EvaluateSpec]]) -> TestSet:
-    """Of the data set these evaluations are all on: from predictions, else from the record of its shards."""
+def test_set(
+    results: Results, jobs: Sequence[Result[EvaluateSpec]], label: NDArray[np.unsignedinteger] | None
+) -> TestSet:
+    """Of the data set these evaluations are all on: from the labels of predictions, else from the record of its shards."""
     packed = [each for job in jobs for each in results.line(job) if isinstance(each.spec, ShardsSpec)]
     record = packed[0].record if packed else None
     images = int(record.metrics.get("data/test") or 0) if record else 0
     classes = int(record.derived.get("classes") or 0) if record else 0
-    label = next((kept.label for job in jobs if (kept := read_predictions(job))), None)
     if label is not None:
         images, classes = len(label), classes or int(label.max()) + 1
     return TestSet(images or None, classes or None, label)

@@ -1,27 +1,35 @@
 """The main table of a data set: every method by every protocol, the published figure beside it where one exists."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 
 from pipelines.colours import colour
-from pipelines.files import canonical
-from pipelines.report.cells import Cell, Column, Row
+from pipelines.report.cells import Column, Row
 from pipelines.report.comparison import Comparison
+from pipelines.report.estimates import RESAMPLES
+from pipelines.report.noise import letters
 from pipelines.report.published import Published, Wanted, choose, is_same_setting, wanted_for
-from pipelines.report.tables import Entry, Table, csv_text
+from pipelines.report.tables import Entry, Table
+from pipelines.statistics.paired import pairs_needed
 
-_NUMBERS = (
-    "label",
-    "source",
-    "pretrained_on",
-    "dataset",
-    "protocol",
-    "evaluation",
-    "metric",
-    "mean_percent",
-    "sd_points",
-    "n",
+NOT_ABOVE = {
+    "untrained": ("†", "The mean is not above that of its own encoder before any training"),
+    "pixels": ("‡", "The mean is not above that of raw pixels"),
+    "guess": ("§", "The mean is not above what chance or always naming the most frequent class would give"),
+}
+"""Origin of a floor -> the mark of a method that does not pass it, and what it means."""
+INTERVALS = {
+    "seeds and images": "Below a mean stands its 95 % interval over seeds and test images: another set of seeds and another "
+    f"test set of this kind (two-way bootstrap of {RESAMPLES:,} resamples, scaled to the analysis of variance).",
+    "seeds": "Intervals with the word seeds count other seeds on the same test images (Student's t); what was said of "
+    "single images was not kept or is not asked.",
+    "images": "Intervals with the word images count another test set for these very weights (Wilson); one seed alone says "
+    "nothing of others.",
+}
+LETTERS = (
+    "Two methods of a column share a letter unless the exact sign-flip test over their common seeds shows a difference "
+    "(5 %, corrected over all pairs after Benjamini and Hochberg). Those with an a are within noise of the best. Floors, "
+    "rows that saw labels and rows with missing seeds have no letter."
 )
-_NUMBERS_TOO = ("expected", "missing", "best", "flags", "published_percent", "published_on", "published_source")
 
 Beside = dict[tuple[Row, Column], tuple[Published, Wanted]]
 """Cell -> the published figure printed beside it, and what the measured one is in published words."""
@@ -52,46 +60,54 @@ def results_table(comparison: Comparison, figures: Beside, name: str, caption: s
     for column in comparison.columns:
         header.append(column.title)
         header += [f"published {column.protocol_name}"] if column in with_published else []
-    rows = tuple(_line(comparison, row, figures, with_published, sources) for row in comparison.rows)
+    noise = {column: letters(comparison, column) for column in comparison.columns}
+    rows = []
+    for row in comparison.rows:
+        entries = [Entry(row.title, muted=row.is_floor, colour=colour(row.origin if row.is_floor else row.label))]
+        for column in comparison.columns:
+            entries.append(_entry(comparison, row, column, noise[column].get(row, "")))
+            entries += [_published_entry(figures.get((row, column)), sources)] if column in with_published else []
+        rows.append(tuple(entries))
     groups = (("", 1), (comparison.dataset.short_name, len(header) - 1)) if comparison.columns else ()
-    return Table(name, caption, tuple(header), rows, groups, tuple(sources))
+    remarks = tuple(_remarks(comparison, any(noise.values())))
+    return Table(name, caption, tuple(header), tuple(rows), groups, tuple(sources), remarks=remarks)
 
 
-def results_csv(found: Sequence[tuple[Comparison, Beside]]) -> str:
-    """The same numbers in full, one line a cell that was planned."""
-    lines = [[*_NUMBERS, *_NUMBERS_TOO]]
-    for comparison, figures in found:
-        for (row, column), cell in comparison.cells.items():
-            if cell.expected:
-                lines.append([*_measured(comparison, row, column, cell), *_published(figures.get((row, column)))])
-    return csv_text(lines)
-
-
-def _line(
-    comparison: Comparison, row: Row, figures: Beside, with_published: set[Column], sources: list[str]
-) -> tuple[Entry, ...]:
-    entries = [Entry(row.title, muted=row.is_floor, colour=colour(row.origin if row.is_floor else row.label))]
-    for column in comparison.columns:
-        cell = comparison.cells[row, column]
-        warnings = _warnings(cell) + [f"not above {floor.title}" for floor in comparison.not_above(row, column)]
-        entries.append(
-            Entry(
-                cell.text,
-                bold=comparison.best(column) == row,
-                muted=row.is_floor or cell.mean is None,
-                detail="; ".join(warnings),
-                alert=bool(warnings),
-            )
-        )
-        if column in with_published:
-            entries.append(_published_entry(figures.get((row, column)), sources))
-    return tuple(entries)
-
-
-def _warnings(cell: Cell) -> list[str]:
-    """``collapsed 1 of 3``: how many of the runs behind a cell carry a flag."""
+def _entry(comparison: Comparison, row: Row, column: Column, letter: str) -> Entry:
+    cell = comparison.cells[row, column]
     done = cell.expected - cell.missing
-    return [f"{flag} {count} of {done}" for flag, count in cell.flags]
+    flags = [f"{flag} {count} of {done}" for flag, count in cell.flags]
+    return Entry(
+        cell.text,
+        muted=row.is_floor or cell.mean is None,
+        detail="; ".join([*([cell.interval] if cell.interval else []), *flags]),
+        alert=bool(flags),
+        marks=" ".join(part for part in (letter, _floor_marks(comparison, row, column)) if part),
+    )
+
+
+def _floor_marks(comparison: Comparison, row: Row, column: Column) -> str:
+    origins = {floor.origin for floor in comparison.not_above(row, column)}
+    return "".join(mark for origin, (mark, _) in NOT_ABOVE.items() if origin in origins)
+
+
+def _remarks(comparison: Comparison, has_letters: bool) -> Iterator[str]:
+    """What has to be known to read the table: the test set, what intervals count, what letters and marks mean."""
+    test, cells = comparison.test, list(comparison.cells.values())
+    if test.images:
+        classes = f" in {test.classes} classes" if test.classes else ""
+        yield f"The test set has {test.images:,} images{classes}; one image is worth {test.one_image:.2g} points."
+    counts = {cell.estimate.counts for cell in cells if cell.estimate}
+    yield from (sentence for counted, sentence in INTERVALS.items() if counted in counts)
+    if has_letters:
+        yield LETTERS
+    elif any(comparison.ranking(column) for column in comparison.columns):
+        yield (
+            f"No letters are given: with fewer than {pairs_needed()} seeds in common no test over seeds can show that two "
+            "methods differ."
+        )
+    marks = {_floor_marks(comparison, row, column) for row, column in comparison.cells}
+    yield from (f"{mark} {meaning}." for mark, meaning in NOT_ABOVE.values() if mark in "".join(marks))
 
 
 def _published_entry(figure: tuple[Published, Wanted] | None, sources: list[str]) -> Entry:
@@ -109,20 +125,3 @@ def _as_printed(value: float) -> str:
 
 def _note(match: Published) -> str:
     return f"{match.measured_on}: {match.source}{f' ({match.note})' if match.note else ''}"
-
-
-def _measured(comparison: Comparison, row: Row, column: Column, cell: Cell) -> list[str]:
-    mean = "" if cell.mean is None else f"{cell.mean:.6f}"
-    sd = "" if cell.sd is None else f"{cell.sd:.6f}"
-    flags = " ".join(f"{flag.replace(' ', '_')}:{count}" for flag, count in cell.flags)
-    best = "yes" if comparison.best(column) == row else "no"
-    evaluation = canonical(column.evaluation.model_dump(mode="json"))
-    identity = [row.label, row.origin, row.trained_on or "", comparison.dataset.short_name]
-    identity += [column.protocol, evaluation, column.metric]
-    return [*identity, mean, sd, str(cell.n), str(cell.expected), str(cell.missing), best, flags]
-
-
-def _published(figure: tuple[Published, Wanted] | None) -> list[str]:
-    if figure is None:
-        return ["", "", ""]
-    return [f"{figure[0].value:g}", figure[0].measured_on, figure[0].source]

@@ -37,7 +37,8 @@ def test_mean_and_sample_deviation_over_seeds(tmp_path: Path) -> None:
     cell = found.cells[found.rows[0], found.columns[0]]
     # mean (80 + 82 + 87) / 3 = 83; deviations -3, -1, 4: variance 26 / 2 = 13
     assert cell.mean == pytest.approx(83.0)
-    assert cell.sd == pytest.approx(math.sqrt(13))
+    assert cell.estimate is not None
+    assert cell.estimate.sd == pytest.approx(math.sqrt(13))
     assert cell.text == "83.0 ± 3.6 (3)"
 
 
