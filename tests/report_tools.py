@@ -9,7 +9,14 @@ import random
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import ArrayLike
+
+from pipelines.evaluation.predictions import Predictions
 from pipelines.files import write_json, write_text
+from pipelines.report.study import SPECS
+from pipelines.spec.parse import parse
+from pipelines.spec.plan import plan_file
 
 METHODS: dict[str, dict[str, Any]] = {
     "simclr": {"use": "simclr", "temperature": 0.5, "dim": 128},
@@ -35,7 +42,7 @@ METHODS: dict[str, dict[str, Any]] = {
         "temperature": 0.2,
         "momentum": 0.999,
         "queue_size": 4096,
-        "feature_transform": {"positive": {"alpha": 2.0}, "negative": {"alpha": 1.6}, "start_epoch": 0.0},
+        "feature_transform": {"positive": {"alpha": 2.0}, "negative": {"alpha": 1.6}},
     },
 }
 SCORES = {"pixels": 0.83, "untrained": 0.79, "simclr": 0.861, "moco_v1": 0.848, "moco_v2": 0.867, "moco_v2_ft": 0.874}
@@ -48,6 +55,15 @@ SPACE = {
     "momentum": {"low": 0.9, "high": 0.9999, "log": False, "complement": True},
     "temperature": {"low": 0.05, "high": 0.5, "log": True, "complement": False},
 }
+DIGITS = {"use": "digits"}
+RUN: dict[str, Any] = {"method": METHODS["simclr"], "encoder": ENCODER, "views": {}, "training": {}, "dataset": DIGITS}
+GIVEN: dict[str, dict[str, Any]] = {
+    "shards": {"dataset": DIGITS},
+    "tune": RUN | {"search": {"trials": 24, "space": SPACE}},
+    "pretrain": RUN | {"seed": 0},
+    "evaluate": {"evaluation": {"use": "knn"}, "source": {"use": "pretrain"}, "dataset": DIGITS, "seed": 0},
+}
+"""What a spec says where a test does not care."""
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 
@@ -58,29 +74,15 @@ class FakeStudy:
         self.results, self.name = folder, name
         self.jobs: list[dict[str, Any]] = []
 
-    def job(self, stage: str, key: str, spec: dict[str, Any], inputs: dict[str, str] | None = None, **done: Any) -> str:
+    def job(
+        self, stage: str, key: str, label: str, given: dict[str, Any], inputs: dict[str, str] | None = None, **done: Any
+    ) -> str:
         """Plan a job; with keyword arguments (any field of a record) it has also finished."""
+        spec = parse(SPECS[stage], GIVEN[stage] | given, f"{key}: ").model_dump(mode="json")
         job = {"stage": stage, "key": key, "spec": spec, "inputs": inputs or {}}
-        self.jobs.append(job)
+        self.jobs.append(job | {"label": label})
         if done:
-            bare = {name: value for name, value in spec.items() if name != "label"}
-            record = {
-                **job,
-                "spec": bare,
-                "metrics": {},
-                "derived": {},
-                "seconds": 1.0,
-                "images_per_second": None,
-                "started": "2026-01-31T12:00:00.000+00:00",
-                "finished": "2026-01-31T12:30:00.000+00:00",
-                "versions": {"python": "3.11.2", "torch": "2.15.0"},
-                "commit": COMMIT,
-                "dirty": False,
-                "device": "Some CPU",
-                "flags": [],
-                "artifacts": {},
-            }
-            write_json(self.folder(stage, key) / "record.json", record | done)
+            finish(self.results, job, **done)
         return key
 
     def folder(self, stage: str, key: str) -> Path:
@@ -97,53 +99,81 @@ class FakeStudy:
         self, label: str, seed: int, dataset: dict[str, Any], metrics: dict[str, dict[str, float | None]], **more: Any
     ) -> None:
         """A pretraining with features and evaluations. ``metrics``: kind of evaluation -> metrics; absent: not done."""
-        method = more.pop(
-            "method", METHODS.get(label.split("[")[0].removesuffix("_tuned"), {"use": "moco", "version": 2})
-        )
-        inputs = more.pop("inputs", {})
-        epochs, flags = more.pop("epochs", 20), more.pop("flags", [])
+        stem = label.split("[")[0].removesuffix("_tuned")
+        method = more.pop("method", METHODS.get(stem, {"use": "moco", "version": 2}))
+        inputs, epochs, flags = more.pop("inputs", {}), more.pop("epochs", 20), more.pop("flags", [])
         name = f"{label}-{dataset['use']}-s{seed}"
         training = {"epochs": epochs, "batch_size": 256, "optimizer": "sgd", "lr_per_256": 0.03, "schedule": "cosine"}
-        encoder = more.pop("encoder", ENCODER)
-        spec = {
-            "label": label,
-            "method": method,
-            "encoder": encoder,
-            "training": training,
-            "dataset": dataset,
-            "seed": seed,
-        }
+        spec = {"method": method, "training": training, "dataset": dataset, "seed": seed, **more}
         done = {
             "metrics": {"final/train/loss": 1.0},
             "derived": {"lr": 0.03},
             "seconds": 300.0 + seed,
             "images_per_second": 9500.0,
         }
-        weights = self.job("pretrain", f"{name}-p", spec, inputs, **done, flags=flags)
+        weights = self.job("pretrain", f"{name}-p", label, spec, inputs, **done, flags=flags)
         self.evaluate(label, "pretrain", seed, dataset, metrics, {"weights": weights})
 
     def evaluate(
         self,
         label: str,
-        source: str,
+        origin: str,
         seed: int,
         dataset: dict[str, Any],
         metrics: dict[str, dict[str, float | None]],
         inputs: dict[str, str] | None = None,
     ) -> None:
-        """Features and evaluations of one encoder."""
+        """Evaluations of one encoder."""
         name = f"{label.replace(' ', '_')}-{dataset['use']}-s{seed}"
-        origin = {"label": label, "source": source, "dataset": dataset, "seed": seed}
-        features = self.job("embed", f"{name}-e", origin, inputs, seconds=4.0)
+        source = {"use": origin} | ({"encoder": ENCODER} if origin == "untrained" else {})
         for evaluation in EVALUATIONS:
-            done = {"metrics": metrics[evaluation["use"]]} if evaluation["use"] in metrics else {}
-            self.job(
-                "evaluate",
-                f"{name}-{evaluation['use']}",
-                {"evaluation": evaluation, **origin},
-                {"features": features},
-                **done,
-            )
+            use = evaluation["use"]
+            done = {"metrics": metrics[use], "seconds": 4.0} if use in metrics else {}
+            spec = {"evaluation": evaluation, "source": source, "dataset": dataset, "seed": seed}
+            self.job("evaluate", f"{name}-{use}", label, spec, inputs, **done)
+
+
+def finish(results: Path, job: dict[str, Any], **done: Any) -> Path:
+    """Write the record of a planned job (an entry of plan.json), with any of its fields; the job's folder."""
+    folder = results / "jobs" / job["stage"] / job["key"]
+    record = {
+        **{name: job[name] for name in ("stage", "key", "spec", "inputs")},
+        "metrics": {},
+        "derived": {},
+        "seconds": 1.0,
+        "images_per_second": None,
+        "started": "2026-01-31T12:00:00.000+00:00",
+        "finished": "2026-01-31T12:30:00.000+00:00",
+        "versions": {"python": "3.11.2", "torch": "2.15.0"},
+        "commit": COMMIT,
+        "dirty": False,
+        "device": "Some CPU",
+        "flags": [],
+        "artifacts": {},
+    }
+    write_json(folder / "record.json", record | done)
+    return folder
+
+
+def answered(results: Path, job: dict[str, Any], correct: ArrayLike, classes: int = 10, **done: Any) -> None:
+    """Finish an evaluation that named these test images rightly (m,), of classes in turn, and kept its predictions."""
+    right = np.asarray(correct, dtype=bool)
+    label = np.arange(len(right)) % classes
+    folder = finish(
+        results, job, metrics={"test/top1": float(right.mean())}, artifacts={"predictions": "predictions.npz"}, **done
+    )
+    said = np.where(right, label, (label + 1) % classes)
+    Predictions.of([f"image{i}" for i in range(len(right))], label, said).save(folder / "predictions.npz")
+
+
+def planned(folder: Path, study: str) -> Path:
+    """Plan a study, given as YAML; the path of its plan.json."""
+    file = folder / "study.yaml"
+    write_text(file, study)
+    made = plan_file(file)
+    path = folder / made.study.name / "plan.json"
+    write_json(path, made.dump())
+    return path
 
 
 def history(folder: Path, label: str, seed: int, steps: int = 4000, every: int = 10) -> None:
@@ -172,16 +202,9 @@ def history(folder: Path, label: str, seed: int, steps: int = 4000, every: int =
 def tuning(study: FakeStudy, label: str, dataset: dict[str, Any], trials: int = 24) -> str:
     """A finished tuning job with its trials.json; its key."""
     random_ = random.Random(label)
-    space = SPACE | (
-        {"feature_transform.positive.alpha": {"low": 0.2, "high": 5.0, "log": False}} if "ft" in label else {}
-    )
-    spec = {
-        "label": f"{label} (tuning)",
-        "method": METHODS[label],
-        "dataset": dataset,
-        "tuning": {"trials": trials, "space": space},
-    }
-    key = study.job("tune", f"{label}-tune", spec, metrics={"best": 0.86}, seconds=900.0)
+    extra = {"feature_transform.positive.alpha": {"low": 0.2, "high": 5.0}} if "ft" in label else {}
+    spec = {"method": METHODS[label], "dataset": dataset, "search": {"trials": trials, "space": SPACE | extra}}
+    key = study.job("tune", f"{label}-tune", f"{label} (tuning)", spec, metrics={"best": 0.86}, seconds=900.0)
     found = []
     for number in range(trials):
         momentum, temperature = 1 - 10 ** random_.uniform(-4, -1), 10 ** random_.uniform(-1.3, -0.3)
@@ -199,7 +222,7 @@ def full_study(folder: Path, seeds: int = 3) -> Path:
     """Four methods, floors, tuned runs, one missing seed, one missing method, one collapsed run; the plan's path."""
     study = FakeStudy(folder)
     dataset = {"use": "fashion_mnist", "limit": None, "holdout": 0.1}
-    study.job("shards", "fashion_mnist-0", {"label": "fashion_mnist", "dataset": dataset}, seconds=12.0)
+    study.job("shards", "fashion_mnist-0", "fashion_mnist", {"dataset": dataset}, seconds=12.0)
     random_ = random.Random(0)
     study.evaluate(
         "raw pixels",

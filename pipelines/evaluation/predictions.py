@@ -102,7 +102,7 @@ def _wrong(found: Predictions) -> str | None:
         values = getattr(found, name)
         if values.dtype.kind != "u" or values.shape != found.ids.shape:
             return f"{name} is {values.dtype} {values.shape} for {len(found.ids)} ids; one unsigned integer each"
-    if len(np.unique(found.ids)) < len(found.ids):
+    if len(set(found.ids.tolist())) < len(found.ids):
         return "two images have the same id"
     score = found.score
     if score is not None and (

@@ -1,12 +1,14 @@
 """From a plan and its records to everything a reader gets: the page, tables and figures."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from pipelines.files import write_text
-from pipelines.report.cells import compare
+from pipelines.report.comparison import Comparison, comparisons
+from pipelines.report.numbers import results_csv
 from pipelines.report.page import render_page, write_figures
 from pipelines.report.published import load_published
-from pipelines.report.results import beside, results_csv, results_table
+from pipelines.report.results import Beside, beside, results_table
 from pipelines.report.sections import (
     Section,
     caption,
@@ -15,43 +17,55 @@ from pipelines.report.sections import (
     pictures_section,
     tuning_section,
 )
-from pipelines.report.study import Study
+from pipelines.report.study import Results
 from pipelines.report.summary import jobs_table, overview, settings_table, timings_table, warnings
 from pipelines.report.tables import Table, to_csv, to_latex, to_markdown
+from pipelines.report.transfer import transfer_table
 from pipelines.report.tuning import searches, tuning_table
 
 
-def build_report(study: Study, out: Path, texts: Path) -> Path:
+def build_report(results: Results, out: Path, texts: Path) -> Path:
     """Write report.html, tables/ and figures/ into ``out``; the path of report.html, which is written last.
 
     ``texts``: the project's reports folder, with published/, templates/ and captions/.
     """
-    comparison = compare(study)
-    figures = beside(comparison, load_published(texts / "published"))
-    main = results_table(comparison, figures, _short(texts, "results"))
-    sections = [comparison_section(comparison, main, texts), *_details(study, texts)]
+    published = load_published(texts / "published")
+    found = [(comparison, beside(comparison, published)) for comparison in comparisons(results)]
+    sections = [*_results(found, texts), *_details(results, texts)]
     tables = [table for section in sections for table in section.tables if table.name != "jobs"]
     for table in tables:
         _write_table(table, out / "tables")
-    write_text(out / "tables" / "results.csv", results_csv(comparison, figures))
+    write_text(out / "tables" / "results.csv", results_csv(found))
     write_figures(sections, out / "figures")
-    page = render_page(study, overview(study), warnings(study), sections, texts / "templates")
+    page = render_page(results, overview(results), warnings(results), sections, texts / "templates")
     write_text(out / "report.html", page)
     return out / "report.html"
 
 
-def _details(study: Study, texts: Path) -> list[Section]:
+def _results(found: Sequence[tuple[Comparison, Beside]], texts: Path) -> list[Section]:
+    """A section a data set, and one over all of them where there are several."""
+    made: list[Section] = []
+    for comparison, figures in found:
+        name = "results" if len(found) == 1 else f"results-{comparison.dataset.short_name}"
+        table = results_table(comparison, figures, name, _short(texts, "results"))
+        made.append(comparison_section(comparison, table, texts, alone=len(found) == 1, first=not made))
+    over = transfer_table([comparison for comparison, _ in found], _short(texts, "transfer"))
+    tables = (over,) if over else ()
+    return [Section("transfer", "Over all data sets", caption(texts, "transfer"), tables=tables), *made]
+
+
+def _details(results: Results, texts: Path) -> list[Section]:
     """All sections after the main one."""
-    found = searches(study)
+    found = searches(results)
     chosen = {search.key: search.best.params for search in found if search.best}
-    settings = settings_table(study, chosen, _short(texts, "settings"))
-    timings = timings_table(study, _short(texts, "timings"))
-    jobs = jobs_table(study, _short(texts, "jobs"))
+    settings = settings_table(results, chosen, _short(texts, "settings"))
+    timings = timings_table(results, _short(texts, "timings"))
+    jobs = jobs_table(results, _short(texts, "jobs"))
     return [
         Section("settings", "Settings", caption(texts, "settings"), tables=(settings,) if settings.rows else ()),
-        *curve_sections(study, texts),
+        *curve_sections(results, texts),
         tuning_section(found, tuning_table(found, _short(texts, "tuning")), texts),
-        pictures_section(study, texts),
+        pictures_section(results, texts),
         Section("timings", "Timings", caption(texts, "timings"), tables=(timings,)),
         Section("jobs", "Jobs", caption(texts, "jobs"), tables=(jobs,)),
     ]

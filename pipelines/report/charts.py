@@ -7,9 +7,12 @@ given, never counted by Altair, so that the same data give the same text.
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import altair as alt
+
 from pipelines.colours import Style, styles
 from pipelines.files import digest
-from pipelines.report.cells import Column, Comparison
+from pipelines.report.cells import Column
+from pipelines.report.comparison import Comparison
 from pipelines.report.curves import Curve
 from pipelines.report.tuning import Search
 
@@ -20,8 +23,6 @@ _INK, _GRID = "#222222", "#E4E4E4"
 
 def curve_chart(curves: Sequence[Curve], title: str, style: dict[str, Style], zero: bool = False) -> Spec:
     """One metric against the training step: a line a run (seeds of a label share colour and dash)."""
-    import altair as alt
-
     rows = [
         {"label": curve.label, "seed": curve.seed, "step": round(step, 1), "value": float(f"{value:.5g}")}
         for curve in curves
@@ -45,13 +46,11 @@ def curve_chart(curves: Sequence[Curve], title: str, style: dict[str, Style], ze
 
 def comparison_chart(comparison: Comparison, column: Column) -> Spec:
     """One column of the main table: every seed a dot, the mean a bar; the highest floor a dashed line."""
-    import altair as alt
-
-    style = styles(row.source if row.is_floor else row.label for row in comparison.rows)
-    by_label = {row.label: style[row.source if row.is_floor else row.label] for row in comparison.rows}
-    order = [row.label for row in comparison.rows]
-    cells = [(row.label, comparison.cells[row, column]) for row in comparison.rows]
-    dots = [{"label": label, "value": round(value, 3)} for label, cell in cells for value in cell.values]
+    style = styles(row.origin if row.is_floor else row.label for row in comparison.rows)
+    by_label = {row.title: style[row.origin if row.is_floor else row.label] for row in comparison.rows}
+    order = [row.title for row in comparison.rows]
+    cells = [(row.title, comparison.cells[row, column]) for row in comparison.rows]
+    dots = [{"label": label, "value": round(value, 3)} for label, cell in cells for value in cell.by_seed.values()]
     means = [
         {"label": label, "value": round(cell.mean, 3), "n": cell.n} for label, cell in cells if cell.mean is not None
     ]
@@ -75,8 +74,6 @@ def comparison_chart(comparison: Comparison, column: Column) -> Spec:
 
 def best_so_far_chart(searches: Sequence[Search], style: dict[str, Style]) -> Spec:
     """Every complete trial a dot, the best value up to it a step line."""
-    import altair as alt
-
     trials = [
         {"label": search.label, "trial": trial.number, "value": round(100 * (trial.value or 0.0), 3)}
         for search in searches
@@ -104,8 +101,6 @@ def best_so_far_chart(searches: Sequence[Search], style: dict[str, Style]) -> Sp
 
 def parameter_chart(searches: Sequence[Search], name: str, style: dict[str, Style]) -> Spec:
     """The objective against one tuned parameter, on the scale it was searched on."""
-    import altair as alt
-
     scale = next(search.scale(name) for search in searches if name in search.space)
     rows = [
         {
@@ -158,8 +153,6 @@ def side_by_side(charts: Sequence[tuple[str, Spec]], columns: int = 2) -> Spec:
 
 def _data(rows: Rows) -> Any:
     """A chart of ``rows``, by name: Altair would check every row of inline data, which takes seconds."""
-    import altair as alt
-
     return alt.Chart(alt.NamedData(name=_name(rows)))
 
 
@@ -168,8 +161,6 @@ def _name(rows: Rows) -> str:
 
 
 def _trial_tips() -> list[Any]:
-    import altair as alt
-
     return [
         alt.Tooltip("label:N", title="method"),
         alt.Tooltip("trial:Q", title="trial"),
@@ -179,16 +170,12 @@ def _trial_tips() -> list[Any]:
 
 def _colour(style: dict[str, Style], labels: Iterable[str], fields: bool = True) -> Any:
     """The fixed colours. ``fields`` False: no legend, because an axis names the labels."""
-    import altair as alt
-
     domain = list(dict.fromkeys(labels))
     scale = alt.Scale(domain=domain, range=[style[label].colour for label in domain])
     return alt.Color("label:N", scale=scale, legend=alt.Legend(title=None) if fields else None)
 
 
 def _dash(style: dict[str, Style], labels: Iterable[str]) -> Any:
-    import altair as alt
-
     domain = list(dict.fromkeys(labels))
     scale = alt.Scale(domain=domain, range=[list(style[label].dash) or [1, 0] for label in domain])
     return alt.StrokeDash("label:N", scale=scale, legend=alt.Legend(title=None))
@@ -196,15 +183,11 @@ def _dash(style: dict[str, Style], labels: Iterable[str]) -> Any:
 
 def _focus(shown: float) -> Any:
     """``shown`` opacity for the label in focus or when none is, else nearly transparent."""
-    import altair as alt
-
     return alt.condition("focus === '' || datum.label === focus", alt.value(shown), alt.value(0.07))
 
 
 def _finish(chart: Any, width: int, height: int, *datasets: Rows) -> Spec:
     """The finished spec: size, the focus parameter, a plain look, and the rows that ``chart`` names."""
-    import altair as alt
-
     full = chart.add_params(alt.param(name="focus", value="")).properties(width=width, height=height)
     look = (
         full.configure(font="system-ui, Helvetica, Arial, sans-serif", background="white")

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipelines.history import FILE, read
-from pipelines.report.study import Study
+from pipelines.report.study import Results
+from pipelines.spec.jobs import PretrainSpec
 
 POINTS = 100
 """At most this many points a curve in the report."""
@@ -43,11 +44,11 @@ def thin(points: list[tuple[int, float]], most: int) -> tuple[tuple[float, float
     return tuple((sum(step for step, _ in run) / len(run), sum(value for _, value in run) / len(run)) for run in runs)
 
 
-def curves(study: Study, metrics: Iterable[str]) -> list[Curve]:
+def curves(results: Results, metrics: Iterable[str]) -> list[Curve]:
     """The curves of every finished pretraining, thinned; runs without a history have none."""
     wanted = tuple(metrics)
     found = []
-    for job in study.stage("pretrain"):
+    for job in results.of(PretrainSpec):
         path = job.folder / FILE
         if job.record is None or not path.exists():
             continue
@@ -55,5 +56,5 @@ def curves(study: Study, metrics: Iterable[str]) -> list[Curve]:
         for metric in wanted:
             if metric in history:
                 points = thin(sorted(history[metric].items()), POINTS)
-                found.append(Curve(job.label, job.dataset, job.seed or 0, metric, points))
+                found.append(Curve(job.label, job.dataset, job.spec.seed, metric, points))
     return found

@@ -12,23 +12,21 @@ inputs, spec                 as JSON text
 """
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import pandas
 
 from pipelines.files import canonical, replacing
-from pipelines.report.study import Job, Study
-
-if TYPE_CHECKING:
-    import pandas
+from pipelines.report.study import AnySpec, Result, Results
+from pipelines.spec.jobs import EvaluateSpec
 
 _FIRST = ("study", "stage", "key", "state", "label", "source", "dataset", "seed", "protocol")
 _RAN = ("started", "finished", "seconds", "images_per_second", "device", "commit", "dirty", "flags")
 
 
-def records_frame(study: Study) -> "pandas.DataFrame":
+def records_frame(results: Results) -> pandas.DataFrame:
     """The table described above; what a job does not have is empty (None or NaN)."""
-    import pandas
-
-    rows = [_row(study.name, job) for job in study.jobs]
+    rows = [_row(results.study, job) for job in results.all]
     names = {name for row in rows for name in row}
     further = [
         sorted(name for name in names if name.startswith(part)) for part in ("metrics.", "derived.", "versions.")
@@ -40,7 +38,7 @@ def records_frame(study: Study) -> "pandas.DataFrame":
     return frame
 
 
-def write_frame(frame: "pandas.DataFrame", folder: Path) -> list[Path]:
+def write_frame(frame: pandas.DataFrame, folder: Path) -> list[Path]:
     """Write records.csv and records.parquet into ``folder``, each in one move; the paths."""
     csv, parquet = folder / "records.csv", folder / "records.parquet"
     with replacing(csv) as part:
@@ -50,20 +48,19 @@ def write_frame(frame: "pandas.DataFrame", folder: Path) -> list[Path]:
     return [csv, parquet]
 
 
-def _row(study: str, job: Job) -> dict[str, Any]:
-    evaluation = job.spec.get("evaluation") or {}
+def _row(study: str, job: Result[AnySpec]) -> dict[str, Any]:
     row: dict[str, Any] = {
         "study": study,
         "stage": job.stage,
         "key": job.key,
         "state": "done" if job.record else "missing",
-        "label": None if job.stage == "shards" else job.label or None,
-        "source": job.source if job.stage in ("pretrain", "embed", "evaluate") else None,
-        "dataset": job.dataset or None,
+        "label": None if job.stage == "shards" else job.label,
+        "source": job.origin if job.stage in ("pretrain", "evaluate") else None,
+        "dataset": job.dataset,
         "seed": job.seed,
-        "protocol": evaluation.get("use"),
+        "protocol": job.spec.evaluation.use if isinstance(job.spec, EvaluateSpec) else None,
         "inputs": canonical(job.inputs),
-        "spec": canonical(job.spec),
+        "spec": canonical(job.spec.model_dump(mode="json")),
     }
     if job.record is None:
         return row
@@ -75,10 +72,8 @@ def _row(study: str, job: Job) -> dict[str, Any]:
     return row
 
 
-def _uniform(frame: "pandas.DataFrame") -> "pandas.DataFrame":
+def _uniform(frame: pandas.DataFrame) -> pandas.DataFrame:
     """Columns of one type each, as Parquet needs: a derived column that mixes numbers and text becomes text."""
-    import pandas
-
     fixed = frame.copy()
     for name in fixed.columns:
         if name.startswith(("metrics.", "derived.")) and fixed[name].dtype == object:

@@ -5,19 +5,20 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import jinja2
+import vl_convert
+
 from pipelines.files import replacing
 from pipelines.report.charts import Spec, side_by_side
 from pipelines.report.sections import Chart, Section
-from pipelines.report.study import Study
+from pipelines.report.study import Results
 from pipelines.report.summary import Fact
 
 
 def render_page(
-    study: Study, facts: Sequence[Fact], warnings: Sequence[str], sections: Sequence[Section], templates: Path
+    results: Results, facts: Sequence[Fact], warnings: Sequence[str], sections: Sequence[Section], templates: Path
 ) -> str:
     """The HTML text. The same study gives the same bytes."""
-    import jinja2
-
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(templates),
         autoescape=True,
@@ -28,7 +29,7 @@ def render_page(
     shown = [section for section in sections if not section.is_empty]
     drawn = [chart for section in shown for chart in section.charts]
     return environment.get_template("report.html.j2").render(
-        study=study,
+        results=results,
         facts=facts,
         warnings=warnings,
         sections=shown,
@@ -81,8 +82,6 @@ def _figure(drawn: Sequence[Chart]) -> Spec:
 
 
 def _write(path: Path, spec: Spec) -> Path:
-    import vl_convert
-
     with replacing(path) as part:
         if path.suffix == ".svg":
             part.write_text(vl_convert.vegalite_to_svg(spec), encoding="utf-8")
@@ -93,8 +92,6 @@ def _write(path: Path, spec: Spec) -> Path:
 
 def _bundle() -> str:
     """Vega, Vega-Lite and vega-embed as one script, from the installed package."""
-    import vl_convert
-
     return str(vl_convert.javascript_bundle("window.vegaEmbed=vegaEmbed;")).replace("</script", "<\\/script")
 
 

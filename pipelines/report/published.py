@@ -9,8 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from pipelines.errors import InputError
-from pipelines.report.study import Job
+from pipelines.spec.datasets.base import DataSet
+from pipelines.spec.encoders.base import EncoderOptions
+from pipelines.spec.encoders.resnet import Options as ResNet
+from pipelines.spec.encoders.vit import Options as ViT
+from pipelines.spec.jobs import PretrainSpec
+from pipelines.spec.methods.base import MethodOptions
 
 REQUIRED = (
     "method",
@@ -25,6 +32,11 @@ REQUIRED = (
     "confirmed",
 )
 _METHODS = {
+    "moco_v1": "MoCo v1",
+    "moco_v1_ft": "MoCo v1+FT",
+    "moco_v2": "MoCo v2",
+    "moco_v2_ft": "MoCo v2+FT",
+    "moco_v3": "MoCo v3",
     "simclr": "SimCLR",
     "simclr_v2": "SimCLR v2",
     "supervised": "supervised",
@@ -35,7 +47,6 @@ _METHODS = {
     "dim": "DIM",
     "amdim": "AMDIM",
     "pirl": "PIRL",
-    "moco_v3": "MoCo v3",
     "swav": "SwAV",
     "byol": "BYOL",
     "simsiam": "SimSiam",
@@ -45,6 +56,7 @@ _METHODS = {
     "barlow_twins": "Barlow Twins",
     "vicreg": "VICReg",
 }
+"""Short name of a method -> its name in the published files."""
 _DATASETS = {
     "fashion_mnist": "Fashion-MNIST",
     "cifar10": "CIFAR-10",
@@ -116,8 +128,6 @@ def load_published(folder: Path) -> list[Published]:
 
 def read_rows(path: Path) -> Any:
     """The value of a YAML file (safe loading)."""
-    import yaml
-
     if not path.exists():
         raise InputError(f"{path}: no such file; it comes with the project: restore it from version control")
     return yaml.load(path.read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
@@ -156,43 +166,40 @@ def is_same_setting(row: Published, wanted: Wanted) -> bool:
     return (row.dataset, row.backbone) == (wanted.dataset, wanted.backbone)
 
 
-def wanted_for(pretraining: Job, protocol: str) -> Wanted | None:
-    """A pretraining's place in the published tables; None for methods and protocols without published names."""
-    method = method_name(pretraining.spec["method"])
+def wanted_for(pretraining: PretrainSpec, evaluated: DataSet, protocol: str) -> Wanted | None:
+    """A measured figure's place in the published tables; None for methods and protocols without published names."""
+    method = method_name(pretraining.method)
     if method is None or protocol not in _PROTOCOLS:
         return None
-    dataset: dict[str, Any] = pretraining.spec["dataset"]
-    name = str(dataset.get("name") or dataset["use"]).replace("-", "").lower()
+    at_home = evaluated.short_name == pretraining.dataset.short_name
     return Wanted(
         method=method,
-        dataset=None if dataset.get("limit") else _DATASETS.get(name),
-        backbone=backbone_name(pretraining.spec.get("encoder", {})),
-        epochs=pretraining.spec["training"]["epochs"],
+        dataset=_dataset_name(evaluated) if at_home else None,
+        backbone=backbone_name(pretraining.encoder),
+        epochs=pretraining.training.epochs,
         protocol=_PROTOCOLS[protocol],
     )
 
 
-def method_name(method: dict[str, Any]) -> str | None:
-    """The published name of a resolved method; None for what has none (a transformed SimCLR, a method of one's own)."""
-    transform = method.get("feature_transform")
-    transformed = transform is not None and any(transform.get(side) for side in ("positive", "negative"))
-    if method["use"] == "moco":
-        return f"MoCo v{method.get('version', 2)}" + ("+FT" if transformed else "")
-    if transformed:
-        return None
-    version = f"_v{method['version']}" if method.get("version", 1) != 1 else ""
-    return _METHODS.get(f"{method['use']}{version}", _METHODS.get(method["use"]) if not version else None)
+def method_name(method: MethodOptions) -> str | None:
+    """The published name of a method; None for what has none (a transformed SimCLR, a method of one's own)."""
+    return _METHODS.get(method.short_name)
 
 
-def backbone_name(encoder: dict[str, Any]) -> str | None:
-    """The published name of a resolved encoder; None for shapes nobody published (width 16, say)."""
-    if encoder.get("use") == "resnet" and encoder.get("norm", "batch") == "batch":
-        factor, rest = divmod(encoder.get("width", 64), 64)
-        if rest == 0 and encoder["depth"] != 10:
-            return f"ResNet-{encoder['depth']}" + ("" if factor == 1 else f" ({factor}x)")
-    if encoder.get("use") == "vit" and encoder.get("size") in _VIT:
-        return f"ViT-{_VIT[encoder['size']]}/{encoder['patch']}"
+def backbone_name(encoder: EncoderOptions) -> str | None:
+    """The published name of an encoder; None for shapes nobody published (width 16, say)."""
+    if isinstance(encoder, ResNet) and encoder.norm == "batch" and encoder.depth != 10:
+        factor, rest = divmod(encoder.width, 64)
+        return None if rest else f"ResNet-{encoder.depth}" + ("" if factor == 1 else f" ({factor}x)")
+    if isinstance(encoder, ViT) and encoder.size in _VIT:
+        return f"ViT-{_VIT[encoder.size]}/{encoder.patch}"
     return None
+
+
+def _dataset_name(dataset: DataSet) -> str | None:
+    """The published name of a whole data set; None for a part of one, or one's own."""
+    name = str(getattr(dataset, "name", None) or dataset.use).replace("-", "").lower()
+    return None if dataset.limit else _DATASETS.get(name)
 
 
 def _own(row: Published) -> bool:

@@ -1,12 +1,35 @@
-"""The main table: every method on every data set and protocol, the published figure beside it where one exists."""
+"""The main table of a data set: every method by every protocol, the published figure beside it where one exists."""
+
+from collections.abc import Iterator
 
 from pipelines.colours import colour
-from pipelines.report.cells import Cell, Column, Comparison, Row
+from pipelines.report.cells import Column, Row
+from pipelines.report.comparison import Comparison
+from pipelines.report.estimates import RESAMPLES
+from pipelines.report.noise import letters
 from pipelines.report.published import Published, Wanted, choose, is_same_setting, wanted_for
-from pipelines.report.tables import Entry, Table, csv_text
+from pipelines.report.tables import Entry, Table
+from pipelines.statistics.paired import pairs_needed
 
-_NUMBERS = ("label", "source", "dataset", "protocol", "evaluation", "metric", "mean_percent", "sd_points", "n")
-_NUMBERS_TOO = ("expected", "missing", "best", "flags", "published_percent", "published_on", "published_source")
+NOT_ABOVE = {
+    "untrained": ("†", "The mean is not above that of its own encoder before any training"),
+    "pixels": ("‡", "The mean is not above that of raw pixels"),
+    "guess": ("§", "The mean is not above what chance or always naming the most frequent class would give"),
+}
+"""Origin of a floor -> the mark of a method that does not pass it, and what it means."""
+INTERVALS = {
+    "seeds and images": "Below a mean stands its 95 % interval over seeds and test images: another set of seeds and another "
+    f"test set of this kind (two-way bootstrap of {RESAMPLES:,} resamples, scaled to the analysis of variance).",
+    "seeds": "Intervals with the word seeds count other seeds on the same test images (Student's t); what was said of "
+    "single images was not kept or is not asked.",
+    "images": "Intervals with the word images count another test set for these very weights (Wilson); one seed alone says "
+    "nothing of others.",
+}
+LETTERS = (
+    "Two methods of a column share a letter unless the exact sign-flip test over their common seeds shows a difference "
+    "(5 %, corrected over all pairs after Benjamini and Hochberg). Those with an a are within noise of the best. Floors, "
+    "rows that saw labels and rows with missing seeds have no letter."
+)
 
 Beside = dict[tuple[Row, Column], tuple[Published, Wanted]]
 """Cell -> the published figure printed beside it, and what the measured one is in published words."""
@@ -18,60 +41,73 @@ def beside(comparison: Comparison, published: list[Published]) -> Beside:
     for row in comparison.rows:
         for column in comparison.columns:
             is_top1 = column.metric == "test/top1" and comparison.cells[row, column].expected > 0
-            wanted = wanted_for(row.pretraining, column.use) if row.pretraining and is_top1 else None
+            wanted = (
+                wanted_for(row.pretraining.spec, comparison.dataset, column.evaluation.use)
+                if row.pretraining and is_top1
+                else None
+            )
             match = choose(published, wanted) if wanted else None
             if match and wanted:
                 found[row, column] = (match, wanted)
     return found
 
 
-def results_table(comparison: Comparison, figures: Beside, caption: str) -> Table:
+def results_table(comparison: Comparison, figures: Beside, name: str, caption: str) -> Table:
     """One row a method; a column a protocol, followed by its published column when any row has a figure for it."""
     sources = list(dict.fromkeys(_note(match) for match, _ in figures.values()))
     with_published = {column for _, column in figures}
-    header, spans = ["method"], [("", 1)]
+    header = ["method"]
     for column in comparison.columns:
         header.append(column.title)
         header += [f"published {column.protocol_name}"] if column in with_published else []
-        spans.append((column.dataset, 2 if column in with_published else 1))
-    rows = tuple(_line(comparison, row, figures, with_published, sources) for row in comparison.rows)
-    return Table("results", caption, tuple(header), rows, _merged(spans), tuple(sources))
+    noise = {column: letters(comparison, column) for column in comparison.columns}
+    rows = []
+    for row in comparison.rows:
+        entries = [Entry(row.title, muted=row.is_floor, colour=colour(row.origin if row.is_floor else row.label))]
+        for column in comparison.columns:
+            entries.append(_entry(comparison, row, column, noise[column].get(row, "")))
+            entries += [_published_entry(figures.get((row, column)), sources)] if column in with_published else []
+        rows.append(tuple(entries))
+    groups = (("", 1), (comparison.dataset.short_name, len(header) - 1)) if comparison.columns else ()
+    remarks = tuple(_remarks(comparison, any(noise.values())))
+    return Table(name, caption, tuple(header), tuple(rows), groups, tuple(sources), remarks=remarks)
 
 
-def results_csv(comparison: Comparison, figures: Beside) -> str:
-    """The same numbers in full, one line a cell that was planned."""
-    lines = [[*_NUMBERS, *_NUMBERS_TOO]]
-    for (row, column), cell in comparison.cells.items():
-        if cell.expected:
-            lines.append([*_measured(comparison, row, column, cell), *_published(figures.get((row, column)))])
-    return csv_text(lines)
-
-
-def _line(
-    comparison: Comparison, row: Row, figures: Beside, with_published: set[Column], sources: list[str]
-) -> tuple[Entry, ...]:
-    entries = [Entry(row.label, muted=row.is_floor, colour=colour(row.source if row.is_floor else row.label))]
-    for column in comparison.columns:
-        cell = comparison.cells[row, column]
-        warnings = _warnings(cell) + (["not above the floor"] if comparison.below_floor(row, column) else [])
-        entries.append(
-            Entry(
-                cell.text,
-                bold=comparison.best(column) == row,
-                muted=row.is_floor or cell.mean is None,
-                detail="; ".join(warnings),
-                alert=bool(warnings),
-            )
-        )
-        if column in with_published:
-            entries.append(_published_entry(figures.get((row, column)), sources))
-    return tuple(entries)
-
-
-def _warnings(cell: Cell) -> list[str]:
-    """``collapsed 1 of 3``: how many of the runs behind a cell carry a flag."""
+def _entry(comparison: Comparison, row: Row, column: Column, letter: str) -> Entry:
+    cell = comparison.cells[row, column]
     done = cell.expected - cell.missing
-    return [f"{flag} {count} of {done}" for flag, count in cell.flags]
+    flags = [f"{flag} {count} of {done}" for flag, count in cell.flags]
+    return Entry(
+        cell.text,
+        muted=row.is_floor or cell.mean is None,
+        detail="; ".join([*([cell.interval] if cell.interval else []), *flags]),
+        alert=bool(flags),
+        marks=" ".join(part for part in (letter, _floor_marks(comparison, row, column)) if part),
+    )
+
+
+def _floor_marks(comparison: Comparison, row: Row, column: Column) -> str:
+    origins = {floor.origin for floor in comparison.not_above(row, column)}
+    return "".join(mark for origin, (mark, _) in NOT_ABOVE.items() if origin in origins)
+
+
+def _remarks(comparison: Comparison, has_letters: bool) -> Iterator[str]:
+    """What has to be known to read the table: the test set, what intervals count, what letters and marks mean."""
+    test, cells = comparison.test, list(comparison.cells.values())
+    if test.images:
+        classes = f" in {test.classes} classes" if test.classes else ""
+        yield f"The test set has {test.images:,} images{classes}; one image is worth {test.one_image:.2g} points."
+    counts = {cell.estimate.counts for cell in cells if cell.estimate}
+    yield from (sentence for counted, sentence in INTERVALS.items() if counted in counts)
+    if has_letters:
+        yield LETTERS
+    elif any(comparison.ranking(column) for column in comparison.columns):
+        yield (
+            f"No letters are given: with fewer than {pairs_needed()} seeds in common no test over seeds can show that two "
+            "methods differ."
+        )
+    marks = {_floor_marks(comparison, row, column) for row, column in comparison.cells}
+    yield from (f"{mark} {meaning}." for mark, meaning in NOT_ABOVE.values() if mark in "".join(marks))
 
 
 def _published_entry(figure: tuple[Published, Wanted] | None, sources: list[str]) -> Entry:
@@ -89,29 +125,3 @@ def _as_printed(value: float) -> str:
 
 def _note(match: Published) -> str:
     return f"{match.measured_on}: {match.source}{f' ({match.note})' if match.note else ''}"
-
-
-def _merged(spans: list[tuple[str, int]]) -> tuple[tuple[str, int], ...]:
-    """Neighbouring columns of one data set under one title."""
-    merged: list[tuple[str, int]] = []
-    for title, span in spans:
-        if merged and merged[-1][0] == title:
-            merged[-1] = (title, merged[-1][1] + span)
-        else:
-            merged.append((title, span))
-    return tuple(merged)
-
-
-def _measured(comparison: Comparison, row: Row, column: Column, cell: Cell) -> list[str]:
-    mean = "" if cell.mean is None else f"{cell.mean:.6f}"
-    sd = "" if cell.sd is None else f"{cell.sd:.6f}"
-    flags = " ".join(f"{flag.replace(' ', '_')}:{count}" for flag, count in cell.flags)
-    best = "yes" if comparison.best(column) == row else "no"
-    identity = [row.label, row.source, column.dataset, column.protocol, column.evaluation, column.metric]
-    return [*identity, mean, sd, str(cell.n), str(cell.expected), str(cell.missing), best, flags]
-
-
-def _published(figure: tuple[Published, Wanted] | None) -> list[str]:
-    if figure is None:
-        return ["", "", ""]
-    return [f"{figure[0].value:g}", figure[0].measured_on, figure[0].source]

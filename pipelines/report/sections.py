@@ -8,9 +8,9 @@ from pathlib import Path
 from pipelines.colours import Style, styles
 from pipelines.errors import InputError
 from pipelines.report import charts
-from pipelines.report.cells import Comparison
+from pipelines.report.comparison import Comparison
 from pipelines.report.curves import Curve, curves
-from pipelines.report.study import Study
+from pipelines.report.study import Results
 from pipelines.report.tables import Table
 from pipelines.report.tuning import Search
 
@@ -70,19 +70,23 @@ def caption(folder: Path, name: str) -> tuple[str, ...]:
     return tuple(" ".join(part.split()) for part in path.read_text(encoding="utf-8").split("\n\n") if part.strip())
 
 
-def comparison_section(comparison: Comparison, table: Table, texts: Path) -> Section:
-    """The main table, and a chart for each of its columns that has a number."""
+def comparison_section(
+    comparison: Comparison, table: Table, texts: Path, alone: bool = True, first: bool = True
+) -> Section:
+    """A data set's table, and a chart for each of its columns that has a number; the whole caption stands once."""
     drawn = [
-        Chart(f"{column.dataset} · {column.title}", charts.comparison_chart(comparison, column))
+        Chart(column.title, charts.comparison_chart(comparison, column))
         for column in comparison.columns
-        if any(comparison.cells[row, column].values for row in comparison.rows)
+        if any(comparison.cells[row, column].by_seed for row in comparison.rows)
     ]
-    return Section("results", "Results", caption(texts, "results"), tuple(drawn), (table,))
+    words = caption(texts, "results")
+    title = "Results" if alone else f"Results on {comparison.dataset.short_name}"
+    return Section(table.name, title, words if first else words[:1], tuple(drawn), (table,))
 
 
-def curve_sections(study: Study, texts: Path) -> list[Section]:
+def curve_sections(results: Results, texts: Path) -> list[Section]:
     """Training, score distribution and collapse, each a chart for every metric and data set."""
-    found = curves(study, [*TRAINING, *SCORES, *COLLAPSE])
+    found = curves(results, [*TRAINING, *SCORES, *COLLAPSE])
     parts = (
         ("training", "Training", TRAINING),
         ("scores", "Score distribution", SCORES),
@@ -109,10 +113,10 @@ def tuning_section(searches: Sequence[Search], table: Table, texts: Path) -> Sec
     )
 
 
-def pictures_section(study: Study, texts: Path) -> Section:
+def pictures_section(results: Results, texts: Path) -> Section:
     """PNG and JPEG artifacts of finished jobs (reconstructions, say), small ones only, inlined."""
     found = []
-    for job in study.jobs:
+    for job in results.all:
         for name, place in sorted(job.record.artifacts.items()) if job.record else ():
             path = job.folder / place
             kind = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg"}.get(path.suffix.lower())

@@ -1,52 +1,56 @@
-"""A study as the report sees it: the planned jobs, each with its record once it has finished."""
+"""A study as the report sees it: every planned job, with its record once it has finished."""
 
+import functools
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from pipelines.errors import InputError
 from pipelines.files import read_json
 from pipelines.records import FILE, Record, read_record
+from pipelines.spec.job import INPUT_STAGE
+from pipelines.spec.jobs import EvaluateSpec, PretrainSpec, ShardsSpec, TuneSpec
+from pipelines.spec.layout import job_folder
+from pipelines.spec.parse import parse
 
-FLOORS = {"pixels": "raw pixels", "untrained": "untrained encoder"}
-"""What an evaluation is measured against, by the ``source`` of its features."""
+AnySpec = ShardsSpec | TuneSpec | PretrainSpec | EvaluateSpec
+SPECS: dict[str, type[AnySpec]] = {kind.stage: kind for kind in (ShardsSpec, TuneSpec, PretrainSpec, EvaluateSpec)}
+S = TypeVar("S", bound=AnySpec, covariant=True)
+AGAIN = "write it anew by planning the study"
 
 
 @dataclass(frozen=True)
-class Job:
-    """A planned job. ``record`` is None while the job has not finished; ``folder`` is where its outputs lie."""
+class Result(Generic[S]):
+    """A planned job. ``record`` is None while it has not finished; ``folder`` is where its outputs lie."""
 
-    stage: str
     key: str
-    given_label: str
-    spec: dict[str, Any]
+    label: str
+    """What tables call it: the method's label with its grid point, or the floor's name."""
+    spec: S
     inputs: dict[str, str]
     folder: Path
     record: Record | None
 
     @property
-    def label(self) -> str:
-        """What tables call it: the method's label with its grid point, or the floor's name."""
-        label = self.given_label or FLOORS.get(self.source, "")
-        return label.removesuffix(" (tuning)") if self.stage == "tune" else label
+    def stage(self) -> str:
+        """The stage that does it."""
+        return self.spec.stage
 
     @property
-    def source(self) -> str:
-        """pretrain, untrained or pixels."""
-        source = self.spec.get("source")
-        return str(source["use"]) if source else "pretrain"
+    def origin(self) -> str:
+        """Where the encoder comes from: pretrain, untrained or pixels."""
+        return self.spec.source.use if isinstance(self.spec, EvaluateSpec) else "pretrain"
 
     @property
     def dataset(self) -> str:
         """What the data set is called in tables."""
-        return dataset_name(self.spec.get("dataset", {}))
+        return self.spec.dataset.short_name
 
     @property
     def seed(self) -> int | None:
         """The seed, None for jobs without one."""
-        seed = self.spec.get("seed")
-        return None if seed is None else int(seed)
+        return self.spec.seed if isinstance(self.spec, PretrainSpec | EvaluateSpec) else None
 
     @property
     def flags(self) -> tuple[str, ...]:
@@ -55,80 +59,77 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Study:
+class Results:
     """A plan with what is done of it."""
 
-    name: str
+    study: str
     question: str
-    jobs: tuple[Job, ...]
+    all: tuple[Result[AnySpec], ...]
 
-    def stage(self, *names: str) -> list[Job]:
-        """The jobs of these stages, in the plan's order."""
-        return [job for job in self.jobs if job.stage in names]
+    def of(self, kind: type[S]) -> list[Result[S]]:
+        """The jobs of one stage, by its spec, in the plan's order."""
+        return [result for result in self.all if isinstance(result.spec, kind)]  # type: ignore[misc]
 
-    def line(self, job: Job) -> list[Job]:
-        """The job and all it was made from, nearest first (evaluate, embed, pretrain, shards)."""
-        by_key = {each.key: each for each in self.jobs}
-        found: dict[str, Job] = {}
-        waiting = [job]
+    def line(self, result: Result[Any]) -> list[Result[AnySpec]]:
+        """The job and all it was made from, nearest first (evaluate, pretrain, shards)."""
+        found: dict[tuple[str, str], Result[AnySpec]] = {}
+        waiting: list[Result[AnySpec]] = [result]
         while waiting:
             current = waiting.pop(0)
-            if current.key not in found:
-                found[current.key] = current
-                waiting += [by_key[key] for key in current.inputs.values() if key in by_key]
+            if found.setdefault((current.stage, current.key), current) is current:
+                places = [(INPUT_STAGE[name], key) for name, key in current.inputs.items()]
+                waiting += [self._by_place[place] for place in places if place in self._by_place and place not in found]
         return list(found.values())
 
-    def pretraining(self, job: Job) -> Job | None:
+    def pretraining(self, result: Result[Any]) -> Result[PretrainSpec] | None:
         """The pretraining an evaluation rests on; None for a floor."""
-        return next((each for each in self.line(job) if each.stage == "pretrain"), None)
+        found = self._by_place.get(("pretrain", result.inputs.get("weights", "")))
+        return found if found and isinstance(found.spec, PretrainSpec) else None  # type: ignore[return-value]
+
+    @functools.cached_property
+    def _by_place(self) -> dict[tuple[str, str], Result[AnySpec]]:
+        return {(each.stage, each.key): each for each in self.all}
 
 
-def load_study(plan: Path, results: Path) -> Study:
+def load_results(plan: Path, results: Path) -> Results:
     """Read ``plan`` (a plan.json) and the records there are under ``results/jobs/STAGE/KEY``.
 
     Raises InputError when the plan lacks a field, or when a record is not of the job whose folder it lies in.
     """
     value = read_json(plan)
     if not isinstance(value, dict):
-        raise InputError(
-            f"{plan}: must be an object with study, question and jobs; write it anew by planning the study"
-        )
+        raise InputError(f"{plan}: must be an object with study, question and jobs; {AGAIN}")
     for name in ("study", "question", "jobs"):
         if name not in value:
-            raise InputError(f"{plan}: {name} is missing; write it anew by planning the study")
-    jobs = tuple(_job(plan, number, job, results) for number, job in enumerate(value["jobs"]))
-    _refuse_twins(plan, jobs)
-    return Study(str(value["study"]), str(value["question"]), jobs)
+            raise InputError(f"{plan}: {name} is missing; {AGAIN}")
+    found = tuple(_result(f"{plan}: jobs[{number}]", job, results) for number, job in enumerate(value["jobs"]))
+    _refuse_twins(plan, found)
+    return Results(str(value["study"]), str(value["question"]), found)
 
 
-def dataset_name(dataset: Any) -> str:
-    """The name of a resolved data set spec, as in keys: its own name, else its kind, with its limit."""
-    if isinstance(dataset, str):
-        return dataset
-    name = str(dataset.get("name") or dataset.get("use") or "")
-    return f"{name}-{dataset['limit']}" if dataset.get("limit") else name
-
-
-def _job(plan: Path, number: int, job: dict[str, Any], results: Path) -> Job:
-    for name in ("stage", "key", "spec", "inputs"):
+def _result(where: str, job: dict[str, Any], results: Path) -> Result[AnySpec]:
+    for name in ("stage", "key", "label", "spec", "inputs"):
         if name not in job:
-            raise InputError(f"{plan}: jobs[{number}].{name} is missing; write it anew by planning the study")
-    folder = results / "jobs" / job["stage"] / job["key"]
+            raise InputError(f"{where}.{name} is missing; {AGAIN}")
+    stage, key = job["stage"], job["key"]
+    if stage not in SPECS:
+        raise InputError(f"{where}.stage: there is no stage {stage!r} with a result ({', '.join(SPECS)}); {AGAIN}")
+    folder = job_folder(results, stage, key)
     record = read_record(folder) if (folder / FILE).exists() else None
-    if record and (record.key, record.stage) != (job["key"], job["stage"]):
+    if record and (record.key, record.stage) != (key, stage):
         raise InputError(
-            f"{folder / FILE}: is the record of {record.stage} {record.key}, not of {job['stage']} {job['key']}; "
+            f"{folder / FILE}: is the record of {record.stage} {record.key}, not of {stage} {key}; "
             "delete the folder and run the job again"
         )
-    return Job(job["stage"], job["key"], str(job.get("label", "")), job["spec"], job["inputs"], folder, record)
+    spec = parse(SPECS[stage], job["spec"], f"{where}.spec: ")
+    label = str(job["label"]).removesuffix(" (tuning)").removesuffix(" (teacher)")
+    return Result(key, label, spec, job["inputs"], folder, record)
 
 
-def _refuse_twins(plan: Path, jobs: Iterable[Job]) -> None:
+def _refuse_twins(plan: Path, found: Iterable[Result[AnySpec]]) -> None:
     seen: set[tuple[str, str]] = set()
-    for job in jobs:
-        place = (job.stage, job.key)
+    for each in found:
+        place = (each.stage, each.key)
         if place in seen:
-            raise InputError(
-                f"{plan}: two {job.stage} jobs have the key {job.key}; write it anew by planning the study"
-            )
+            raise InputError(f"{plan}: two {each.stage} jobs have the key {each.key}; {AGAIN}")
         seen.add(place)

@@ -7,9 +7,12 @@ from datetime import datetime
 from typing import Any
 
 from pipelines.colours import colour
-from pipelines.report.cells import short_flag
-from pipelines.report.study import Job, Study
+from pipelines.records import Record
+from pipelines.report.comparison import short_flag
+from pipelines.report.study import AnySpec, Result, Results
 from pipelines.report.tables import Entry, Table
+from pipelines.spec.jobs import EvaluateSpec, PretrainSpec, RunSpec
+from pipelines.spec.methods.base import MethodOptions
 
 _TRAINING = (
     "epochs",
@@ -32,15 +35,15 @@ class Fact:
     alert: bool = False
 
 
-def overview(study: Study) -> list[Fact]:
+def overview(results: Results) -> list[Fact]:
     """What stands at the head of the report."""
-    records = [job.record for job in study.jobs if job.record]
-    missing = len(study.jobs) - len(records)
-    pretrained = study.stage("pretrain")
+    records = [job.record for job in results.all if job.record]
+    missing = len(results.all) - len(records)
+    pretrained = results.of(PretrainSpec)
     facts = [
-        Fact("jobs", (f"{len(records)} of {len(study.jobs)} finished",), alert=missing > 0),
-        Fact("data sets", _distinct(job.dataset for job in study.jobs if job.dataset)),
-        Fact("encoders", _distinct(encoder_name(job.spec.get("encoder", {})) for job in pretrained)),
+        Fact("jobs", (f"{len(records)} of {len(results.all)} finished",), alert=missing > 0),
+        Fact("data sets", _distinct(job.dataset for job in results.all)),
+        Fact("encoders", _distinct(job.spec.encoder.short_name for job in pretrained)),
         Fact("pretraining seeds", _distinct(str(job.seed) for job in pretrained)),
         Fact("commit", _distinct(_commit(record.commit, record.dirty) for record in records), _mixed(records)),
         Fact("device", _distinct(record.device for record in records)),
@@ -57,23 +60,23 @@ def overview(study: Study) -> list[Fact]:
     return [fact for fact in facts if fact.values]
 
 
-def warnings(study: Study) -> list[str]:
+def warnings(results: Results) -> list[str]:
     """One sentence for every flagged job."""
     found = []
-    for job in study.jobs:
+    for job in results.all:
         for flag in job.flags:
             name = flag.split(":", 1)[1] if ":" in flag else ""
             found.append(f"{job.stage} {job.key}: {short_flag(flag)}{f' ({name})' if name else ''}")
     return found
 
 
-def settings_table(study: Study, tuned: dict[str, dict[str, float]], caption: str) -> Table:
+def settings_table(results: Results, tuned: dict[str, dict[str, float]], caption: str) -> Table:
     """A row a pretrained label and data set: the method's options, then the training settings that go with them.
 
     ``tuned``: key of a tuning job -> the values it chose.
     """
     rows = []
-    jobs = {(job.label, job.dataset): job for job in reversed(study.stage("pretrain"))}
+    jobs = {(job.label, job.dataset): job for job in reversed(results.of(PretrainSpec))}
     for (label, dataset), job in reversed(jobs.items()):
         chosen = tuned.get(job.inputs.get("best", ""), {})
         text = " · ".join(f"{name} {_short(value)}" for name, value in chosen.items())
@@ -82,7 +85,7 @@ def settings_table(study: Study, tuned: dict[str, dict[str, float]], caption: st
             (
                 Entry(label, colour=colour(label)),
                 Entry(dataset),
-                Entry(_options(job.spec.get("method", {}), set(chosen))),
+                Entry(_options(job.spec.method, set(chosen))),
                 Entry(text or waiting, muted=not text),
                 Entry(_training(job)),
             )
@@ -91,19 +94,17 @@ def settings_table(study: Study, tuned: dict[str, dict[str, float]], caption: st
     return Table("settings", caption, header, tuple(rows), text_columns=5)
 
 
-def timings_table(study: Study, caption: str) -> Table:
+def timings_table(results: Results, caption: str) -> Table:
     """A row a stage (and a pretraining label): jobs, total, median and longest time, median images per second."""
-    kinds: dict[tuple[str, str], list[Job]] = {}
-    for job in study.jobs:
-        detail = {"pretrain": job.label, "tune": job.label, "embed": job.source}.get(job.stage, "")
-        detail = str(job.spec["evaluation"]["use"]) if job.stage == "evaluate" else detail
-        kinds.setdefault((job.stage, detail), []).append(job)
+    kinds: dict[tuple[str, str], list[Result[AnySpec]]] = {}
+    for job in results.all:
+        kinds.setdefault((job.stage, _detail(job)), []).append(job)
     rows = tuple(_timing(stage, detail, jobs) for (stage, detail), jobs in sorted(kinds.items(), key=_stage_order))
     header = ("stage", "kind", "finished", "total", "median", "longest", "images/s")
     return Table("timings", caption, header, rows, text_columns=2)
 
 
-def jobs_table(study: Study, caption: str) -> Table:
+def jobs_table(results: Results, caption: str) -> Table:
     """Every planned job with its state."""
     rows = tuple(
         (
@@ -115,7 +116,7 @@ def jobs_table(study: Study, caption: str) -> Table:
             Entry(duration(job.record.seconds) if job.record else "–"),
             Entry(_commit(job.record.commit, job.record.dirty) if job.record else "–"),
         )
-        for job in study.jobs
+        for job in results.all
     )
     return Table("jobs", caption, ("stage", "job", "state", "time", "commit"), rows, text_columns=3)
 
@@ -130,19 +131,13 @@ def duration(seconds: float) -> str:
     return f"{minutes // 60} h {minutes % 60:02d} min"
 
 
-def encoder_name(encoder: dict[str, Any]) -> str:
-    """A readable name of a resolved encoder spec, e.g. resnet18, resnet18 (width 16, small stem)."""
-    use = encoder.get("use")
-    if use == "resnet":
-        odd = [f"width {encoder['width']}"] if encoder.get("width", 64) != 64 else []
-        odd += ["small stem"] if encoder.get("stem") == "small" else []
-        return f"resnet{encoder.get('depth', '')}" + (f" ({', '.join(odd)})" if odd else "")
-    if use == "vit":
-        return f"vit_{encoder.get('size')}{encoder.get('patch')}"
-    return str(encoder.get("name") or use or "")
+def _detail(job: Result[AnySpec]) -> str:
+    """What tells the jobs of a stage apart: a method, or a protocol."""
+    spec = job.spec
+    return spec.evaluation.use if isinstance(spec, EvaluateSpec) else job.label if isinstance(spec, RunSpec) else ""
 
 
-def _timing(stage: str, detail: str, jobs: list[Job]) -> tuple[Entry, ...]:
+def _timing(stage: str, detail: str, jobs: list[Result[AnySpec]]) -> tuple[Entry, ...]:
     records = [job.record for job in jobs if job.record]
     seconds = [record.seconds for record in records]
     speeds = [record.images_per_second for record in records if record.images_per_second]
@@ -157,15 +152,15 @@ def _timing(stage: str, detail: str, jobs: list[Job]) -> tuple[Entry, ...]:
     )
 
 
-def _stage_order(item: tuple[tuple[str, str], list[Job]]) -> tuple[int, str]:
-    order = ("shards", "tune", "pretrain", "embed", "evaluate")
+def _stage_order(item: tuple[tuple[str, str], list[Result[AnySpec]]]) -> tuple[int, str]:
+    order = ("shards", "tune", "pretrain", "evaluate")
     stage = item[0][0]
     return (order.index(stage) if stage in order else len(order), stage)
 
 
-def _options(method: dict[str, Any], hidden: set[str]) -> str:
+def _options(method: MethodOptions, hidden: set[str]) -> str:
     """``temperature 0.2 · momentum 0.999``; nested options by path; what was tuned stands in its own column."""
-    flat = _flat({key: value for key, value in method.items() if key not in ("use", "label")})
+    flat = _flat(method.model_dump(mode="json", exclude={"use"}))
     return " · ".join(
         f"{name} {_short(value)}" for name, value in flat.items() if name not in hidden and value is not None
     )
@@ -178,8 +173,8 @@ def _flat(value: dict[str, Any], path: str = "") -> dict[str, Any]:
     return found
 
 
-def _training(job: Job) -> str:
-    training = job.spec.get("training", {})
+def _training(job: Result[PretrainSpec]) -> str:
+    training = job.spec.training.model_dump(mode="json")
     parts = [f"{name} {_short(training[name])}" for name in _TRAINING if training.get(name) is not None]
     lr = job.record.derived.get("lr") if job.record else None
     return " · ".join([*parts, *([f"lr {_short(lr)}"] if lr is not None else [])])
@@ -193,7 +188,7 @@ def _commit(commit: str, dirty: bool) -> str:
     return commit[:10] + (" + uncommitted changes" if dirty else "")
 
 
-def _mixed(records: Iterable[Any]) -> bool:
+def _mixed(records: Iterable[Record]) -> bool:
     states = {(record.commit, record.dirty) for record in records}
     return len(states) > 1 or any(dirty for _, dirty in states)
 

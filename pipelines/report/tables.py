@@ -22,6 +22,10 @@ _LATEX = {
     "−": r"$-$",
     "≤": r"$\leq$",
     "α": r"$\alpha$",
+    "†": r"$\dagger$",
+    "‡": r"$\ddagger$",
+    "§": r"\S{}",
+    "¶": r"\P{}",
     "<": r"\textless{}",
     ">": r"\textgreater{}",
     "|": r"\textbar{}",
@@ -39,6 +43,7 @@ class Entry:
 
     detail   a second, smaller line (what a published figure was measured on; flags)
     note     number of the footnote it refers to
+    marks    raised after the text, explained in the table's remarks
     alert    the detail is a warning
     colour   a swatch before the text, #rrggbb
     """
@@ -49,6 +54,7 @@ class Entry:
     detail: str = ""
     alert: bool = False
     note: int | None = None
+    marks: str = ""
     colour: str | None = None
 
 
@@ -56,7 +62,8 @@ class Entry:
 class Table:
     """A grid with a header. ``groups``: (title, columns it spans) above the header, from the left; may be empty.
 
-    ``name`` is the stem of the files; ``text_columns``: how many columns from the left are set flush left.
+    ``name`` is the stem of the files; ``text_columns``: how many columns from the left are set flush left; ``notes``:
+    footnotes, numbered from 1; ``remarks``: what has to be known to read it, below it.
     """
 
     name: str
@@ -66,6 +73,7 @@ class Table:
     groups: tuple[tuple[str, int], ...] = ()
     notes: tuple[str, ...] = ()
     text_columns: int = 1
+    remarks: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         assert all(len(row) == len(self.header) for row in self.rows)
@@ -90,6 +98,7 @@ def to_latex(table: Table) -> str:
     lines += [" & ".join(escape_latex(title) for title in table.header) + r" \\", r"\midrule"]
     lines += [" & ".join(_latex_entry(entry) for entry in row) + r" \\" for row in table.rows]
     lines += [r"\bottomrule", r"\end{tabular}"]
+    lines += [rf"\par\smallskip{{\footnotesize {escape_latex(remark)}}}" for remark in table.remarks]
     lines += [
         rf"\par\smallskip{{\footnotesize $^{{{number}}}$ {escape_latex(note)}}}"
         for number, note in enumerate(table.notes, start=1)
@@ -105,6 +114,7 @@ def to_markdown(table: Table) -> str:
     rules = ["---"] * table.text_columns + ["---:"] * (len(table.header) - table.text_columns)
     lines = [table.caption, "", _pipes(titles), _pipes(rules)]
     lines += [_pipes([_markdown_entry(entry) for entry in row]) for row in table.rows]
+    lines += [line for remark in table.remarks for line in ("", remark)]
     lines += [""] if table.notes else []
     lines += [f"{number}. {note}" for number, note in enumerate(table.notes, start=1)]
     return "\n".join([*lines, ""])
@@ -145,18 +155,20 @@ def _latex_columns(table: Table) -> str:
 def _latex_entry(entry: Entry) -> str:
     text = escape_latex(entry.text)
     text = rf"\textbf{{{text}}}" if entry.bold else text
+    text += rf"\textsuperscript{{{escape_latex(entry.marks)}}}" if entry.marks else ""
     text += rf" {{\footnotesize ({escape_latex(entry.detail)})}}" if entry.detail and not entry.note else ""
     return text + (rf"$^{{{entry.note}}}$" if entry.note else "")
 
 
 def _markdown_entry(entry: Entry) -> str:
-    text = f"**{entry.text}**" if entry.bold else entry.text
+    text = (f"**{entry.text}**" if entry.bold else entry.text) + (f" {entry.marks}" if entry.marks else "")
     text += f" ({entry.detail})" if entry.detail else ""
     return text + (f" [{entry.note}]" if entry.note else "")
 
 
 def _plain(entry: Entry) -> str:
-    return f"{entry.text} ({entry.detail})" if entry.detail else entry.text
+    text = f"{entry.text} {entry.marks}" if entry.marks else entry.text
+    return f"{text} ({entry.detail})" if entry.detail else text
 
 
 def _pipes(cells: list[str]) -> str:

@@ -2,12 +2,17 @@
 
 import math
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
+
+import optuna
 
 from pipelines.errors import InputError
 from pipelines.files import read_json
-from pipelines.report.study import Study
+from pipelines.report.study import Results
 from pipelines.report.tables import Entry, Table
+from pipelines.spec.jobs import TuneSpec
+from pipelines.spec.tuning import Space
 
 LEAST_TRIALS = 8
 """Below this many complete trials an importance says nothing and is not computed."""
@@ -26,14 +31,14 @@ class Trial:
 class Search:
     """One method's tuning study, trials in the order of trials.json.
 
-    ``space``: parameter -> {low, high, log, complement} as in the study file.
+    ``space``: parameter -> its range, as in the study file.
     """
 
     key: str
     label: str
     dataset: str
     trials: tuple[Trial, ...]
-    space: dict[str, dict[str, Any]]
+    space: Space
 
     @property
     def complete(self) -> list[Trial]:
@@ -56,19 +61,19 @@ class Search:
 
     def scale(self, name: str) -> str:
         """How a parameter was searched: linear, log, or complement (1 - value in the logarithm)."""
-        entry = self.space.get(name, {})
-        return "complement" if entry.get("complement") else "log" if entry.get("log") else "linear"
+        limits = self.space.get(name)
+        return "complement" if limits and limits.complement else "log" if limits and limits.log else "linear"
 
 
-def searches(study: Study) -> list[Search]:
+def searches(results: Results) -> list[Search]:
     """The finished tuning studies, in the plan's order."""
     found = []
-    for job in study.stage("tune"):
+    for job in results.of(TuneSpec):
         path = job.folder / "trials.json"
         if job.record is None or not path.exists():
             continue
         trials = tuple(_trial(path, entry) for entry in read_json(path))
-        found.append(Search(job.key, job.label, job.dataset, trials, _space(job.spec)))
+        found.append(Search(job.key, job.label, job.dataset, trials, job.spec.search.space))
     return found
 
 
@@ -81,14 +86,12 @@ def importance(search: Search) -> dict[str, float]:
     trials = [trial for trial in search.complete if all(name in trial.params for name in names)]
     if len(names) < 2 or len(trials) < LEAST_TRIALS:
         return {}
-    import optuna
-
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     ranges = {name: _distribution(search, name) for name in names}
     inner = optuna.create_study(direction="maximize", storage=optuna.storages.InMemoryStorage())
     for trial in trials:
         params = {name: _inside(ranges[name], _searched(search, name, trial.params[name])) for name in names}
-        inner.add_trial(optuna.trial.create_trial(params=params, distributions=ranges, value=trial.value))
+        inner.add_trial(optuna.trial.create_trial(params=params, distributions={**ranges}, value=trial.value))
     found = optuna.importance.get_param_importances(inner, evaluator=optuna.importance.PedAnovaImportanceEvaluator())
     return {name: float(found[name]) for name in names}
 
@@ -117,7 +120,7 @@ def tuning_table(all_searches: list[Search], caption: str) -> Table:
     return Table("tuning", caption, header, tuple(rows), text_columns=4)
 
 
-def _trial(path: Any, entry: dict[str, Any]) -> Trial:
+def _trial(path: Path, entry: dict[str, Any]) -> Trial:
     for name in ("number", "params", "value", "state"):
         if name not in entry:
             raise InputError(f"{path}: a trial lacks {name}; delete the folder and run its job again")
@@ -125,20 +128,14 @@ def _trial(path: Any, entry: dict[str, Any]) -> Trial:
     return Trial(int(entry["number"]), dict(entry["params"]), float(entry["value"]) if complete else None)
 
 
-def _space(spec: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """The ranges of a resolved tune spec: option path -> {low, high, log, complement}."""
-    return dict(spec.get("tuning", {}).get("space", {}))
-
-
 def _searched(search: Search, name: str, value: float) -> float:
     """A value in the coordinate it was searched in, except for the plain logarithm, which Optuna's range takes."""
     return -math.log(1 - value) if search.scale(name) == "complement" else value
 
 
-def _distribution(search: Search, name: str) -> Any:
-    import optuna
-
-    low, high = (_searched(search, name, search.space[name][end]) for end in ("low", "high"))
+def _distribution(search: Search, name: str) -> optuna.distributions.FloatDistribution:
+    limits = search.space[name]
+    low, high = (_searched(search, name, end) for end in (limits.low, limits.high))
     return optuna.distributions.FloatDistribution(low, high, log=search.scale(name) == "log")
 
 

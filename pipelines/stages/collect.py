@@ -6,12 +6,12 @@ One row a planned job; jobs that have not finished are rows with state missing.
 from pathlib import Path
 
 from pipelines.report.flat import records_frame, write_frame
-from pipelines.report.study import load_study
+from pipelines.report.study import load_results
 
 
 def run(plan: Path, results: Path, out: Path) -> None:
     """Write both files and print where they are."""
-    study = load_study(plan, results)
-    written = write_frame(records_frame(study), out)
-    done = sum(job.record is not None for job in study.jobs)
-    print(f"{done} of {len(study.jobs)} jobs finished: {', '.join(str(path) for path in written)}")
+    found = load_results(plan, results)
+    written = write_frame(records_frame(found), out)
+    done = sum(job.record is not None for job in found.all)
+    print(f"{done} of {len(found.all)} jobs finished: {', '.join(str(path) for path in written)}")

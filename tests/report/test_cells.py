@@ -6,8 +6,11 @@ from pathlib import Path
 import pytest
 from report_tools import FakeStudy
 
-from pipelines.report.cells import Comparison, compare, protocol_titles
-from pipelines.report.study import load_study
+from pipelines.report.cells import protocol_titles
+from pipelines.report.comparison import Comparison, comparisons
+from pipelines.report.study import load_results
+from pipelines.spec.evaluation.knn import Options as Knn
+from pipelines.spec.evaluation.linear import Options as Linear
 
 DATASET = {"use": "digits", "limit": None}
 
@@ -17,7 +20,9 @@ def only(value: float | None) -> dict[str, dict[str, float | None]]:
 
 
 def comparison(folder: Path, fake: FakeStudy) -> Comparison:
-    return compare(load_study(fake.save(), folder))
+    """Of the one data set there is."""
+    (found,) = comparisons(load_results(fake.save(), folder))
+    return found
 
 
 def text(found: Comparison, label: str, title: str = "kNN (k 20)") -> str:
@@ -32,14 +37,15 @@ def test_mean_and_sample_deviation_over_seeds(tmp_path: Path) -> None:
     cell = found.cells[found.rows[0], found.columns[0]]
     # mean (80 + 82 + 87) / 3 = 83; deviations -3, -1, 4: variance 26 / 2 = 13
     assert cell.mean == pytest.approx(83.0)
-    assert cell.sd == pytest.approx(math.sqrt(13))
-    assert cell.text == "83.00 ± 3.61 (3)"
+    assert cell.estimate is not None
+    assert cell.estimate.sd == pytest.approx(math.sqrt(13))
+    assert cell.text == "83.0 ± 3.6 (3)"
 
 
 def test_one_seed_has_no_spread(tmp_path: Path) -> None:
     fake = FakeStudy(tmp_path)
     fake.run("simclr", 0, DATASET, only(0.5))
-    assert text(comparison(tmp_path, fake), "simclr") == "50.00 (1)"
+    assert text(comparison(tmp_path, fake), "simclr") == "50.0 (1)"
 
 
 def test_missing_seeds_and_cells_are_printed(tmp_path: Path) -> None:
@@ -47,18 +53,17 @@ def test_missing_seeds_and_cells_are_printed(tmp_path: Path) -> None:
     for seed in range(3):
         fake.run("simclr", seed, DATASET, only(0.5) if seed else {})
     found = comparison(tmp_path, fake)
-    assert text(found, "simclr") == "50.00 ± 0.00 (2 of 3)"
+    assert text(found, "simclr") == "50.0 ± 0.0 (2 of 3)"
     assert text(found, "simclr", "linear probe") == "missing (0 of 3)"
 
 
 def test_what_was_not_planned_is_a_dash_and_not_missing(tmp_path: Path) -> None:
     fake = FakeStudy(tmp_path)
     fake.run("simclr", 0, DATASET, only(0.5))
-    fake.run("moco_v2", 0, {"use": "cifar10", "limit": None}, only(0.6))
+    fake.job("evaluate", "z", "moco_v2", {"dataset": DATASET, "evaluation": {"use": "zero_shot"}})
     found = comparison(tmp_path, fake)
-    columns = {column.dataset: column for column in found.columns}
-    rows = {row.label: row for row in found.rows}
-    assert found.cells[rows["simclr"], columns["cifar10"]].text == "–"
+    assert text(found, "simclr", "zero-shot") == "–"
+    assert text(found, "moco_v2", "zero-shot") == "missing (0 of 1)"
 
 
 def test_a_metric_that_is_not_finite_is_not_averaged(tmp_path: Path) -> None:
@@ -67,7 +72,7 @@ def test_a_metric_that_is_not_finite_is_not_averaged(tmp_path: Path) -> None:
     fake.run("simclr", 1, DATASET, only(None))
     fake.run("moco_v2", 0, DATASET, only(None))
     found = comparison(tmp_path, fake)
-    assert text(found, "simclr") == "50.00 (1 of 2)"
+    assert text(found, "simclr") == "50.0 (1 of 2)"
     assert text(found, "moco_v2") == "not finite (0 of 1)"
 
 
@@ -103,8 +108,8 @@ def test_floors_come_first_and_a_method_not_above_them_is_known(tmp_path: Path) 
     fake.evaluate("raw pixels", "pixels", 0, DATASET, only(0.80))
     found = comparison(tmp_path, fake)
     assert [row.label for row in found.rows] == ["raw pixels", "untrained resnet18", "simclr", "moco_v2"]
-    below = {row.label for row in found.rows if found.below_floor(row, found.columns[0])}
-    assert below == {"simclr"}
+    below = {row.label: [floor.label for floor in found.not_above(row, found.columns[0])] for row in found.rows}
+    assert below == {"raw pixels": [], "untrained resnet18": [], "simclr": ["raw pixels"], "moco_v2": []}
 
 
 def test_grid_points_are_rows_of_their_own(tmp_path: Path) -> None:
@@ -112,11 +117,11 @@ def test_grid_points_are_rows_of_their_own(tmp_path: Path) -> None:
     fake.run("moco_v2[temperature=0.1]", 0, DATASET, only(0.8))
     fake.run("moco_v2[temperature=0.2]", 0, DATASET, only(0.7))
     found = comparison(tmp_path, fake)
-    assert text(found, "moco_v2[temperature=0.1]") == "80.00 (1)"
-    assert text(found, "moco_v2[temperature=0.2]") == "70.00 (1)"
+    assert text(found, "moco_v2[temperature=0.1]") == "80.0 (1)"
+    assert text(found, "moco_v2[temperature=0.2]") == "70.0 (1)"
 
 
 def test_two_settings_of_one_protocol_are_told_apart() -> None:
-    knn = [{"use": "knn", "k": k, "temperature": 0.07} for k in (20, 200)]
+    knn = [Knn(k=k) for k in (20, 200)]
     assert list(protocol_titles(knn).values()) == ["kNN (k 20)", "kNN (k 200)"]
-    assert list(protocol_titles([{"use": "linear", "epochs": 30}]).values()) == ["linear probe"]
+    assert list(protocol_titles([Linear(epochs=30)]).values()) == ["linear probe"]

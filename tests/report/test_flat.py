@@ -8,12 +8,12 @@ from report_tools import FakeStudy, full_study
 
 from pipelines.errors import InputError
 from pipelines.files import read_json, write_json
-from pipelines.report.study import load_study
+from pipelines.report.study import load_results
 from pipelines.stages import collect
 
 
 def collected(folder: Path, plan: Path) -> pandas.DataFrame:
-    assert collect.main(["--plan", str(plan), "--results", str(folder), "--out", str(folder / "out")]) == 0
+    collect.run(plan, folder, folder / "out")
     return pandas.read_parquet(folder / "out" / "records.parquet")
 
 
@@ -37,8 +37,8 @@ def test_csv_and_parquet_say_the_same(tmp_path: Path) -> None:
 
 def test_a_derived_column_of_numbers_and_text_becomes_text(tmp_path: Path) -> None:
     fake = FakeStudy(tmp_path)
-    fake.job("pretrain", "a", {"label": "x"}, derived={"precision": "bfloat16", "steps": 10})
-    fake.job("pretrain", "b", {"label": "y"}, derived={"precision": 32, "steps": 20.5})
+    fake.job("pretrain", "a", "x", {}, derived={"precision": "bfloat16", "steps": 10})
+    fake.job("pretrain", "b", "y", {}, derived={"precision": 32, "steps": 20.5})
     frame = collected(tmp_path, fake.save())
     assert list(frame["derived.precision"]) == ["bfloat16", "32"]
     assert list(frame["derived.steps"]) == [10.0, 20.5]
@@ -55,14 +55,14 @@ def test_same_bytes_twice(tmp_path: Path) -> None:
 
 def test_a_record_of_another_job_is_refused(tmp_path: Path) -> None:
     fake = FakeStudy(tmp_path)
-    fake.job("pretrain", "a", {"label": "x"}, seconds=1.0)
+    fake.job("pretrain", "a", "x", {}, seconds=1.0)
     path = fake.folder("pretrain", "a") / "record.json"
     write_json(path, read_json(path) | {"key": "b"})
     with pytest.raises(InputError, match="is the record of pretrain b, not of pretrain a"):
-        load_study(fake.save(), tmp_path)
+        load_results(fake.save(), tmp_path)
 
 
 def test_a_plan_without_jobs_is_refused(tmp_path: Path) -> None:
     write_json(tmp_path / "plan.json", {"study": "x", "question": "?"})
     with pytest.raises(InputError, match=r"plan\.json: jobs is missing"):
-        load_study(tmp_path / "plan.json", tmp_path)
+        load_results(tmp_path / "plan.json", tmp_path)

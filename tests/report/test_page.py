@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def built(folder: Path, plan: Path, out: str = "out") -> Path:
-    assert report.main(["--plan", str(plan), "--results", str(folder), "--out", str(folder / out)]) == 0
+    report.run(plan, folder, folder / out, ROOT / "reports")
     return folder / out
 
 
@@ -74,7 +74,7 @@ def test_the_page_shows_the_numbers_flags_and_missing_cells(made: tuple[Path, Pa
     assert len(rows) == 16
     for row in rows:
         if row["mean_percent"] and row["sd_points"]:
-            assert f"{float(row['mean_percent']):.2f} ± {float(row['sd_points']):.2f}" in text
+            assert f"{float(row['mean_percent']):.1f} ± {float(row['sd_points']):.1f}" in text
     assert "missing (0 of 3)" in text
     assert "(2 of 3)" in text
     assert "collapsed 1 of 3" in text
@@ -145,7 +145,7 @@ def test_text_of_a_study_is_escaped(tmp_path: Path) -> None:
     fake = FakeStudy(tmp_path)
     label = "</script><script>alert(1)</script>"
     fake.evaluate("raw pixels", "pixels", 0, {"use": "digits"}, {"knn": {"test/top1": 0.5}})
-    fake.jobs[-1]["spec"]["label"] = fake.jobs[-2]["spec"]["label"] = label
+    fake.jobs[-1]["label"] = fake.jobs[-2]["label"] = label
     out = built(tmp_path, fake.save("Is <b>this</b> & that escaped?"))
     text = (out / "report.html").read_text(encoding="utf-8")
     assert "Is &lt;b&gt;this&lt;/b&gt; &amp; that escaped?" in text
@@ -154,14 +154,10 @@ def test_text_of_a_study_is_escaped(tmp_path: Path) -> None:
 
 def test_a_study_of_which_nothing_has_run_still_has_a_report(tmp_path: Path) -> None:
     fake = FakeStudy(tmp_path)
-    for job in ("p", "e"):
-        fake.job(
-            {"p": "pretrain", "e": "embed"}[job], job, {"label": "simclr", "dataset": {"use": "digits"}, "seed": 0}
-        )
-    origin = {"label": "simclr", "source": "pretrain", "dataset": {"use": "digits"}, "seed": 0}
-    fake.job("evaluate", "k", {"evaluation": {"use": "knn"}, **origin}, {"features": "e"})
+    fake.job("pretrain", "p", "simclr", {})
+    fake.job("evaluate", "k", "simclr", {}, {"weights": "p"})
     text = (built(tmp_path, fake.save()) / "report.html").read_text(encoding="utf-8")
-    assert "0 of 3 finished" in text
+    assert "0 of 2 finished" in text
     assert "missing (0 of 1)" in text
 
 
@@ -170,7 +166,8 @@ def test_small_pictures_of_a_job_are_inlined_and_large_ones_are_not(tmp_path: Pa
     fake.job(
         "pretrain",
         "mae",
-        {"label": "mae", "dataset": {"use": "digits"}, "seed": 0},
+        "mae",
+        {},
         artifacts={"small": "a.png", "large": "b.png"},
     )
     (fake.folder("pretrain", "mae") / "a.png").write_bytes(b"\x89PNG small")

@@ -18,6 +18,9 @@ from pipelines.report.published import (
     method_name,
     read_rows,
 )
+from pipelines.spec.encoders import AnyEncoder
+from pipelines.spec.methods import AnyMethod
+from pipelines.spec.parse import parse
 
 FOLDER = Path(__file__).parents[2] / "reports" / "published"
 PROTOCOL = re.compile(r"linear|knn|finetune|semi_1pct|semi_10pct|fewshot|zeroshot|supervised|transfer:[\w+-]+")
@@ -122,11 +125,10 @@ def test_same_setting_needs_both_data_and_backbone(rows: list[Published]) -> Non
         ({"use": "simclr"}, "SimCLR"),
         ({"use": "simclr", "version": 2}, "SimCLR v2"),
         ({"use": "simclr", "feature_transform": {"positive": {"alpha": 2.0}}}, None),
-        ({"use": "my_own"}, None),
     ],
 )
 def test_published_name_of_a_method(method: dict[str, Any], name: str | None) -> None:
-    assert method_name(method) == name
+    assert method_name(parse(AnyMethod, method, "")) == name
 
 
 @pytest.mark.parametrize(
@@ -141,7 +143,7 @@ def test_published_name_of_a_method(method: dict[str, Any], name: str | None) ->
     ],
 )
 def test_published_name_of_an_encoder(encoder: dict[str, Any], name: str | None) -> None:
-    assert backbone_name(encoder) == name
+    assert backbone_name(parse(AnyEncoder, encoder, "")) == name
 
 
 def test_a_row_without_a_required_key_is_refused_by_name(tmp_path: Path) -> None:

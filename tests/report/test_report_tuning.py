@@ -3,16 +3,17 @@
 from pathlib import Path
 
 import pytest
-from report_tools import METHODS, SPACE, FakeStudy
+from report_tools import METHODS, FakeStudy
 
 from pipelines.errors import InputError
 from pipelines.files import write_json
-from pipelines.report.study import load_study
+from pipelines.report.study import load_results
 from pipelines.report.tuning import Search, Trial, importance, searches, tuning_table
+from pipelines.spec.tuning import Range
 
 BOTH = {
-    "momentum": {"low": 0.9, "high": 0.9999, "complement": True},
-    "temperature": {"low": 0.05, "high": 0.5, "log": True},
+    "momentum": Range(low=0.9, high=0.9999, complement=True),
+    "temperature": Range(low=0.05, high=0.5, log=True),
 }
 
 
@@ -52,20 +53,14 @@ def test_best_so_far_rises_and_equal_trials_go_to_the_earlier() -> None:
 
 def test_failed_and_pruned_trials_are_counted_but_not_complete(tmp_path: Path) -> None:
     fake = FakeStudy(tmp_path)
-    spec = {
-        "label": "moco_v2 (tuning)",
-        "method": METHODS["moco_v2"],
-        "dataset": {"use": "digits"},
-        "tuning": {"space": SPACE},
-    }
-    key = fake.job("tune", "t-1", spec, seconds=3.0)
+    key = fake.job("tune", "t-1", "moco_v2 (tuning)", {"method": METHODS["moco_v2"]}, seconds=3.0)
     params = {"momentum": 0.99, "temperature": 0.2}
     states = (("COMPLETE", 0.5), ("PRUNED", 0.9), ("FAIL", None), ("complete", 0.7))
     trials = [
         {"number": i, "params": params, "state": state, "value": value} for i, (state, value) in enumerate(states)
     ]
     write_json(fake.folder("tune", key) / "trials.json", trials)
-    (found,) = searches(load_study(fake.save(), tmp_path))
+    (found,) = searches(load_results(fake.save(), tmp_path))
     assert found.label == "moco_v2"
     assert found.best is not None
     assert found.best.value == 0.7
@@ -75,7 +70,7 @@ def test_failed_and_pruned_trials_are_counted_but_not_complete(tmp_path: Path) -
 
 def test_a_trial_without_its_state_is_refused_by_file(tmp_path: Path) -> None:
     fake = FakeStudy(tmp_path)
-    fake.job("tune", "t-1", {"label": "x", "dataset": {"use": "digits"}}, seconds=3.0)
+    fake.job("tune", "t-1", "x", {}, seconds=3.0)
     write_json(fake.folder("tune", "t-1") / "trials.json", [{"number": 0, "params": {}, "value": 1.0}])
     with pytest.raises(InputError, match=r"trials\.json: a trial lacks state"):
-        searches(load_study(fake.save(), tmp_path))
+        searches(load_results(fake.save(), tmp_path))

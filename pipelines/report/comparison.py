@@ -1,0 +1,140 @@
+"""The comparisons of a study, one for each data set that encoders are evaluated on."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from pipelines.report.cells import Cell, Column, Row, protocol_titles
+from pipelines.report.estimates import HEADLINE, Answers, estimate, read_answers
+from pipelines.report.floors import TestSet, own_floor, test_set
+from pipelines.report.study import Result, Results
+from pipelines.spec.datasets.base import DataSet
+from pipelines.spec.evaluation.base import Protocol
+from pipelines.spec.evaluation.few_shot import Options as FewShot
+from pipelines.spec.jobs import EvaluateSpec, Untrained
+
+ORIGINS = ("guess", "pixels", "untrained", "pretrain")
+"""Where encoders come from, in the order of the rows."""
+_NOT_SCORES = ("ci95", "loss", "sd", "lr", "seconds")
+Jobs = list[Result[EvaluateSpec]]
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """All that was measured on one data set: rows (floors first), columns and every cell."""
+
+    dataset: DataSet
+    test: TestSet
+    rows: tuple[Row, ...]
+    columns: tuple[Column, ...]
+    cells: Mapping[tuple[Row, Column], Cell]
+    jobs: Mapping[tuple[Row, Column], Jobs] = field(repr=False)
+    """The jobs behind a cell; none for what was worked out or not planned."""
+
+    def ranking(self, column: Column) -> list[Row]:
+        """The rows that compete and are complete, the highest mean first."""
+        complete = [row for row in self.rows if row.competes and self.cells[row, column].is_complete]
+        return sorted(complete, key=lambda row: -(self.cells[row, column].mean or 0.0))
+
+    def best(self, column: Column) -> Row | None:
+        """The row with the highest mean; floors, rows that saw labels and incomplete cells do not compete."""
+        return next(iter(self.ranking(column)), None)
+
+    def floor(self, column: Column) -> float | None:
+        """The highest mean of the floors, percent."""
+        means = [self.cells[row, column].mean for row in self.rows if row.is_floor]
+        return max((mean for mean in means if mean is not None), default=None)
+
+    def own_floor(self, row: Row) -> Row | None:
+        """The encoder of a method before any training."""
+        return own_floor(self.rows, row)
+
+    def not_above(self, row: Row, column: Column) -> list[Row]:
+        """The floors of a method that its mean does not pass: its own encoder untrained, raw pixels, guesses."""
+        mean, own = self.cells[row, column].mean, self.own_floor(row)
+        if row.is_floor or mean is None:
+            return []
+        floors = [
+            each for each in self.rows if each.is_floor and (each == own or not isinstance(each.source, Untrained))
+        ]
+        means = {each: self.cells[each, column].mean for each in floors}
+        return [each for each, floor in means.items() if floor is not None and mean <= floor]
+
+
+def comparisons(results: Results) -> list[Comparison]:
+    """Every evaluation of a study, a comparison a data set, in the plan's order."""
+    jobs = results.of(EvaluateSpec)
+    titles = protocol_titles(job.spec.evaluation for job in jobs)
+    datasets = dict.fromkeys(job.spec.dataset for job in jobs)
+    return [_compare(results, dataset, titles) for dataset in datasets]
+
+
+def _compare(results: Results, dataset: DataSet, titles: Mapping[Protocol, str]) -> Comparison:
+    jobs = [job for job in results.of(EvaluateSpec) if job.spec.dataset == dataset]
+    rows, members = _rows(results, dataset, jobs), dict[tuple[Row, Column], Jobs]()
+    columns: dict[Column, None] = {}
+    metrics = {
+        evaluation: _metrics(jobs, evaluation) for evaluation in dict.fromkeys(job.spec.evaluation for job in jobs)
+    }
+    for job, row in zip(jobs, rows):
+        for metric in metrics[job.spec.evaluation]:
+            column = Column(titles[job.spec.evaluation], job.spec.evaluation, metric)
+            columns[column] = None
+            members.setdefault((row, column), []).append(job)
+    answers = read_answers(jobs)
+    test = test_set(results, jobs, answers.label)
+    guesses = {(row, column): mean for column in columns for row, mean in test.guesses(column.metric).items()}
+    known = dict.fromkeys([*(row for row, _ in guesses), *rows])
+    ordered = sorted(known, key=lambda row: ORIGINS.index(row.origin))
+    places = [(row, column) for row in ordered for column in columns]
+    cells = {place: _cell(results, members.get(place, []), place[1].metric, answers, test) for place in places}
+    cells |= {place: Cell({0: mean}, 1, is_exact=True) for place, mean in guesses.items()}
+    return Comparison(dataset, test, tuple(ordered), tuple(columns), cells, members)
+
+
+def _rows(results: Results, dataset: DataSet, jobs: Jobs) -> list[Row]:
+    """The row of each job. Two floors of one name, built for images of different sizes, are told apart by these."""
+    found = []
+    sources = {(job.label, job.spec.source) for job in jobs}
+    names = Counter(label for label, source in sources if isinstance(source, Untrained))
+    for job in jobs:
+        pretraining, source = results.pretraining(job), job.spec.source
+        trained_on, title = pretraining.dataset if pretraining else None, job.label
+        if pretraining and trained_on != dataset.short_name:
+            title = f"{job.label} (from {trained_on})"
+        elif isinstance(source, Untrained) and names[job.label] > 1:
+            title = f"{job.label} (for {source.image_size or dataset.image_size} pixels)"
+        found.append(Row(title, job.label, source, trained_on, pretraining))
+    return found
+
+
+def _metrics(jobs: Sequence[Result[EvaluateSpec]], evaluation: Protocol) -> list[str]:
+    """The scores to show for an evaluation: test/top1, else every test metric that is a score."""
+    records = [job.record for job in jobs if job.record and job.spec.evaluation == evaluation]
+    names = dict.fromkeys(name for record in records for name in record.metrics if name.startswith("test/"))
+    scores = [name for name in names if not any(name.endswith(ending) for ending in _NOT_SCORES)]
+    return ["test/top1"] if "test/top1" in scores or not scores else scores
+
+
+def _cell(results: Results, jobs: Jobs, metric: str, answers: Answers, test: TestSet) -> Cell:
+    done = [job for job in jobs if job.record]
+    values = {job.spec.seed: job.record.metrics.get(metric) for job in done if job.record}
+    flags: Counter[str] = Counter()
+    for job in done:
+        flags.update({short_flag(flag) for each in results.line(job) for flag in each.flags})
+    by_seed = {seed: 100 * value for seed, value in values.items() if value is not None}
+    kept = answers.of(done) if metric == HEADLINE else {}
+    correct = kept if kept and set(kept) == set(by_seed) else None
+    found = estimate(by_seed, correct, test.images if metric == HEADLINE and _asks_once(jobs) else None)
+    counted = tuple(sorted(flags.items()))
+    return Cell(by_seed, len(jobs), len(jobs) - len(done), counted, estimate=found, correct=correct)
+
+
+def _asks_once(jobs: Jobs) -> bool:
+    """Whether the protocol asks about every test image once, so that its top-1 is a share of them."""
+    return not any(isinstance(job.spec.evaluation, FewShot) for job in jobs)
+
+
+def short_flag(flag: str) -> str:
+    """A flag for a table cell: its kind in plain words, without the metric it names."""
+    return flag.split(":", 1)[0].replace("_", " ")

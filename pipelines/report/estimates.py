@@ -1,0 +1,69 @@
+"""The mean of a cell with its interval, from what was said of every test image where that was kept."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipelines.errors import DamagedFile
+from pipelines.evaluation.predictions import Predictions, correctness
+from pipelines.records import checked_file
+from pipelines.report.study import Result
+from pipelines.spec.jobs import EvaluateSpec
+from pipelines.statistics.intervals import Estimate, of_images, of_seeds
+
+RESAMPLES = 1000
+"""Of the bootstrap, for every interval of the report: an end then wobbles by about a twentieth of the interval's width."""
+HEADLINE = "test/top1"
+"""The metric that predictions decide."""
+Correct = Mapping[int, NDArray[np.bool_]]
+"""Seed -> whether each test image was named rightly, (m,)."""
+
+
+@dataclass(frozen=True, eq=False)
+class Answers:
+    """What the evaluations of one data set said: its test labels (m,), and which of them each job got right, by key."""
+
+    label: NDArray[np.unsignedinteger] | None
+    correct: Mapping[str, NDArray[np.bool_]]
+
+    def of(self, jobs: Sequence[Result[EvaluateSpec]]) -> Correct:
+        """By seed; those that kept none are left out."""
+        return {job.spec.seed: self.correct[job.key] for job in jobs if job.key in self.correct}
+
+
+def read_answers(jobs: Sequence[Result[EvaluateSpec]]) -> Answers:
+    """All predictions that finished jobs of one data set kept; InputError unless all are of the same images."""
+    first: Predictions | None = None
+    found = {}
+    for job in jobs:
+        if job.record is None or "predictions" not in job.record.artifacts:
+            continue
+        file = checked_file(job.record, job.folder, "predictions")
+        kept = Predictions.load(file)
+        first = first or kept
+        found[job.key] = correctness([first, kept])[1]
+        said, recorded = float(found[job.key].mean()), job.record.metrics.get(HEADLINE)
+        if recorded is not None and abs(said - recorded) > 1e-6:
+            raise DamagedFile(
+                f"{file}: {said:.6f} of its images are right, its record says {recorded:.6f}; delete the job's record.json "
+                f"and run: python -m pipelines evaluate --job {job.folder}"
+            )
+    return Answers(first.label if first else None, found)
+
+
+def estimate(by_seed: Mapping[int, float], correct: Correct | None, images: int | None) -> Estimate | None:
+    """Of values in percent, one a seed. ``correct``: of the same seeds, where every one kept its predictions.
+
+    ``images``: how many test images a value is a share of; None where it is no such share.
+    """
+    if not by_seed:
+        return None
+    if correct is not None and set(correct) == set(by_seed):
+        found = of_images(np.stack([correct[seed] for seed in by_seed]), resamples=RESAMPLES)
+    else:
+        found = of_seeds([value / 100 for value in by_seed.values()], images)
+    low, high = (None if end is None else 100 * min(max(end, 0.0), 1.0) for end in (found.low, found.high))
+    sd = None if found.sd is None else 100 * found.sd
+    return replace(found, mean=100 * found.mean, sd=sd, low=low, high=high)

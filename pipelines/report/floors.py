@@ -1,0 +1,70 @@
+"""What a method has to beat: guesses that look at no image, raw pixels, and its own encoder before any training."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipelines.evaluation.floors import chance, majority
+from pipelines.report.cells import Row
+from pipelines.report.study import Result, Results
+from pipelines.spec.jobs import EvaluateSpec, ShardsSpec, Untrained
+
+CHANCE, MAJORITY = Row("chance", "chance", None), Row("majority class", "majority class", None)
+
+
+@dataclass(frozen=True, eq=False)
+class TestSet:
+    """The labelled test images of a data set, as far as finished jobs tell. ``label``: their classes, (m,)."""
+
+    images: int | None = None
+    classes: int | None = None
+    label: NDArray[np.unsignedinteger] | None = None
+
+    @property
+    def one_image(self) -> float | None:
+        """What one image is worth, in points."""
+        return 100 / self.images if self.images else None
+
+    def guesses(self, metric: str) -> dict[Row, float]:
+        """Chance, and naming the most frequent class of the test images, in percent, where a metric has such a floor."""
+        name, found = metric.removeprefix("test/"), {}
+        if self.classes and name in (expected := chance(self.classes)):
+            found[CHANCE] = 100 * expected[name]
+        if self.label is not None and name in (expected := majority(self.label, self.label)):
+            found[MAJORITY] = 100 * expected[name]
+        return found
+
+
+def test_set(
+    results: Results, jobs: Sequence[Result[EvaluateSpec]], label: NDArray[np.unsignedinteger] | None
+) -> TestSet:
+    """Of the data set these evaluations are all on: from the labels of predictions, else from the record of its shards."""
+    packed = [each for job in jobs for each in results.line(job) if isinstance(each.spec, ShardsSpec)]
+    record = packed[0].record if packed else None
+    images = int(record.metrics.get("data/test") or 0) if record else 0
+    classes = int(record.derived.get("classes") or 0) if record else 0
+    if label is not None:
+        images, classes = len(label), classes or int(label.max()) + 1
+    return TestSet(images or None, classes or None, label)
+
+
+def own_floor(rows: Sequence[Row], row: Row) -> Row | None:
+    """A method's own encoder before training where there is such a row, else the plain encoder it was given."""
+    if row.pretraining is None:
+        return None
+    spec = row.pretraining.spec
+    name = spec.method.short_name if spec.method.own_encoder(spec.encoder) else None
+
+    def distance(source: Untrained) -> tuple[bool, bool, bool]:
+        whose = source.method.short_name if source.method else None
+        return whose != name, whose is not None, source.image_size != spec.dataset.image_size
+
+    fitting = [
+        (distance(each.source), each)
+        for each in rows
+        if isinstance(each.source, Untrained) and each.source.encoder == spec.encoder
+    ]
+    fitting = [(far, each) for far, each in fitting if not (far[0] and far[1])]  # not another method's own
+    return min(fitting, key=lambda pair: pair[0])[1] if fitting else None

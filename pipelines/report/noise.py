@@ -1,0 +1,63 @@
+"""Which differences between rows the seeds can show, and how large a difference is."""
+
+import functools
+import itertools
+from dataclasses import replace
+
+import numpy as np
+
+from pipelines.report.cells import Cell, Column, Row
+from pipelines.report.comparison import Comparison
+from pipelines.report.estimates import RESAMPLES
+from pipelines.statistics.intervals import Estimate
+from pipelines.statistics.letters import compact_letters, different_pairs
+from pipelines.statistics.paired import (
+    by_seed,
+    difference_of_images,
+    difference_of_seeds,
+    pairs_needed,
+    sign_flip,
+)
+
+
+@functools.cache
+def letters(comparison: Comparison, column: Column) -> dict[Row, str]:
+    """The letters of the rows that compete; those with an a are within noise of the best.
+
+    Two rows differ where the exact sign-flip test over their common seeds says so, with Benjamini and Hochberg's
+    correction over all pairs, at 5 %. Empty where no pair has the seeds that such a test needs.
+    """
+    order = {row.title: row for row in comparison.ranking(column)}
+    cells = {title: comparison.cells[row, column].by_seed for title, row in order.items()}
+    p, enough = {}, False
+    for one, other in itertools.combinations(order, 2):
+        a, b = by_seed(cells[one], cells[other])
+        if len(a):
+            p[frozenset((one, other))] = sign_flip(a - b).p
+            enough = enough or len(a) >= pairs_needed()
+    found = compact_letters(list(order), different_pairs(p)) if enough else {}
+    return {order[title]: letter for title, letter in found.items()}
+
+
+def difference(one: Cell, other: Cell) -> Estimate | None:
+    """One cell minus another in points, over the seeds they share; None where they share none.
+
+    A floor that was measured once is the same number for every seed.
+    """
+    first, second = (dict(cell.by_seed) for cell in (one, other))
+    right, wrong = dict(one.correct or {}), dict(other.correct or {})
+    if len(second) == 1:
+        second = dict.fromkeys(first, next(iter(second.values())))
+        wrong = dict.fromkeys(right, next(iter(wrong.values()))) if wrong else {}
+    a, b = by_seed(right, wrong)
+    if len(a) and len(a) == len(set(first) & set(second)):
+        found, scale = difference_of_images(a, b, resamples=RESAMPLES).estimate, 100.0
+    else:
+        a, b = by_seed(first, second)
+        if not len(a):
+            return None
+        found, scale = difference_of_seeds(a, b).estimate, 1.0
+    ends = (None if end is None else scale * end for end in (found.low, found.high))
+    low, high = ends
+    sd = None if found.sd is None else scale * found.sd
+    return replace(found, mean=float(np.multiply(scale, found.mean)), sd=sd, low=low, high=high)

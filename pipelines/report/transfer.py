@@ -1,0 +1,86 @@
+"""How the methods do on several data sets, and their mean rank over them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from pipelines.colours import colour
+from pipelines.report.cells import Cell, Column
+from pipelines.report.comparison import Comparison
+from pipelines.report.tables import Entry, Table
+from pipelines.statistics.ranks import mean_ranks
+
+
+@dataclass(frozen=True)
+class Place:
+    """One column of a protocol: where encoders were evaluated and where they had been pretrained."""
+
+    title: str
+    cells: Mapping[tuple[str, Column], Cell]
+    """(label, protocol) -> its cell."""
+
+    def of(self, label: str, column: Column) -> Cell:
+        """A method's cell; one that nobody planned where there is none."""
+        return self.cells.get((label, column), Cell({}, 0))
+
+
+def transfer_table(found: Sequence[Comparison], caption: str) -> Table | None:
+    """A row a method, and for every protocol a column a data set; None for a study of one data set.
+
+    Ranks are among the rows that compete and are complete everywhere: 1 is the highest mean.
+    """
+    if len(found) < 2:
+        return None
+    columns = list(dict.fromkeys(column for each in found for column in each.columns))
+    places = [place for each in found for place in _places(each)]
+    rows = {row.label: row for each in found for row in each.rows if not row.is_floor}
+    competing = [label for label, row in rows.items() if row.competes]
+    ranks = {column: _ranks(places, column, competing) for column in columns}
+    lines = []
+    for label in rows:
+        line = [Entry(label, colour=colour(label))]
+        for column in columns:
+            line += [_mean(place.of(label, column)) for place in places] + [_rank(ranks[column].get(label))]
+        lines.append(tuple(line))
+    header = ("method", *([place.title for place in places] + ["mean rank"]) * len(columns))
+    groups = (("", 1), *((column.title, len(places) + 1) for column in columns))
+    return Table("transfer", caption, header, tuple(lines), groups)
+
+
+def _places(comparison: Comparison) -> list[Place]:
+    """The data set, once for every data set that encoders evaluated on it were pretrained on."""
+    name = comparison.dataset.short_name
+    origins = dict.fromkeys(row.trained_on for row in comparison.rows if row.trained_on)
+    return [
+        Place(
+            name if origin == name else f"{name} (from {origin})",
+            {(row.label, column): cell for (row, column), cell in comparison.cells.items() if row.trained_on == origin},
+        )
+        for origin in origins
+    ]
+
+
+def _ranks(places: Sequence[Place], column: Column, labels: Sequence[str]) -> dict[str, float]:
+    """Label -> its mean rank over the places where this was planned at all."""
+    asked = [place for place in places if any(place.of(label, column).expected for label in labels)]
+    scores = {}
+    for label in labels:
+        cells = [place.of(label, column) for place in asked]
+        means = [cell.mean for cell in cells if cell.is_complete and cell.mean is not None]
+        if asked and len(means) == len(asked):
+            scores[label] = means
+    if not scores:
+        return {}
+    by_place = [list(each) for each in zip(*scores.values(), strict=True)]
+    return dict(zip(scores, map(float, mean_ranks(by_place)), strict=True))
+
+
+def _mean(cell: Cell) -> Entry:
+    if not cell.expected:
+        return Entry("–", muted=True)
+    if cell.mean is None:
+        return Entry("missing", muted=True)
+    return Entry(f"{cell.mean:.1f}" + ("" if cell.is_complete else f" ({cell.n} of {cell.expected})"))
+
+
+def _rank(rank: float | None) -> Entry:
+    return Entry("–", muted=True) if rank is None else Entry(f"{rank:.1f}")
