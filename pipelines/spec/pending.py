@@ -9,7 +9,7 @@ from pipelines.acceptance import standing
 from pipelines.errors import InputError
 from pipelines.files import digest, read_json, sha256_file, write_json
 from pipelines.records import made_by, read_record
-from pipelines.spec.job import Job
+from pipelines.spec.job import INPUT_STAGE, Job
 from pipelines.spec.jobs import ShardsSpec
 from pipelines.spec.layout import made_from_file, marker, record_file, report_page, units_file
 from pipelines.spec.made_by import code_of
@@ -34,8 +34,8 @@ class Pending:
         for made in plans:
             check_files(made, results)
         jobs = {place: job for made in plans for place, job in made.jobs.items()}
-        wanted = [job for job in jobs.values() if not job.done(results) or (rerun_changed and is_changed(job, results))]
-        return cls(units(wanted))
+        anew = _changed(jobs, results) if rerun_changed else set()
+        return cls(units(job for place, job in jobs.items() if place in anew or not job.done(results)))
 
     @classmethod
     def read(cls, plans: Iterable[Plan], results: Path) -> "Pending":
@@ -74,6 +74,16 @@ def is_changed(job: Job, results: Path) -> bool:
     """Whether other code made a job's result, and nobody accepted that."""
     folder, now = job.folder(results), code_of(job.spec)
     return made_by(folder) != now.digest and standing(read_record(folder), folder, now) == "changed"
+
+
+def _changed(jobs: dict[Place, Job], results: Path) -> set[Place]:
+    """The finished jobs that other code made, and all that were made from them: a plan lists inputs first."""
+    found: set[Place] = set()
+    for place, job in jobs.items():
+        inputs = {(INPUT_STAGE[name], key) for name, key in job.inputs.items()}
+        if job.done(results) and (inputs & found or is_changed(job, results)):
+            found.add(place)
+    return found
 
 
 def _clear(folder: Path) -> None:

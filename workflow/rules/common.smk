@@ -28,6 +28,16 @@ except InputError as error:
     raise WorkflowError(str(error))
 PYTHON = CONFIG.python or sys.executable
 TRACKING = CONFIG.tracking
+TRACKING_ENVIRONMENT = (
+    {  # an address may hold a password, which a process list would show
+        **os.environ,
+        **(
+            {"PIPELINES_TRACKING_URI": TRACKING.uri}
+            if TRACKING and TRACKING.uri
+            else {}
+        ),
+    }
+)
 DONE = str(layout.marker(RESULTS, "{stage}", "{unit}"))
 LOG = str(layout.log_file(RESULTS, "{stage}", "{unit}"))
 
@@ -120,6 +130,7 @@ def start():
         with layout.tracking_log(RESULTS).open("a") as output:
             subprocess.Popen(
                 track("follow", *follow),
+                env=TRACKING_ENVIRONMENT,
                 stdout=output,
                 stderr=output,
                 start_new_session=True,
@@ -135,7 +146,12 @@ def finish(failed):
                     report_line(stage, layout.study_folder(RESULTS, name)), check=False
                 )
     if TRACKING:
-        subprocess.run(track("sync"), check=False)
+        try:
+            subprocess.run(
+                track("sync"), env=TRACKING_ENVIRONMENT, check=False, timeout=900
+            )
+        except subprocess.TimeoutExpired:
+            print("MLflow is not up to date; later: python -m pipelines track sync")
     shutil.rmtree(layout.units_file(RESULTS).parent, ignore_errors=True)
     for name in PLANS:
         page = layout.report_page(RESULTS, name)
@@ -160,6 +176,5 @@ def track(verb, *arguments):
         "track",
         verb,
         *where,
-        *(["--uri", TRACKING.uri] if TRACKING.uri else []),
         *arguments,
     ]
