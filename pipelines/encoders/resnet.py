@@ -142,4 +142,4 @@ class ResNet(Encoder):
 
 def build(options: Options, image_size: int, in_channels: int = 3) -> ResNet:
     """The encoder that the options describe, freshly initialised."""
-    return ResNet(options.depth, options.width, options.stem, options.norm, options.zero_init, in_channels)
+    return ResNet(options.depth, options.width, options.stem or "large", options.norm, options.zero_init, in_channels)

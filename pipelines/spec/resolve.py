@@ -73,7 +73,8 @@ def resolve(study: Study, entry: MethodEntry, point: Point, dataset: DataSet) ->
     named = study.encoders[point["encoder"]] if "encoder" in point else None
     chosen = named or entry.encoder or study.encoder
     settings = merged(chosen.model_dump(mode="json"), _below("encoder", point))
-    encoder = parse(type(chosen), settings, f"{where}encoder")
+    given: EncoderOptions = parse(type(chosen), settings, f"{where}encoder")
+    encoder = given.fitted(dataset.side)
     training = with_defaults(laid(trainings), options, f"{where}training")
     options = shortened(options, training.epochs)
     views = entry.view_recipe or options.default_views(dataset.image_size)
@@ -84,8 +85,14 @@ def resolve(study: Study, entry: MethodEntry, point: Point, dataset: DataSet) ->
         options.check(training, encoder, dataset.pretraining_images)
     except ValueError as error:
         raise InputError(f"{where}{error}") from None
+    fitted = {name: value for name, value in encoder.model_dump().items() if value != getattr(given, name)}
     notes = [*overruled(trainings), *overruled(encoders), *overruled(changes, "views.")]
+    notes += [f"encoder.{name} {value} ({_pixels(dataset)})" for name, value in fitted.items()]
     return Run(label, options, training, encoder, views, dataset, tuple(notes))
+
+
+def _pixels(dataset: DataSet) -> str:
+    return f"images of {dataset.side} pixels a side" if dataset.side else "images of unknown size"
 
 
 def _below(head: str, point: Point) -> dict[str, Any]:

@@ -32,7 +32,7 @@ def work(spec: JobSpec) -> float:
         return 0.0
     images = (spec.dataset.train_images or spec.dataset.limit or IMAGENET) * spec.training.epochs
     trials = spec.search.trials if isinstance(spec, TuneSpec) else 1
-    return 6 * images * trials * spec.encoder.forward_gflops(spec.dataset.image_size or 224)
+    return 6 * images * trials * spec.encoder.forward_gflops(spec.dataset.side or 224)
 
 
 def resources(specs: list[JobSpec]) -> Resources:

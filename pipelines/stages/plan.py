@@ -21,10 +21,19 @@ def run(studies: list[Path], results: Path, write: bool = False, counts: bool = 
             write_specs(made, results)
         print(f"# {path}: {made.study.question}")
         _print_counts(made, results)
-        for label, notes in made.notes.items():
-            print(f"# {label}: {'; '.join(notes)}")
+        _print_notes(made)
         for unit in () if counts else units(made.jobs.values()):
             _print_unit(unit, made, results)
+
+
+def _print_notes(made: Plan) -> None:
+    """Each note once, with the methods it is about."""
+    about: dict[str, list[str]] = {}
+    for label, notes in made.notes.items():
+        for note in notes:
+            about.setdefault(note, []).append(label)
+    for note, labels in about.items():
+        print(f"# {note}: {', '.join(labels)}")
 
 
 def _print_counts(made: Plan, results: Path) -> None:

@@ -40,6 +40,16 @@ class DataSet(Model):
         return None
 
     @property
+    def published_side(self) -> int | None:
+        """Pixels a side of the images as they are published; none: only the files will tell."""
+        return None
+
+    @property
+    def side(self) -> int | None:
+        """Pixels a side that a network sees, where planning can know."""
+        return self.image_size or self.published_side
+
+    @property
     def train_images(self) -> int | None:
         """Images in train, before the held-out slice is taken; none: only the shards will tell."""
         known = self.published_train_images

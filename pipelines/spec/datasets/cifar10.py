@@ -14,3 +14,7 @@ class Options(Downloaded):
     @property
     def published_train_images(self) -> int:
         return 50_000
+
+    @property
+    def published_side(self) -> int:
+        return 32

@@ -13,3 +13,7 @@ class Options(DataSet):
     @property
     def published_train_images(self) -> int:
         return 1438  # 1,797 less every fifth
+
+    @property
+    def published_side(self) -> int:
+        return 8

@@ -32,6 +32,10 @@ class Options(DataSet):
         inner = root / "FashionMNIST" / "raw"
         return inner if inner.is_dir() else root
 
+    @property
+    def published_side(self) -> int:
+        return 28
+
     def check_files(self) -> None:
         if root := self.root:
             for name in FILES:

@@ -16,3 +16,7 @@ class Options(Downloaded):
     @property
     def published_train_images(self) -> int:
         return 105_000 if self.unlabelled else 5_000
+
+    @property
+    def published_side(self) -> int:
+        return 96

@@ -1,5 +1,7 @@
 """What the options of every encoder have in common."""
 
+from typing import Self
+
 from pipelines.spec.base import Model
 
 
@@ -13,6 +15,10 @@ class EncoderOptions(Model):
     def short_name(self) -> str:
         """A readable name for keys and tables, e.g. resnet18w16."""
         return str(self.use)
+
+    def fitted(self, side: int | None) -> Self:
+        """The options for images of ``side`` pixels, none: unknown; what was left to the image size is chosen."""
+        return self
 
     def forward_gflops(self, image_size: int) -> float:
         """Multiply-adds in billions of one forward pass of one image of ``image_size`` pixels a side."""

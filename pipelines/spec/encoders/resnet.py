@@ -1,12 +1,15 @@
 """Options of residual networks."""
 
-from typing import Literal
+from typing import Literal, Self
 
 from pipelines.spec.base import Count
 from pipelines.spec.encoders.base import EncoderOptions
 
 GFLOPS_224 = {10: 0.9, 18: 1.8, 34: 3.7, 50: 4.1, 101: 7.8, 152: 11.6}
 """Multiply-adds in billions of one forward pass at 224 pixels (the paper's table 1), width 64, large stem."""
+
+SMALL_SIDE = 64
+"""Largest images in pixels a side whose stem keeps their size (CIFAR has 32, Tiny-ImageNet 64)."""
 
 
 class Options(EncoderOptions):
@@ -17,8 +20,8 @@ class Options(EncoderOptions):
     """Layers; 10 is one basic block a stage."""
     width: Count = 64
     """Channels of the first stage; 64 is the published network, 128 its 2x form."""
-    stem: Literal["large", "small"] = "large"
-    """large: 7x7 stride 2 and max-pool. small: 3x3 stride 1, no pool (CIFAR)."""
+    stem: Literal["large", "small"] | None = None
+    """large: 7x7 stride 2 and max-pool. small: 3x3 stride 1, no pool (CIFAR). None: small up to 64 pixels."""
     norm: Literal["batch", "group", "none"] = "batch"
     """Normalisation; group: GroupNorm with weight standardisation."""
     zero_init: bool = False
@@ -28,6 +31,10 @@ class Options(EncoderOptions):
     @property
     def short_name(self) -> str:
         return f"resnet{self.depth}" + (f"w{self.width}" if self.width != 64 else "")
+
+    def fitted(self, side: int | None) -> Self:
+        stem = "small" if side is not None and side <= SMALL_SIDE else "large"
+        return self if self.stem else self.model_copy(update={"stem": stem})
 
     def forward_gflops(self, image_size: int) -> float:
         stem = 16 if self.stem == "small" else 1  # no pooling: every map is four times as wide and high
