@@ -61,6 +61,14 @@ STAGES = {
             arg("--counts", "print only how many jobs each stage has", action="store_true"),
         ),
     ),
+    "accept": Command(
+        "say that a change of the code alters no result of these studies; their records keep the reason",
+        (
+            arg("studies", "study files", nargs="+", type=Path, metavar="STUDY"),
+            RESULTS_ARG,
+            arg("--reason", "why the results stand, e.g. 'renamed a variable'", required=True),
+        ),
+    ),
     "shards": Command(
         "raw images to WebDataset tars with an index; goes on where it was stopped",
         (ONE_JOB, arg("--workers", "processes that pack shards (default: 1)", type=int, default=1)),

@@ -55,11 +55,6 @@ def changed(old: Mapping[str, str], new: Mapping[str, str]) -> list[str]:
     return [path + (" (new)" if path not in old else " (gone)" if path not in new else "") for path in differing]
 
 
-def forget() -> None:
-    """Look at the files again when next asked; only those that were written to since are read anew."""
-    _closure.cache_clear()
-
-
 @functools.cache
 def _closure(package: Path, modules: frozenset[str], without: frozenset[str]) -> Code:
     found: dict[Path, _Source] = {}

@@ -1,11 +1,9 @@
 """Random generators derived from a seed and a purpose, so that no step depends on what was drawn before it."""
 
 import hashlib
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    import numpy
-    import torch
+import numpy
+import torch
 
 
 def seed_for(seed: int, *purpose: str | int) -> int:
@@ -14,15 +12,11 @@ def seed_for(seed: int, *purpose: str | int) -> int:
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1
 
 
-def generator(seed: int, *purpose: str | int, device: "torch.device | str" = "cpu") -> "torch.Generator":
+def generator(seed: int, *purpose: str | int, device: torch.device | str = "cpu") -> torch.Generator:
     """A torch generator on ``device``, seeded by ``seed_for``."""
-    import torch
-
     return torch.Generator(device=device).manual_seed(seed_for(seed, *purpose))
 
 
-def numpy_generator(seed: int, *purpose: str | int) -> "numpy.random.Generator":
+def numpy_generator(seed: int, *purpose: str | int) -> numpy.random.Generator:
     """A numpy generator, seeded by ``seed_for``."""
-    import numpy
-
     return numpy.random.default_rng(seed_for(seed, *purpose))

@@ -148,6 +148,12 @@ def read_record(path: Path) -> Record:
     raise DamagedFile(f"{file}: not a record: {reason}; delete the file and run its job again")
 
 
+def made_by(folder: Path) -> str:
+    """The digest of the code that made the record in a folder, without checking the rest; empty: unknown."""
+    value = read_json(folder / FILE)
+    return str(value.get("code_digest", "")) if isinstance(value, dict) else ""
+
+
 def checked_file(record: Record, folder: Path, artifact: str) -> Path:
     """The path of an artifact in the record's folder, compared with its size and SHA-256 once a process.
 

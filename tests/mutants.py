@@ -32,7 +32,7 @@ MUTANTS = [
     Mutant(
         "pretrained weights are not loaded, so fine-tuning starts from scratch",
         "pipelines/building/methods.py",
-        "    part.load_state_dict(load_file(weights / file), strict=True)\n",
+        "    part.load_state_dict(load_file(checked_file(read_record(weights), weights, name)), strict=True)\n",
         "",
         (f"{MEANING}::test_fine_tuning_starts_from_the_pretrained_encoder_and_the_kept_layers_of_its_head",),
     ),
@@ -102,7 +102,7 @@ MUTANTS = [
     Mutant(
         "the teacher of a distillation has not been fine-tuned",
         "pipelines/building/workbench.py",
-        "        classifier.load_state_dict(load_file(self.teacher_job / WEIGHTS), strict=True)\n",
+        "        classifier.load_state_dict(\n",
         "",
         (f"{MEANING}::test_a_student_learns_from_the_teacher_that_was_fine_tuned",),
     ),

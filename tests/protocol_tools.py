@@ -1,7 +1,6 @@
 """Every protocol on features found in the folder, with options that go through its branches, on small clear features."""
 
 import importlib
-import pkgutil
 from dataclasses import replace
 from typing import Any
 
@@ -11,12 +10,25 @@ import torch.nn.functional as F
 import pipelines.evaluation as room
 from pipelines.evaluation.features import Features
 from pipelines.evaluation.zero_shot import ImagesAndTexts
-from pipelines.spec.evaluation import FewShot, Knn, Linear, ZeroShot
+from pipelines.spec import kinds
+from pipelines.spec.evaluation.base import Protocol
+from pipelines.spec.evaluation.few_shot import Options as FewShot
+from pipelines.spec.evaluation.knn import Options as Knn
+from pipelines.spec.evaluation.linear import Options as Linear
+from pipelines.spec.evaluation.zero_shot import Options as ZeroShot
 
-MODULES = {
-    name: importlib.import_module(f"{room.__name__}.{name}") for _, name, _ in pkgutil.iter_modules(room.__path__)
+SPECS = "pipelines.spec.evaluation"
+
+
+def on_features(name: str) -> bool:
+    kind = kinds.options_of(SPECS, name)
+    assert issubclass(kind, Protocol)
+    return not kind.on_images
+
+
+PROTOCOLS = {
+    name: importlib.import_module(f"{room.__name__}.{name}") for name in kinds.names(SPECS) if on_features(name)
 }
-PROTOCOLS = {name: module for name, module in MODULES.items() if hasattr(module, "measure")}
 OPTIONS: dict[str, list[Any]] = {
     "knn": [Knn(k=5), Knn(k=(3, 10, 1))],
     "linear": [Linear(least_steps=40, epochs=1), Linear(least_steps=40, epochs=1, lrs=(3.0,))],

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pipelines import code
-from pipelines.code import Code, changed, forget, sources_of
+from pipelines.code import Code, _closure, changed, sources_of
 from pipelines.errors import InputError
 
 ROOT = code.PACKAGE.parent
@@ -47,7 +47,7 @@ def package(folder: Path, **files: str) -> Path:
 
 
 def now(package: Path, *modules: str) -> Code:
-    forget()
+    _closure.cache_clear()
     return sources_of(modules, package)
 
 

@@ -22,7 +22,7 @@ READ_BY_FRAMEWORKS = {"model_config"}
 """Names that pydantic looks for."""
 NOT_YET = {
     "spec/layout.py": "the paths it writes down are still spelt out where they are used",
-    "spec/workflow.py: WorkflowConfig.rerun_changed": "no rule reads it",
+    "statistics/": "verdicts, power and ranks wait for claims, which no study can state yet",
 }
 """Modules and names known to be unused, and why they stay for now; an entry that is used again has to go."""
 
@@ -79,12 +79,12 @@ UNUSED = unused()
 
 
 def test_everything_public_is_used_outside_of_tests():
-    assert not [place for place in UNUSED if place not in NOT_YET and place.partition(":")[0] not in NOT_YET]
+    assert not [place for place in UNUSED if not any(place.startswith(known) for known in NOT_YET)]
 
 
 @pytest.mark.parametrize("known", NOT_YET)
 def test_what_is_known_to_be_unused_still_is(known):
-    assert any(place == known or place.startswith(f"{known}:") for place in UNUSED), "used by now: take it off the list"
+    assert any(place.startswith(known) for place in UNUSED), "used by now: take it off the list"
 
 
 def test_a_function_that_only_calls_itself_is_found():

@@ -10,7 +10,7 @@ from pipelines.encoders.base import Encoder
 from pipelines.methods import build
 from pipelines.methods.base import DataFacts, Method
 from pipelines.randomness import seed_for
-from pipelines.records import read_record
+from pipelines.records import checked_file, read_record
 from pipelines.sources.reader import ShardSet, open_shards
 from pipelines.spec.encoders.base import EncoderOptions
 from pipelines.spec.jobs import PretrainSpec
@@ -64,6 +64,6 @@ def pretrained_method(weights: Path, *, whole: bool = False) -> Method:
     """The method of a finished pretraining; its encoder's weights, or with ``whole`` all of them, loaded strictly."""
     spec = pretrained_spec(weights)
     method = fresh_method(spec.method, spec.encoder, facts_of(pretraining_shards(weights)), spec.seed)
-    part, file = (method, METHOD) if whole else (method.encoder, ENCODER)
-    part.load_state_dict(load_file(weights / file), strict=True)
+    part, name = (method, "method") if whole else (method.encoder, "encoder")
+    part.load_state_dict(load_file(checked_file(read_record(weights), weights, name)), strict=True)
     return method

@@ -13,12 +13,12 @@ from torch import Tensor, nn
 from pipelines.building.devices import chosen_device
 from pipelines.building.features import source_of
 from pipelines.building.images import Wanted, in_order, loader, plain_views
-from pipelines.building.methods import HEAD, fresh_encoder, pretrained_method, pretrained_spec, pretraining_shards
+from pipelines.building.methods import fresh_encoder, pretrained_method, pretrained_spec, pretraining_shards
 from pipelines.evaluation.classifier import Classifier
 from pipelines.evaluation.features import evaluating
 from pipelines.evaluation.workbench import Base
 from pipelines.files import replacing
-from pipelines.records import read_record
+from pipelines.records import checked_file, read_record
 from pipelines.sources.order import Order
 from pipelines.sources.reader import ShardSet, open_shards
 from pipelines.spec.encoders.base import EncoderOptions
@@ -79,7 +79,7 @@ class JobBench:
             return Base(method.encoder, nn.Identity(), method.encoder.width)
         head = method.get_submodule("head")
         assert isinstance(head, nn.Sequential), "planning lets only layered heads through"
-        head.load_state_dict(load_file(self.weights / HEAD), strict=True)
+        head.load_state_dict(load_file(checked_file(read_record(self.weights), self.weights, "head")), strict=True)
         kept = head[:head_layers]
         last = [module for module in kept.modules() if isinstance(module, nn.Linear)][-1]
         return Base(method.encoder, kept, last.out_features)
@@ -96,7 +96,9 @@ class JobBench:
         assert self.teacher_job is not None, "planning gives distillation its teacher"
         base = self.base(head_layers)
         classifier = Classifier(base.encoder, base.head, base.width, self.num_classes)
-        classifier.load_state_dict(load_file(self.teacher_job / WEIGHTS), strict=True)
+        classifier.load_state_dict(
+            load_file(checked_file(read_record(self.teacher_job), self.teacher_job, "classifier")), strict=True
+        )
         return classifier
 
     def fit(self, classifier: Classifier, options: OnImages, rows: NDArray[np.int64]) -> dict[str, Any]:

@@ -8,13 +8,10 @@ Vocabulary: 0 .. 255 are bytes of UTF-8, in the order of GPT-2's printable stand
 
 from collections.abc import Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import torch
+from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
 from torch import Tensor
-
-if TYPE_CHECKING:
-    from tokenizers import Tokenizer
 
 START, END, PAD = 256, 257, 258
 VOCABULARY = 259
@@ -46,7 +43,6 @@ class ByteTokeniser:
 
     @cached_property
     def _library(self) -> "Tokenizer":
-        from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
 
         alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
         marks = {"<start>": START, "<end>": END, "<pad>": PAD}  # as text these words are bytes like any others

@@ -3,6 +3,8 @@
 import warnings
 
 import torch
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 
 from pipelines.evaluation.linear import Scaling
@@ -19,8 +21,6 @@ def logistic(rows: Tensor, label: Tensor, query: Tensor, strength: float) -> Ten
     Minimises the summed cross entropy + strength / 2 x the squared weights (not the biases), of rows shifted to mean 0 and
     scaled by one number to mean squared length 1; scikit-learn's L-BFGS, at most 1000 iterations.
     """
-    from sklearn.exceptions import ConvergenceWarning
-    from sklearn.linear_model import LogisticRegression
 
     scaling = Scaling.of(rows, standardise=False)
     with warnings.catch_warnings():

@@ -4,6 +4,7 @@ They come with the wheel. The data set has no split of its own: every fifth imag
 """
 
 import numpy as np
+from sklearn.datasets import load_digits
 
 from pipelines.sources.base import Source, array_split
 from pipelines.spec.datasets.digits import Options as Digits
@@ -11,7 +12,6 @@ from pipelines.spec.datasets.digits import Options as Digits
 
 def read(options: Digits) -> Source:
     """The digits, values 0 .. 16 stretched to 0 .. 255."""
-    from sklearn.datasets import load_digits
 
     digits = load_digits()
     images = np.round(digits.images * (255 / 16)).astype(np.uint8)

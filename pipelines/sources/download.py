@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from torchvision import datasets
+
 from pipelines.errors import InputError
 
 FOLDER = "data"
@@ -14,7 +16,6 @@ def downloaded(name: str, folder: str | None, **arguments: Any) -> Any:
     InputError when the files are missing or damaged, or cannot be fetched. Importing torchvision takes seconds, so it
     is done here and not before.
     """
-    from torchvision import datasets
 
     try:
         return getattr(datasets, name)(folder or FOLDER, download=folder is None, **arguments)

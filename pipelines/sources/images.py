@@ -1,13 +1,10 @@
 """Encoded images to uint8 arrays and back."""
 
 import io
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-
-if TYPE_CHECKING:
-    from PIL.Image import Image
+from PIL import Image
 
 EXTENSIONS = frozenset({"bmp", "gif", "jpeg", "jpg", "pgm", "png", "ppm", "tif", "tiff", "webp"})
 """File endings, in lower case, that are taken for images."""
@@ -21,17 +18,13 @@ class Unreadable(Exception):
 
 def encode_png(image: NDArray[np.uint8]) -> bytes:
     """(H, W) or (H, W, 3) uint8 as PNG, with fixed parameters: equal arrays, equal bytes (with one build of zlib)."""
-    from PIL import Image
-
     buffer = io.BytesIO()
     Image.fromarray(image).save(buffer, "png", optimize=False, compress_level=6)
     return buffer.getvalue()
 
 
-def open_image(data: bytes) -> "Image":
+def open_image(data: bytes) -> Image.Image:
     """The decoded image in mode L or RGB. Raises Unreadable. Orientation tags are ignored, as is usual for ImageNet."""
-    from PIL import Image
-
     try:
         image = Image.open(io.BytesIO(data))
         image.load()
@@ -42,13 +35,11 @@ def open_image(data: bytes) -> "Image":
     return _in_mode(image, "L" if image.mode in GREY else "RGB")
 
 
-def square(image: "Image", side: int) -> "Image":
+def square(image: Image.Image, side: int) -> Image.Image:
     """Resize the short side to ``side`` pixels and cut the centre square; an image of that size comes back as it is.
 
     Bilinear with antialiasing (PIL's, whose support grows with the reduction), as torchvision's Resize + CenterCrop.
     """
-    from PIL import Image
-
     if image.size == (side, side):
         return image
     width, height = (side * length // min(image.size) for length in image.size)
@@ -57,11 +48,11 @@ def square(image: "Image", side: int) -> "Image":
     return resized.crop((left, top, left + side, top + side))
 
 
-def to_array(image: "Image", channels: int) -> NDArray[np.uint8]:
+def to_array(image: Image.Image, channels: int) -> NDArray[np.uint8]:
     """(channels, H, W) uint8, contiguous; channels 1 or 3. Grey becomes three equal channels where 3 are asked for."""
     pixels = np.asarray(_in_mode(image, "L" if channels == 1 else "RGB"))
     return pixels[None] if channels == 1 else np.ascontiguousarray(pixels.transpose(2, 0, 1))
 
 
-def _in_mode(image: "Image", mode: str) -> "Image":
+def _in_mode(image: Image.Image, mode: str) -> Image.Image:
     return image if image.mode == mode else image.convert(mode)

@@ -1,15 +1,14 @@
-"""The folder of a job: its spec.json at the start, its record.json at the end."""
+"""The folder of a job as its stage sees it: the spec.json that planning left, and what the job was made from."""
 
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, TypeVar
 
 from pipelines.errors import InputError
-from pipelines.files import read_json, write_json
-from pipelines.spec.job import INPUT_STAGE, Job
+from pipelines.files import read_json
+from pipelines.spec.job import INPUT_STAGE
 from pipelines.spec.jobs import JobSpec
 from pipelines.spec.parse import parse
-from pipelines.spec.plan import Plan
 
 S = TypeVar("S", bound=JobSpec)
 
@@ -33,25 +32,6 @@ class JobFolder(Generic[S]):
     def results(self) -> Path:
         """The results folder it lies in."""
         return self.path.parents[2]
-
-
-def write_specs(plan: Plan, results: Path) -> int:
-    """Write the spec.json of every job that has none, and the study's plan.json; the number of specs written."""
-    written = sum(write_spec(job, results) for job in plan.jobs.values())
-    path, dump = results / plan.study.name / "plan.json", plan.dump()
-    if not path.exists() or read_json(path) != dump:
-        write_json(path, dump)
-    return written
-
-
-def write_spec(job: Job, results: Path) -> bool:
-    """Write one job's spec.json unless it is there (equal keys mean equal content); whether it was written."""
-    path = job.folder(results) / "spec.json"
-    if path.exists():
-        return False
-    spec = job.spec.model_dump(mode="json")
-    write_json(path, {"stage": job.stage, "key": job.key, "inputs": job.inputs, "spec": spec}, durable=False)
-    return True
 
 
 def open_job(path: Path, kind: type[S]) -> JobFolder[S]:

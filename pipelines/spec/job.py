@@ -7,6 +7,7 @@ from pathlib import Path
 from pipelines.errors import InputError
 from pipelines.files import digest
 from pipelines.spec.jobs import JobSpec
+from pipelines.spec.layout import job_folder, record_file
 
 INPUT_STAGE = {"shards": "shards", "best": "tune", "weights": "pretrain", "teacher": "evaluate"}
 """Name of an input -> the stage that makes it."""
@@ -46,8 +47,8 @@ class Job:
 
     def folder(self, results: Path) -> Path:
         """Where the job writes."""
-        return results / "jobs" / self.stage / self.key
+        return job_folder(results, self.stage, self.key)
 
     def done(self, results: Path) -> bool:
         """Whether its record exists."""
-        return (self.folder(results) / "record.json").exists()
+        return record_file(results, self.stage, self.key).exists()

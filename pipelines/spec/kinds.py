@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Union
 
 from pydantic import BaseModel, Field, GetCoreSchemaHandler
-from pydantic_core import CoreSchema
 
 SHARED = ("base", "parts")
 """Files of such a folder that hold what its kinds share."""
@@ -39,6 +38,6 @@ class OneOf:
         """Every kind's Options."""
         return tuple(options_of(self.package, name) for name in names(self.package))
 
-    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> Any:
         union: Any = Union[self.options()]  # noqa: UP007  the members are found at run time
         return handler.generate_schema(Annotated[union, Field(discriminator="use")])

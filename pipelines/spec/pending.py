@@ -1,12 +1,16 @@
 """What is left to do: records decide, and nothing else. Snakemake is told of these units only."""
 
+import shutil
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from pipelines.acceptance import standing
 from pipelines.files import digest, read_json, sha256_file, write_json
+from pipelines.records import made_by, read_record
 from pipelines.spec.job import Job
-from pipelines.spec.layout import made_from_file, marker, record_file, units_file
+from pipelines.spec.layout import made_from_file, marker, record_file, report_page, units_file
+from pipelines.spec.made_by import code_of
 from pipelines.spec.plan import Place, Plan
 from pipelines.spec.units import Unit, units
 
@@ -19,10 +23,11 @@ class Pending:
         self._of = {job.place: unit for unit in self.units.values() for job in unit.jobs}
 
     @classmethod
-    def of(cls, plans: Iterable[Plan], results: Path) -> "Pending":
-        """What these plans still need."""
+    def of(cls, plans: Iterable[Plan], results: Path, rerun_changed: bool = False) -> "Pending":
+        """What these plans still need; ``rerun_changed``: also what other code made."""
         jobs = {place: job for made in plans for place, job in made.jobs.items()}
-        return cls(units(job for job in jobs.values() if not job.done(results)))
+        wanted = [job for job in jobs.values() if not job.done(results) or (rerun_changed and is_changed(job, results))]
+        return cls(units(wanted))
 
     @classmethod
     def read(cls, plans: Iterable[Plan], results: Path) -> "Pending":
@@ -32,9 +37,16 @@ class Pending:
         return cls(Unit(unit["stage"], unit["name"], _jobs(unit, jobs)) for unit in listed)
 
     def write(self, results: Path) -> None:
-        """Leave the units for ``read``, and take away markers of an earlier run whose records are gone since."""
-        for stage, name in self.units:
-            marker(results, stage, name).unlink(missing_ok=True)
+        """Leave the units for ``read``; take away what stands in their way.
+
+        That is markers of an earlier run whose records are gone since, and results that other code made: all of them
+        that are here are to be made anew.
+        """
+        for unit in self.units.values():
+            marker(results, unit.stage, unit.name).unlink(missing_ok=True)
+            for job in unit.jobs:
+                if job.done(results):
+                    _clear(job.folder(results))
         listed = [
             {"stage": unit.stage, "name": unit.name, "keys": [job.key for job in unit.jobs]}
             for unit in self.units.values()
@@ -50,6 +62,21 @@ class Pending:
         return list(dict.fromkeys(self._of[place] for place in plan.jobs if place in self._of))
 
 
+def is_changed(job: Job, results: Path) -> bool:
+    """Whether other code made a job's result, and nobody accepted that."""
+    folder, now = job.folder(results), code_of(job.spec)
+    return made_by(folder) != now.digest and standing(read_record(folder), folder, now) == "changed"
+
+
+def _clear(folder: Path) -> None:
+    """Take away all that a job left; its spec stays."""
+    for path in folder.iterdir():
+        if path.is_dir():
+            shutil.rmtree(path)
+        elif path.name != "spec.json":
+            path.unlink()
+
+
 def _jobs(unit: dict[str, Any], jobs: dict[Place, Job]) -> tuple[Job, ...]:
     return tuple(jobs[unit["stage"], key] for key in unit["keys"])
 
@@ -63,7 +90,8 @@ def state(dump: dict[str, Any], results: Path) -> str:
 def is_fresh(plan: Plan, results: Path) -> bool:
     """Whether the study's report was made from this plan and from the records as they are now."""
     file = made_from_file(results, plan.study.name)
-    return file.exists() and read_json(file) == {"state": state(plan.dump(), results)}
+    page = report_page(results, plan.study.name)
+    return file.exists() and page.exists() and read_json(file) == {"state": state(plan.dump(), results)}
 
 
 def mark_fresh(dump: dict[str, Any], results: Path) -> None:

@@ -1,6 +1,6 @@
 """A study as jobs: stage, key, resolved spec and named inputs. Torch-free; keys depend on content alone."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -110,7 +110,7 @@ class _Planner:
 
     def _check_evaluations(self, runs: list[Run]) -> None:
         for i, evaluation in enumerate(self.study.evaluation):
-            if not any(evaluation.suits(run.method) for run in runs):
+            if runs and not any(evaluation.suits(run.method) for run in runs):
                 raise InputError(
                     f"evaluation[{i}]: {evaluation.use} suits none of the methods: zero_shot needs a text tower (clip), "
                     "head_layers a layered head (simclr); take it out or add such a method"
@@ -138,8 +138,7 @@ class _Planner:
             prefix = f"{run.method.short_name}-{dataset.short_name}"
             inputs = {"shards": self.shards[dataset.short_name]}
             best = self._add(prefix, run.search(search, tuning.epochs), inputs, f"{run.label} (tuning)")
-            tuned = Run(f"{run.label}_tuned", run.method, run.training, run.encoder, run.views, dataset)
-            result.append((tuned, best))
+            result.append((replace(run, label=f"{run.label}_tuned"), best))
         return result
 
     def _pretrain(self, run: Run, seed: int, best: str | None) -> None:

@@ -45,8 +45,11 @@ class Run:
         return PretrainSpec(**self._fields(), seed=seed)
 
     def search(self, search: Search, epochs: int | None) -> TuneSpec:
-        """The spec of a tuning study of this run; epochs: of a trial, none: those of the run."""
-        training = self.training.model_copy(update={"epochs": epochs}) if epochs else self.training
+        """The spec of a tuning study of this run; epochs: of a trial, none: those of the run. The warm-up shrinks along."""
+        training, share = self.training, (epochs or self.training.epochs) / self.training.epochs
+        if epochs:
+            update = {"epochs": epochs, "warmup_epochs": training.warmup_epochs * min(1.0, share)}
+            training = training.model_copy(update=update)
         return TuneSpec(**{**self._fields(), "training": training}, search=search)
 
 

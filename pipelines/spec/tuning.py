@@ -52,7 +52,7 @@ class Tuning(Search):
     workers: Count = 1
     """Jobs that share the trials; they change the order of results, not their number."""
     epochs: Count | None = None
-    """Epochs of a trial; none: as in training."""
+    """Epochs of a trial, the warm-up shortened in proportion; none: as in training."""
     methods: tuple[Name, ...] = Field(min_length=1)
     """Labels of the methods to tune."""
     extra: dict[str, Space] = {}

@@ -14,7 +14,7 @@ import torch
 from pipelines.building.devices import chosen_device, device_name
 from pipelines.building.embedding import Embedding, embedding_of
 from pipelines.building.workbench import WEIGHTS, JobBench
-from pipelines.errors import InputError
+from pipelines.errors import Problem
 from pipelines.evaluation.measured import Measured
 from pipelines.evaluation.predictions import FILE, Predictions
 from pipelines.randomness import generator, seed_for
@@ -23,6 +23,7 @@ from pipelines.sources.reader import ShardSet
 from pipelines.spec.evaluation.zero_shot import Options as ZeroShot
 from pipelines.spec.folder import JobFolder, open_job, ready
 from pipelines.spec.jobs import EvaluateSpec
+from pipelines.spec.made_by import code_of
 
 
 def run(job: list[Path]) -> int:
@@ -40,7 +41,7 @@ def run(job: list[Path]) -> int:
             else:
                 embedding = embedding_of(ready(folder), embedding)
                 _on_features(folder, embedding)
-        except InputError as error:
+        except Problem as error:
             print(f"error: {path}: {error}", file=sys.stderr)
             failed = 1
     return failed
@@ -84,6 +85,7 @@ def _record(
         derived=derived,
         seconds=seconds,
         device=device_name(chosen_device()),
+        code=code_of(job.spec),
         artifacts=artifacts,
         started=started,
     )

@@ -2,9 +2,14 @@
 
 from pathlib import Path
 
-from pipelines.spec.folder import write_specs
+from pipelines.code import changed
+from pipelines.records import read_record
+from pipelines.spec.job import Job
+from pipelines.spec.made_by import code_of
+from pipelines.spec.pending import is_changed
 from pipelines.spec.plan import Plan, plan_file
 from pipelines.spec.units import Unit, units
+from pipelines.spec.writing import write_specs
 
 
 def run(studies: list[Path], results: Path, write: bool = False, counts: bool = False) -> None:
@@ -28,8 +33,16 @@ def _print_counts(made: Plan, results: Path) -> None:
         print(f"# {stage}: {len(jobs)} jobs, {done} done")
 
 
+def _state(job: Job, results: Path) -> str:
+    if not job.done(results):
+        return "to do"
+    if not is_changed(job, results):
+        return "done"
+    record = read_record(job.folder(results))
+    return f"done by other code ({', '.join(changed(record.code, code_of(job.spec).files))}): "
+
+
 def _print_unit(unit: Unit, made: Plan, results: Path) -> None:
     for job in unit.jobs:
-        state = "done" if job.done(results) else "to do"
-        print(f"{state:5}  {made.labels[job.place]}: {job.key}")
+        print(f"{_state(job, results):5}  {made.labels[job.place]}: {job.key}")
     print(f"       {unit.command(results)}")

@@ -19,7 +19,7 @@ from pipelines.building.methods import ENCODER, HEAD, METHOD
 from pipelines.building.pictures import write_pictures
 from pipelines.building.pretraining import trainer
 from pipelines.building.tuned import chosen_values
-from pipelines.errors import InputError
+from pipelines.errors import Problem
 from pipelines.files import replacing
 from pipelines.launching.processes import process_group
 from pipelines.launching.torchrun import become_launcher, launched
@@ -27,6 +27,7 @@ from pipelines.records import now, write_record
 from pipelines.sources.reader import open_shards
 from pipelines.spec.folder import JobFolder, open_job, ready
 from pipelines.spec.jobs import PretrainSpec
+from pipelines.spec.made_by import code_of
 from pipelines.training.loop import Stopped
 from pipelines.training.monitors import collapse_flags
 
@@ -49,14 +50,14 @@ def run(job: list[Path], processes: int = 1, nodes: int = 1) -> int:
             except Stopped as stopped:
                 print(stopped, file=sys.stderr)
                 return 128 + signal.SIGTERM
-            except InputError as error:
+            except Problem as error:
                 print(f"error: {error}", file=sys.stderr)
                 failed = 1
     return failed
 
 
 def _pretrain(job: JobFolder[PretrainSpec], stop: Callable[[], bool]) -> None:
-    started = now()
+    started, code = now(), code_of(job.spec)
     chosen = chosen_values(job.inputs.get("best"))
     spec = job.spec.with_values(chosen)
     shards = open_shards(job.inputs["shards"])
@@ -78,6 +79,7 @@ def _pretrain(job: JobFolder[PretrainSpec], stop: Callable[[], bool]) -> None:
         seconds=fitted.clock.training,
         images_per_second=images / fitted.clock.training,
         device=device_name(training.device),
+        code=code,
         flags=collapse_flags(fitted.metrics),
         artifacts=artifacts,
         started=started,

@@ -9,11 +9,13 @@ from pipelines.sources.index import FILE
 from pipelines.sources.shards import build_shards, complete
 from pipelines.spec.folder import open_job
 from pipelines.spec.jobs import ShardsSpec
+from pipelines.spec.made_by import code_of
 
 
 def run(job: Path, workers: int = 1) -> None:
     """Pack the data set into the job's folder, then write the record."""
     folder, started, clock = open_job(job, ShardsSpec), now(), time.perf_counter()
+    code = code_of(folder.spec)
     dataset = folder.spec.dataset
     done = complete(folder.path, dataset)
     index = done or build_shards(open_source(dataset), dataset, folder.path, max(1, workers))
@@ -35,6 +37,7 @@ def run(job: Path, workers: int = 1) -> None:
         derived={"image_size": index.image_size, "channels": index.channels, "classes": len(index.classes)},
         seconds=seconds,
         images_per_second=None if done else sum(counts.values()) / seconds,
+        code=code,
         flags=["unreadable_images"] if index.unreadable else [],
         artifacts={"index": FILE},
         started=started,

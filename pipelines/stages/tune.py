@@ -18,6 +18,7 @@ from pipelines.records import now, write_record
 from pipelines.sources.reader import open_shards
 from pipelines.spec.folder import JobFolder, open_job, ready
 from pipelines.spec.jobs import TuneSpec
+from pipelines.spec.made_by import code_of
 from pipelines.training.loop import Stopped
 
 
@@ -79,7 +80,7 @@ def _objective(job: JobFolder[TuneSpec], stop: Callable[[], bool]) -> tuning.Obj
 
 
 def _close(job: JobFolder[TuneSpec]) -> None:
-    started, search = now(), _search(job)
+    started, search, code = now(), _search(job), code_of(job.spec)
     with tuning.opened(search):
         trials = tuning.close(search)
     best = max((trial for trial in trials if trial["state"] == "COMPLETE"), key=lambda trial: trial["value"])
@@ -97,6 +98,7 @@ def _close(job: JobFolder[TuneSpec]) -> None:
         metrics={"tune/best": best["value"], "tune/trials": len(trials)},
         derived={f"best/{path}": value for path, value in best["params"].items()},
         seconds=sum(trial["seconds"] or 0.0 for trial in trials),
+        code=code,
         artifacts={"trials": "trials.json", "best": "best.json", "journal": "journal.log"},
         started=started,
     )

@@ -10,7 +10,8 @@ for (a resume cut the history back, or the job was run anew), the run is deleted
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+from mlflow.entities import Metric, Param, Run, RunTag
 
 from pipelines.errors import Problem
 from pipelines.history import read_from
@@ -19,9 +20,6 @@ from pipelines.tracking import fields
 from pipelines.tracking.folders import Contents, JobFolder, Mark
 from pipelines.tracking.settings import Tracking
 from pipelines.tracking.store import Store, connect, errors, unreachable
-
-if TYPE_CHECKING:
-    from mlflow.entities import Metric, Run
 
 LOCK = ".mlflow.lock"
 SENT, SENDING = "mlflow.replay.sent", "mlflow.replay.sending"
@@ -139,7 +137,6 @@ def _create(contents: Contents, store: Store, given: dict[str, str]) -> "Run":
 
 def _send_fields(run: "Run", contents: Contents, store: Store, given: dict[str, str]) -> None:
     """Params and tags the run lacks; with a record, the record and the spec as files."""
-    from mlflow.entities import Param, RunTag
 
     params = [Param(*item) for item in fields.params(contents).items() if item[0] not in run.data.params]
     tags = [RunTag(*item) for item in _tags(contents, store, given).items() - run.data.tags.items()]
@@ -151,7 +148,6 @@ def _send_fields(run: "Run", contents: Contents, store: Store, given: dict[str, 
 
 def _send_metrics(run: "Run", contents: Contents, store: Store) -> None:
     """All metrics behind the run's mark, in batches; the new mark goes with the last of each."""
-    from mlflow.entities import RunTag
 
     sent = Mark.parse(run.data.tags.get(SENT, "0::"))
     batch: list[Metric] = []
@@ -166,7 +162,6 @@ def _send_metrics(run: "Run", contents: Contents, store: Store) -> None:
 
 def _metrics(contents: Contents, sent: Mark) -> Iterator[list["Metric"]]:
     """The points of the history from ``sent`` to the contents' mark, then the record's final numbers."""
-    from mlflow.entities import Metric
 
     for point, end in read_from(contents.history, sent.size):
         if end > contents.mark.size:

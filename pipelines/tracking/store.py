@@ -6,16 +6,17 @@ import socket
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
+
+from mlflow import MlflowClient
+from mlflow.entities import Run
+from mlflow.exceptions import MlflowException
+from sqlalchemy.exc import SQLAlchemyError
 
 from pipelines.errors import EnvironmentFault
 from pipelines.locks import locked
 from pipelines.tracking.settings import LOCK, Tracking, results_id, shown
-
-if TYPE_CHECKING:
-    from mlflow import MlflowClient
-    from mlflow.entities import Run
 
 _ENVIRONMENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -73,7 +74,6 @@ def connect(settings: Tracking, results: Path) -> Store:
     prepare_environment()
     try:
         _knock(address)
-        from mlflow import MlflowClient
 
         with locked(results / LOCK):
             client = MlflowClient(tracking_uri=address)
@@ -84,8 +84,6 @@ def connect(settings: Tracking, results: Path) -> Store:
 
 def errors() -> tuple[type[Exception], ...]:
     """What MLflow raises when it, its server or its database does not do what was asked."""
-    from mlflow.exceptions import MlflowException
-    from sqlalchemy.exc import SQLAlchemyError
 
     return (MlflowException, SQLAlchemyError, OSError)
 
@@ -112,7 +110,6 @@ def prepare_environment() -> None:
 
 
 def _experiment(client: "MlflowClient", settings: Tracking, results: Path) -> str:
-    from mlflow.exceptions import MlflowException
 
     found: Any = client.get_experiment_by_name(settings.experiment)
     if found is None:

@@ -73,7 +73,7 @@ def test_what_is_no_features_file_is_refused_by_name(tmp_path: Path) -> None:
         name: getattr(example(), name) for name in ("train", "train_label", "test", "test_label")
     }
     save_file(rows, path, metadata={"num_classes": "3"})
-    with pytest.raises(InputError, match=r"f.safetensors: holds .*run the embed stage again"):
+    with pytest.raises(InputError, match=r"f.safetensors: holds .*delete the file: the next evaluation embeds anew"):
         Features.load(path)
     save_file(rows | {"holdout": example().holdout, "extra": torch.ones(1)}, path, metadata={"num_classes": "3"})
     with pytest.raises(InputError, match="extra"):

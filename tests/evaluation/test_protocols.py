@@ -9,7 +9,9 @@ from protocol_tools import CASES, NAMES, OPTIONS, PROTOCOLS, changed, features, 
 from pipelines.errors import InputError
 from pipelines.evaluation.features import Features
 from pipelines.evaluation.measured import Measured
-from pipelines.spec.evaluation import FewShot, Knn, Linear
+from pipelines.spec.evaluation.few_shot import Options as FewShot
+from pipelines.spec.evaluation.knn import Options as Knn
+from pipelines.spec.evaluation.linear import Options as Linear
 
 
 def test_every_protocol_of_the_folder_is_here():

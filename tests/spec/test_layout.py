@@ -7,12 +7,14 @@ import pytest
 
 from pipelines.errors import InputError
 from pipelines.spec import layout
+from pipelines.spec.datasets.digits import Options as Digits
 from pipelines.spec.job import Job
+from pipelines.spec.jobs import ShardsSpec
 from pipelines.spec.load import load_study
 
 TINY = Path(__file__).parents[1] / "workflow" / "tiny.yaml"
 RESULTS = Path("results")
-GIVEN = {"results": RESULTS, "stage": "pretrain", "key": "k", "worker": 0, "name": "n", "study": "STUDY"}
+GIVEN = {"results": RESULTS, "stage": "pretrain", "key": "k", "worker": 0, "name": "n", "study": "STUDY", "unit": "u"}
 RULES = [
     rule
     for _, rule in inspect.getmembers(layout, inspect.isfunction)
@@ -28,7 +30,8 @@ def test_all_that_stands_in_results_is_a_study_or_reserved(rule):
 
 
 def test_jobs_are_where_jobs_say_they_are():
-    assert Job("pretrain", "k", {}, {}).folder(RESULTS) == layout.job_folder(RESULTS, "pretrain", "k")
+    job = Job("k", ShardsSpec(dataset=Digits()), {})
+    assert job.folder(RESULTS) == layout.job_folder(RESULTS, "shards", "k")
 
 
 @pytest.mark.parametrize("name", [*layout.RESERVED, "Jobs", "mlflow.db-wal"])

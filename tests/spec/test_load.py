@@ -57,7 +57,11 @@ def test_a_good_study_loads(tmp_path):
         ("queue_size: 512", "temperature: hot", "methods[0].temperature: input should be a valid number"),
         ("seeds: [0]", "seeds: [0, 0]", "seeds: must be different whole numbers from 0 on, got [0, 0]"),
         ("seeds: [0]", "seeds: [0]\nseeds: [1]", "'seeds' is given twice"),
-        ("use: knn", "use: knn, k: 0", "evaluation[0].k: input should be greater than or equal to 1, got 0"),
+        (
+            "use: knn",
+            "use: knn, k: 0",
+            "evaluation[0].k: has to be a whole number of at least 1, or a list of different ones",
+        ),
         ("question: q", "question: q\nviews: {flip: 2}", "views.flip: input should be less than or equal to 1, got 2"),
         ("label: a", "feature_transform: {positive: {alhpa: 1}}", "feature_transform.positive.alhpa"),
     ],

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from pipelines.errors import InputError
+from pipelines.spec.job import INPUT_STAGE
+from pipelines.spec.jobs import Untrained
 from pipelines.spec.plan import plan_file
 
 BASE = """
@@ -46,13 +48,11 @@ def keys(plan, stage: str) -> set[str]:
 
 def test_counts_of_a_study_with_floors(tmp_path):
     plan = made(tmp_path)
-    counts = {stage: len(plan.of(stage)) for stage in ("shards", "pretrain", "embed", "evaluate")}
-    assert counts == {"shards": 1, "pretrain": 4, "embed": 4 + 3, "evaluate": 14}
+    counts = {stage: len(plan.of(stage)) for stage in ("shards", "pretrain", "evaluate")}
+    assert counts == {"shards": 1, "pretrain": 4, "evaluate": 2 * (4 + 3)}
 
 
 def test_every_input_is_a_job_of_the_plan(tmp_path):
-    from pipelines.spec.job import INPUT_STAGE
-
     plan = made(tmp_path, TUNING)
     for job in plan.jobs.values():
         for name, key in job.inputs.items():
@@ -63,7 +63,7 @@ def test_a_grid_multiplies_and_names_its_points(tmp_path):
     plan = made(tmp_path, "grid: {temperature: [0.1, 0.2], training.lr_per_256: [0.03, 0.06]}")
     assert len(plan.of("pretrain")) == 2 * 4 * 2
     assert "ft[temperature=0.1,lr_per_256=0.06]" in plan.labels.values()
-    temperatures = {job.spec["method"]["temperature"] for job in plan.of("pretrain")}
+    temperatures = {job.spec.method.temperature for job in plan.of("pretrain")}
     assert temperatures == {0.1, 0.2}
 
 
@@ -85,7 +85,7 @@ def test_how_to_run_changes_no_key(tmp_path):
 
 def test_another_probe_reruns_only_evaluations(tmp_path):
     before, after = made(tmp_path), made(tmp_path, "", "{use: knn}", "{use: knn, k: 5}")
-    for stage in ("shards", "pretrain", "embed"):
+    for stage in ("shards", "pretrain"):
         assert keys(before, stage) == keys(after, stage)
     assert len(keys(before, "evaluate") & keys(after, "evaluate")) == 7  # the linear probes
 
@@ -108,8 +108,8 @@ def test_labels_are_not_part_of_a_key(tmp_path):
 def test_both_sides_are_tuned_with_the_same_number_of_trials(tmp_path):
     plan = made(tmp_path, TUNING)
     tuned = plan.of("tune")
-    assert [job.spec["tuning"]["trials"] for job in tuned] == [4, 4]
-    assert [sorted(job.spec["tuning"]["space"]) for job in tuned] == [
+    assert [job.spec.search.trials for job in tuned] == [4, 4]
+    assert [sorted(job.spec.search.space) for job in tuned] == [
         ["momentum"],
         ["feature_transform.positive.alpha", "momentum"],
     ]
@@ -151,6 +151,8 @@ def test_what_cannot_work_is_refused_at_planning(tmp_path, more, old, new, messa
 LOADED = """
 import sys
 from pathlib import Path
+from pipelines.spec.job import INPUT_STAGE
+from pipelines.spec.jobs import Untrained
 from pipelines.spec.plan import plan_file
 plan_file(Path(sys.argv[1]))
 print([name for name in ("torch", "numpy", "pandas", "mlflow", "optuna", "torchvision", "timm") if name in sys.modules])
@@ -166,5 +168,86 @@ def test_planning_imports_neither_torch_nor_the_other_heavy_ones(tmp_path):
 def test_encoders_that_differ_in_what_their_name_hides_each_get_a_floor(tmp_path):
     group = "{use: resnet, depth: 10, width: 8, stem: small, norm: group}"
     plan = made(tmp_path, f"  - {{use: moco, queue_size: 512, label: group, encoder: {group}}}")
-    untrained = {plan.labels["embed", job.key] for job in plan.of("embed") if job.spec["source"] == "untrained"}
+    untrained = {plan.labels[job.place] for job in plan.of("evaluate") if isinstance(job.spec.source, Untrained)}
     assert untrained == {"untrained resnet10w8", "untrained resnet10w8.2"}
+
+
+def test_a_method_that_builds_its_encoder_its_own_way_has_a_floor_of_its_own(tmp_path):
+    mae = (
+        "{use: mae, decoder_width: 16, decoder_depth: 1, decoder_heads: 2, encoder: {use: vit, size: micro, patch: 4}}"
+    )
+    plan = made(tmp_path, f"  - {mae}")
+    sources = [job.spec.source for job in plan.of("evaluate") if isinstance(job.spec.source, Untrained)]
+    assert {source.method.use if source.method else None for source in sources} == {None, "mae"}
+
+
+TWO = """
+question: q
+datasets:
+  - {use: digits, image_size: 16}
+  - {use: digits, image_size: 16, limit: 500}
+  - {use: fashion_mnist, role: target}
+encoder: {use: resnet, depth: 10, width: 8, stem: small}
+encoders: {wide: {use: resnet, depth: 10, width: 16, stem: small}}
+methods: [{use: moco, queue_size: 128}]
+seeds: [0]
+training: {batch_size: 64, epochs: 3}
+evaluation: [{use: knn}]
+"""
+
+
+def several(folder: Path, more: str = ""):
+    path = folder / "several.yaml"
+    path.write_text(TWO + more)
+    return plan_file(path)
+
+
+def test_every_method_is_pretrained_on_each_set_and_evaluated_on_it_and_on_the_targets(tmp_path):
+    plan = several(tmp_path)
+    assert len(plan.of("shards")) == 3
+    assert {job.spec.dataset.short_name for job in plan.of("pretrain")} == {"digits", "digits-500"}
+    trained = [job for job in plan.of("evaluate") if "weights" in job.inputs]
+    assert sorted(job.spec.dataset.short_name for job in trained) == [
+        "digits",
+        "digits-500",
+        "fashion_mnist",
+        "fashion_mnist",
+    ]
+    for job in trained:
+        assert job.inputs["shards"] in {each.key for each in plan.of("shards") if each.spec.dataset == job.spec.dataset}
+
+
+def test_a_role_is_no_part_of_a_data_set(tmp_path):
+    before = several(tmp_path)
+    path = tmp_path / "several.yaml"
+    path.write_text(TWO.replace(", role: target", ""))
+    assert {job.key for job in before.of("shards")} == {job.key for job in plan_file(path).of("shards")}
+
+
+def test_a_grid_ranges_over_data_sets_and_encoders_by_name(tmp_path):
+    plan = several(tmp_path, "grid: {dataset: [digits-500], encoder: [wide]}")
+    assert [(job.spec.dataset.short_name, job.spec.encoder.width) for job in plan.of("pretrain")] == [
+        ("digits-500", 16)
+    ]
+    assert "moco_v2[encoder=wide]" in plan.labels.values()
+    with pytest.raises(InputError, match=r"grid.encoder: the study has no 'wode'; there are: wide"):
+        several(tmp_path, "grid: {encoder: [wode]}")
+    with pytest.raises(InputError, match=r"grid.dataset: the study has no 'fashion_mnist'"):
+        several(tmp_path, "grid: {dataset: [fashion_mnist]}")
+
+
+def test_one_data_set_or_a_list_of_different_ones(tmp_path):
+    for old, new, message in (
+        ("datasets:", "dataset: {use: digits}\ndatasets:", "give one under dataset, or a list under datasets"),
+        (", limit: 500", "", "two are called digits"),
+        ("image_size: 16", "image_size: 16, role: target", "all have role target"),
+    ):
+        path = tmp_path / "x.yaml"
+        path.write_text(TWO.replace(old, new))
+        with pytest.raises(InputError, match=message):
+            plan_file(path)
+
+
+def test_an_unknown_encoder_option_of_a_union_is_named(tmp_path):
+    with pytest.raises(InputError, match=r"encoder.dept: resnet has no such option; did you mean 'depth'"):
+        made(tmp_path, "", "depth: 10", "dept: 10")

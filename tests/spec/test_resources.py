@@ -2,42 +2,62 @@
 
 import pytest
 
-from pipelines.spec.job import Job
-from pipelines.spec.resources import forward_gflops, resources
+from pipelines.spec.datasets.digits import Options as Digits
+from pipelines.spec.datasets.imagefolder import Options as ImageFolder
+from pipelines.spec.encoders.alexnet import Options as AlexNet
+from pipelines.spec.encoders.resnet import Options as ResNet
+from pipelines.spec.encoders.vit import Options as ViT
+from pipelines.spec.jobs import PretrainSpec, ShardsSpec, TuneSpec
+from pipelines.spec.methods.moco import Options as MoCo
+from pipelines.spec.resources import resources, work
+from pipelines.spec.training import Training
+from pipelines.spec.tuning import Range, Search
+from pipelines.spec.views import Views
 
-RESNET = {"use": "resnet", "depth": 50, "width": 64, "stem": "large"}
+PARTS = {"method": MoCo(), "encoder": ResNet(depth=50), "views": Views()}
 
 
-def job(stage: str = "pretrain", epochs: int = 200, size: int | None = 224, **dataset) -> Job:
-    data = {"use": "imagefolder", "name": "x", "folder": "y", "image_size": size, **dataset}
-    spec = {"training": {"epochs": epochs}, "encoder": RESNET, "dataset": data, "tuning": {"trials": 3}}
-    return Job(stage, "key", spec, {})
+def data(limit: int | None = None) -> ImageFolder:
+    return ImageFolder(name="x", folder="y", image_size=224, limit=limit)
 
 
-def test_the_published_network_has_its_published_cost():
-    assert forward_gflops(RESNET, 224) == pytest.approx(4.1)
-    assert forward_gflops({**RESNET, "width": 128}, 224) == pytest.approx(4 * 4.1)
-    assert forward_gflops({"use": "vit", "size": "base", "patch": 16}, 224) == pytest.approx(17.6)
+def pretraining(epochs: int = 200, limit: int | None = None) -> PretrainSpec:
+    return PretrainSpec(**PARTS, training=Training(epochs=epochs), dataset=data(limit), seed=0)
+
+
+def test_published_networks_have_their_published_cost():
+    assert ResNet(depth=50).forward_gflops(224) == pytest.approx(4.1)
+    assert ResNet(depth=50, width=128).forward_gflops(224) == pytest.approx(4 * 4.1)
+    assert ViT(size="base", patch=16).forward_gflops(224) == pytest.approx(17.6)
+    assert AlexNet().forward_gflops(112) == pytest.approx(0.7 / 4)
 
 
 def test_time_grows_with_epochs_and_trials():
-    assert resources(job(epochs=400)).minutes == pytest.approx(2 * resources(job(epochs=200)).minutes, abs=1)
-    assert resources(job("tune")).minutes == pytest.approx(3 * resources(job()).minutes, abs=1)
+    assert resources([pretraining(400)]).minutes == pytest.approx(2 * resources([pretraining()]).minutes, abs=1)
+    search = Search(trials=3, space={"temperature": Range(low=0.1, high=0.2)})
+    tuning = TuneSpec(**PARTS, training=Training(epochs=200), dataset=data(), search=search)
+    assert resources([tuning]).minutes == pytest.approx(3 * resources([pretraining()]).minutes, abs=1)
+
+
+def test_jobs_of_one_process_ask_for_the_sum():
+    assert work(pretraining()) > 0
+    assert resources([pretraining()] * 3).minutes == pytest.approx(3 * resources([pretraining()]).minutes, abs=2)
+
+
+def test_a_limit_bounds_a_data_set_of_unknown_size():
+    assert work(pretraining(limit=1000)) == pytest.approx(work(pretraining()) * 1000 / 1_281_167)
 
 
 def test_small_jobs_take_one_core_and_half_an_hour():
-    small = Job(
-        "pretrain", "key", {**job().spec, "dataset": {"use": "digits", "image_size": 16}, "training": {"epochs": 1}}, {}
+    small = PretrainSpec(
+        **{**PARTS, "encoder": ResNet(depth=10, width=16, stem="small")},
+        training=Training(epochs=1),
+        dataset=Digits(image_size=16),
+        seed=0,
     )
-    assert (resources(small).threads, resources(small).minutes) == (1, 30)
-    assert resources(job()).threads == 4
+    assert (resources([small]).threads, resources([small]).minutes) == (1, 30)
+    assert resources([pretraining()]).threads == 4
 
 
-def test_only_jobs_that_need_one_ask_for_a_gpu():
-    assert [resources(job(stage)).gpu for stage in ("shards", "pretrain", "tune", "embed", "evaluate")] == [
-        0,
-        1,
-        1,
-        1,
-        0,
-    ]
+def test_what_does_not_train_takes_an_hour():
+    assert resources([ShardsSpec(dataset=Digits())]).minutes == 60

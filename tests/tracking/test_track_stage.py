@@ -70,8 +70,8 @@ def is_current(store: Store, path: Path) -> None:
 
 def test_help_is_quick_and_loads_nothing_heavy() -> None:
     code = (
-        "import sys\nfrom pipelines.stages.track import main\n"
-        "try: main(['sync', '--help'])\nexcept SystemExit: pass\n"
+        "import sys\nfrom pipelines.cli import main\n"
+        "try: main(['track', 'sync', '--help'])\nexcept SystemExit: pass\n"
         "assert not {'torch', 'mlflow', 'pandas', 'pydantic'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True)

@@ -23,13 +23,12 @@ def contents(tmp_path: Path, **spec: Any) -> Contents:
 
 
 def test_params_are_dotted_paths_with_lists_of_parts_written_out(tmp_path: Path) -> None:
-    found = params(contents(tmp_path, label="moco_v2", empty="", nothing={}, words="x" * 7000))
+    found = params(contents(tmp_path, empty="", nothing={}, words="x" * 7000))
     assert found["method.temperature"] == "0.2"
     assert found["method.feature_transform"] == "null"
     assert found["views.augmentations.1.scale"] == "[0.1, 1.0]"
     assert found["derived.lr"] == "0.03"
     assert (found["empty"], found["nothing"], len(found["words"])) == ('""', "{}", 5000)
-    assert "label" not in found
 
 
 def test_tags_say_what_to_search_and_group_by(tmp_path: Path) -> None:

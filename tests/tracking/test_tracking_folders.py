@@ -12,7 +12,7 @@ from pipelines.tracking.folders import Contents, Mark, find_jobs
 
 
 def plan(results: Path, study: str, *jobs: tuple[str, str, str]) -> None:
-    listed = [{"stage": stage, "key": key, "inputs": {}, "spec": {"label": label}} for stage, key, label in jobs]
+    listed = [{"stage": stage, "key": key, "inputs": {}, "label": label, "spec": {}} for stage, key, label in jobs]
     write_json(results / study / "plan.json", {"study": study, "jobs": listed})
 
 

@@ -32,7 +32,7 @@ def test_one_study_without_brackets_and_no_tracking(workplace):
     (workplace / "other.yaml").write_text((workplace / "tiny.yaml").read_text())
     done = snakemake(workplace, "--dry-run", "--config", "studies=other.yaml", "tracking=off", plain=True)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "results/other/report.html" in done.stdout + done.stderr
+    assert "results/units/report/other.done" in done.stdout + done.stderr
 
 
 def test_tracking_off_in_the_file_starts_no_mlflow(workplace):

@@ -10,7 +10,7 @@ import pytest
 
 FAULTS = """
 import ctypes, resource, sys
-from pipelines.stages.memory import keep_freed_memory
+from pipelines.training.memory import keep_freed_memory
 if sys.argv[1] == "kept":
     keep_freed_memory()
 libc = ctypes.CDLL(None)

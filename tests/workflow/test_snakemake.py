@@ -10,7 +10,7 @@ import pytest
 from snakemake_tools import ROOT, snakemake
 from snakemake_tools import workplace as make_workplace
 
-RULES = ("shards", "tune", "tune_best", "pretrain", "embed", "evaluate", "collect", "report")
+RULES = ("shards", "tune", "tune_best", "pretrain", "evaluate", "report")
 pytestmark = pytest.mark.slow
 
 
@@ -67,11 +67,11 @@ def planned(workplace: Path) -> dict[str, int]:
 @pytest.mark.parametrize(
     ("old", "new", "expected"),
     [
-        ("k: 5", "k: 6", {"evaluate": 4, "collect": 1, "report": 1}),
+        ("k: 5", "k: 6", {"evaluate": 4, "report": 1}),
         (
             "low: 0.05",
             "low: 0.06",
-            {"tune": 2, "tune_best": 1, "pretrain": 1, "embed": 1, "evaluate": 1, "collect": 1, "report": 1},
+            {"tune": 2, "tune_best": 1, "pretrain": 1, "evaluate": 1, "report": 1},
         ),
         ("# As small", "# Edited: as small", {}),
     ],

@@ -20,8 +20,10 @@ try:
     CONFIG = read_config(config)
     PLANS = plans(CONFIG)
     RESULTS = Path(CONFIG.results)
-    read = Pending.read if workflow.remote_exec else Pending.of
-    PENDING = read(PLANS.values(), RESULTS)
+    if workflow.remote_exec:
+        PENDING = Pending.read(PLANS.values(), RESULTS)
+    else:
+        PENDING = Pending.of(PLANS.values(), RESULTS, CONFIG.rerun_changed)
 except InputError as error:
     raise WorkflowError(str(error))
 PYTHON = CONFIG.python or sys.executable
@@ -105,7 +107,7 @@ def wanted():
 
 def start():
     """Write the jobs' specs and the units, and let MLflow follow while this process lives."""
-    from pipelines.spec.folder import write_specs
+    from pipelines.spec.writing import write_specs
 
     for name, made in PLANS.items():
         write_specs(made, RESULTS)
@@ -126,9 +128,10 @@ def finish(failed):
     """Bring reports and MLflow up to date, and say where the results are. A failure here is told and harms nothing."""
     for name, made in PLANS.items():
         if failed and not is_fresh(made, RESULTS):
-            subprocess.run(
-                report_line(layout.study_folder(RESULTS, name)), check=False
-            )
+            for stage in ("collect", "report"):
+                subprocess.run(
+                    report_line(stage, layout.study_folder(RESULTS, name)), check=False
+                )
     if TRACKING:
         subprocess.run(track("sync"), check=False)
     shutil.rmtree(layout.units_file(RESULTS).parent, ignore_errors=True)
@@ -139,10 +142,10 @@ def finish(failed):
     print(f"MLflow: make ui (or: python -m pipelines track ui --results {RESULTS})")
 
 
-def report_line(folder):
-    """The command line of ``python -m pipelines report``."""
+def report_line(stage, folder):
+    """The command line of ``python -m pipelines collect`` or ``report``."""
     where = ["--plan", str(folder / "plan.json"), "--results", str(RESULTS)]
-    return [PYTHON, "-m", "pipelines", "report", *where, "--out", str(folder)]
+    return [PYTHON, "-m", "pipelines", stage, *where, "--out", str(folder)]
 
 
 def track(verb, *arguments):

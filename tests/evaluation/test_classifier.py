@@ -8,9 +8,10 @@ from methods.tools import LinearEncoder, batch, progress
 from torch import nn
 
 from pipelines.errors import InputError
+from pipelines.evaluation.classifier import Classifier, Distilled
 from pipelines.losses.distillation import distillation
-from pipelines.methods.classifier import Classifier, Distilled
 from pipelines.methods.heads import simclr_head
+from pipelines.spec.jobs import Untrained
 from pipelines.spec.plan import plan_file
 
 CLASSES = 5
@@ -90,11 +91,11 @@ def test_the_three_steps_are_jobs_and_share_the_teacher(tmp_path):
     plan = plan_file(tmp_path / "x.yaml")
     student = next(job for job in plan.of("evaluate") if "teacher" in job.inputs)
     teacher = plan.jobs["evaluate", student.inputs["teacher"]]
-    assert teacher.spec["evaluation"]["use"] == "finetune"
+    assert teacher.spec.evaluation.use == "finetune"
     assert set(teacher.inputs) == {"weights", "shards"}
     assert plan.labels["evaluate", teacher.key] == "simclr_v2"
-    scratch = [job for job in plan.of("evaluate") if job.spec["source"] == "untrained"]
-    assert [job.spec["evaluation"]["use"] for job in scratch] == ["finetune"]
+    scratch = [job for job in plan.of("evaluate") if isinstance(job.spec.source, Untrained)]
+    assert [job.spec.evaluation.use for job in scratch] == ["finetune"]
 
 
 def test_a_head_that_has_no_layers_to_keep_is_refused(tmp_path):

@@ -1,0 +1,40 @@
+"""Which of our modules make a job's result: its stage, and what the stage loads by name for the parts in its spec."""
+
+from pipelines.code import Code, sources_of
+from pipelines.spec.base import Model
+from pipelines.spec.jobs import EvaluateSpec, JobSpec, RunSpec, ShardsSpec, Untrained
+
+ON_FEATURES, ON_IMAGES, TEXTS = "pipelines.building.embedding", "pipelines.building.workbench", "pipelines.methods.clip"
+"""What one kind of evaluation needs and another does not."""
+
+
+def code_of(spec: JobSpec) -> Code:
+    """The code that would make this job's result now. InputError when a module is missing or is not Python."""
+    modules = {f"pipelines.stages.{spec.stage}"}
+    without: set[str] = set()
+    match spec:
+        case ShardsSpec():
+            modules |= _kind("datasets", spec.dataset) | {f"pipelines.sources.{_use(spec.dataset)}"}
+        case RunSpec():
+            modules |= _part("methods", spec.method) | _part("encoders", spec.encoder)
+        case EvaluateSpec():
+            modules |= _part("evaluation", spec.evaluation)
+            if isinstance(spec.source, Untrained):
+                modules |= _part("encoders", spec.source.encoder)
+                modules |= _part("methods", spec.source.method) if spec.source.method else set()
+            without.add(ON_FEATURES if spec.evaluation.on_images else ON_IMAGES)
+            without |= set() if spec.evaluation.needs_text else {TEXTS} - modules
+    return sources_of(modules, without=without)
+
+
+def _part(room: str, options: Model) -> set[str]:
+    """A part's options and what they configure."""
+    return _kind(room, options) | {f"pipelines.{room}.{_use(options)}"}
+
+
+def _kind(room: str, options: Model) -> set[str]:
+    return {f"pipelines.spec.{room}.{_use(options)}"}
+
+
+def _use(options: Model) -> str:
+    return str(getattr(options, "use"))  # noqa: B009  every kind of part has one; Model does not say so
