@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.cli import main
-from pipelines.spec.folder import write_specs
 from pipelines.spec.job import Job
 from pipelines.spec.plan import Plan, plan_file
+from pipelines.spec.writing import write_specs
 from pipelines.training.loop import Clock, Fitted, Trainer
 
 
