@@ -5,7 +5,7 @@ import warnings
 import torch
 from torch import Tensor
 
-from pipelines.evaluation.linear import Scaling
+from pipelines.evaluation.scaling import Scaling
 
 
 def nearest_mean(means: Tensor, query: Tensor) -> Tensor:
