@@ -7,7 +7,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 
-from pipelines.evaluation.linear import Scaling
+from pipelines.evaluation.scaling import Scaling
 
 
 def nearest_mean(means: Tensor, query: Tensor) -> Tensor:

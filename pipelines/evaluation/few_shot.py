@@ -3,8 +3,9 @@
 All classes of the data set, k images a class drawn from train outside the held-out slice, several draws, tested on all of
 test (CLIP's protocol, Radford et al. 2021, arXiv:2103.00020, section 3.1.5 and appendix A.3). The k images of a draw are
 among its 2k, so that shots are compared on paired draws. The classifier is L2-regularised logistic regression, its strength
-the one that is best on the held-out slice, on average over the draws of that k. Differs from the paper: rows are shifted and
-scaled to mean squared length 1 first, and the strengths are a plain grid.
+the one that is best on the held-out slice, on average over the draws of that k; where the slice is small (see ``choosing``),
+on all rows of train that the draw does not use. Differs from the paper: rows are shifted and scaled to mean squared length
+1 first, and the strengths are a plain grid.
 
 With ``ways`` the images are drawn from test, in episodes of few classes: see ``episodes``.
 """
@@ -17,6 +18,7 @@ from pipelines.errors import InputError
 from pipelines.evaluation import episodes
 from pipelines.evaluation.accuracy import over_draws, share
 from pipelines.evaluation.checks import check_features, check_held_out
+from pipelines.evaluation.choosing import draws_judged_by, judges_of_draw
 from pipelines.evaluation.classifiers import logistic, nearest_mean
 from pipelines.evaluation.features import Features
 from pipelines.evaluation.measured import Measured
@@ -43,8 +45,8 @@ def measure(options: FewShot, features: Features, generator: torch.Generator) ->
     """For every k of ``shots``: K_shot, its mean top-1 on test over draws or episodes, K_shot_sd over them (n - 1).
 
     Beside them: with ``ways`` K_shot_ci95, half the width of the mean's 95 % interval; with logistic regression over all
-    classes the chosen K_shot_strength, and K_shot on the held-out slice, what it was chosen by. Test rows are named once,
-    and so predicted, with one draw of one k. InputError where images are too few.
+    classes the chosen K_shot_strength, K_shot on the rows it was chosen by, and which those were: holdout, or rest_of_train.
+    Test rows are named once, and so predicted, with one draw of one k. InputError where images are too few.
     """
     check(options, features)
     if options.ways is not None:
@@ -64,7 +66,9 @@ def _draws(options: FewShot, features: Features, generator: torch.Generator) -> 
         if options.use_logistic:
             strength, held = _chosen_strength(options, f, drawn)
             chosen[f"{k}_shot_strength"] = strength
-            holdout |= {} if held is None else {f"{k}_shot": held}
+            if held is not None:
+                holdout[f"{k}_shot"] = held
+                chosen["by"] = draws_judged_by(features)
         named = [_named(f, rows, f.test, strength) for rows in drawn]
         test |= over_draws(f"{k}_shot", [share(each == f.test_label) for each in named])
     once = len(options.shots) == options.num_draws == 1
@@ -78,15 +82,19 @@ def support(label: Tensor, rows: Tensor, num_classes: int, k: int, generator: to
 
 
 def _chosen_strength(options: FewShot, features: Features, drawn: list[Tensor]) -> tuple[float, float | None]:
-    """The strength of highest mean top-1 on the held-out slice over the draws (the first of equals), and that top-1."""
-    strengths, held = options.all_strengths, features.holdout
+    """The strength of highest mean top-1 over the draws (the first of equals) on the rows that judge, and that top-1."""
+    strengths = options.all_strengths
     if len(strengths) == 1:
         return strengths[0], None
-    rows, label = features.train[held], features.train_label[held]
-    tops = [[share(_named(features, each, rows, one) == label) for each in drawn] for one in strengths]
+    judges = [judges_of_draw(features, each) for each in drawn]
+    tops = [[_top1_on(features, each, on, one) for each, on in zip(drawn, judges)] for one in strengths]
     means = [over_draws("mean", values)["mean"] for values in tops]
     best = max(range(len(strengths)), key=lambda i: means[i])
     return strengths[best], means[best]
+
+
+def _top1_on(features: Features, drawn: Tensor, judge: Tensor, strength: float) -> float:
+    return share(_named(features, drawn, features.train[judge], strength) == features.train_label[judge])
 
 
 def _named(features: Features, rows: Tensor, query: Tensor, strength: float | None) -> Tensor:

@@ -10,9 +10,10 @@ class Measured:
     """Accuracies are fractions in [0, 1].
 
     test       metric -> value on the test split
-    holdout    on the held-out slice, by which settings were chosen; empty where nothing was
+    holdout    on rows of train kept from learning, by which settings were chosen (the held-out slice, or folds in turns);
+               empty where there are none
     train      on the rows that were learnt from
-    chosen     setting -> the value that was chosen
+    chosen     setting -> the value that was chosen; by -> on which rows, where there was a choice
     predicted  (m,) int64, the class named for every row of test; None where a row was asked about many times or never, as
                in draws and episodes
     """

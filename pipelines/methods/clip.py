@@ -133,5 +133,6 @@ def _identities(texts: list[str]) -> Tensor:
 
 def build(options: Options, make_encoder: MakeEncoder, facts: DataFacts) -> CLIP:
     """CLIP over fresh towers."""
+    encoder = make_encoder()  # first, so that step 0 is the plain encoder of this seed
     text = TextTransformer(options.text_width, options.text_layers, options.text_heads, options.context)
-    return CLIP(options, make_encoder(), text, facts.class_names)
+    return CLIP(options, encoder, text, facts.class_names)

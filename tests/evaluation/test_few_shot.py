@@ -11,7 +11,7 @@ from sklearn.datasets import load_digits
 from sklearn.neighbors import NearestCentroid
 
 from pipelines.errors import InputError
-from pipelines.evaluation import episodes, few_shot
+from pipelines.evaluation import choosing, episodes, few_shot
 from pipelines.evaluation.classifiers import logistic, nearest_mean
 from pipelines.evaluation.features import Features
 from pipelines.evaluation.few_shot import measure
@@ -91,11 +91,13 @@ def test_the_strength_is_chosen_on_the_held_out_slice_and_test_has_no_part(digit
     assert one.test == tops[one.chosen["2_shot_strength"]]
 
 
-def test_held_out_rows_are_never_learnt_from(digits):
+def test_held_out_rows_are_never_learnt_from(digits, monkeypatch):
+    monkeypatch.setattr(choosing, "ENOUGH", 100)
     wrong = digits.train_label.clone()
     wrong[digits.holdout] = (wrong[digits.holdout] + 1) % 10
     f = Features(digits.train, wrong, digits.holdout, digits.test, digits.test_label, 10)
     found = measure(FewShot(shots=(16,), draws=2, strengths=(1e-2, 1.0)), f, seeded())
+    assert found.chosen["by"] == "holdout"
     assert found.holdout["16_shot"] < 0.1
     assert found.test["16_shot"] > 0.85
 

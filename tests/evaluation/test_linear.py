@@ -10,9 +10,10 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
 from pipelines.errors import InputError
-from pipelines.evaluation import linear
+from pipelines.evaluation import choosing, linear
 from pipelines.evaluation.features import Features
-from pipelines.evaluation.linear import Candidate, Probes, Scaling, best, num_steps
+from pipelines.evaluation.linear import Candidate, Probes, best, num_steps
+from pipelines.evaluation.scaling import Scaling
 from pipelines.spec.evaluation.linear import Options as Linear
 
 
@@ -120,12 +121,14 @@ def test_test_split_has_no_part_in_choice_and_training(digits: Features) -> None
     assert one.test["top1"] != other.test["top1"]
 
 
-def test_held_out_rows_are_not_fitted_while_choosing(digits: Features) -> None:
+def test_held_out_rows_are_not_fitted_while_choosing(digits: Features, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(choosing, "ENOUGH", 100)
     wrong = digits.train_label.clone()
     wrong[digits.holdout] = (wrong[digits.holdout] + 1) % 10
     f = Features(digits.train, wrong, digits.holdout, digits.test, digits.test_label, 10)
-    _, candidates = linear.choose(Linear(least_steps=300), f, seeded())
-    assert max(each.top1 for each in candidates) < 0.1  # fitted rows would be called what they were taught
+    found = linear.choose(Linear(least_steps=300), f, seeded())
+    assert found.by == "holdout"
+    assert max(each.top1 for each in found.candidates) < 0.1  # fitted rows would be called what they were taught
 
 
 def test_equal_generators_give_equal_results(digits: Features) -> None:
@@ -140,6 +143,7 @@ def test_best_is_the_lowest_loss_within_one_standard_error() -> None:
     assert best([0.90, 0.88, 0.86], [0.5, 0.4, 0.3], num_rows=100) == 1
     assert best([0.90, 0.88, 0.86], [0.5, 0.4, 0.3], num_rows=10**6) == 0
     assert best([0.90, 0.90], [0.5, 0.4], num_rows=10**6) == 1
+    assert best([0.90, 0.90, 0.89], [0.5, 0.4, 0.3], num_rows=None) == 1
 
 
 def test_number_of_steps() -> None:

@@ -7,6 +7,7 @@ import torch
 from protocol_tools import CASES, NAMES, OPTIONS, PROTOCOLS, changed, features, measured, seeded, suited
 
 from pipelines.errors import InputError
+from pipelines.evaluation import choosing
 from pipelines.evaluation.features import Features
 from pipelines.evaluation.measured import Measured
 from pipelines.spec.evaluation.few_shot import Options as FewShot
@@ -14,12 +15,18 @@ from pipelines.spec.evaluation.knn import Options as Knn
 from pipelines.spec.evaluation.linear import Options as Linear
 
 
+@pytest.fixture(params=[choosing.ENOUGH, 10], ids=["small slice", "large slice"])
+def either_way(request, monkeypatch):
+    """The held-out slice of 32 rows is too small to choose alone, or is taken to be enough."""
+    monkeypatch.setattr(choosing, "ENOUGH", request.param)
+
+
 def test_every_protocol_of_the_folder_is_here():
     assert set(OPTIONS) == set(PROTOCOLS)
 
 
 @pytest.mark.parametrize(("name", "options"), CASES, ids=NAMES)
-def test_random_test_labels_change_no_choice_and_no_prediction(name, options):
+def test_random_test_labels_change_no_choice_and_no_prediction(name, options, either_way):
     f = features()
     wrong = f.test_label[torch.randperm(len(f.test_label), generator=seeded(7))]
     one, other = measured(name, options, f), measured(name, options, changed(f, test_label=wrong))
@@ -30,7 +37,7 @@ def test_random_test_labels_change_no_choice_and_no_prediction(name, options):
 
 
 @pytest.mark.parametrize(("name", "options"), CASES, ids=NAMES)
-def test_other_test_rows_change_no_choice(name, options):
+def test_other_test_rows_change_no_choice(name, options, either_way):
     f = features()
     other_rows = f.test.flip(0) + torch.randn(f.test.shape, generator=seeded(7))
     one, other = measured(name, options, f), measured(name, options, changed(f, test=other_rows))
