@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from sklearn.model_selection import StratifiedKFold
 from torch import Tensor
 
 from pipelines.evaluation.features import Features
@@ -40,7 +41,6 @@ def judging(features: Features, choices: int) -> Judging:
     The slice where it has ``ENOUGH`` rows, or there is nothing to choose; folds that a class has too few rows for are fewer.
     Nothing to judge on where no slice is held out.
     """
-    from sklearn.model_selection import StratifiedKFold
 
     label = features.train_label.cpu().numpy()
     folds = min(FOLDS, int(np.bincount(label).max()))
