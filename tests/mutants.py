@@ -103,8 +103,8 @@ MUTANTS = [
     Mutant(
         "the teacher of a distillation has not been fine-tuned",
         "pipelines/building/workbench.py",
-        "        classifier.load_state_dict(\n",
-        "        dict(\n",
+        "        classifier.load_state_dict(load_file(file), strict=True)\n",
+        "",
         (f"{MEANING}::test_a_student_learns_from_the_teacher_that_was_fine_tuned",),
     ),
     Mutant(
