@@ -4,6 +4,7 @@ Starting Python with torch takes seconds; a protocol on features a few tenths of
 A unit leaves the records that its jobs would leave one by one: each resumes, fails and counts by itself.
 """
 
+import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass
 from graphlib import TopologicalSorter
@@ -37,7 +38,8 @@ class Unit:
 
     def command(self, results: Path) -> str:
         """The line a person would type."""
-        return f"python -m pipelines {self.stage} --job {' '.join(str(job.folder(results)) for job in self.jobs)}"
+        folders = [str(job.folder(results)) for job in self.jobs]
+        return shlex.join(["python", "-m", "pipelines", self.stage, "--job", *folders])
 
     @property
     def resources(self) -> Resources:
