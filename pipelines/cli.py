@@ -70,6 +70,10 @@ STAGES = {
             arg("--reason", "why the results stand, e.g. 'renamed a variable'", required=True),
         ),
     ),
+    "look": Command(
+        "print what a study's data sets hold: layout, splits, classes, sizes, what is left out; writes nothing",
+        (arg("study", "a study file", type=Path, metavar="STUDY"),),
+    ),
     "shards": Command(
         "raw images to WebDataset tars with an index; goes on where it was stopped",
         (ONE_JOB, arg("--workers", "processes that pack shards (default: 1)", type=int, default=1)),

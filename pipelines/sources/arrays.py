@@ -95,7 +95,7 @@ class _Decoder:
 
                 def decode(row: int, data: bytes = data) -> None:
                     start, size = places[row]
-                    image = square(open_image(data[start : start + size]), self.side)
+                    image = square(open_image(data[start : start + size], self.shards.index.decoding), self.side)
                     images[row] = to_array(image, images.shape[1])
 
                 for _ in in_turn(decode, rows.tolist()):

@@ -1,15 +1,20 @@
 """Encoded images to uint8 arrays and back."""
 
 import io
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageOps
 
 from pipelines.listing.kinds import HEAD, kind_of
 
 UNSUPPORTED = frozenset({"heic"})
 """Kinds that are known and that Pillow does not read by itself."""
+ORIENTATION = 0x0112
+"""The EXIF tag."""
 GREY = frozenset({"1", "L"})
 """PIL modes with one channel of at most 8 bits."""
 
@@ -25,18 +30,71 @@ def encode_png(image: NDArray[np.uint8]) -> bytes:
     return buffer.getvalue()
 
 
-def open_image(data: bytes) -> Image.Image:
-    """The decoded image in mode L or RGB. Raises Unreadable. Orientation tags are ignored, as is usual for ImageNet."""
+@dataclass(frozen=True)
+class Decoding:
+    """How encoded images become pixels.
+
+    orientation  respect: turned as the EXIF tag says; ignore: as stored (TIFF is turned always, by Pillow)
+    alpha        what shows through transparent pixels; drop: their own colour, whatever it is
+    """
+
+    orientation: str = "ignore"
+    alpha: str = "drop"
+
+    @classmethod
+    def of(cls, options: Mapping[str, Any]) -> "Decoding":
+        """What a data set's options say; those that say nothing have images without such."""
+        return cls(**{name: options[name] for name in ("orientation", "alpha") if name in options})
+
+
+AS_STORED = Decoding()
+
+
+def open_image(data: bytes, decoding: Decoding = AS_STORED) -> Image.Image:
+    """The decoded image in mode L or RGB. Raises Unreadable."""
+    return decoded(data, decoding)[0]
+
+
+def decoded(data: bytes, decoding: Decoding = AS_STORED) -> tuple[Image.Image, list[str]]:
+    """``open_image``, with what had to be changed: alpha, cmyk, turned."""
+
     if (kind := kind_of(data[:HEAD])) in UNSUPPORTED:
         raise Unreadable(f"{kind} is not read here; convert it to JPEG or PNG")
     try:
-        image = Image.open(io.BytesIO(data))
+        image: Image.Image = Image.open(io.BytesIO(data))
         image.load()
+        changed = ["cmyk"] if image.mode == "CMYK" else []
+        if decoding.orientation == "respect" and _is_turned(image):
+            changed.append("turned")
+            image = ImageOps.exif_transpose(image)
+        if image.has_transparency_data:
+            changed.append("alpha")
+            image = _on_background(image, decoding.alpha)
     except Exception as error:  # what PIL raises for broken files ranges from SyntaxError to struct.error
         raise Unreadable(f"{type(error).__name__}: {error}") from None
     if image.mode.startswith(("I", "F")):
         raise Unreadable(f"mode {image.mode}: more than 8 bits a channel; convert it to 8 bits first")
-    return _in_mode(image, "L" if image.mode in GREY else "RGB")
+    return _in_mode(image, "L" if image.mode in GREY else "RGB"), changed
+
+
+def _on_background(image: Image.Image, alpha: str) -> Image.Image:
+    """The image over white or black."""
+    if alpha == "drop":
+        return image
+    grey = image.mode in ("L", "LA", "La")
+    over = image.convert("RGBA")
+    ground = Image.new("RGBA", image.size, alpha)
+    return Image.alpha_composite(ground, over).convert("L" if grey else "RGB")
+
+
+def _is_turned(image: Image.Image) -> bool:
+    """Whether the EXIF tag says so; damaged EXIF data say nothing."""
+    if "exif" not in image.info:
+        return False
+    try:
+        return image.getexif().get(ORIENTATION, 1) in range(2, 9)
+    except Exception:  # what PIL raises for broken tags is of every kind
+        return False
 
 
 def square(image: Image.Image, side: int) -> Image.Image:

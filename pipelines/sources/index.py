@@ -7,6 +7,7 @@ from typing import Any
 
 from pipelines.errors import InputError
 from pipelines.files import canonical, digest, read_json, write_text
+from pipelines.sources.images import Decoding
 
 FILE = "index.json"
 VERSION = 1
@@ -39,6 +40,7 @@ class Index:
     field_channels  of each of them, 1 (all grey) or 3
     captions    whether every sample has a caption
     unreadable  the images left out: {"split", "id", "reason"}
+    changed     images with alpha, in cmyk, turned by their EXIF tag: how many
     class_counts  split -> images of each class
     equal       images that repeat another by content: how many in train, in test, of test in train; see equal_images
     skipped     what else lay among the images: kind -> {"count", "examples"}
@@ -59,6 +61,7 @@ class Index:
     captions: bool
     unreadable: tuple[Mapping[str, str], ...]
     skipped: Mapping[str, Any] = field(default_factory=dict)
+    changed: Mapping[str, int] = field(default_factory=dict)
     class_counts: Mapping[str, list[int]] = field(default_factory=dict)
     equal: Mapping[str, Any] = field(default_factory=dict)
     version: int = VERSION
@@ -66,6 +69,11 @@ class Index:
     def count(self, split: str) -> int:
         """Samples in a split."""
         return sum(shard.count for shard in self.splits[split])
+
+    @property
+    def decoding(self) -> Decoding:
+        """How the images become pixels."""
+        return Decoding.of(self.spec)
 
     @property
     def fingerprint(self) -> str:

@@ -40,6 +40,7 @@ def index_of(source: Source, dataset: DataSet, plans: list[Plan], notes: list[No
         captions=sum(note.found.captions for note in notes) == total > 0,
         unreadable=tuple(unreadable),
         skipped=source.skipped,
+        changed={what: sum(note.found.changed.get(what, 0) for note in notes) for what in ("alpha", "cmyk", "turned")},
         class_counts={name: _class_counts(source, found) for name, found in by_split.items()},
         equal=equal_images(*([item for each in found for item in each.hashes] for found in by_split.values())),
     )

@@ -10,7 +10,7 @@ import numpy as np
 from pipelines.errors import InputError
 from pipelines.files import read_json, replacing, sha256_file, write_json
 from pipelines.sources.base import Sample, Split
-from pipelines.sources.images import Unreadable, open_image, square, to_array
+from pipelines.sources.images import Decoding, Unreadable, decoded, open_image, square, to_array
 from pipelines.sources.index import Shard
 from pipelines.sources.tars import write_tar
 
@@ -36,6 +36,14 @@ class Plan:
     digest: str
 
 
+@dataclass(frozen=True)
+class How:
+    """How images are decoded to be looked at: side in pixels (none: as they are), orientation and alpha."""
+
+    image_size: int | None
+    decoding: Decoding
+
+
 @dataclass
 class Found:
     """What was seen while packing.
@@ -45,6 +53,7 @@ class Found:
     grey         images with one channel; captions: samples with one
     fields       extension -> channels, 1 where all are grey
     pixels       of the train images that are not held out; sums, squares: of their values a channel, exact
+    changed      images with alpha, in cmyk, turned by their EXIF tag
     labels       class number, as text -> images
     unreadable   the images left out
     hashes       [hash of the bytes, id] of the others
@@ -59,6 +68,7 @@ class Found:
     sums: list[int] = field(default_factory=lambda: [0, 0, 0])
     squares: list[int] = field(default_factory=lambda: [0, 0, 0])
     unreadable: list[dict[str, str]] = field(default_factory=list)
+    changed: dict[str, int] = field(default_factory=dict)
     labels: dict[str, int] = field(default_factory=dict)
     hashes: list[list[str]] = field(default_factory=list)
 
@@ -85,26 +95,24 @@ def finished(out: Path, plan: Plan) -> Note | None:
     return note if whole else None
 
 
-def pack(out: Path, plan: Plan, split: Split, image_size: int | None, may_fail: int) -> Note:
+def pack(out: Path, plan: Plan, split: Split, how: How, may_fail: int) -> Note:
     """Write one shard and its note. InputError as soon as more than ``may_fail`` of its images are unreadable."""
     found = Found()
     with replacing(out / plan.name) as part:
-        count = write_tar(part, _samples(plan, split, image_size, found, may_fail))
+        count = write_tar(part, _samples(plan, split, how, found, may_fail))
         shard = Shard(name=plan.name, sha256=sha256_file(part), bytes=part.stat().st_size, count=count)
     note = Note(plan.digest, shard, found)
     write_json(out / NOTES / f"{plan.name}.json", asdict(note))
     return note
 
 
-def _samples(
-    plan: Plan, split: Split, image_size: int | None, found: Found, may_fail: int
-) -> Iterator[tuple[str, Sample]]:
+def _samples(plan: Plan, split: Split, how: How, found: Found, may_fail: int) -> Iterator[tuple[str, Sample]]:
     """Readable samples with their keys; what is seen of them, and the unreadable ones, go to ``found``."""
     kept = 0
     for number, row in enumerate(plan.rows):
         try:
             sample = split.read(row)
-            _inspect(sample, plan.split == "train" and row not in plan.held_out, image_size, found)
+            _inspect(sample, plan.split == "train" and row not in plan.held_out, how, found)
         except (OSError, Unreadable) as error:
             found.unreadable.append({"split": plan.split, "id": split.ids[row], "reason": str(error)})
             if len(found.unreadable) > may_fail:
@@ -125,18 +133,20 @@ def too_many(unreadable: list[dict[str, str]], may_fail: int) -> InputError:
     )
 
 
-def _inspect(sample: Sample, measured: bool, image_size: int | None, found: Found) -> None:
+def _inspect(sample: Sample, measured: bool, how: How, found: Found) -> None:
     """Decode every image of a sample and note what it is, its pixels if ``measured``; Unreadable leaves no trace."""
-    image = open_image(sample.image)
-    fields = {name: 1 if open_image(data).mode == "L" else 3 for name, data in sample.fields.items()}
+    image, changed = decoded(sample.image, how.decoding)
+    fields = {name: 1 if open_image(data, how.decoding).mode == "L" else 3 for name, data in sample.fields.items()}
     found.hashes.append([hashlib.sha256(sample.image).hexdigest()[:32], sample.id])
     found.sizes.setdefault(f"{image.width}x{image.height}", sample.id)
     found.grey += image.mode == "L"
+    for what in changed:
+        found.changed[what] = found.changed.get(what, 0) + 1
     found.labels[str(sample.label)] = found.labels.get(str(sample.label), 0) + 1
     found.captions += sample.caption is not None
     found.fields |= {name: max(channels, found.fields.get(name, 1)) for name, channels in fields.items()}
     if measured:
-        pixels = to_array(square(image, image_size) if image_size else image, 1 if image.mode == "L" else 3)
+        pixels = to_array(square(image, how.image_size) if how.image_size else image, 1 if image.mode == "L" else 3)
         values = pixels.reshape(len(pixels), -1).astype(np.int64)
         found.pixels += values.shape[1]
         for total, each in ((found.sums, values.sum(1)), (found.squares, (values**2).sum(1))):

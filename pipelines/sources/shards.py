@@ -16,10 +16,11 @@ from pipelines.errors import InputError
 from pipelines.files import digest
 from pipelines.randomness import numpy_generator
 from pipelines.sources.base import SPLITS, Source, Split, SplitName
+from pipelines.sources.images import Decoding
 from pipelines.sources.index import FILE, VERSION, Index, load_index, same_spec, save_index
 from pipelines.sources.indexing import index_of
 from pipelines.sources.locking import locked
-from pipelines.sources.packing import CONTENT, NOTES, Note, Plan, finished, pack
+from pipelines.sources.packing import CONTENT, NOTES, How, Note, Plan, finished, pack
 from pipelines.sources.reader import open_shards
 from pipelines.sources.strata import equal_per_class, stratified_share
 from pipelines.spec.datasets.base import DataSet
@@ -45,7 +46,7 @@ def build_shards(source: Source, dataset: DataSet, out: Path, workers: int = 1) 
         splits, held_out = _select(source, dataset)
         may_fail = int(dataset.max_unreadable * sum(len(split) for split in splits.values()))
         plans = [plan for name in SPLITS for plan in _plans(name, splits[name], held_out, spec)]
-        notes = _pack_all(out, plans, splits, (dataset.image_size, may_fail), workers)
+        notes = _pack_all(out, plans, splits, (How(dataset.image_size, Decoding.of(spec)), may_fail), workers)
         index = index_of(source, dataset, plans, notes, may_fail)
         save_index(out, index)
         for tar in {path.name for path in out.glob("*.tar")} - {plan.name for plan in plans}:
@@ -110,7 +111,7 @@ def _plans(name: SplitName, split: Split, held_out: frozenset[int], spec: Mappin
 
 
 def _pack_all(
-    out: Path, plans: list[Plan], splits: Mapping[SplitName, Split], limits: tuple[int | None, int], workers: int
+    out: Path, plans: list[Plan], splits: Mapping[SplitName, Split], limits: tuple[How, int], workers: int
 ) -> list[Note]:
     """One note a plan. Helpers only leave files; what one could not do fails here again, with its own error."""
     parent = os.getpid()

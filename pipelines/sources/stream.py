@@ -36,6 +36,7 @@ class TarSamples(Dataset[Content]):
         self.rows = np.arange(len(self.table)) if subset is None else subset
         self.side, self.channels = shards.index.image_size, shards.index.channels
         self.field_channels = dict(shards.index.field_channels)
+        self.decoding = shards.index.decoding
         self.tars = [Tar(path) for path in shards.paths(split)]
         self.seed, self.cut = seed, cut
 
@@ -63,14 +64,14 @@ class TarSamples(Dataset[Content]):
     def _whole(self, places: NDArray[np.int64], rows: list[int], channels: int) -> Tensor:
         images = np.empty((len(rows), channels, self.side, self.side), np.uint8)
         for number, row in enumerate(rows):
-            images[number] = to_array(square(open_image(self._read(places, row)), self.side), channels)
+            images[number] = to_array(square(open_image(self._read(places, row), self.decoding), self.side), channels)
         return torch.from_numpy(images)
 
     def _crops(self, rows: list[int], epoch: int) -> Content:
         assert self.cut is not None
         views = []
         for row in rows:
-            image = torch.from_numpy(to_array(open_image(self._read(self.table.image, row)), 3).copy())
+            image = torch.from_numpy(to_array(open_image(self._read(self.table.image, row), self.decoding), 3).copy())
             views.append(self.cut(image, generator(self.seed, "crops", epoch, row)))
         return {"crops": tuple(torch.stack(crops) for crops in zip(*views))}
 

@@ -12,6 +12,9 @@ def told(index: Index) -> dict[str, int | str | None]:
     """Counts and names, none where there is nothing to tell."""
     train, test = index.class_counts.get("train", []), index.class_counts.get("test", [])
     return {
+        "images_with_alpha": index.changed.get("alpha"),
+        "images_in_cmyk": index.changed.get("cmyk"),
+        "images_turned": index.changed.get("turned"),
         "equal_images_in_train": index.equal.get("train"),
         "equal_images_in_test": index.equal.get("test"),
         "test_images_in_train": index.equal.get("test_in_train"),

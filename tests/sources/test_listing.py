@@ -145,3 +145,23 @@ def test_folders_that_could_be_splits_are_never_guessed(tmp_path: Path, folders:
     make_folder(tmp_path, dict.fromkeys(folders, 2))
     with pytest.raises(InputError, match=message):
         read(ImageFolder(name="toy", folder=str(tmp_path)))
+
+
+def test_look_prints_what_a_study_s_data_sets_hold_and_writes_nothing(tmp_path: Path, capsys) -> None:
+    make_folder(tmp_path / "pics" / "train", {"cat": 3, "dog": 2})
+    make_folder(tmp_path / "pics" / "val", {"cat": 1, "dog": 1})
+    (tmp_path / "pics" / "train" / "cat" / "notes.txt").write_text("x")
+    study = tmp_path / "x.yaml"
+    study.write_text(STUDY.format(dataset=f"use: imagefolder, name: mine, folder: {tmp_path}/pics"))
+    before = sorted(tmp_path.rglob("*"))
+    assert main(["look", str(study)]) == 0
+    told = capsys.readouterr().out
+    for line in (
+        "train: 5 images", "test: 2 images", "classes: cat 3, dog 2", "5 opened: 8x8 pixels, 5 colour",
+        f"layout: train {tmp_path}/pics/train, test {tmp_path}/pics/val", "left out: 1 .txt (train/cat/notes.txt)",
+    ):  # fmt: skip
+        assert line in told
+    assert sorted(tmp_path.rglob("*")) == before
+    study.write_text(STUDY.format(dataset=f"use: imagefolder, name: mine, folder: {tmp_path}/nowhere"))
+    assert main(["look", str(study)]) == 1
+    assert "nowhere: dataset.folder is no folder" in capsys.readouterr().out

@@ -98,5 +98,9 @@ class OwnImages(DataSet):
     """What the data set is called in keys and tables."""
     labels: Literal["auto", "none"] = "auto"
     """auto: labels where there are some (class folders, cls members). none: images alone, to pretrain on."""
+    orientation: Literal["respect", "ignore"] = "respect"
+    """respect: photographs are turned as their EXIF tag says. ignore: pixels as stored, as is usual for ImageNet."""
+    alpha: Literal["white", "black", "drop"] = "white"
+    """What shows through transparent pixels; drop: the colour that is stored under them."""
     test_share: Share = 0.2
     """Share of each class for test when there is no test split."""
