@@ -16,7 +16,12 @@ from pipelines.report.summary import Fact
 
 
 def render_page(
-    results: Results, facts: Sequence[Fact], warnings: Sequence[str], sections: Sequence[Section], templates: Path
+    results: Results,
+    answers: Sequence[str],
+    facts: Sequence[Fact],
+    warnings: Sequence[str],
+    sections: Sequence[Section],
+    templates: Path,
 ) -> str:
     """The HTML text. The same study gives the same bytes."""
     environment = jinja2.Environment(
@@ -30,6 +35,7 @@ def render_page(
     drawn = [chart for section in shown for chart in section.charts]
     return environment.get_template("report.html.j2").render(
         results=results,
+        answers=answers,
         facts=facts,
         warnings=warnings,
         sections=shown,
