@@ -37,7 +37,10 @@ ALLOWED = {
     "methods": {"methods", "method", "spec", "losses", "encoders"},
     "evaluation": {"evaluation", "spec", "losses", "encoders"},
     "training": {"training", "method", "spec", "encoders.base", "encoders.norms", "history"},
-    "report": {"report", "spec", "records", "history", "statistics", "evaluation.predictions", "evaluation.floors"},
+    "report": {
+        *("report", "spec", "records", "acceptance", "history", "statistics"),
+        *("evaluation.predictions", "evaluation.floors"),
+    },
     "statistics": {"statistics"},
     "__main__": set(),
 }

@@ -5,8 +5,9 @@ from pathlib import Path
 
 from pipelines.files import write_text
 from pipelines.report.answer import answer
-from pipelines.report.comparison import Comparison, comparisons
+from pipelines.report.comparison import NOT_JUDGED, Comparison, comparisons
 from pipelines.report.elsewhere import elsewhere_table
+from pipelines.report.mixed import Standings
 from pipelines.report.numbers import results_csv
 from pipelines.report.page import render_page, write_figures
 from pipelines.report.published import Published, load_published
@@ -27,13 +28,14 @@ from pipelines.report.transfer import transfer_table
 from pipelines.report.tuning import searches, tuning_table
 
 
-def build_report(results: Results, out: Path, texts: Path) -> Path:
+def build_report(results: Results, out: Path, texts: Path, standing: Standings = NOT_JUDGED) -> Path:
     """Write report.html, tables/ and figures/ into ``out``; the path of report.html, which is written last.
 
-    ``texts``: the project's reports folder, with published/, templates/ and captions/.
+    ``texts``: the project's reports folder, with published/, templates/ and captions/. ``standing``: how records stand to the
+    code of now, as far as the caller knows.
     """
     published = load_published(texts / "published")
-    found = [(comparison, beside(comparison, published)) for comparison in comparisons(results)]
+    found = [(comparison, beside(comparison, published)) for comparison in comparisons(results, standing)]
     sections = [*_results(found, texts), _elsewhere(found, published, texts), *_details(results, texts)]
     tables = [table for section in sections for table in section.tables if table.name != "jobs"]
     for table in tables:

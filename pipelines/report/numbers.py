@@ -31,6 +31,7 @@ def _lines(comparison: Comparison, figures: Beside) -> list[dict[str, str]]:
                     "letters": letter,
                     "within_noise_of_best": ("yes" if "a" in letter else "no") if letter else "",
                     "not_above": "; ".join(floor.title for floor in comparison.not_above(row, column)),
+                    "mixes_code": "yes" if (row, column) in comparison.codes.mixed else "no",
                     "flags": " ".join(f"{flag.replace(' ', '_')}:{count}" for flag, count in cell.flags),
                 }
                 | _published(figures.get((row, column)))

@@ -77,8 +77,12 @@ def _entry(comparison: Comparison, row: Row, column: Column, letter: str) -> Ent
         muted=row.is_floor or cell.mean is None,
         detail="; ".join([*([cell.interval] if cell.interval else []), *flags]),
         alert=bool(flags),
-        marks=" ".join(part for part in (letter, _floor_marks(comparison, row, column)) if part),
+        marks=" ".join(part for part in (letter, _marks(comparison, row, column)) if part),
     )
+
+
+def _marks(comparison: Comparison, row: Row, column: Column) -> str:
+    return _floor_marks(comparison, row, column) + comparison.codes.marks((row, column))
 
 
 def _floor_marks(comparison: Comparison, row: Row, column: Column) -> str:
@@ -103,6 +107,7 @@ def _remarks(comparison: Comparison, has_letters: bool) -> Iterator[str]:
         )
     marks = {_floor_marks(comparison, row, column) for row, column in comparison.cells}
     yield from (f"{mark} {meaning}." for mark, meaning in NOT_ABOVE.values() if mark in "".join(marks))
+    yield from comparison.codes.remarks()
 
 
 def _published_entry(figure: Published | None, sources: list[str]) -> Entry:
