@@ -7,9 +7,10 @@ from pipelines.files import write_text
 from pipelines.report.answer import answer
 from pipelines.report.comparison import NOT_JUDGED, Comparison, comparisons
 from pipelines.report.elsewhere import elsewhere_table
+from pipelines.report.missing import missing
 from pipelines.report.mixed import Standings
 from pipelines.report.numbers import results_csv
-from pipelines.report.page import render_page, write_figures
+from pipelines.report.page import Head, render_page, write_figures
 from pipelines.report.published import Published, load_published
 from pipelines.report.results import Beside, beside, results_table
 from pipelines.report.sections import (
@@ -43,7 +44,8 @@ def build_report(results: Results, out: Path, texts: Path, standing: Standings =
     write_text(out / "tables" / "results.csv", results_csv(found))
     write_figures(sections, out / "figures")
     answers = [answer(results, comparison) for comparison, _ in found]
-    page = render_page(results, answers, overview(results), warnings(results), sections, texts / "templates")
+    head = Head(answers, missing(results), warnings(results), overview(results))
+    page = render_page(results, head, sections, texts / "templates")
     write_text(out / "report.html", page)
     return out / "report.html"
 
