@@ -53,7 +53,10 @@ ALLOWED = {
     "launching": {"launching"},
     "cli": set(),
     "training": {"training", "method", "spec", "encoders.base", "encoders.norms", "history"},
-    "report": {"report", "spec", "records", "history", "statistics", "evaluation.predictions", "evaluation.floors"},
+    "report": {
+        *("report", "spec", "records", "acceptance", "history", "statistics"),
+        *("evaluation.predictions", "evaluation.floors"),
+    },
     "statistics": {"statistics"},
     "__main__": {"cli"},
 }

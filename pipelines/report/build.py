@@ -4,10 +4,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pipelines.files import write_text
-from pipelines.report.comparison import Comparison, comparisons
+from pipelines.report.answer import answer
+from pipelines.report.comparison import NOT_JUDGED, Comparison, comparisons
+from pipelines.report.elsewhere import elsewhere_table
+from pipelines.report.missing import missing
+from pipelines.report.mixed import Standings
 from pipelines.report.numbers import results_csv
-from pipelines.report.page import render_page, write_figures
-from pipelines.report.published import load_published
+from pipelines.report.page import Head, render_page, write_figures
+from pipelines.report.published import Published, load_published
 from pipelines.report.results import Beside, beside, results_table
 from pipelines.report.sections import (
     Section,
@@ -17,27 +21,31 @@ from pipelines.report.sections import (
     pictures_section,
     tuning_section,
 )
+from pipelines.report.settings import settings_table
 from pipelines.report.study import Results
-from pipelines.report.summary import jobs_table, overview, settings_table, timings_table, warnings
+from pipelines.report.summary import jobs_table, overview, timings_table, warnings
 from pipelines.report.tables import Table, to_csv, to_latex, to_markdown
 from pipelines.report.transfer import transfer_table
 from pipelines.report.tuning import searches, tuning_table
 
 
-def build_report(results: Results, out: Path, texts: Path) -> Path:
+def build_report(results: Results, out: Path, texts: Path, standing: Standings = NOT_JUDGED) -> Path:
     """Write report.html, tables/ and figures/ into ``out``; the path of report.html, which is written last.
 
-    ``texts``: the project's reports folder, with published/, templates/ and captions/.
+    ``texts``: the project's reports folder, with published/, templates/ and captions/. ``standing``: how records stand to the
+    code of now, as far as the caller knows.
     """
     published = load_published(texts / "published")
-    found = [(comparison, beside(comparison, published)) for comparison in comparisons(results)]
-    sections = [*_results(found, texts), *_details(results, texts)]
+    found = [(comparison, beside(comparison, published)) for comparison in comparisons(results, standing)]
+    sections = [*_results(found, texts), _elsewhere(found, published, texts), *_details(results, texts)]
     tables = [table for section in sections for table in section.tables if table.name != "jobs"]
     for table in tables:
         _write_table(table, out / "tables")
     write_text(out / "tables" / "results.csv", results_csv(found))
     write_figures(sections, out / "figures")
-    page = render_page(results, overview(results), warnings(results), sections, texts / "templates")
+    answers = [answer(results, comparison) for comparison, _ in found]
+    head = Head(answers, missing(results), warnings(results), overview(results))
+    page = render_page(results, head, sections, texts / "templates")
     write_text(out / "report.html", page)
     return out / "report.html"
 
@@ -52,6 +60,11 @@ def _results(found: Sequence[tuple[Comparison, Beside]], texts: Path) -> list[Se
     over = transfer_table([comparison for comparison, _ in found], _short(texts, "transfer"))
     tables = (over,) if over else ()
     return [Section("transfer", "Over all data sets", caption(texts, "transfer"), tables=tables), *made]
+
+
+def _elsewhere(found: Sequence[tuple[Comparison, Beside]], published: list[Published], texts: Path) -> Section:
+    table = elsewhere_table([comparison for comparison, _ in found], published, _short(texts, "published"))
+    return Section("published", "Published elsewhere", caption(texts, "published"), tables=(table,) if table else ())
 
 
 def _details(results: Results, texts: Path) -> list[Section]:

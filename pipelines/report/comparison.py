@@ -2,11 +2,13 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from types import MappingProxyType
 
 from pipelines.report.cells import Cell, Column, Row, protocol_titles
 from pipelines.report.estimates import HEADLINE, Answers, estimate, read_answers
 from pipelines.report.floors import TestSet, own_floor, test_set
+from pipelines.report.mixed import Codes, Standings, codes_of
 from pipelines.report.study import Result, Results
 from pipelines.spec.datasets.base import DataSet
 from pipelines.spec.evaluation.base import Protocol
@@ -16,6 +18,7 @@ from pipelines.spec.jobs import EvaluateSpec, Untrained
 ORIGINS = ("guess", "pixels", "untrained", "pretrain")
 """Where encoders come from, in the order of the rows."""
 _NOT_SCORES = ("ci95", "loss", "sd", "lr", "seconds")
+NOT_JUDGED: Standings = MappingProxyType({})
 Jobs = list[Result[EvaluateSpec]]
 
 
@@ -28,8 +31,7 @@ class Comparison:
     rows: tuple[Row, ...]
     columns: tuple[Column, ...]
     cells: Mapping[tuple[Row, Column], Cell]
-    jobs: Mapping[tuple[Row, Column], Jobs] = field(repr=False)
-    """The jobs behind a cell; none for what was worked out or not planned."""
+    codes: Codes[tuple[Row, Column]]
 
     def ranking(self, column: Column) -> list[Row]:
         """The rows that compete and are complete, the highest mean first."""
@@ -61,15 +63,18 @@ class Comparison:
         return [each for each, floor in means.items() if floor is not None and mean <= floor]
 
 
-def comparisons(results: Results) -> list[Comparison]:
-    """Every evaluation of a study, a comparison a data set, in the plan's order."""
+def comparisons(results: Results, standing: Standings = NOT_JUDGED) -> list[Comparison]:
+    """Every evaluation of a study, a comparison a data set, in the plan's order.
+
+    ``standing``: how records stand to the code of now, as far as the caller knows.
+    """
     jobs = results.of(EvaluateSpec)
     titles = protocol_titles(job.spec.evaluation for job in jobs)
     datasets = dict.fromkeys(job.spec.dataset for job in jobs)
-    return [_compare(results, dataset, titles) for dataset in datasets]
+    return [_compare(results, dataset, titles, standing) for dataset in datasets]
 
 
-def _compare(results: Results, dataset: DataSet, titles: Mapping[Protocol, str]) -> Comparison:
+def _compare(results: Results, dataset: DataSet, titles: Mapping[Protocol, str], standing: Standings) -> Comparison:
     jobs = [job for job in results.of(EvaluateSpec) if job.spec.dataset == dataset]
     rows, members = _rows(results, dataset, jobs), dict[tuple[Row, Column], Jobs]()
     columns: dict[Column, None] = {}
@@ -89,7 +94,7 @@ def _compare(results: Results, dataset: DataSet, titles: Mapping[Protocol, str])
     places = [(row, column) for row in ordered for column in columns]
     cells = {place: _cell(results, members.get(place, []), place[1].metric, answers, test) for place in places}
     cells |= {place: Cell({0: mean}, 1, is_exact=True) for place, mean in guesses.items()}
-    return Comparison(dataset, test, tuple(ordered), tuple(columns), cells, members)
+    return Comparison(dataset, test, tuple(ordered), tuple(columns), cells, codes_of(results, members, standing))
 
 
 def _rows(results: Results, dataset: DataSet, jobs: Jobs) -> list[Row]:

@@ -22,7 +22,6 @@ def _lines(comparison: Comparison, figures: Beside) -> list[dict[str, str]]:
     lines = []
     for (row, column), cell in comparison.cells.items():
         if cell.expected:
-            figure = figures.get((row, column))
             letter = noise[column].get(row, "")
             lines.append(
                 _identity(comparison, row, column)
@@ -32,9 +31,10 @@ def _lines(comparison: Comparison, figures: Beside) -> list[dict[str, str]]:
                     "letters": letter,
                     "within_noise_of_best": ("yes" if "a" in letter else "no") if letter else "",
                     "not_above": "; ".join(floor.title for floor in comparison.not_above(row, column)),
+                    "mixes_code": "yes" if (row, column) in comparison.codes.mixed else "no",
                     "flags": " ".join(f"{flag.replace(' ', '_')}:{count}" for flag, count in cell.flags),
                 }
-                | _published(figure[0] if figure else None)
+                | _published(figures.get((row, column)))
             )
     return lines
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,14 +11,23 @@ import vl_convert
 
 from pipelines.files import replacing
 from pipelines.report.charts import Spec, side_by_side
+from pipelines.report.missing import Missing
 from pipelines.report.sections import Chart, Section
 from pipelines.report.study import Results
 from pipelines.report.summary import Fact
 
 
-def render_page(
-    results: Results, facts: Sequence[Fact], warnings: Sequence[str], sections: Sequence[Section], templates: Path
-) -> str:
+@dataclass(frozen=True)
+class Head:
+    """What stands above the sections, in this order."""
+
+    answers: Sequence[str]
+    missing: Sequence[Missing]
+    warnings: Sequence[str]
+    facts: Sequence[Fact]
+
+
+def render_page(results: Results, head: Head, sections: Sequence[Section], templates: Path) -> str:
     """The HTML text. The same study gives the same bytes."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(templates),
@@ -30,8 +40,7 @@ def render_page(
     drawn = [chart for section in shown for chart in section.charts]
     return environment.get_template("report.html.j2").render(
         results=results,
-        facts=facts,
-        warnings=warnings,
+        head=head,
         sections=shown,
         style=(templates / "report.css").read_text(encoding="utf-8"),
         script=(templates / "report.js").read_text(encoding="utf-8"),

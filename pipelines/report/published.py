@@ -161,6 +161,11 @@ def choose(rows: list[Published], wanted: Wanted) -> Published | None:
     return min(fitting, key=order, default=None)
 
 
+def as_printed(value: float) -> str:
+    """One decimal, or as many as the source prints."""
+    return f"{value:.1f}" if round(value, 1) == value else f"{value:g}"
+
+
 def is_same_setting(row: Published, wanted: Wanted) -> bool:
     """Whether data set and backbone both are those of the measured run."""
     return (row.dataset, row.backbone) == (wanted.dataset, wanted.backbone)

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from pipelines.colours import colour
 from pipelines.report.cells import Column, Row
 from pipelines.report.comparison import Comparison
-from pipelines.report.estimates import RESAMPLES
+from pipelines.report.estimates import HEADLINE, RESAMPLES
 from pipelines.report.noise import letters
-from pipelines.report.published import Published, Wanted, choose, is_same_setting, wanted_for
+from pipelines.report.published import Published, as_printed, choose, is_same_setting, wanted_for
 from pipelines.report.tables import Entry, Table
 from pipelines.statistics.paired import pairs_needed
 
@@ -31,30 +31,25 @@ LETTERS = (
     "rows that saw labels and rows with missing seeds have no letter."
 )
 
-Beside = dict[tuple[Row, Column], tuple[Published, Wanted]]
-"""Cell -> the published figure printed beside it, and what the measured one is in published words."""
+Beside = dict[tuple[Row, Column], Published]
+"""Cell -> the published figure printed beside it."""
 
 
 def beside(comparison: Comparison, published: list[Published]) -> Beside:
-    """The published figure for every cell that has one (top-1 only)."""
+    """The published figure for every cell that has one of the same data set and network (top-1 only)."""
     found: Beside = {}
-    for row in comparison.rows:
-        for column in comparison.columns:
-            is_top1 = column.metric == "test/top1" and comparison.cells[row, column].expected > 0
-            wanted = (
-                wanted_for(row.pretraining.spec, comparison.dataset, column.evaluation.use)
-                if row.pretraining and is_top1
-                else None
-            )
-            match = choose(published, wanted) if wanted else None
-            if match and wanted:
-                found[row, column] = (match, wanted)
+    for (row, column), cell in comparison.cells.items():
+        if row.pretraining and column.metric == HEADLINE and cell.expected:
+            wanted = wanted_for(row.pretraining.spec, comparison.dataset, column.evaluation.use)
+            same = [each for each in published if wanted and is_same_setting(each, wanted)]
+            if wanted and (match := choose(same, wanted)):
+                found[row, column] = match
     return found
 
 
 def results_table(comparison: Comparison, figures: Beside, name: str, caption: str) -> Table:
     """One row a method; a column a protocol, followed by its published column when any row has a figure for it."""
-    sources = list(dict.fromkeys(_note(match) for match, _ in figures.values()))
+    sources = list(dict.fromkeys(_note(figure) for figure in figures.values()))
     with_published = {column for _, column in figures}
     header = ["method"]
     for column in comparison.columns:
@@ -82,8 +77,12 @@ def _entry(comparison: Comparison, row: Row, column: Column, letter: str) -> Ent
         muted=row.is_floor or cell.mean is None,
         detail="; ".join([*([cell.interval] if cell.interval else []), *flags]),
         alert=bool(flags),
-        marks=" ".join(part for part in (letter, _floor_marks(comparison, row, column)) if part),
+        marks=" ".join(part for part in (letter, _marks(comparison, row, column)) if part),
     )
+
+
+def _marks(comparison: Comparison, row: Row, column: Column) -> str:
+    return _floor_marks(comparison, row, column) + comparison.codes.marks((row, column))
 
 
 def _floor_marks(comparison: Comparison, row: Row, column: Column) -> str:
@@ -108,19 +107,14 @@ def _remarks(comparison: Comparison, has_letters: bool) -> Iterator[str]:
         )
     marks = {_floor_marks(comparison, row, column) for row, column in comparison.cells}
     yield from (f"{mark} {meaning}." for mark, meaning in NOT_ABOVE.values() if mark in "".join(marks))
+    yield from comparison.codes.remarks()
 
 
-def _published_entry(figure: tuple[Published, Wanted] | None, sources: list[str]) -> Entry:
+def _published_entry(figure: Published | None, sources: list[str]) -> Entry:
     if figure is None:
         return Entry("–", muted=True)
-    match, wanted = figure
-    detail = match.measured_on + ("; same data set and backbone" if is_same_setting(match, wanted) else "")
-    return Entry(_as_printed(match.value), muted=True, detail=detail, note=sources.index(_note(match)) + 1)
-
-
-def _as_printed(value: float) -> str:
-    """One decimal, or as many as the source prints."""
-    return f"{value:.1f}" if round(value, 1) == value else f"{value:g}"
+    note = sources.index(_note(figure)) + 1
+    return Entry(as_printed(figure.value), muted=True, detail=figure.measured_on, note=note)
 
 
 def _note(match: Published) -> str:

@@ -4,26 +4,12 @@ import statistics
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
-from pipelines.colours import colour
 from pipelines.records import Record
 from pipelines.report.comparison import short_flag
 from pipelines.report.study import AnySpec, Result, Results
-from pipelines.report.tables import Entry, Table
+from pipelines.report.tables import Entry, Table, duration
 from pipelines.spec.jobs import EvaluateSpec, PretrainSpec, RunSpec
-from pipelines.spec.methods.base import MethodOptions
-
-_TRAINING = (
-    "epochs",
-    "batch_size",
-    "optimizer",
-    "lr_per_256",
-    "weight_decay",
-    "schedule",
-    "warmup_epochs",
-    "precision",
-)
 
 
 @dataclass(frozen=True)
@@ -70,30 +56,6 @@ def warnings(results: Results) -> list[str]:
     return found
 
 
-def settings_table(results: Results, tuned: dict[str, dict[str, float]], caption: str) -> Table:
-    """A row a pretrained label and data set: the method's options, then the training settings that go with them.
-
-    ``tuned``: key of a tuning job -> the values it chose.
-    """
-    rows = []
-    jobs = {(job.label, job.dataset): job for job in reversed(results.of(PretrainSpec))}
-    for (label, dataset), job in reversed(jobs.items()):
-        chosen = tuned.get(job.inputs.get("best", ""), {})
-        text = " · ".join(f"{name} {_short(value)}" for name, value in chosen.items())
-        waiting = "not chosen yet" if "best" in job.inputs else "–"
-        rows.append(
-            (
-                Entry(label, colour=colour(label)),
-                Entry(dataset),
-                Entry(_options(job.spec.method, set(chosen))),
-                Entry(text or waiting, muted=not text),
-                Entry(_training(job)),
-            )
-        )
-    header = ("method", "data set", "options", "tuned", "training")
-    return Table("settings", caption, header, tuple(rows), text_columns=5)
-
-
 def timings_table(results: Results, caption: str) -> Table:
     """A row a stage (and a pretraining label): jobs, total, median and longest time, median images per second."""
     kinds: dict[tuple[str, str], list[Result[AnySpec]]] = {}
@@ -121,16 +83,6 @@ def jobs_table(results: Results, caption: str) -> Table:
     return Table("jobs", caption, ("stage", "job", "state", "time", "commit"), rows, text_columns=3)
 
 
-def duration(seconds: float) -> str:
-    """``12.3 s``, ``4 min 05 s`` or ``3 h 07 min``."""
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes < 60:
-        return f"{minutes} min {rest:02d} s"
-    return f"{minutes // 60} h {minutes % 60:02d} min"
-
-
 def _detail(job: Result[AnySpec]) -> str:
     """What tells the jobs of a stage apart: a method, or a protocol."""
     spec = job.spec
@@ -156,32 +108,6 @@ def _stage_order(item: tuple[tuple[str, str], list[Result[AnySpec]]]) -> tuple[i
     order = ("shards", "tune", "pretrain", "evaluate")
     stage = item[0][0]
     return (order.index(stage) if stage in order else len(order), stage)
-
-
-def _options(method: MethodOptions, hidden: set[str]) -> str:
-    """``temperature 0.2 · momentum 0.999``; nested options by path; what was tuned stands in its own column."""
-    flat = _flat(method.model_dump(mode="json", exclude={"use"}))
-    return " · ".join(
-        f"{name} {_short(value)}" for name, value in flat.items() if name not in hidden and value is not None
-    )
-
-
-def _flat(value: dict[str, Any], path: str = "") -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for key, inner in value.items():
-        found |= _flat(inner, f"{path}{key}.") if isinstance(inner, dict) else {f"{path}{key}": inner}
-    return found
-
-
-def _training(job: Result[PretrainSpec]) -> str:
-    training = job.spec.training.model_dump(mode="json")
-    parts = [f"{name} {_short(training[name])}" for name in _TRAINING if training.get(name) is not None]
-    lr = job.record.derived.get("lr") if job.record else None
-    return " · ".join([*parts, *([f"lr {_short(lr)}"] if lr is not None else [])])
-
-
-def _short(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def _commit(commit: str, dirty: bool) -> str:

@@ -81,15 +81,26 @@ def test_the_page_shows_the_numbers_flags_and_missing_cells(made: tuple[Path, Pa
     assert "pretrain moco_v1-fashion_mnist-s1-p: collapsed" in text
 
 
-def test_each_published_figure_says_what_it_was_measured_on(made: tuple[Path, Path]) -> None:
+def test_published_figures_of_other_images_or_networks_have_a_table_of_their_own(made: tuple[Path, Path]) -> None:
     with (made[1] / "tables" / "results.csv").open(encoding="utf-8") as file:
-        rows = {(row["label"], row["metric"], row["protocol"]): row for row in csv.DictReader(file)}
-    linear = rows["moco_v2_ft", "test/top1", "linear probe"]
-    assert (linear["published_percent"], linear["published_on"]) == ("69.6", "ImageNet-1k, ResNet-50, 200 ep")
-    assert all(row["published_on"] for row in rows.values() if row["published_percent"])
-    text = (made[1] / "report.html").read_text(encoding="utf-8")
-    assert "ImageNet-1k, ResNet-50, 200 ep: MoCo v2 paper, Tables 1 and 2" in text
-    assert "; same data set and backbone" not in text  # nobody published this network on these images
+        assert not any(row["published_percent"] for row in csv.DictReader(file))  # nobody published this network
+    with (made[1] / "tables" / "published.csv").open(encoding="utf-8") as file:
+        rows = {(row["method"], row["protocol"]): row for row in csv.DictReader(file)}
+    transformed = rows["MoCo v2+FT", "linear"]
+    assert (transformed["published (%)"], transformed["measured on"]) == ("69.6", "ImageNet-1k, ResNet-50, 200 ep")
+    assert rows["MoCo v2", "linear"]["source"].startswith("MoCo v2 paper, Tables 1 and 2")
+    assert "published linear" not in (made[1] / "report.html").read_text(encoding="utf-8")
+
+
+def test_a_published_figure_of_the_same_images_and_network_stands_beside(tmp_path: Path) -> None:
+    fake = FakeStudy(tmp_path)
+    encoder = {"use": "resnet", "depth": 18, "stem": "small"}
+    fake.run("moco_v2", 0, {"use": "cifar10"}, {"linear": {"test/top1": 0.9}}, encoder=encoder)
+    out = built(tmp_path, fake.save())
+    with (out / "tables" / "results.csv").open(encoding="utf-8") as file:
+        rows = {row["protocol"]: row for row in csv.DictReader(file)}
+    assert rows["linear probe"]["published_on"].startswith("CIFAR-10, ResNet-18, ")
+    assert not (out / "tables" / "published.csv").exists()  # nothing is left for a table of its own
 
 
 def test_same_bytes_twice(made: tuple[Path, Path]) -> None:
@@ -150,6 +161,12 @@ def test_text_of_a_study_is_escaped(tmp_path: Path) -> None:
     text = (out / "report.html").read_text(encoding="utf-8")
     assert "Is &lt;b&gt;this&lt;/b&gt; &amp; that escaped?" in text
     assert "<script>alert" not in text
+
+
+def test_the_answer_stands_before_the_machine(made: tuple[Path, Path]) -> None:
+    text = (made[1] / "report.html").read_text(encoding="utf-8")
+    places = [text.index(words) for words in ("<h1>", 'class="answer"', "Flagged runs", "<dt>commit</dt>")]
+    assert places == sorted(places)
 
 
 def test_a_study_of_which_nothing_has_run_still_has_a_report(tmp_path: Path) -> None:

@@ -1,0 +1,119 @@
+"""The settings of every method as differences: what all share once, then what each one changes."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pipelines.colours import colour
+from pipelines.files import canonical
+from pipelines.report.study import Result, Results
+from pipelines.report.tables import Entry, Table
+from pipelines.spec.base import Model
+from pipelines.spec.jobs import PretrainSpec
+from pipelines.spec.methods.base import MethodOptions
+from pipelines.spec.views import Views
+
+Flat = dict[str, Any]
+"""Option path -> plain value."""
+SHOWN = ("epochs", "batch_size", "optimizer", "lr_per_256", "weight_decay", "schedule", "warmup_epochs", "precision")
+"""Training settings worth naming even where all share them."""
+
+
+def settings_table(results: Results, tuned: Mapping[str, Mapping[str, float]], caption: str) -> Table:
+    """A row a pretrained label and data set. ``tuned``: key of a tuning job -> the values it chose.
+
+    Options are those that differ from the method's defaults, training and encoder from what most rows have.
+    """
+    jobs = list({(job.label, job.dataset): job for job in reversed(results.of(PretrainSpec))}.values())[::-1]
+    common = _common([_run(job.spec) for job in jobs])
+    all_changed = _in_all([_options(job.spec) for job in jobs])
+    rows = []
+    for job in jobs:
+        chosen = tuned.get(job.inputs.get("best", ""), {})
+        waiting = "not chosen yet" if "best" in job.inputs else "–"
+        options = {path: value for path, value in _options(job.spec).items() if path not in {*chosen, *all_changed}}
+        changes = {path: value for path, value in _run(job.spec).items() if common.get(path) != value}
+        texts = [_words(options) or "defaults", _words(chosen) or waiting, _words(changes) or "as shared", _rate(job)]
+        muted = [not options, not chosen, not changes, False]
+        named = (Entry(job.label, colour=colour(job.label)), Entry(job.dataset))
+        rows.append((*named, *(Entry(text, muted=quiet) for text, quiet in zip(texts, muted))))
+    header = ("method", "data set", "options", "tuned", "training and encoder", "lr")
+    shown = {path: value for path, value in common.items() if path in SHOWN or path.startswith("encoder")} | all_changed
+    remarks = (f"Shared, unless a row says otherwise: {_words(shown)}.",) if shown else ()
+    return Table("settings", caption, header, tuple(rows), text_columns=5, remarks=remarks)
+
+
+def _run(spec: PretrainSpec) -> Flat:
+    """Training and encoder."""
+    return _flat(spec.training) | {f"encoder.{path}": value for path, value in _flat(spec.encoder).items()}
+
+
+def _common(each: Sequence[Flat]) -> Flat:
+    """The most frequent value of every path that all have; of equally frequent ones the first."""
+    paths = [path for path in (each[0] if each else {}) if all(path in one for one in each)]
+    counts = {path: Counter(canonical(one[path]) for one in each).most_common(1)[0][0] for path in paths}
+    return {path: next(one[path] for one in each if canonical(one[path]) == text) for path, text in counts.items()}
+
+
+def _in_all(each: Sequence[Flat]) -> Flat:
+    """What two or more rows all have with the same value."""
+    first = each[0] if len(each) > 1 else {}
+    return {path: value for path, value in first.items() if all(path in one and one[path] == value for one in each)}
+
+
+def _options(spec: PretrainSpec) -> Flat:
+    """The method's options, and its views, where they are not its defaults."""
+    plain = _flat(_plain(spec.method))
+    options = {path: value for path, value in _flat(spec.method).items() if plain.get(path) != value}
+    return options | _views(spec.views, spec.method.default_views(spec.dataset.image_size))
+
+
+def _views(views: Views, usual: Views) -> Flat:
+    """What is not the method's recipe: once where all augmentations have it, else by their number."""
+    was = _flat(usual)
+    changes = {path: value for path, value in _flat(views).items() if was.get(path) != value}
+    found: Flat = {}
+    for path, value in changes.items():
+        name = path.removeprefix("augmentations.").partition(".")[2]
+        everywhere = [f"augmentations.{number}.{name}" for number in range(len(views.augmentations))]
+        is_common = path in everywhere and all(changes.get(other) == value for other in everywhere)
+        found[f"views.{name if is_common else path.removeprefix('augmentations.')}"] = value
+    return found
+
+
+def _plain(method: MethodOptions) -> MethodOptions:
+    """The same method, and version of it, with nothing else said."""
+    said = {name: getattr(method, name) for name in ("use", "version") if name in type(method).model_fields}
+    return type(method)(**said)
+
+
+def _flat(value: Model) -> Flat:
+    return _paths(value.model_dump(mode="json"))
+
+
+def _paths(value: Any, path: str = "") -> Flat:
+    """Nested options by path; a list of plain values is one value."""
+    if isinstance(value, list) and any(isinstance(inner, dict) for inner in value):
+        value = {str(number): inner for number, inner in enumerate(value)}
+    if not isinstance(value, dict):
+        return {path: value}
+    return {
+        name: leaf for key, inner in value.items() for name, leaf in _paths(inner, f"{path}.{key}".strip(".")).items()
+    }
+
+
+def _words(options: Mapping[str, Any]) -> str:
+    """``temperature 0.2 · momentum 0.999``."""
+    return " · ".join(f"{path} {_short(value)}" for path, value in options.items())
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, list):
+        return f"({', '.join(map(_short, value))})"
+    return f"{value:.4g}" if isinstance(value, float) else "none" if value is None else str(value)
+
+
+def _rate(job: Result[PretrainSpec]) -> str:
+    """The rate that was used."""
+    rate = job.record.derived.get("lr") if job.record else None
+    return "–" if rate is None else _short(rate)

@@ -1,0 +1,51 @@
+"""Settings as differences."""
+
+from pathlib import Path
+
+from report_tools import FakeStudy
+
+from pipelines.report.settings import settings_table
+from pipelines.report.study import load_results
+from pipelines.report.tables import Table
+
+DATASET = {"use": "digits"}
+UNFLIPPED = {"augmentations": [{"count": 2, "flip": 0.0}]}
+STILL = {"augmentations": [{"count": 2, "flip": 0.0, "blur": 0.0}]}
+
+
+def table(folder: Path, fake: FakeStudy, tuned: dict[str, dict[str, float]] | None = None) -> Table:
+    return settings_table(load_results(fake.save(), folder), tuned or {}, "caption")
+
+
+def test_what_all_share_stands_once_and_rows_name_what_differs(tmp_path: Path) -> None:
+    fake = FakeStudy(tmp_path)
+    for label in ("a", "b"):
+        fake.run(label, 0, DATASET, {}, method={"use": "simsiam"}, views=UNFLIPPED)
+    fake.run("c", 0, DATASET, {}, method={"use": "moco", "temperature": 0.1, "queue_size": 512}, epochs=40, views=STILL)
+    found = table(tmp_path, fake)
+    assert [[entry.text for entry in row][2:5] for row in found.rows] == [
+        ["defaults", "–", "as shared"],
+        ["defaults", "–", "as shared"],
+        ["temperature 0.1 · queue_size 512 · views.blur 0", "–", "epochs 40"],
+    ]
+    (shared,) = found.remarks
+    assert "epochs 20 · batch_size 256 · optimizer sgd" in shared
+    assert "encoder.width 16" in shared
+    assert shared.endswith("views.flip 0.")
+
+
+def test_a_method_s_version_brings_its_own_defaults(tmp_path: Path) -> None:
+    fake = FakeStudy(tmp_path)
+    fake.run("moco_v1", 0, DATASET, {}, method={"use": "moco", "version": 1})
+    (row,) = table(tmp_path, fake).rows
+    assert "temperature" not in row[2].text
+
+
+def test_tuned_values_take_the_place_of_options(tmp_path: Path) -> None:
+    fake = FakeStudy(tmp_path)
+    moco = {"use": "moco", "temperature": 0.1}
+    fake.run("moco_tuned", 0, DATASET, {}, method=moco, inputs={"best": "search"})
+    (row,) = table(tmp_path, fake, {"search": {"temperature": 0.15}}).rows
+    assert [entry.text for entry in row][2:4] == ["defaults", "temperature 0.15"]
+    (row,) = table(tmp_path, fake).rows
+    assert row[3].text == "not chosen yet"
