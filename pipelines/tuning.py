@@ -21,6 +21,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 from pipelines.errors import BadResult, DamagedFile
 from pipelines.journal import JournalLock
 from pipelines.randomness import seed_for
+from pipelines.spec.tuning import Range, Space
 
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
 DIVERGED = "diverged"
@@ -33,12 +34,12 @@ Pruned = optuna.TrialPruned
 
 
 @dataclass(frozen=True)
-class Search:
+class OptunaStudy:
     """One tuning study: what to search (option path -> range as in the spec), how many trials, with which sampler."""
 
     name: str
     journal: Path
-    space: dict[str, dict[str, Any]]
+    space: Space
     trials: int
     sampler: str
     seed: int
@@ -46,7 +47,7 @@ class Search:
 
 
 @contextlib.contextmanager
-def opened(search: Search) -> Iterator[None]:
+def opened(search: OptunaStudy) -> Iterator[None]:
     """The journal's folder is there, and the journal ends in a whole line."""
     lock = JournalLock(search.journal)
     lock.acquire()
@@ -54,7 +55,7 @@ def opened(search: Search) -> Iterator[None]:
     yield
 
 
-def run_slot(search: Search, slot: int, objective: Objective) -> None:
+def run_slot(search: OptunaStudy, slot: int, objective: Objective) -> None:
     """Bring slot ``slot`` to its end: nothing when it is finished, its running trial resumed, or a new one."""
     study = _study(search, slot)
     mine = _trials_of(study, slot)
@@ -85,7 +86,7 @@ def run_slot(search: Search, slot: int, objective: Objective) -> None:
         study.tell(trial, value)
 
 
-def close(search: Search) -> list[dict[str, Any]]:
+def close(search: OptunaStudy) -> list[dict[str, Any]]:
     """Every slot's finished trial as plain values, by slot; orphans that no slot owns are marked as failed.
 
     DamagedFile when a slot has no finished trial (a deleted or foreign journal); BadResult when none has a value.
@@ -113,7 +114,7 @@ def close(search: Search) -> list[dict[str, Any]]:
     return rows
 
 
-def _study(search: Search, slot: int) -> optuna.Study:
+def _study(search: OptunaStudy, slot: int) -> optuna.Study:
     journal = search.journal.absolute()
     pruner: optuna.pruners.BasePruner = optuna.pruners.NopPruner()
     if search.prune_below:
@@ -136,7 +137,7 @@ def _study(search: Search, slot: int) -> optuna.Study:
             ) from None
 
 
-def _sampler(search: Search, seed: int) -> optuna.samplers.BaseSampler:
+def _sampler(search: OptunaStudy, seed: int) -> optuna.samplers.BaseSampler:
     first = max(2, search.trials // 4)
     match search.sampler:
         case "gp":
@@ -147,17 +148,17 @@ def _sampler(search: Search, seed: int) -> optuna.samplers.BaseSampler:
             return optuna.samplers.TPESampler(seed=seed, n_startup_trials=first)
 
 
-def _suggest(trial: Trial, path: str, limits: dict[str, Any]) -> float:
+def _suggest(trial: Trial, path: str, limits: Range) -> float:
     """A value in the range; a resumed trial gets its stored one."""
-    low, high = limits["low"], limits["high"]
-    if limits["complement"]:
+    low, high = limits.low, limits.high
+    if limits.complement:
         return 1 - trial.suggest_float(f"1-{path}", 1 - high, 1 - low, log=True)
-    return trial.suggest_float(path, low, high, log=limits["log"])
+    return trial.suggest_float(path, low, high, log=limits.log)
 
 
-def _row(trial: FrozenTrial, slot: int, search: Search) -> dict[str, Any]:
+def _row(trial: FrozenTrial, slot: int, search: OptunaStudy) -> dict[str, Any]:
     values = {
-        path: 1 - trial.params[f"1-{path}"] if limits["complement"] else trial.params[path]
+        path: 1 - trial.params[f"1-{path}"] if limits.complement else trial.params[path]
         for path, limits in search.space.items()
     }
     diverged = trial.user_attrs.get(DIVERGED)

@@ -29,7 +29,7 @@ ALLOWED = {
     "acceptance": {"records"},
     "history": set(),
     "tracking": {"tracking", "records", "history"},
-    "tuning": {"journal"},
+    "tuning": {"journal", "spec.tuning"},
     "journal": set(),
     "losses": {"losses"},
     "encoders": {"encoders", "spec"},

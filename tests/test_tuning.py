@@ -14,15 +14,16 @@ import pytest
 
 from pipelines import journal, locks, tuning
 from pipelines.errors import BadResult, DamagedFile, EnvironmentFault, InputError
-from pipelines.tuning import Search, close, opened, run_slot
+from pipelines.spec.tuning import Range
+from pipelines.tuning import OptunaStudy, close, opened, run_slot
 
 ROOT = Path(tuning.__file__).parents[1]
-SPACE = {"temperature": {"low": 0.05, "high": 0.5, "log": True, "complement": False}}
+SPACE = {"temperature": Range(low=0.05, high=0.5, log=True)}
 
 
-def search(folder: Path, trials: int = 3, **changes: object) -> Search:
+def search(folder: Path, trials: int = 3, **changes: object) -> OptunaStudy:
     values = {"name": "study", "space": SPACE, "sampler": "random", "seed": 0, "prune_below": 0.0, **changes}
-    return Search(journal=folder / "journal.log", trials=trials, **values)  # type: ignore[arg-type]
+    return OptunaStudy(journal=folder / "journal.log", trials=trials, **values)  # type: ignore[arg-type]
 
 
 def good(slot: int, values: dict[str, float], report: Callable[[int, float], None]) -> float:

@@ -36,12 +36,12 @@ def run(job: Path, worker: int | None = None, of: int = 1, close: bool = False) 
     return 0
 
 
-def _search(job: JobFolder[TuneSpec]) -> tuning.Search:
+def _search(job: JobFolder[TuneSpec]) -> tuning.OptunaStudy:
     search = job.spec.search
-    return tuning.Search(
+    return tuning.OptunaStudy(
         name=job.key,
         journal=job.path / "journal.log",
-        space={path: limits.model_dump() for path, limits in search.space.items()},
+        space=search.space,
         trials=search.trials,
         sampler=search.sampler,
         seed=search.seed,
