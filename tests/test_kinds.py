@@ -7,7 +7,9 @@ import pytest
 
 from pipelines.spec import kinds
 from pipelines.spec.encoders.base import EncoderOptions
+from pipelines.spec.encoders.resnet import Options as ResNet
 from pipelines.spec.evaluation.base import Protocol
+from pipelines.spec.jobs import Untrained
 
 PACKAGE = Path(kinds.__file__).parents[1]
 ROOMS = {"methods": "methods", "datasets": "sources", "encoders": "encoders", "evaluation": "evaluation"}
@@ -55,3 +57,12 @@ def test_a_protocol_on_features_checks_what_it_is_given(name):
     assert issubclass(kind, Protocol)
     module = importlib.import_module(f"pipelines.evaluation.{name}")
     assert kind.on_images or callable(module.check)
+
+
+@pytest.mark.parametrize("name", kinds.names("pipelines.spec.methods"))
+def test_a_floor_of_any_method_can_be_told_from_others_by_its_hash(name):
+    """Tables keep rows by what was measured; an option that is a mapping must not stand in the way."""
+    kind = kinds.options_of("pipelines.spec.methods", name)
+    floors = [Untrained(encoder=ResNet(depth=depth), method=kind()) for depth in (10, 10, 18)]
+    assert len(set(floors)) == 2
+    assert hash(floors[0]) == hash(floors[1])

@@ -23,3 +23,7 @@ class Model(BaseModel):
     model_config = ConfigDict(
         frozen=True, extra="forbid", strict=True, validate_default=True, use_attribute_docstrings=True
     )
+
+    def __hash__(self) -> int:
+        """Of the values: equal models have equal hashes, also those that hold mappings."""
+        return hash(self.model_dump_json())
