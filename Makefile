@@ -23,8 +23,8 @@ $(STAMP): requirements.lock
 reproduce: $(STAMP) ## raw images to report: runs experiments/quickstart.yaml
 	PATH="$(CURDIR)/$(BIN):$$PATH" snakemake --profile local reproduce_all
 
-test: $(STAMP) ## the test suite
-	$(BIN)/python -m pytest
+test: $(STAMP) ## the test suite, two tests at a time with one thread each
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadgroup
 
 mutants: $(STAMP) ## put faults in one at a time: does some test find each? (minutes)
 	$(BIN)/python tests/mutants.py
