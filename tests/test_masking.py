@@ -78,7 +78,7 @@ def test_what_is_hidden(text: str, shown: str) -> None:
     "text",
     [
         "http://host:5000/#/experiments/1/runs?workflowType=machine_learning&startTime=ALL",
-        "sqlite:////work/results/mlflow.db",
+        "sqlite:////srv/results/mlflow.db",
         "experiments/x.yaml: methods[1].temprature: moco has no such option; did you mean 'temperature'?",
         "results/jobs/pretrain/a-1: training.lr=0.03, pool=token, text_width=512",
         "write to a@b.invalid at 10:30",
