@@ -9,6 +9,7 @@ from typing import Any, Generic, TypeVar
 from pipelines.errors import InputError
 from pipelines.files import read_json
 from pipelines.records import FILE, Record, read_record
+from pipelines.spec.claims import PlannedClaim
 from pipelines.spec.job import INPUT_STAGE
 from pipelines.spec.jobs import EvaluateSpec, PretrainSpec, ShardsSpec, TuneSpec
 from pipelines.spec.layout import job_folder
@@ -65,6 +66,7 @@ class Results:
     study: str
     question: str
     all: tuple[Result[AnySpec], ...]
+    claims: tuple[PlannedClaim, ...] = ()
 
     def of(self, kind: type[S]) -> list[Result[S]]:
         """The jobs of one stage, by its spec, in the plan's order."""
@@ -104,7 +106,8 @@ def load_results(plan: Path, results: Path) -> Results:
             raise InputError(f"{plan}: {name} is missing; {AGAIN}")
     found = tuple(_result(f"{plan}: jobs[{number}]", job, results) for number, job in enumerate(value["jobs"]))
     _refuse_twins(plan, found)
-    return Results(str(value["study"]), str(value["question"]), found)
+    claims = parse(tuple[PlannedClaim, ...], value.get("claims", []), f"{plan}: claims")
+    return Results(str(value["study"]), str(value["question"]), found, claims)
 
 
 def _result(where: str, job: dict[str, Any], results: Path) -> Result[AnySpec]:

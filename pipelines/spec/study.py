@@ -5,6 +5,7 @@ from typing import Any, Self
 from pydantic import Field, field_validator, model_validator
 
 from pipelines.spec.base import Model, Name
+from pipelines.spec.claims import Claim
 from pipelines.spec.datasets import AnyDataSet
 from pipelines.spec.encoders import AnyEncoder
 from pipelines.spec.evaluation import AnyEvaluation
@@ -63,6 +64,8 @@ class Study(Model):
     """Changes to every augmentation of every view recipe (a data set without left-right symmetry: flip 0)."""
     tuning: Tuning | None = None
     evaluation: tuple[AnyEvaluation, ...] = Field(min_length=1)
+    claims: tuple[Claim, ...] = ()
+    """Statements that the report gives a verdict on."""
     floors: bool = True
     """Evaluate raw pixels and the untrained encoder beside the methods."""
     keep_features: bool = False
