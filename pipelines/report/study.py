@@ -98,7 +98,11 @@ def load_results(plan: Path, results: Path) -> Results:
 
     Raises InputError when the plan lacks a field, or when a record is not of the job whose folder it lies in.
     """
-    value = read_json(plan)
+    return results_of(read_json(plan), results, str(plan))
+
+
+def results_of(value: Any, results: Path, plan: str) -> Results:
+    """The same from a plan's values; ``plan`` is what messages call it."""
     if not isinstance(value, dict):
         raise InputError(f"{plan}: must be an object with study, question and jobs; {AGAIN}")
     for name in ("study", "question", "jobs"):
@@ -129,7 +133,7 @@ def _result(where: str, job: dict[str, Any], results: Path) -> Result[AnySpec]:
     return Result(key, label, spec, job["inputs"], folder, record)
 
 
-def _refuse_twins(plan: Path, found: Iterable[Result[AnySpec]]) -> None:
+def _refuse_twins(plan: str, found: Iterable[Result[AnySpec]]) -> None:
     seen: set[tuple[str, str]] = set()
     for each in found:
         place = (each.stage, each.key)

@@ -11,10 +11,13 @@ from pipelines.files import read_json
 from pipelines.report.build import build_report
 from pipelines.report.claims import Judged, judged
 from pipelines.report.comparison import comparisons
+from pipelines.report.power import ASSUMED, Cost, cost_of_a_pair, power_lines
 from pipelines.report.study import load_results
 from pipelines.report.verdicts import claims_chart, claims_table, summary, told
 from pipelines.spec.load import load_study
 from pipelines.spec.plan import plan
+from pipelines.stages import power
+from pipelines.statistics.power import seeds_needed
 
 TEXTS = Path(__file__).parents[2] / "reports"
 STUDY = """
@@ -163,3 +166,31 @@ def test_a_claim_about_what_is_not_there_is_refused_before_anything_runs(
     with pytest.raises(InputError) as error:
         plan(load_study(file))
     assert message in str(error.value)
+
+
+def test_power_says_seeds_and_cost_from_the_spread_that_was_measured(tmp_path: Path) -> None:
+    found = judge_all(tmp_path, "  - {text: Small., first: new, second: {method: base, at: {temperature: 0.5}}}")
+    results = load_results(tmp_path / "study" / "plan.json", tmp_path)
+    assert cost_of_a_pair(results, found[0].claim) == Cost(
+        4.0, True
+    )  # one pretraining and one evaluation a side, 1 s each
+    sd = found[0].verdict.difference.estimate.sd if found[0].verdict else None
+    assert sd == pytest.approx(0)
+    first, line = power_lines(results, found, 1.0)
+    assert first == "Small. (digits; 6 seeds are planned)"
+    assert "spread 0 points (measured over 6 pairs): 1 points need 6 seeds, 24.0 s" in line
+
+
+def test_power_before_anything_ran_assumes_spreads_and_says_so(tmp_path: Path) -> None:
+    found = judge_all(tmp_path, "  - {text: Small., first: new, second: base}", seeds=4, finished=0)
+    results = load_results(tmp_path / "study" / "plan.json", tmp_path)
+    _, *lines = power_lines(results, found, 1.0)
+    assert [line.split()[1] for line in lines] == [f"{sd:g}" for sd in ASSUMED]
+    assert all("assumed: nothing measured yet" in line and "too few for any verdict" in line for line in lines)
+    needed = [int(line.split(" need ")[1].split()[0]) for line in lines]
+    assert needed == [seeds_needed(1.0, sd) for sd in ASSUMED]
+
+
+def test_the_stage_refuses_a_difference_of_nothing(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="--difference 0: must be above 0"):
+        power.run([], tmp_path, 0.0)
