@@ -25,7 +25,7 @@ class Cost:
 
 
 def power_lines(results: Results, found: Sequence[Judged], difference: float) -> list[str]:
-    """For every claim on a protocol: the seeds that would show ``difference`` (points, beyond its bound), in plain lines."""
+    """For every claim on a protocol: the seeds that would show ``difference``, in points beyond its bound."""
     lines = []
     for each in found:
         if each.unit != "points":

@@ -47,6 +47,8 @@ class Study(Model):
     name: Name
     """The study file's name without its ending; the results folder."""
     question: str
+    scale: Name | None = None
+    """Where keys that are not given here come from: experiments/scales/NAME.yaml."""
     dataset: AnyDataSet | None = None
     """The one data set; or give ``datasets``."""
     datasets: tuple[AnyDataSet, ...] = ()
