@@ -101,9 +101,9 @@ class MoCo(Method):
 
 
 def build(options: Options, make_encoder: MakeEncoder, facts: DataFacts) -> MoCo:
-    """MoCo over a fresh encoder; the head has one layer in v1, two in v2, hidden as wide as the encoder."""
+    """MoCo over a fresh encoder; a hidden layer of the head is as wide as the encoder."""
     encoder = make_encoder()
     if options.bn_splits > 1:
         split_batch_norm(encoder, options.bn_splits)
-    widths = [encoder.width, options.dim] if options.version == 1 else [encoder.width, encoder.width, options.dim]
-    return MoCo(options, encoder, mlp(widths))
+    hidden = [encoder.width] if options.two_layers else []
+    return MoCo(options, encoder, mlp([encoder.width, *hidden, options.dim]))

@@ -73,4 +73,6 @@ def build(options: Options, make_encoder: MakeEncoder, facts: DataFacts) -> SimC
     """SimCLR over a fresh encoder; the head's hidden layers are as wide as the encoder unless told otherwise."""
     encoder = make_encoder()
     hidden = options.hidden or encoder.width
-    return SimCLR(options, encoder, simclr_head([encoder.width, *[hidden] * (options.head_layers - 1), options.dim]))
+    layers = options.head_layers
+    after = [*[hidden] * (layers - 1), options.dim] if layers else []
+    return SimCLR(options, encoder, simclr_head([encoder.width, *after]))

@@ -75,15 +75,20 @@ def _sides(claim: PlannedClaim, comparison: Comparison, origin: str) -> tuple[_S
         if (claim.first, claim.second)[mine].untrained:
             floors = [comparison.own_floor(row) for row in rows[others]]
             rows[mine] = [floor for floor in dict.fromkeys(floors) if floor]
-    column = next((column for column in comparison.columns if column.evaluation.use == claim.metric), None)
     sides = []
-    for chosen, over in zip(rows, (claim.first_over, claim.second_over), strict=True):
-        side = _of_cells([comparison.cells[row, column] for row in chosen] if column else [])
-        if over:
-            less = [comparison.cells[row, column] for row in _rows(over, comparison, origin)] if column else []
-            side = _minus(side, _of_cells(less))
-        sides.append(side)
+    for runs, chosen, over in zip(
+        (claim.first, claim.second), rows, (claim.first_over, claim.second_over), strict=True
+    ):
+        side = _measured(runs, chosen, comparison)
+        sides.append(_minus(side, _measured(over, _rows(over, comparison, origin), comparison)) if over else side)
     return sides[0], sides[1]
+
+
+def _measured(runs: PlannedRuns, rows: Sequence[Row], comparison: Comparison) -> _Side:
+    """What these rows have in the column that the runs are judged by."""
+    named = {f"{column.evaluation.use}/{column.metric.removeprefix('test/')}": column for column in comparison.columns}
+    column = named.get(runs.metric or "")
+    return _of_cells([comparison.cells[row, column] for row in rows] if column else [])
 
 
 def _rows(runs: PlannedRuns, comparison: Comparison, origin: str) -> list[Row]:

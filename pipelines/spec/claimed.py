@@ -19,8 +19,8 @@ def planned_claims(study: Study) -> tuple[PlannedClaim, ...]:
 
 def _planned(study: Study, claim: Claim, where: str) -> PlannedClaim:
     _check_dataset(study, claim, where)
-    first, first_over = _side(study, claim.first, f"{where}.first")
-    second, second_over = _side(study, claim.second, f"{where}.second")
+    first, first_over = _side(study, claim, claim.first, f"{where}.first")
+    second, second_over = _side(study, claim, claim.second, f"{where}.second")
     if (first, first_over) == (second, second_over):
         raise InputError(f"{where}: first and second are the same runs; name two groups that differ")
     return PlannedClaim(
@@ -30,7 +30,6 @@ def _planned(study: Study, claim: Claim, where: str) -> PlannedClaim:
         first_over=first_over,
         second=second,
         second_over=second_over,
-        metric=None if claim.monitor else _protocol(study, claim, where),
         monitor=claim.monitor,
         relation=claim.relation,
         margin=claim.margin,
@@ -38,9 +37,17 @@ def _planned(study: Study, claim: Claim, where: str) -> PlannedClaim:
     )
 
 
-def _side(study: Study, group: Group, where: str) -> tuple[PlannedRuns, PlannedRuns | None]:
-    over = _runs(study, group.over, f"{where}.over") if group.over else None
-    return _runs(study, group, where), over
+def _side(study: Study, claim: Claim, group: Group, where: str) -> tuple[PlannedRuns, PlannedRuns | None]:
+    metric = group.metric or claim.metric
+    runs = _measured(study, claim, group, metric, where)
+    if group.over is None:
+        return runs, None
+    return runs, _measured(study, claim, group.over, group.over.metric or metric, f"{where}.over")
+
+
+def _measured(study: Study, claim: Claim, runs: Runs, metric: str | None, where: str) -> PlannedRuns:
+    found = _runs(study, runs, where)
+    return found if claim.monitor else found.model_copy(update={"metric": _number(study, metric, where)})
 
 
 def _runs(study: Study, runs: Runs, where: str) -> PlannedRuns:
@@ -84,9 +91,9 @@ def _there_are(values: Any) -> str:
     return f"there are: {', '.join(map(str, dict.fromkeys(map(str, values)))) or 'none'}"
 
 
-def _protocol(study: Study, claim: Claim, where: str) -> str:
+def _number(study: Study, metric: str | None, where: str) -> str:
     uses = [evaluation.use for evaluation in study.evaluation]
-    use = claim.metric or uses[0]
+    use, _, number = (metric or uses[0]).partition("/")
     if use not in uses:
         raise InputError(f"{where}.metric: the study has no evaluation {use!r}; {suggestion(use, uses)}")
     if uses.count(use) > 1:
@@ -94,7 +101,10 @@ def _protocol(study: Study, claim: Claim, where: str) -> str:
             f"{where}.metric: the study has {uses.count(use)} evaluations that use {use}, and the claim does not say "
             "which; leave one of them"
         )
-    return use
+    numbers = study.evaluation[uses.index(use)].numbers
+    if number and number not in numbers:
+        raise InputError(f"{where}.metric: {use} has no number {number!r}; {suggestion(number, list(numbers))}")
+    return f"{use}/{number or numbers[0]}"
 
 
 def _check_dataset(study: Study, claim: Claim, where: str) -> None:

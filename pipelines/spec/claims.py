@@ -26,6 +26,8 @@ class Runs(Model):
     """The method with the values that tuning chose, in place of its grid points."""
     floor: Floor | None = None
     """pixels: raw pixels. untrained: the other group's own encoder at step 0."""
+    metric: str | None = None
+    """Of these runs, where the two sides are measured differently; none: the claim's."""
 
     @model_validator(mode="after")
     def _one(self) -> Self:
@@ -62,7 +64,8 @@ class Claim(Model):
     first: AnyGroup
     second: AnyGroup
     metric: str | None = None
-    """A protocol of the study's evaluation by its ``use``, for its top-1 on test images; none: the first one."""
+    """A protocol of the study's evaluation by its ``use``, for its top-1 on test images; PROTOCOL/NUMBER where it has
+    several (``few_shot/4_shot``); none: the first one."""
     monitor: str | None = None
     """In place of ``metric``: a number that training records, at its last reading (``scores/negative_variance``)."""
     relation: Relation = "greater"
@@ -79,6 +82,9 @@ class Claim(Model):
             raise ValueError("equivalent needs a margin above 0: no two numbers are equal within nothing")
         if self.first.floor == "untrained" and self.second.floor == "untrained":
             raise ValueError("first and second are both the untrained encoder; name a method in one of them")
+        sides = (self.first, self.second, self.first.over, self.second.over)
+        if self.monitor and any(side.metric for side in sides if side):
+            raise ValueError("monitor: that is the number of both sides; leave their metric out")
         if self.monitor and (self.first.floor or self.second.floor):
             raise ValueError("monitor: a floor was not trained and has no such number; name methods on both sides")
         return self
@@ -89,6 +95,8 @@ class PlannedRuns(Model):
 
     labels: tuple[str, ...] = ()
     untrained: bool = False
+    metric: str | None = None
+    """PROTOCOL/NUMBER; none: the claim is about a monitor."""
 
 
 class PlannedClaim(Model):
@@ -100,8 +108,6 @@ class PlannedClaim(Model):
     first_over: PlannedRuns | None = None
     second: PlannedRuns
     second_over: PlannedRuns | None = None
-    metric: str | None = None
-    """The protocol's ``use``."""
     monitor: str | None = None
     relation: Relation
     margin: float

@@ -68,6 +68,24 @@ def test_the_difference_is_that_of_the_rows_in_points(tmp_path: Path) -> None:
     assert found.verdict.margin == pytest.approx(5)
 
 
+def test_two_protocols_of_one_method_are_compared(tmp_path: Path) -> None:
+    made = planned(
+        tmp_path,
+        STUDY.format(
+            seeds=[0, 1],
+            claims="  - {text: So., first: {method: new, metric: knn/top1}, second: {method: new, metric: few_shot}}",
+        ),
+    )
+    for job in read_json(made)["jobs"]:
+        if job["label"] == "new" and job["stage"] == "evaluate":
+            name = "test/top1" if job["spec"]["evaluation"]["use"] == "knn" else "test/1_shot"
+            finish(tmp_path, job, metrics={name: 0.75 if name == "test/top1" else 0.5})
+    results = load_results(made, tmp_path)
+    (found,) = judged(results, comparisons(results))
+    assert found.verdict
+    assert found.verdict.difference.estimate.mean == pytest.approx(25)
+
+
 def test_several_grid_points_are_averaged_seed_by_seed(tmp_path: Path) -> None:
     found = one(tmp_path, "first: new, second: base")
     assert found.verdict
@@ -150,7 +168,12 @@ def test_the_page_leads_with_the_verdicts(tmp_path: Path) -> None:
         ("first: new, second: {method: base, at: {tau: 1}}", "claims[0].second.at.tau: base has no such grid axis"),
         ("first: new, second: {method: base, at: {temperature: 1}}", "the grid has no 1; there are: 0.1, 0.5"),
         ("first: new, second: new", "first and second are the same runs"),
-        ("first: new, second: base, metric: linaer", "claims[0].metric: the study has no evaluation 'linaer'"),
+        ("first: new, second: base, metric: linaer", "claims[0].first.metric: the study has no evaluation 'linaer'"),
+        (
+            "first: new, second: base, metric: few_shot/2_shot",
+            "few_shot has no number '2_shot'; did you mean '1_shot'?",
+        ),
+        ("first: {method: new, metric: knn}, second: base, monitor: x", "leave their metric out"),
         ("first: {method: new, tuned: true}, second: base", "claims[0].first.tuned: new is not tuned"),
         ("first: new, second: base, dataset: cifar10", "claims[0].dataset: the study has no data set 'cifar10'"),
         ("first: new, second: base, relation: equivalent", "equivalent needs a margin above 0"),
