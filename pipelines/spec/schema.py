@@ -18,7 +18,6 @@ from pipelines.spec.workflow import WorkflowConfig
 FILE = RECIPES.parent / "experiment.schema.json"
 CONFIG_FILE = RECIPES.parents[1] / "workflow" / "config.schema.json"
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
-RECIPE = "NAME/SCALE in experiments/recipes, or NAME at the study's scale"
 COMMON = ("label", "encoder", "views", "view_recipe", "grid")
 
 
