@@ -15,13 +15,16 @@ HELPERS = {
     "distributed",
     "errors",
     "files",
+    "attempts",
     "heartbeat",
+    "lease",
     "listing",
     "locks",
     "machine",
     "masking",
     "randomness",
     "schedules",
+    "signals",
 }
 ALLOWED = {
     "spec": {"spec", "records", "acceptance"},
