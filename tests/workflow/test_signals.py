@@ -9,67 +9,23 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 import torch
+from pretraining_tools import ENVIRONMENT, Shards, lines, stage
 
 from pipelines.files import sha256_file
 from pipelines.records import read_record
-from pipelines.spec.plan import plan_file
-from pipelines.spec.writing import write_specs
 
-ROOT = Path(__file__).parents[2]
-ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
 SECONDS = 10
-STUDY = """
-question: What is left of a pretraining that is asked to end?
-dataset: {use: digits, limit: 160}
-encoder: {use: resnet, depth: 10, width: 8, stem: small}
-methods: [{use: moco, queue_size: 64, momentum: 0.99, label: moco}]
-seeds: [0]
-training:
-  {epochs: 30, batch_size: 32, lr_per_256: 0.1, precision: float32, data: streaming, workers: 2,
-   checkpoint_minutes: 90.0, monitor_steps: 1}
-views: {flip: 0.0}
-evaluation: [{use: knn, k: 5}]
-floors: false
-"""
-
 pytestmark = [pytest.mark.slow]
-
-
-@dataclass(frozen=True)
-class Shards:
-    """A planned study whose shards are made: its results folder, and the pretraining's folder in it."""
-
-    results: Path
-    job: Path
-
-    def copy(self, folder: Path) -> Path:
-        """The pretraining anew, in a results folder of its own."""
-        target = folder / self.job.relative_to(self.results)
-        target.mkdir(parents=True)
-        (target / "spec.json").write_text((self.job / "spec.json").read_text())
-        (folder / "jobs" / "shards").symlink_to(self.results / "jobs" / "shards")
-        return target
 
 
 @pytest.fixture(scope="module")
 def shards(tmp_path_factory) -> Shards:
-    """The shards of the study above."""
-    folder = tmp_path_factory.mktemp("shards")
-    (folder / "study.yaml").write_text(STUDY)
-    plan, results = plan_file(folder / "study.yaml"), folder / "results"
-    write_specs(plan, results)
-    subprocess.run(stage("shards", plan.of("shards")[0].folder(results)), env=ENVIRONMENT, check=True, timeout=200)
-    return Shards(results, plan.of("pretrain")[0].folder(results))
-
-
-def stage(name: str, job: Path, processes: int = 1) -> list[str]:
-    line = [sys.executable, "-m", "pipelines", name, "--job", str(job)]
-    return [*line, "--processes", str(processes)] if processes > 1 else line
+    """A pretraining with its shards made."""
+    return Shards.made(tmp_path_factory.mktemp("shards"))
 
 
 def started(job: Path, processes: int) -> subprocess.Popen[bytes]:
@@ -87,11 +43,6 @@ def started(job: Path, processes: int) -> subprocess.Popen[bytes]:
         assert time.monotonic() < deadline
         time.sleep(0.02)
     return process
-
-
-def lines(history: Path) -> int:
-    """How many steps it tells of."""
-    return history.read_bytes().count(b"\n") if history.exists() else 0
 
 
 def family(pid: int) -> list[int]:
