@@ -9,7 +9,7 @@ from pathlib import Path
 from pipelines.spec.plan import plan_file
 from pipelines.spec.writing import write_specs
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
 STUDY = """
 question: What is left of a pretraining that is asked to end?
