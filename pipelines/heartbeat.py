@@ -66,8 +66,8 @@ def _space() -> int:
 class Watch:
     """Looks at a lock's file again and again: one that never changes is a dead process's, whatever the clocks say."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, stale: float | None = None) -> None:
+        self.path, self._stale = path, stale
         self._seen: tuple[int, str] | None = None
         self._since = 0.0
 
@@ -84,7 +84,7 @@ class Watch:
     def dead(self, text: str) -> bool:
         """Whether ``text``, which ``look`` gave, is no living process's."""
         known = Holder.parse(text)
-        return time.monotonic() - self._since > STALE or (known is not None and known.ended())
+        return time.monotonic() - self._since > (self._stale or STALE) or (known is not None and known.ended())
 
 
 def seems_alive(path: Path) -> bool:
@@ -100,7 +100,8 @@ class Beating:
     """A lock held by touching its file."""
 
     def __init__(self, path: Path, token: str) -> None:
-        self._path, self._token, self._over = path, token, threading.Event()
+        self._path, self.token, self._over = path, token, threading.Event()
+        self._touched, self._lost = time.monotonic(), False
         self._thread = threading.Thread(target=self._beat, daemon=True)
         self._thread.start()
 
@@ -135,16 +136,30 @@ class Beating:
         self._over.set()
         self._thread.join()
         for _ in range(20):  # another may be looking; at worst the file goes when it has become old
-            if _remove(self._path, self._token):
+            if _remove(self._path, self.token):
                 return
             time.sleep(0.05)
 
+    def held(self) -> bool:
+        """Whether the file is still this process's. It is looked at only when it was not touched in time."""
+        if not self._lost and time.monotonic() - self._touched > 2 * BEAT:
+            self._touch()
+        return not self._lost
+
     def _beat(self) -> None:
-        while not self._over.wait(BEAT):
-            with contextlib.suppress(OSError):
-                if self._path.read_text(encoding="utf-8") != self._token:
-                    return  # this process was stopped for long, and taken for dead
-                os.utime(self._path)
+        while not self._lost and not self._over.wait(BEAT):
+            self._touch()
+
+    def _touch(self) -> None:
+        try:
+            if self._path.read_text(encoding="utf-8") != self.token:
+                raise FileNotFoundError
+            os.utime(self._path)
+            self._touched = time.monotonic()
+        except FileNotFoundError:
+            self._lost = True  # this process was stopped for long, and taken for dead
+        except OSError:
+            pass  # the file server does not answer just now
 
 
 def _remove(path: Path, text: str) -> bool:

@@ -77,7 +77,7 @@ def test_status_checks_work_without_accounting_and_live_through_ten_minutes_of_o
 
 def test_the_slurm_profile_avoids_what_loses_data():
     assert not {"slurm-array-jobs", "groups", "group-components"} & set(profile("slurm"))
-    assert profile("slurm")["retries"] == 2  # new submissions; `retries:` in a rule stays within the allocation
+    assert profile("slurm")["retries"] == 1  # new submissions; `retries:` in a rule stays within the allocation
     rules = [ROOT / "Snakefile", *(ROOT / "workflow" / "rules").glob("*.smk")]
     assert not [path for path in rules if "retries:" in path.read_text()]
 

@@ -16,13 +16,16 @@ HELPERS = {
     "durations",
     "errors",
     "files",
+    "attempts",
     "heartbeat",
+    "lease",
     "listing",
     "locks",
     "machine",
     "masking",
     "randomness",
     "schedules",
+    "signals",
 }
 ALLOWED = {
     "spec": {"spec", "records", "acceptance", "statistics.relation"},

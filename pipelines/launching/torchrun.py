@@ -7,6 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pipelines.errors import InputError
+from pipelines.lease import hand_over
+
+SAVING_SECONDS = 120
+"""How long torchrun waits for its processes after it has passed a signal on; by itself it kills them after 30."""
 
 
 def launched() -> bool:
@@ -15,7 +19,11 @@ def launched() -> bool:
 
 
 def become_launcher(jobs: Sequence[Path], processes: int, nodes: int) -> None:
-    """Start the processes in place of this one, so that a scheduler's SIGTERM reaches the launcher. Does not return."""
+    """Start the processes in place of this one, so that a scheduler's SIGTERM reaches the launcher. Does not return.
+
+    The leases of the jobs are taken before, since the processes of a group cannot wait for long, and handed over.
+    """
+    hand_over(jobs)
     command = launcher(jobs, processes, nodes)
     os.execvp(command[0], command)
 
@@ -29,6 +37,7 @@ def launcher(jobs: Sequence[Path], processes: int, nodes: int) -> list[str]:
     if processes % nodes:
         raise InputError(f"--processes {processes} cannot be shared evenly by --nodes {nodes}; choose a multiple")
     run = [sys.executable, "-m", "torch.distributed.run", f"--nproc-per-node={processes // nodes}"]
+    run += [f"--shutdown-timeout={SAVING_SECONDS}"]
     stage = ["-m", "pipelines", "pretrain", "--job", *map(str, jobs)]
     if nodes == 1:
         return [*run, "--standalone", *stage]

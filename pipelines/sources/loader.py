@@ -1,5 +1,7 @@
 """Two ways to feed training, with the same batches in the same order: from the device, or from tars read by workers."""
 
+import atexit
+import weakref
 from collections.abc import Iterator
 
 import numpy as np
@@ -8,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pipelines.batch import Batch
+from pipelines.signals import leave_to_parent
 from pipelines.sources.arrays import Arrays
 from pipelines.sources.order import Order
 from pipelines.sources.reader import ShardSet
@@ -56,7 +59,7 @@ class Streaming:
     A worker reads a sample by its offset, so the order is Resident's, whatever the number of workers and shards. With
     ``cut`` every image is decoded once and cut into crops while it has its full size: crops are set and images is None.
     Without, the image is resized and centre cropped to the index's image_size. Workers start with the first epoch and
-    stay; ``close`` ends them.
+    stay; ``close`` ends them. They ignore the signals that ask to end, which a scheduler sends to every process.
     """
 
     def __init__(
@@ -79,8 +82,10 @@ class Streaming:
         self._requests = Requests()
         self._loader = torch.utils.data.DataLoader(
             samples, batch_size=None, sampler=self._requests, num_workers=workers, persistent_workers=workers > 0,
-            pin_memory=self.device.type == "cuda", generator=torch.Generator(),
+            pin_memory=self.device.type == "cuda", generator=torch.Generator(), worker_init_fn=leave_to_parent,
         )  # fmt: skip
+        # Python would wait for ever at its exit for workers that do not take its SIGTERM
+        atexit.register(_end_workers, weakref.ref(self._loader))
 
     def epoch(self, epoch: int, first_step: int = 0) -> Iterator[Batch]:
         """This rank's batches of one epoch, from ``first_step`` on. One epoch at a time."""
@@ -91,9 +96,7 @@ class Streaming:
 
     def close(self) -> None:
         """End the workers."""
-        iterator = getattr(self._loader, "_iterator", None)
-        if iterator is not None and hasattr(iterator, "_shutdown_workers"):
-            iterator._shutdown_workers()
+        _end_workers(weakref.ref(self._loader))
 
     def _on_device(self, content: Content) -> Batch:
         def move(tensor: Tensor) -> Tensor:
@@ -107,3 +110,9 @@ class Streaming:
             crops=tuple(move(crops) for crops in content["crops"]) if "crops" in content else None,
             fields={name: move(images) for name, images in content["fields"].items()},
         )
+
+
+def _end_workers(loader: "weakref.ref[torch.utils.data.DataLoader[Content]]") -> None:
+    iterator = getattr(loader(), "_iterator", None)
+    if iterator is not None and hasattr(iterator, "_shutdown_workers"):
+        iterator._shutdown_workers()

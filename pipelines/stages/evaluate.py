@@ -3,6 +3,7 @@
 Every protocol has a job and a record of its own: what is there stays, what fails leaves the others' results alone.
 """
 
+import contextlib
 import importlib
 import sys
 import time
@@ -17,6 +18,7 @@ from pipelines.building.workbench import WEIGHTS, JobBench
 from pipelines.errors import Problem
 from pipelines.evaluation.measured import Measured
 from pipelines.evaluation.predictions import FILE, Predictions
+from pipelines.lease import leased
 from pipelines.randomness import generator, seed_for
 from pipelines.records import now, write_record
 from pipelines.sources.reader import ShardSet
@@ -33,14 +35,14 @@ def run(job: list[Path]) -> int:
     for path in job:
         try:
             folder = open_job(path, EvaluateSpec)
-            if folder.done:
-                print(f"{path}: done already")
-                continue
-            if folder.spec.evaluation.on_images:
-                _on_images(ready(folder))
-            else:
-                embedding = embedding_of(ready(folder), embedding)
-                _on_features(folder, embedding)
+            with contextlib.nullcontext() if folder.done else leased(path):
+                if folder.done:
+                    print(f"{path}: done already")
+                elif folder.spec.evaluation.on_images:
+                    _on_images(ready(folder))
+                else:
+                    embedding = embedding_of(ready(folder), embedding)
+                    _on_features(folder, embedding)
         except Problem as error:
             print(f"error: {path}: {error}", file=sys.stderr)
             failed = 1

@@ -1,19 +1,20 @@
 """Stage pretrain: train one method on one data set with one seed; resumes where it was stopped.
 
 Reads JOB/spec.json, writes JOB/history.jsonl while it runs and encoder.safetensors, then record.json at the end. On
-SIGTERM it saves a checkpoint and exits with 143; the same command goes on from there, as after a kill. Several jobs run
-one after the other in one process; one that fails does not keep the others from running.
+SIGTERM it saves a checkpoint and exits with 143, on SIGINT with 130; the same command goes on from there, as after a
+kill. Several jobs run one after the other in one process; one that fails does not keep the others from running.
 """
 
-import signal
+import contextlib
 import sys
-from collections.abc import Callable
+from collections.abc import Iterator
 from pathlib import Path
 
 from safetensors.torch import save_file
 from torch import nn
 
 from pipelines import distributed
+from pipelines.attempts import begin, forget
 from pipelines.building.devices import device_name
 from pipelines.building.methods import ENCODER, HEAD, METHOD
 from pipelines.building.pictures import write_pictures
@@ -23,7 +24,9 @@ from pipelines.errors import Problem
 from pipelines.files import replacing
 from pipelines.launching.processes import process_group
 from pipelines.launching.torchrun import become_launcher, launched
-from pipelines.records import now, write_record
+from pipelines.lease import Lease, handed_over, leased
+from pipelines.records import FILE, now, write_record
+from pipelines.signals import Stop
 from pipelines.sources.reader import open_shards
 from pipelines.spec.folder import JobFolder, open_job, ready
 from pipelines.spec.jobs import PretrainSpec
@@ -34,37 +37,58 @@ from pipelines.training.monitors import collapse_flags
 
 def run(job: list[Path], processes: int = 1, nodes: int = 1) -> int:
     """Pretrain, in this process, with one process a GPU, or on several nodes of a Slurm allocation."""
-    if processes > 1 and not launched():
-        become_launcher(job, processes, nodes)
-    stopping: list[int] = []
-    signal.signal(signal.SIGTERM, lambda number, frame: stopping.append(number))
+    if processes > 1 and not launched() and (left := [path for path in job if not (path / FILE).exists()]):
+        become_launcher(left, processes, nodes)
     failed = 0
-    with process_group():
+    with Stop.listening() as stop, handed_over(job) as leases, process_group():
         for path in job:
+            if stop():
+                return stop.status
             try:
                 folder = open_job(path, PretrainSpec)
-                if folder.done:
-                    print(f"{path}: done already")
-                else:
-                    _pretrain(ready(folder), lambda: bool(stopping))
+                with _at_work(folder, leases) as lease:
+                    if folder.done:
+                        print(f"{path}: done already")
+                    else:
+                        _pretrain(ready(folder), stop, lease)
             except Stopped as stopped:
                 print(stopped, file=sys.stderr)
-                return 128 + signal.SIGTERM
+                return stop.status
             except Problem as error:
                 print(f"error: {error}", file=sys.stderr)
                 failed = 1
     return failed
 
 
-def _pretrain(job: JobFolder[PretrainSpec], stop: Callable[[], bool]) -> None:
+@contextlib.contextmanager
+def _at_work(job: JobFolder[PretrainSpec], leases: dict[Path, Lease]) -> Iterator[Lease | None]:
+    """The lease of the job's folder, for the one process that writes there."""
+    if job.done or launched():
+        yield leases.get(job.path)
+        return
+    with leased(job.path) as lease:
+        yield lease
+
+
+def _pretrain(job: JobFolder[PretrainSpec], stop: Stop, lease: Lease | None) -> None:
     started, code = now(), code_of(job.spec)
+    attempts = begin(job.path, started) if distributed.rank() == 0 else 0
+
+    def asked_to_end() -> bool:
+        if lease:
+            lease.check()
+        return stop()
+
     chosen = chosen_values(job.inputs.get("best"))
     spec = job.spec.with_values(chosen)
     shards = open_shards(job.inputs["shards"])
-    training = trainer(spec, shards, job.path, stop)
-    fitted = training.fit()
+    training = trainer(spec, shards, job.path, asked_to_end)
+    with stop.deferred():
+        fitted = training.fit()
     if distributed.rank() != 0:
         return
+    if lease:
+        lease.check()
     artifacts = {**_save_weights(training.method, job.path, spec.method.text), "history": "history.jsonl"}
     artifacts |= write_pictures(spec, training.method, shards, job.path)
     images = fitted.clock.steps * training.training.batch_size
@@ -75,7 +99,7 @@ def _pretrain(job: JobFolder[PretrainSpec], stop: Callable[[], bool]) -> None:
         spec=spec.model_dump(mode="json"),
         inputs=job.input_keys,
         metrics=fitted.metrics,
-        derived={**fitted.derived, **{f"tuned/{path}": value for path, value in chosen.items()}},
+        derived={**fitted.derived, "attempts": attempts, **{f"tuned/{path}": value for path, value in chosen.items()}},
         seconds=fitted.clock.training,
         images_per_second=images / fitted.clock.training,
         device=device_name(training.device),
@@ -85,6 +109,7 @@ def _pretrain(job: JobFolder[PretrainSpec], stop: Callable[[], bool]) -> None:
         started=started,
     )
     (job.path / "checkpoint.pt").unlink(missing_ok=True)
+    forget(job.path)
 
 
 def _save_weights(method: nn.Module, out: Path, whole: bool) -> dict[str, str]:

@@ -4,7 +4,6 @@ Without either, all slots one after another, then the closing. Trials are judged
 """
 
 import shutil
-import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +13,9 @@ from pipelines import tuning
 from pipelines.building.pretraining import trainer
 from pipelines.files import write_json
 from pipelines.history import History
+from pipelines.lease import Lease, leased
 from pipelines.records import now, write_record
+from pipelines.signals import Stop
 from pipelines.sources.reader import open_shards
 from pipelines.spec.folder import JobFolder, open_job, ready
 from pipelines.spec.jobs import TuneSpec
@@ -32,7 +33,9 @@ def run(job: Path, worker: int | None = None, of: int = 1, close: bool = False) 
         status = _work(folder, worker or 0, of if worker is not None else 1)
         if status or worker is not None:
             return status
-    _close(folder)
+    with leased(folder.path):
+        if not folder.done:
+            _close(folder)
     return 0
 
 
@@ -50,31 +53,36 @@ def _search(job: JobFolder[TuneSpec]) -> tuning.OptunaStudy:
 
 
 def _work(job: JobFolder[TuneSpec], worker: int, of: int) -> int:
-    """The slots worker, worker + of, ...; 143 when SIGTERM ended them early."""
-    stopping: list[int] = []
-    signal.signal(signal.SIGTERM, lambda number, frame: stopping.append(number))
+    """The slots worker, worker + of, ...; 143 or 130 when a signal ended them early."""
     search = _search(job)
     slots = list(range(worker, search.trials, of))
-    with tuning.opened(search):
+    with Stop.listening() as stop, leased(job.path, f".lease-{worker}-of-{of}") as lease, tuning.opened(search):
         for slot in slots:
+            if stop():
+                return stop.status
             try:
-                tuning.run_slot(search, slot, _objective(job, lambda: bool(stopping)))
+                tuning.run_slot(search, slot, _objective(job, stop, lease))
             except Stopped as stopped:
                 print(stopped, file=sys.stderr)
-                return 128 + signal.SIGTERM
+                return stop.status
             print(f"slot {slot} of {search.trials}: done", flush=True)
     write_json(job.path / f"worker-{worker}.json", {"slots": slots})
     return 0
 
 
-def _objective(job: JobFolder[TuneSpec], stop: Callable[[], bool]) -> tuning.Objective:
+def _objective(job: JobFolder[TuneSpec], stop: Stop, lease: Lease) -> tuning.Objective:
     shards = open_shards(job.inputs["shards"])
+
+    def asked_to_end() -> bool:
+        lease.check()
+        return stop()
 
     def objective(slot: int, values: dict[str, float], report: Callable[[int, float], None]) -> float:
         """Top-1 of online kNN after the last epoch; BadResult when the loss stops being a number."""
-        trial = trainer(job.spec.trial(slot, values), shards, job.path / "trials" / str(slot), stop)
+        trial = trainer(job.spec.trial(slot, values), shards, job.path / "trials" / str(slot), asked_to_end)
         trial.watch = lambda epoch, found: report(epoch, found["eval/online_knn"])
-        return trial.fit().metrics["final/eval/online_knn"]
+        with stop.deferred():
+            return trial.fit().metrics["final/eval/online_knn"]
 
     return objective
 

@@ -21,7 +21,7 @@ from pipelines.method import Method, Output, Progress
 from pipelines.randomness import generator, seed_for
 from pipelines.spec.training import Training
 from pipelines.training import checkpoint, monitors
-from pipelines.training.gradients import average_gradients
+from pipelines.training.gradients import Votes, average_gradients
 from pipelines.training.optimizers import build_optimizer, clip_each, derived_lr, groups_of, set_rates
 from pipelines.training.precision import autocast_dtype
 from pipelines.training.rates import lr_at, weight_decay_at
@@ -37,7 +37,7 @@ class Data(Protocol):
 
 
 class Stopped(Exception):
-    """Training was asked to end early (SIGTERM) and has saved a checkpoint."""
+    """Training was asked to end early (SIGTERM, SIGINT) and has saved a checkpoint."""
 
 
 MakeViews = Callable[[Batch, torch.Generator], list[Tensor]]
@@ -99,6 +99,7 @@ class Trainer:
         self.total_steps = self.training.epochs * self.data.steps_per_epoch
         self.metrics: dict[str, float] = {}
         self.saved_at = time.monotonic()
+        self.votes = Votes()
 
     def fit(self) -> Fitted:
         """Train to the last epoch, from the checkpoint in ``out`` when there is one."""
@@ -132,9 +133,8 @@ class Trainer:
             step += 1
             self.clock.steps += 1
             self.clock.training += time.perf_counter() - start
-            stopping = self._stopping(step)
-            if step % self.data.steps_per_epoch and (self._due() or stopping):
-                self._save(step, history, stopping)
+            if step % self.data.steps_per_epoch and (self._due() or self.votes.carried):
+                self._save(step, history)
             start = time.perf_counter()
         return step
 
@@ -152,11 +152,12 @@ class Trainer:
             output = self.method.loss(views, batch, progress)
         self.optimizer.zero_grad(set_to_none=True)
         output.loss.backward()
-        average_gradients(self.method)
+        voted = average_gradients(self.method, self.stop)
         if self.training.clip is not None:
             clip_each(self.method.parameters(), self.training.clip)
         self.optimizer.step()
         self.method.after_step(progress)
+        self.votes.cast(torch.tensor(float(self.stop())) if voted is None else voted)
         return output
 
     @contextlib.contextmanager
@@ -199,32 +200,23 @@ class Trainer:
                 history.log(step - 1, found)  # a checkpoint of ``step`` steps keeps what is below
             if self.watch:
                 self.watch(done, found)
-        stopping = self._stopping(step)
-        if self.training.checkpoint_minutes == 0 or done == self.training.epochs or self._due() or stopping:
-            self._save(step, history, stopping)
+        if self.training.checkpoint_minutes == 0 or done == self.training.epochs or self._due() or self.votes.carried:
+            self._save(step, history)
 
     def _due(self) -> bool:
         minutes = self.training.checkpoint_minutes
         return minutes > 0 and time.monotonic() - self.saved_at > 60 * minutes
 
-    def _stopping(self, step: int) -> bool:
-        """Whether to end here; several processes agree on it now and then, so that none waits for another for ever."""
-        if distributed.world_size() == 1:
-            return self.stop()
-        if step % self.training.monitor_steps and step % self.data.steps_per_epoch:
-            return False
-        return float(distributed.mean(torch.tensor(float(self.stop()), device=self.device))) > 0
-
     def _dtype(self) -> torch.dtype:
         return autocast_dtype(self.training.precision, self.device)
 
-    def _save(self, step: int, history: History | None, stopping: bool) -> None:
-        """Write a checkpoint; then end here if a stop was asked for."""
+    def _save(self, step: int, history: History | None) -> None:
+        """Write a checkpoint; then end here if a stop was asked for: all processes do, or none."""
         self.saved_at = time.monotonic()
         if history:
             history.sync()
             self._write(step)
-        if stopping and step < self.total_steps:
+        if self.votes.carried and step < self.total_steps:
             raise Stopped(f"stopped after step {step} of {self.total_steps}; the same command goes on from there")
 
     def _write(self, step: int) -> None:

@@ -42,7 +42,7 @@ def snakemake(folder: Path, *arguments: str) -> Run:
     """Run snakemake in ``folder`` as a user would who has activated .venv."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     command = ["snakemake", *arguments]
-    quiet = {"OMP_NUM_THREADS": "1", "MLFLOW_DISABLE_TELEMETRY": "true"}
+    quiet = {"OMP_NUM_THREADS": "1", "MLFLOW_DISABLE_TELEMETRY": "true", "PYTHONPATH": str(ROOT)}
     process = subprocess.Popen(
         command,
         cwd=folder,
@@ -113,6 +113,12 @@ def submitted(run: Run) -> dict[str, str]:
     return {number: rule for number, rule in re.findall(pattern, run.text)}
 
 
+def requests(cluster: Cluster, number: str) -> tuple[str, str]:
+    """The memory and the time that a job asked for."""
+    told = dict(re.findall(r"(\w+)=(\S*)", cluster.ask("scontrol", "show", "job", number)))
+    return told["MinMemoryNode"], told["TimeLimit"]
+
+
 def test_the_node_is_idle_within_seconds(cluster: Cluster):
     assert cluster.ask("sinfo", "-h", "-o", "%T").strip() == "idle"
     assert cluster.start_seconds < 60
@@ -127,12 +133,33 @@ def test_jobs_run_under_slurm_with_the_gpus_asked_for(cluster: Cluster, finished
     assert "TresPerJob=gres:gpu:1" in cluster.ask("scontrol", "show", "job", ids["leaf_a"])
 
 
-def test_a_job_that_fails_once_is_submitted_anew_with_more_memory(cluster: Cluster, finished: tuple[Path, Run]):
+def test_a_job_that_fails_once_is_submitted_anew_as_it_was(cluster: Cluster, finished: tuple[Path, Run]):
     folder, run = finished
     assert sorted(submitted(run).values()) == ["leaf", "leaf", "leaf", "total"]
     assert sorted(one["JobState"] for one in jobs(cluster, folder).values()) == ["COMPLETED"] * 3 + ["FAILED"]
-    assert (folder / "results" / "leaf_a.txt").read_text().split()[1] == "1000"
-    assert (folder / "results" / "leaf_b.txt").read_text().split()[1] == "2000"
+    assert {requests(cluster, number) for number, rule in submitted(run).items() if rule == "leaf"} == {
+        ("1000M", "00:01:00")
+    }
+
+
+def test_a_job_that_met_its_time_limit_gets_more_time_and_no_more_memory(cluster: Cluster, tmp_path: Path):
+    folder = toy(tmp_path)
+    (folder / "slow").touch()
+    run = snakemake(folder, *COMMAND)
+    assert run.code == 0, run.text
+    assert "SLURM status is: 'TIMEOUT'" in run.text
+    assert sorted(submitted(run).values()) == ["leaf", "leaf", "leaf", "total"]
+    last = max((number for number, rule in submitted(run).items() if rule == "leaf"), key=int)
+    assert requests(cluster, last) == ("1000M", "00:02:00")
+
+
+def test_a_job_that_fails_again_is_told_and_not_tried_a_third_time(cluster: Cluster, tmp_path: Path):
+    folder = toy(tmp_path)
+    (folder / "broken").touch()
+    run = snakemake(folder, *COMMAND)
+    assert run.code == 1, run.text
+    assert sorted(submitted(run).values()) == ["leaf", "leaf", "leaf"]
+    assert "the disk is full" in run.text
 
 
 def test_a_rerun_does_only_what_is_missing(finished: tuple[Path, Run], tmp_path: Path):

@@ -1,8 +1,15 @@
-# Four small jobs with the faults the tests switch on by making files: `broken` (always fails), `flaky` (once).
+# Three small jobs with the faults the tests switch on by making files: `broken` (always fails), `flaky` (once), `slow`
+# (stands still, once). What a retry asks for is decided as in the real rules.
+from pipelines.launching.polling import look_often
+from pipelines.launching.verdicts import grown
+
+look_often()
+
+
 rule reproduce_all:
+    default_target: True
     input:
         "results/total.txt",
-    default_target: True
 
 
 rule leaf:
@@ -12,11 +19,13 @@ rule leaf:
         "logs/leaf_{name}.log",
     resources:
         gpu=1,
-        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+        mem_mb=grown("OUT_OF_MEMORY", "leaf", lambda wildcards: 1000),
+        runtime=grown("TIMEOUT", "leaf", lambda wildcards: 1),
     shell:
         "if [ {wildcards.name} = b ] && [ -e broken ]; then date +%s > broken; echo the disk is full; exit 3; fi > {log} 2>&1;"
         " if [ {wildcards.name} = b ] && [ -e flaky ]; then rm flaky; exit 4; fi;"
-        " echo $SLURM_JOB_ID {resources.mem_mb} > {output}"
+        " if [ {wildcards.name} = b ] && [ -e slow ]; then rm slow; sleep 300; fi;"
+        " echo $SLURM_JOB_ID > {output}"
 
 
 rule total:

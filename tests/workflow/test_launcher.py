@@ -20,7 +20,7 @@ def test_one_node_takes_torchrun_alone():
 def test_two_nodes_take_one_torchrun_each_under_srun():
     command = launcher([JOB], 16, 2)
     assert command[:4] == ["srun", "--nodes=2", "--ntasks=2", "--ntasks-per-node=1"]
-    assert "--nproc-per-node=8 --nnodes=2 --rdzv-backend=c10d" in command[-1]
+    assert "--nproc-per-node=8 --shutdown-timeout=120 --nnodes=2 --rdzv-backend=c10d" in command[-1]
     assert "SLURM_JOB_NODELIST" in command[-1]
 
 

@@ -12,6 +12,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(workflow.basedir)))
 
 from pipelines.errors import InputError
+from pipelines.launching.polling import look_often
+from pipelines.launching.verdicts import grown
 from pipelines.spec import layout
 from pipelines.spec.pending import Pending, is_fresh
 from pipelines.spec.workflow import plans, read_config, study_files
@@ -45,6 +47,9 @@ TRACKING_ENVIRONMENT = (
 )
 DONE = str(layout.marker(RESULTS, "{stage}", "{unit}"))
 LOG = str(layout.log_file(RESULTS, "{stage}", "{unit}"))
+
+
+look_often()
 
 
 wildcard_constraints:
@@ -97,11 +102,14 @@ def asks(stage, what):
     return lambda wildcards: getattr(asked(stage, wildcards.unit), what)
 
 
-def grows(stage, what):
-    """Like ``asks``, times the attempt: a job that ran out of memory or time gets more when it is submitted anew."""
-    return lambda wildcards, attempt: attempt * getattr(
-        asked(stage, wildcards.unit), what
-    )
+def memory(stage):
+    """MB of a unit of this stage, and as much again for every attempt that Slurm ended for want of memory."""
+    return grown("OUT_OF_MEMORY", stage, asks(stage, "mem_mb"))
+
+
+def minutes(stage):
+    """Minutes of a unit of this stage, and as many again for every attempt that Slurm ended at its time limit."""
+    return grown("TIMEOUT", stage, asks(stage, "minutes"))
 
 
 @functools.cache

@@ -10,8 +10,8 @@ rule evaluate:
     threads: asks("evaluate", "threads")
     resources:
         gpu=min(1, CONFIG.gpus_per_job),
-        mem_mb=grows("evaluate", "mem_mb"),
-        runtime=grows("evaluate", "minutes"),
+        mem_mb=memory("evaluate"),
+        runtime=minutes("evaluate"),
     params:
         job=jobs("evaluate"),
     shell:

@@ -11,8 +11,8 @@ rule pretrain:
     resources:
         gpu=CONFIG.gpus_per_job,
         nodes=1,
-        mem_mb=grows("pretrain", "mem_mb"),
-        runtime=grows("pretrain", "minutes"),
+        mem_mb=memory("pretrain"),
+        runtime=minutes("pretrain"),
     params:
         job=jobs("pretrain"),
     shell:

@@ -6,8 +6,8 @@ rule shards:
     conda:
         "../../conda_envs/train.yaml"
     resources:
-        mem_mb=grows("shards", "mem_mb"),
-        runtime=grows("shards", "minutes"),
+        mem_mb=memory("shards"),
+        runtime=minutes("shards"),
     params:
         job=jobs("shards"),
     shell:

@@ -10,8 +10,8 @@ rule tune:
     threads: asks("tune", "threads")
     resources:
         gpu=min(1, CONFIG.gpus_per_job),
-        mem_mb=grows("tune", "mem_mb"),
-        runtime=grows("tune", "minutes"),
+        mem_mb=memory("tune"),
+        runtime=minutes("tune"),
     params:
         job=jobs("tune"),
         of=lambda wildcards: workers(wildcards.unit),

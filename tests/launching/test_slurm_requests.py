@@ -1,0 +1,74 @@
+"""What a job asks for when Slurm ended it before, and how often the controller looks."""
+
+import asyncio
+
+import pytest
+from snakemake_executor_plugin_slurm import Executor
+from snakemake_interface_executor_plugins.executors.remote import RemoteExecutor
+
+from pipelines.launching import polling, verdicts
+
+UNIT = "moco_v2-digits-s0-92cbd51d"
+COMMENT = f"rule_pretrain_wildcards_{UNIT}"
+
+
+@pytest.fixture
+def slurm_says(tmp_path, monkeypatch):
+    """What squeue prints from now on, by a stand-in for the program itself."""
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+
+    def says(text: str, status: int = 0) -> None:
+        (tmp_path / "squeue").write_text(f"#!/bin/sh\ncat <<'END'\n{text}\nEND\nexit {status}\n")
+        (tmp_path / "squeue").chmod(0o755)
+
+    verdicts.verdict.cache_clear()
+    yield says
+    verdicts.verdict.cache_clear()
+
+
+def asked(cause: verdicts.Cause, attempt: int) -> int:
+    return verdicts.grown(cause, "pretrain", lambda wildcards: 100)([UNIT], attempt)
+
+
+@pytest.mark.parametrize(
+    ("state", "memory", "minutes"),
+    [("OUT_OF_MEMORY", 200, 100), ("TIMEOUT", 100, 200), ("FAILED", 100, 100), ("NODE_FAIL", 100, 100)],
+)
+def test_more_is_asked_of_what_was_wanting_and_of_nothing_else(slurm_says, state, memory, minutes):
+    slurm_says(f"12|{state}|{COMMENT}\n7|OUT_OF_MEMORY|{COMMENT}\n99|TIMEOUT|rule_pretrain_wildcards_another")
+    assert [asked("OUT_OF_MEMORY", 1), asked("TIMEOUT", 1)] == [100, 100]
+    assert [asked("OUT_OF_MEMORY", 2), asked("TIMEOUT", 2)] == [memory, minutes]
+
+
+def test_what_was_learnt_of_earlier_attempts_is_kept_when_slurm_has_forgotten_them(slurm_says):
+    slurm_says(f"1|OUT_OF_MEMORY|{COMMENT}")
+    assert asked("OUT_OF_MEMORY", 2) == 200
+    slurm_says(f"2|TIMEOUT|{COMMENT}")
+    assert [asked("OUT_OF_MEMORY", 3), asked("TIMEOUT", 3)] == [200, 200]
+
+
+@pytest.mark.parametrize(
+    ("text", "status"), [("", 0), ("slurm_load_jobs error: Unable to contact", 1), ("a|b|c\nx", 0)]
+)
+def test_a_slurm_that_does_not_say_leaves_the_request_as_it_was(slurm_says, text, status):
+    slurm_says(text, status)
+    assert asked("OUT_OF_MEMORY", 2) == asked("TIMEOUT", 2) == 100
+
+
+def test_the_controller_looks_at_least_every_half_minute(monkeypatch):
+    """The plugin's own steps, ten seconds more after each look without a success, up to 180."""
+    monkeypatch.setattr(RemoteExecutor, "sleep", RemoteExecutor.sleep)
+    polling.look_often()
+    slept: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+
+    monkeypatch.setattr(asyncio, "sleep", sleep)
+    executor = Executor.__new__(Executor)
+    executor.next_seconds_between_status_checks = 5
+    for _ in range(25):
+        asyncio.run(executor.sleep())
+        executor.next_seconds_between_status_checks = min(executor.next_seconds_between_status_checks + 10, 180)
+    assert slept[:3] == [5, 15, 25]
+    assert max(slept) == polling.LONGEST < 60
