@@ -34,7 +34,7 @@ ALLOWED = {
     "history": set(),
     "progress": {"spec", "history"},
     "tracking": {"tracking", "records", "history"},
-    "tuning": {"journal", "spec.tuning"},
+    "tuning": {"tuning", "journal", "lease", "spec.tuning"},
     "journal": set(),
     "losses": {"losses"},
     "encoders": {"encoders", "spec"},
@@ -60,7 +60,7 @@ ALLOWED = {
     "training": {"training", "method", "spec", "encoders.base", "encoders.norms", "history"},
     "report": {
         *("report", "spec", "records", "acceptance", "history", "statistics"),
-        *("evaluation.predictions", "evaluation.floors"),
+        *("evaluation.predictions", "evaluation.floors", "tuning.choice", "tuning.space"),
     },
     "statistics": {"statistics"},
     "__main__": {"cli"},

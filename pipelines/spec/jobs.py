@@ -10,7 +10,7 @@ from pipelines.spec.datasets import AnyDataSet
 from pipelines.spec.encoders import AnyEncoder
 from pipelines.spec.evaluation import AnyEvaluation
 from pipelines.spec.methods import AnyMethod
-from pipelines.spec.overlay import laid_over
+from pipelines.spec.overlay import laid_over, value_at
 from pipelines.spec.parse import parse
 from pipelines.spec.training import HOW_TO_RUN, Training
 from pipelines.spec.tuning import Search
@@ -66,6 +66,12 @@ class TuneSpec(RunSpec):
 
     stage: ClassVar[str] = "tune"
     search: Search
+
+    def default(self) -> dict[str, Any]:
+        """What the searched options are without tuning; options that are off are left out."""
+        run = self.model_dump(mode="json")
+        found = {path: value_at(run, path) for path in self.search.space}
+        return {path: value for path, value in found.items() if value is not None}
 
     def trial(self, slot: int, values: dict[str, Any]) -> PretrainSpec:
         """What the trial in a slot trains; its seed is one that no reported run uses."""

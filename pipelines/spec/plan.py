@@ -140,7 +140,7 @@ class _Planner:
                 path,
                 limits,
             ) in search.space.items():  # both ends must be allowed values, found out before any trial runs
-                for end in (limits.low, limits.high):
+                for end in limits.ends:
                     resolve(self.study, entry, {**point, path: end}, dataset)
             prefix = f"{run.method.short_name}-{dataset.short_name}"
             inputs = {"shards": self.shards[dataset.short_name]}
