@@ -50,13 +50,19 @@ def source_of(spec: EvaluateSpec, shards: ShardSet, weights: Path | None) -> Sou
     if isinstance(spec.source, Untrained):
         return _untrained(spec.source, shards, spec.seed)
     if isinstance(spec.source, Foreign):
-        return _foreign(spec.source)
+        return foreign_source(spec.source)
     assert weights is not None, "planning gives trained encoders their weights"
+    return trained_source(weights)
+
+
+def trained_source(weights: Path) -> Source:
+    """The encoder of a finished pretraining's folder."""
     recipe = pretrained_spec(weights).views
     return Source(pretrained_method(weights).encoder, Wanted.of(pretraining_shards(weights), recipe))
 
 
-def _foreign(source: Foreign) -> Source:
+def foreign_source(source: Foreign) -> Source:
+    """The encoder in a file."""
     options = source.encoder
     size, mean, std = options.takes()
     return Source(build_encoder(options, size), Wanted(Views(), size, mean, std))

@@ -7,6 +7,7 @@ from pydantic import Field
 
 from pipelines.errors import InputError
 from pipelines.files import read_json, sha256_file
+from pipelines.listing.paths import expanded
 from pipelines.spec.base import Count, Model, NotNegative, Positive
 from pipelines.spec.encoders.alexnet import Options as AlexNet
 from pipelines.spec.encoders.base import EncoderOptions
@@ -39,7 +40,7 @@ class Start(Model):
 
     def known(self) -> Self:
         """With the file's path and SHA-256. InputError when it is missing, is no file of weights, or is another one."""
-        file = weights_file(Path(self.path))
+        file = weights_file(expanded(self.path))
         found = sha256_file(file)
         if self.sha256 not in (None, found):
             raise InputError(
