@@ -62,6 +62,20 @@ STAGES = {
             arg("--counts", "print only how many jobs each stage has", action="store_true"),
         ),
     ),
+    "power": Command(
+        "print how many seeds each claim of a study needs to show a difference, and what they cost",
+        (
+            arg("studies", "study files with claims", nargs="+", type=Path, metavar="STUDY"),
+            RESULTS_ARG,
+            arg(
+                "--difference",
+                "points of accuracy beyond the claim's bound (default: 1)",
+                type=float,
+                default=1.0,
+                metavar="POINTS",
+            ),
+        ),
+    ),
     "accept": Command(
         "say that a change of the code alters no result of these studies; their records keep the reason",
         (

@@ -24,7 +24,7 @@ HELPERS = {
     "schedules",
 }
 ALLOWED = {
-    "spec": {"spec", "records", "acceptance"},
+    "spec": {"spec", "records", "acceptance", "statistics.relation"},
     "records": set(),
     "acceptance": {"records"},
     "history": set(),

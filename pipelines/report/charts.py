@@ -29,7 +29,7 @@ def curve_chart(curves: Sequence[Curve], title: str, style: dict[str, Style], ze
         for step, value in curve.points
     ]
     chart = (
-        _data(rows)
+        named(rows)
         .mark_line(strokeWidth=1.7, strokeJoin="round")
         .encode(
             x=alt.X("step:Q", title="training step", axis=alt.Axis(tickCount=5, format=",d")),
@@ -41,7 +41,7 @@ def curve_chart(curves: Sequence[Curve], title: str, style: dict[str, Style], ze
             tooltip=[alt.Tooltip("label:N", title="method"), alt.Tooltip("seed:N", title="seed")],
         )
     )
-    return _finish(chart, 340, 220, rows)
+    return finished(chart, 340, 220, rows)
 
 
 def comparison_chart(comparison: Comparison, column: Column) -> Spec:
@@ -59,17 +59,17 @@ def comparison_chart(comparison: Comparison, column: Column) -> Spec:
     tip = [alt.Tooltip("label:N", title="method"), alt.Tooltip("value:Q", title="%", format=".2f")]
     colour = _colour(by_label, order, fields=False)
     layers = [
-        _data(dots).mark_circle(size=60).encode(x=x, y=y, color=colour, opacity=_focus(0.65), tooltip=tip),
-        _data(means)
+        named(dots).mark_circle(size=60).encode(x=x, y=y, color=colour, opacity=_focus(0.65), tooltip=tip),
+        named(means)
         .mark_tick(thickness=2.5, size=18)
         .encode(x=x, y=y, color=colour, opacity=_focus(1.0), tooltip=[*tip, alt.Tooltip("n:Q", title="mean of n")]),
     ]
     floor, datasets = comparison.floor(column), [dots, means]
     if floor is not None:
         datasets.append([{"value": round(floor, 3), "label": "highest floor"}])
-        rule = _data(datasets[-1])
+        rule = named(datasets[-1])
         layers.append(rule.mark_rule(strokeDash=[5, 4], color="#777777").encode(x=x, tooltip=tip))
-    return _finish(alt.layer(*layers), 340, 24 * len(order) + 10, *datasets)
+    return finished(alt.layer(*layers), 340, 24 * len(order) + 10, *datasets)
 
 
 def best_so_far_chart(searches: Sequence[Search], style: dict[str, Style]) -> Spec:
@@ -89,14 +89,14 @@ def best_so_far_chart(searches: Sequence[Search], style: dict[str, Style]) -> Sp
     y = alt.Y("value:Q", title="objective (%)", scale=alt.Scale(zero=False))
     colour = _colour(style, labels)
     lines = (
-        _data(best)
+        named(best)
         .mark_line(interpolate="step-after", strokeWidth=2)
         .encode(x=x, y=y, color=colour, opacity=_focus(0.9))
     )
     dots = (
-        _data(trials).mark_circle(size=40).encode(x=x, y=y, color=colour, opacity=_focus(0.55), tooltip=_trial_tips())
+        named(trials).mark_circle(size=40).encode(x=x, y=y, color=colour, opacity=_focus(0.55), tooltip=_trial_tips())
     )
-    return _finish(alt.layer(lines, dots), 340, 220, trials, best)
+    return finished(alt.layer(lines, dots), 340, 220, trials, best)
 
 
 def parameter_chart(searches: Sequence[Search], name: str, style: dict[str, Style]) -> Spec:
@@ -124,7 +124,7 @@ def parameter_chart(searches: Sequence[Search], name: str, style: dict[str, Styl
         else alt.Scale(type="log", reverse=scale == "complement", nice=False)
     )
     chart = (
-        _data(rows)
+        named(rows)
         .mark_circle(size=55)
         .encode(
             x=alt.X("x:Q", title=title, scale=kind, axis=axis),
@@ -134,7 +134,7 @@ def parameter_chart(searches: Sequence[Search], name: str, style: dict[str, Styl
             tooltip=[*_trial_tips(), alt.Tooltip("x:Q", title=name if scale != "complement" else f"1 − {name}")],
         )
     )
-    return _finish(chart, 340, 220, rows)
+    return finished(chart, 340, 220, rows)
 
 
 def side_by_side(charts: Sequence[tuple[str, Spec]], columns: int = 2) -> Spec:
@@ -151,7 +151,7 @@ def side_by_side(charts: Sequence[tuple[str, Spec]], columns: int = 2) -> Spec:
     return {"$schema": first["$schema"], "config": first["config"], "background": "white"} | grid
 
 
-def _data(rows: Rows) -> Any:
+def named(rows: Rows) -> Any:
     """A chart of ``rows``, by name: Altair would check every row of inline data, which takes seconds."""
     return alt.Chart(alt.NamedData(name=_name(rows)))
 
@@ -186,7 +186,7 @@ def _focus(shown: float) -> Any:
     return alt.condition("focus === '' || datum.label === focus", alt.value(shown), alt.value(0.07))
 
 
-def _finish(chart: Any, width: int, height: int, *datasets: Rows) -> Spec:
+def finished(chart: Any, width: int, height: int, *datasets: Rows) -> Spec:
     """The finished spec: size, the focus parameter, a plain look, and the rows that ``chart`` names."""
     full = chart.add_params(alt.param(name="focus", value="")).properties(width=width, height=height)
     look = (

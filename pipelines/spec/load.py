@@ -12,6 +12,7 @@ from pipelines.spec.methods import names, options_class
 from pipelines.spec.mistakes import nearest, suggestion
 from pipelines.spec.parse import check_keys, parse
 from pipelines.spec.recipes import with_recipe
+from pipelines.spec.scales import with_scale
 from pipelines.spec.study import MethodEntry, Study
 from pipelines.spec.training import Training
 from pipelines.spec.yaml_file import read_yaml
@@ -21,7 +22,7 @@ ENTRY_KEYS = ("label", "training", "encoder", "views", "view_recipe", "start", "
 
 def load_study(path: Path) -> Study:
     """The study in a YAML file, every key checked; InputError names file, key, value, rule and way out."""
-    data = {"name": path.stem, **read_yaml(path)}
+    data = {"name": path.stem, **with_scale(read_yaml(path), path)}
     _check_name(path, data["name"])
     check_keys(Study, data, f"{path}: ")
     entries = data.get("methods", [])

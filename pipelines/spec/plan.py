@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.errors import InputError
+from pipelines.spec.claimed import PIXELS, planned_claims
+from pipelines.spec.claims import PlannedClaim
 from pipelines.spec.datasets.base import DataSet
 from pipelines.spec.evaluation.base import Protocol
 from pipelines.spec.evaluation.distill import Options as Distill
@@ -29,6 +31,7 @@ class Plan:
     labels: dict[Place, str]
     notes: dict[str, tuple[str, ...]]
     """Label of a method -> whose settings were overruled by whose."""
+    claims: tuple[PlannedClaim, ...] = ()
 
     def of(self, stage: str) -> list[Job]:
         """The jobs of one stage."""
@@ -42,6 +45,7 @@ class Plan:
             "question": study.question,
             "seeds": list(study.seeds),
             "tuned": list(study.tuning.methods) if study.tuning else [],
+            "claims": [claim.model_dump(mode="json") for claim in self.claims],
             "jobs": [
                 {
                     "stage": job.stage,
@@ -86,7 +90,7 @@ class _Planner:
         for dataset in self.study.pretraining_sets:
             self.labels_known.check(dataset)
             self._pretrain_on(dataset)
-        return Plan(self.study, self.jobs, self.labels, self.notes)
+        return Plan(self.study, self.jobs, self.labels, self.notes, planned_claims(self.study))
 
     def _add(self, prefix: str, spec: JobSpec, inputs: dict[str, str], label: str) -> str:
         """Register a job and return its key; jobs of equal content are one job."""
@@ -162,7 +166,7 @@ class _Planner:
         scratch = [evaluation for evaluation in plain if not isinstance(evaluation, Distill)]
         for evaluated in self.labels_known.evaluated_on(dataset):
             data = evaluated.short_name
-            self._evaluate(f"pixels-{data}", on_features, Pixels(), evaluated, 0, {}, "raw pixels")
+            self._evaluate(f"pixels-{data}", on_features, Pixels(), evaluated, 0, {}, PIXELS)
             for name, source in floors_of(runs).items():
                 slug = name.replace(" (", "-").removesuffix(")")
                 for seed in self.study.seeds:

@@ -69,7 +69,7 @@ def points(study: Study, entry: MethodEntry, dataset: DataSet) -> list[Point]:
 
 def resolve(study: Study, entry: MethodEntry, point: Point, dataset: DataSet) -> Run:
     """The run at one grid point; InputError names the option, its value and the rule it breaks."""
-    label = entry.label + _suffix(point)
+    label = point_label(entry, point)
     where = f"{label}: "
     options = _options(entry, point, where)
     encoders, trainings, changes = _encoders(study, entry, point), _trainings(study, entry, point), _views(study, entry)
@@ -203,8 +203,11 @@ def switched_on(options: Model, path: str, where: str) -> None:
             )
 
 
-def _suffix(point: Point) -> str:
+def point_label(entry: MethodEntry, point: Point) -> str:
+    """What tables call a run: the entry's label with its grid point."""
     if not point:
-        return ""
+        return entry.label
     shown = {path: str(value) if str(value).isprintable() else repr(value) for path, value in point.items()}
-    return "[" + ",".join(f"{path.removeprefix('training.')}={value}" for path, value in shown.items()) + "]"
+    return (
+        entry.label + "[" + ",".join(f"{path.removeprefix('training.')}={value}" for path, value in shown.items()) + "]"
+    )

@@ -5,6 +5,7 @@ from typing import Any, Self
 from pydantic import Field, field_validator, model_validator
 
 from pipelines.spec.base import Model, Name
+from pipelines.spec.claims import Claim
 from pipelines.spec.datasets import AnyDataSet
 from pipelines.spec.encoders import AnyEncoder
 from pipelines.spec.encoders.base import EncoderOptions
@@ -51,6 +52,8 @@ class Study(Model):
     name: Name
     """The study file's name without its ending; the results folder."""
     question: str
+    scale: Name | None = None
+    """Where keys that are not given here come from: experiments/scales/NAME.yaml."""
     dataset: AnyDataSet | None = None
     """The one data set; or give ``datasets``."""
     datasets: tuple[AnyDataSet, ...] = ()
@@ -71,6 +74,8 @@ class Study(Model):
     start: Start | None = None
     """A file of weights that every method's encoder begins with, but for those with a start of their own."""
     evaluation: tuple[AnyEvaluation, ...] = Field(min_length=1)
+    claims: tuple[Claim, ...] = ()
+    """Statements that the report gives a verdict on."""
     floors: bool = True
     """Evaluate raw pixels and the untrained encoder beside the methods."""
     keep_features: bool = False

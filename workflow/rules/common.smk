@@ -14,12 +14,17 @@ sys.path.insert(0, str(Path(workflow.basedir)))
 from pipelines.errors import InputError
 from pipelines.spec import layout
 from pipelines.spec.pending import Pending, is_fresh
-from pipelines.spec.workflow import plans, read_config
+from pipelines.spec.workflow import plans, read_config, study_files
 
 try:
     CONFIG = read_config(config)
-    PLANS = plans(CONFIG)
     RESULTS = Path(CONFIG.results)
+    if workflow.remote_exec:
+        STUDIES = Pending.studies(RESULTS)
+    else:
+        # Snakemake itself knows its targets only after it has read this file.
+        STUDIES = study_files(CONFIG, {"reproduce_all", "reproduce_claims"} & {*sys.argv})
+    PLANS = plans(STUDIES, CONFIG.results)
     if workflow.remote_exec:
         PENDING = Pending.read(PLANS.values(), RESULTS)
     else:
@@ -124,7 +129,7 @@ def start():
     for name, made in PLANS.items():
         write_specs(made, RESULTS)
         layout.marker(RESULTS, "report", name).unlink(missing_ok=True)
-    PENDING.write(RESULTS)
+    PENDING.write(RESULTS, STUDIES)
     if TRACKING:
         follow = ["--parent", str(os.getpid()), "--every", str(TRACKING.every)]
         with layout.tracking_log(RESULTS).open("a") as output:
