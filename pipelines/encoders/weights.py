@@ -122,7 +122,7 @@ def load_strictly(encoder: nn.Module, weights: Weights, where: str) -> None:
     if shapes:
         raise InputError(
             f"{where}: the weights have other shapes than the encoder: {listed(shapes)}; mend its width, "
-            "patch or image_size"
+            "stem, patch or image_size"
         )
     if bad := [name for name, value in given.items() if value.is_floating_point() and not bool(value.isfinite().all())]:
         raise InputError(f"{where}: not finite: {listed(bad)}; the training that left it diverged")

@@ -129,6 +129,7 @@ class Study(Model):
         for label in labels:
             if labels.count(label) > 1:
                 raise ValueError(f"methods: two are called {label}; give one of them another label")
+        labels = [entry.label for entry in self.methods]
         for label in self.tuning.methods if self.tuning else ():
             if label not in labels:
                 raise ValueError(f"tuning.methods: no method is called {label}; there are {', '.join(labels)}")

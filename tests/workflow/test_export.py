@@ -5,7 +5,9 @@ import re
 from pathlib import Path
 
 import pytest
+import timm
 import torch
+from safetensors.torch import load_file
 from study_tools import Made
 
 from pipelines.building.features import source_of
@@ -87,6 +89,18 @@ def test_the_lines_of_the_card_load_the_same_encoder(label, names, libraries, fo
         exec(lines, found)
         with torch.no_grad():
             assert torch.allclose(found["model"](images()), expected(folder_of(label)), atol=1e-5), library
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/weights.md"])
+def test_the_two_lines_of_the_readme_load_a_resnet(page, folder_of, tmp_path, monkeypatch):
+    text = (Path(__file__).parents[2] / page).read_text()
+    lines = next(block for block in re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL) if "load_file" in block)
+    export(folder_of("large"), tmp_path / "exported")
+    monkeypatch.chdir(tmp_path)
+    found: dict = {"timm": timm, "load_file": load_file}
+    exec(lines, found)
+    with torch.no_grad():
+        assert torch.allclose(found["model"].eval()(images()), expected(folder_of("large")), atol=1e-5)
 
 
 @pytest.mark.parametrize("label", ["small", "vit", "narrow"])

@@ -9,8 +9,14 @@ from safetensors.torch import load_file
 from study_tools import Made
 from torchvision.models import resnet18
 
+from pipelines.building.methods import begun, fresh_method
 from pipelines.cli import main
+from pipelines.errors import InputError
 from pipelines.files import sha256_file
+from pipelines.methods.base import DataFacts
+from pipelines.spec.encoders.checkpoint import Options
+from pipelines.spec.encoders.resnet import Options as ResNet
+from pipelines.spec.methods.byol import Options as BYOL
 from pipelines.spec.plan import plan_file
 from pipelines.spec.writing import write_specs
 
@@ -93,6 +99,64 @@ def test_a_file_that_was_swapped_after_planning_is_refused_and_nothing_is_damage
     job = next(job for job in plan.of("evaluate") if job.key.startswith("theirs"))
     assert main(["evaluate", "--job", str(job.folder(tmp_path / "results"))]) == 1
     assert "when planned it was" in capsys.readouterr().err
+    assert [path.name for path in job.folder(tmp_path / "results").iterdir()] == ["spec.json"]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (("start: {path: ", "start: {path: no/such/"), r"further: start.path: there is no file no/such"),
+        (
+            ("theirs: {use: checkpoint, path: ", "theirs: {use: checkpoint, path: no/such/"),
+            "checkpoint theirs: path: there",
+        ),
+        (("theirs:", "moco:"), "two are called moco"),
+        (("format: torchvision, arch", "format: torchvison, arch"), "torchvison"),
+    ],
+)
+def test_a_mistake_is_found_at_planning(change, said, made, tmp_path):
+    text = STUDY.format(path=made.results.parent / "r18.pth")
+    assert change[0] in text
+    (tmp_path / "study.yaml").write_text(text.replace(*change))
+    with pytest.raises(InputError, match=said):
+        plan_file(tmp_path / "study.yaml")
+
+
+def test_a_checkpoint_as_a_methods_encoder_is_its_start(made, tmp_path):
+    """And gives the same job as its architecture with that start: with the published stem, whatever the images' size."""
+    keys = []
+    file = made.results.parent / "r18.pth"
+    for entry in (
+        f"encoder: {{use: checkpoint, path: {file}, format: torchvision, architecture: {{use: resnet, depth: 18}}}}",
+        f"encoder: {{use: resnet, depth: 18, stem: large}}, start: {{path: {file}, format: torchvision}}",
+    ):
+        (tmp_path / "study.yaml").write_text(STUDY.format(path=file).replace("label: moco}", f"label: moco, {entry}}}"))
+        plan = plan_file(tmp_path / "study.yaml")
+        keys.append([job.key for job in plan.of("pretrain")])
+    assert keys[0] == keys[1]
+
+
+def test_every_copy_of_the_encoder_begins_with_the_file(made):
+    options = Options(path=str(made.results.parent / "r18.pth"), format="torchvision", architecture=ResNet(depth=18))
+    facts = DataFacts(num_samples=64, num_classes=10, image_size=8)
+    method = begun(fresh_method(BYOL(), ResNet(depth=18, stem="large"), facts, 0), options.known().start)
+    file = torch.load(made.results.parent / "r18.pth", weights_only=True)
+    found = [value for name, value in method.state_dict().items() if name.endswith("layer4.1.conv2.weight")]
+    assert len(found) == 2
+    assert all(torch.equal(value, file["layer4.1.conv2.weight"]) for value in found)
+
+
+def test_weights_of_another_architecture_end_the_job_before_training(made, tmp_path, capsys):
+    text = STUDY.format(path=made.results.parent / "r18.pth")
+    deeper = "label: further, encoder: {use: resnet, depth: 34},"
+    (tmp_path / "study.yaml").write_text(text.replace("label: further,", deeper))
+    plan = plan_file(tmp_path / "study.yaml")
+    write_specs(plan, tmp_path / "results")
+    shutil.rmtree(tmp_path / "results" / "jobs" / "shards")
+    (tmp_path / "results" / "jobs" / "shards").symlink_to(made.results / "jobs" / "shards")
+    job = next(job for job in plan.of("pretrain") if plan.labels[job.place] == "further")
+    assert main(["pretrain", "--job", str(job.folder(tmp_path / "results"))]) == 1
+    assert "another architecture; missing: layer1.2.conv1.weight" in capsys.readouterr().err
     assert [path.name for path in job.folder(tmp_path / "results").iterdir()] == ["spec.json"]
 
 

@@ -105,6 +105,7 @@ class Options(EncoderOptions):
             if len(values) not in (1, 3):
                 raise InputError(f"{name}: must have one number or three, got {len(values)}")
         size = self.image_size or told.get("image_size", PUBLISHED_SIDE)
+        architecture = architecture.fitted(None)  # the published form, whatever the size of a study's images
         written = {"architecture": architecture, "image_size": size, "mean": mean, "std": std}
         return self.model_copy(update={**written, "path": start.path, "sha256": start.sha256})
 
