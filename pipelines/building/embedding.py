@@ -9,6 +9,7 @@ import torch
 from pipelines.building.devices import chosen_device
 from pipelines.building.features import embedded, source_of
 from pipelines.building.methods import pretrained_method
+from pipelines.evaluation.diagnostics import diagnose
 from pipelines.evaluation.features import Features
 from pipelines.evaluation.zero_shot import ImagesAndTexts
 from pipelines.methods.clip import CLIP
@@ -27,6 +28,8 @@ class Embedding:
     shards: ShardSet
     weights: Path | None
     seconds: float
+    diagnosed: dict[str, float]
+    """How the features spread and how classes lie in them; see ``evaluation.diagnostics``."""
 
     def with_texts(self, templates: tuple[str, ...] | None) -> ImagesAndTexts:
         """Test images and class names in the common space of a method with a text tower."""
@@ -56,4 +59,5 @@ def embedding_of(job: JobFolder[EvaluateSpec], last: Embedding | None) -> Embedd
         features.check()
         if job.spec.keep_features:
             features.save(kept)
-    return Embedding(name, features.to(device), shards, weights, time.perf_counter() - clock)
+    seconds = time.perf_counter() - clock
+    return Embedding(name, features.to(device), shards, weights, seconds, diagnose(features))

@@ -55,6 +55,7 @@ def test_every_protocol_measures_them_and_the_record_names_the_file(made):
         assert told["sha256"] == sha256_file(made.results.parent / "r18.pth")
         assert told["mean"] == [0.485, 0.456, 0.406]
         assert 0 <= record["metrics"]["test/top1"] <= 1
+        assert use == "finetune" or 1 < record["derived"]["features/rank_me"] < 512
 
 
 def test_they_are_a_row_of_the_table_beside_ours_and_no_floor(made):
