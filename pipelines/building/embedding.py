@@ -4,7 +4,9 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from pipelines.building.devices import chosen_device
 from pipelines.building.features import embedded, source_of
@@ -58,6 +60,12 @@ def embedding_of(job: JobFolder[EvaluateSpec], last: Embedding | None) -> Embedd
         features = embedded(source_of(job.spec, shards, weights), shards, device)
         features.check()
         if job.spec.keep_features:
-            features.save(kept)
+            features.save(kept, {split: _labelled_ids(shards, split) for split in ("train", "test")})
     seconds = time.perf_counter() - clock
     return Embedding(name, features.to(device), shards, weights, seconds, diagnose(features))
+
+
+def _labelled_ids(shards: ShardSet, split: str) -> NDArray[np.bytes_]:
+    """The names of the images that have features, in their order."""
+    table = shards.table(split)
+    return table.key[table.label >= 0]

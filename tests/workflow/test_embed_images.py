@@ -5,6 +5,7 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import load_file
 from study_tools import Made
 
 from pipelines.building import folder_features
@@ -22,6 +23,7 @@ methods: [{use: simclr, label: m}]
 seeds: [0]
 training: {batch_size: 64, epochs: 1, precision: float32}
 evaluation: [{use: knn, k: 3}]
+keep_features: true
 """
 COUNT = 40
 
@@ -71,6 +73,18 @@ def test_they_are_the_features_that_the_study_has(made, weights, folder, tmp_pat
     assert sorted(found) == list(range(COUNT))
     for i, row in found.items():
         assert np.allclose(row, expected[i].numpy(), atol=1e-5)
+
+
+def test_kept_features_of_a_study_carry_the_ids_of_its_images(made):
+    shards = open_shards(made.shards())
+    job = next(each for each in made.plan.of("evaluate") if "weights" in each.inputs)
+    made.run(job)
+    (file,) = (made.results / "features").glob("*.safetensors")
+    rows = load_file(file)
+    for split in ("train", "test"):
+        ids = [bytes(row).rstrip(b"\0").decode() for row in rows[f"{split}_id"].numpy()]
+        assert ids == shards.ids(split)
+        assert len(ids) == len(rows[split])
 
 
 def test_an_export_gives_the_same(weights, folder, tmp_path):
