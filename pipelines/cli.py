@@ -60,7 +60,12 @@ STAGES = {
             RESULTS_ARG,
             arg("--write", "write the jobs' spec.json files", action="store_true"),
             arg("--counts", "print only how many jobs each stage has", action="store_true"),
+            arg("--cost", "print only what is left to do and what it costs", action="store_true"),
         ),
+    ),
+    "status": Command(
+        "print where studies stand: done, running, stopped with the reason, and left, from the records alone",
+        (arg("studies", "study files", nargs="+", type=Path, metavar="STUDY"), RESULTS_ARG),
     ),
     "power": Command(
         "print how many seeds each claim of a study needs to show a difference, and what they cost",

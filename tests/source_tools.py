@@ -45,9 +45,11 @@ def make_folder(root: Path, classes: dict[str, int], side: int = 8, seed: int = 
 
 
 def tree(folder: Path) -> dict[str, bytes]:
-    """Every file below a folder with its bytes, without the lock and the notes."""
+    """Every file of a folder with its bytes, without the hidden ones: locks, and times of change."""
     return {
-        path.name: path.read_bytes() for path in sorted(folder.iterdir()) if path.is_file() and path.name != ".lock"
+        path.name: path.read_bytes()
+        for path in sorted(folder.iterdir())
+        if path.is_file() and not path.name.startswith(".")
     }
 
 

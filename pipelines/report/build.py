@@ -5,6 +5,7 @@ from pathlib import Path
 
 from pipelines.files import write_text
 from pipelines.report.answer import answer
+from pipelines.report.brief import brief_of, save
 from pipelines.report.claims import Judged, judged
 from pipelines.report.comparison import NOT_JUDGED, Comparison, comparisons
 from pipelines.report.elsewhere import elsewhere_table
@@ -52,9 +53,10 @@ def build_report(results: Results, out: Path, texts: Path, standing: Standings =
         _write_table(table, out / "tables")
     write_text(out / "tables" / "results.csv", results_csv(found))
     write_figures(sections, out / "figures")
-    answers = [answer(results, comparison) for comparison, _ in found]
+    answers, lines = [answer(results, comparison) for comparison, _ in found], told(verdicts)
+    save(brief_of(results, answers, lines), out)
     answers += [summary(verdicts)] if verdicts else []
-    head = Head(answers, told(verdicts), missing(results), warnings(results), overview(results))
+    head = Head(answers, lines, missing(results), warnings(results), overview(results))
     page = render_page(results, head, sections, texts / "templates")
     write_text(out / "report.html", page)
     return out / "report.html"

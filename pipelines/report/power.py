@@ -4,9 +4,9 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from pipelines.durations import duration
 from pipelines.report.claims import Judged
 from pipelines.report.study import Results
-from pipelines.report.tables import duration
 from pipelines.spec.claims import PlannedClaim
 from pipelines.spec.jobs import EvaluateSpec, PretrainSpec
 from pipelines.spec.resources import CORE_GFLOPS, work

@@ -161,8 +161,18 @@ def finish(failed):
     for name in PLANS:
         page = layout.report_page(RESULTS, name)
         if page.exists():
-            print(f"report: {page.resolve()}")
+            print(f"{answer_of(page.parent)}\nreport: {page.resolve()}")
     print(f"MLflow: make ui (or: python -m pipelines track ui --results {RESULTS})")
+
+
+def answer_of(folder):
+    """The answer of a study in a few lines; nothing where it cannot be read."""
+    from pipelines.report.brief import FILE, Brief
+
+    try:
+        return f"\n{Brief.model_validate_json((folder / FILE).read_text()).text}"
+    except (OSError, ValueError):
+        return ""
 
 
 def report_line(stage, folder):
