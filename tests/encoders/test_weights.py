@@ -182,6 +182,27 @@ def test_planning_refuses_what_is_no_file_of_weights(content, said, tmp_path):
         Options(path=str(tmp_path / "w.pth"), format="timm", architecture=R18).known()
 
 
+@pytest.mark.parametrize("broken", ["code", "cut"])
+def test_planning_sees_code_and_cut_files_without_loading_them(broken, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    torch.save({"a": Code()} if broken == "code" else drawn(R18).state_dict(), tmp_path / "w.pth")
+    if broken == "cut":
+        whole = (tmp_path / "w.pth").read_bytes()
+        (tmp_path / "w.pth").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(InputError, match="posix.system" if broken == "code" else "cannot be read"):
+        Options(path=str(tmp_path / "w.pth"), format="timm", architecture=R18).known()
+    assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize("content", [{"a": Code()}, [1]])
+def test_reading_runs_no_code_either(content, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    torch.save(content, tmp_path / "w.pth", _use_new_zipfile_serialization=False)
+    with pytest.raises(InputError, match=r"holds code or objects|no state dict"):
+        features(tmp_path / "w.pth", "torchvision", R18)
+    assert not (tmp_path / "ran").exists()
+
+
 def test_planning_refuses_another_file_than_the_one_named(tmp_path):
     torch.save(drawn(R18).state_dict(), tmp_path / "w.pth")
     with pytest.raises(InputError, match="sha256"):

@@ -1,5 +1,7 @@
 """Options of weights that others made, or that this project exported: an encoder read from a file."""
 
+import pickletools
+import zipfile
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -23,6 +25,8 @@ Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
 EXPORTED, CONFIG = "model.safetensors", "config.json"
 """What ``python -m pipelines export`` leaves: weights, and what has to be known to use them."""
+PLAIN = ("torch", "collections", "argparse", "numpy", "_codecs")
+"""Packages whose objects a file of weights may name: tensors, mappings and settings."""
 PUBLISHED_SIDE = 224
 """Pixels a side that published weights take, unless told otherwise."""
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -123,7 +127,27 @@ def weights_file(path: Path) -> Path:
         raise InputError(
             f"path: {file} is neither safetensors nor a PyTorch file but {kind}; fetch the weights themselves"
         )
+    if zipped:
+        _check_archive(file)
     return file
+
+
+def _check_archive(file: Path) -> None:
+    """InputError for a PyTorch file that is cut short, or that names code of other packages than torch's.
+
+    Only what can be seen without torch: reading it with weights_only is what keeps code from being run.
+    """
+    try:
+        with zipfile.ZipFile(file) as archive:
+            content = [archive.read(name) for name in archive.namelist() if name.endswith("data.pkl")]
+        named = [str(value) for each in content for step, value, _ in pickletools.genops(each) if step.name == "GLOBAL"]
+    except (zipfile.BadZipFile, ValueError, OSError) as error:
+        raise InputError(f"path: {file} cannot be read ({error}); fetch the file anew") from None
+    if code := [name.replace(" ", ".") for name in named if name.split(" ")[0].split(".")[0] not in PLAIN]:
+        raise InputError(
+            f"path: {file} holds code or objects, not weights alone ({', '.join(code[:3])}), and code in files is not run; "
+            "save its state dict as safetensors where you trust it"
+        )
 
 
 def exported(file: Path) -> dict[str, Any]:
