@@ -15,7 +15,7 @@ from pipelines.spec.evaluation.base import Protocol
 from pipelines.spec.evaluation.few_shot import Options as FewShot
 from pipelines.spec.jobs import EvaluateSpec, Untrained
 
-ORIGINS = ("guess", "pixels", "untrained", "pretrain")
+ORIGINS = ("guess", "pixels", "untrained", "checkpoint", "pretrain")
 """Where encoders come from, in the order of the rows."""
 _NOT_SCORES = ("ci95", "loss", "sd", "lr", "seconds")
 NOT_JUDGED: Standings = MappingProxyType({})

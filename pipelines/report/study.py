@@ -40,7 +40,7 @@ class Result(Generic[S]):
 
     @property
     def origin(self) -> str:
-        """Where the encoder comes from: pretrain, untrained or pixels."""
+        """Where the encoder comes from: pretrain, untrained, checkpoint or pixels."""
         return self.spec.source.use if isinstance(self.spec, EvaluateSpec) else "pretrain"
 
     @property

@@ -12,7 +12,7 @@ from pipelines.spec.evaluation.base import Protocol
 from pipelines.spec.evaluation.distill import Options as Distill
 from pipelines.spec.floors import floors_of
 from pipelines.spec.job import Job
-from pipelines.spec.jobs import EvaluateSpec, JobSpec, Pixels, ShardsSpec, Trained, Untrained
+from pipelines.spec.jobs import AnySource, EvaluateSpec, Foreign, JobSpec, Pixels, ShardsSpec, Trained
 from pipelines.spec.labels import Labels
 from pipelines.spec.load import load_study
 from pipelines.spec.resolve import Run, points, resolve
@@ -111,6 +111,7 @@ class _Planner:
         runs += [tuned for entry in entries for tuned in self._tuned(entry, dataset)]
         if self.study.floors:
             self._floors([run for run, _ in runs], dataset)
+        self._checkpoints(dataset)
         for run, best in runs:
             for seed in self.study.seeds:
                 self._pretrain(run, seed, best)
@@ -172,11 +173,26 @@ class _Planner:
                     prefix = f"untrained_{slug}-{data}-s{seed}"
                     self._evaluate(prefix, scratch, source, evaluated, seed, {}, f"untrained {name}")
 
+    def _checkpoints(self, dataset: DataSet) -> None:
+        """Weights from files as they are: frozen protocols once, those that train on images with every seed."""
+        fitting = [each for each in self.study.evaluation if not each.needs_text and not isinstance(each, Distill)]
+        on_features = [each for each in fitting if not each.on_images]
+        on_images = [each for each in fitting if each.on_images]
+        for name, encoder in self.study.checkpoints.items():
+            try:
+                source = Foreign(encoder=encoder.known())
+            except InputError as error:
+                raise InputError(f"checkpoint {name}: {error}") from None
+            for evaluated in self.labels_known.evaluated_on(dataset):
+                for i, seed in enumerate(self.study.seeds):
+                    chosen = [*on_features, *on_images] if i == 0 else on_images
+                    self._evaluate(f"{name}-{evaluated.short_name}-s{seed}", chosen, source, evaluated, seed, {}, name)
+
     def _evaluate(
         self,
         prefix: str,
         evaluations: list[Protocol],
-        source: Trained | Untrained | Pixels,
+        source: AnySource,
         dataset: DataSet,
         seed: int,
         inputs: dict[str, str],

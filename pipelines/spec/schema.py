@@ -18,7 +18,7 @@ from pipelines.spec.workflow import WorkflowConfig
 FILE = RECIPES.parent / "experiment.schema.json"
 CONFIG_FILE = RECIPES.parents[1] / "workflow" / "config.schema.json"
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
-COMMON = ("label", "encoder", "views", "view_recipe", "grid")
+COMMON = ("label", "encoder", "views", "view_recipe", "start", "grid")
 
 
 def schema() -> dict[str, Any]:

@@ -55,6 +55,7 @@ def _on_features(job: JobFolder[EvaluateSpec], embedding: Embedding) -> None:
     draw = generator(job.spec.seed, "evaluate", device=device)
     found: Measured = importlib.import_module(f"pipelines.evaluation.{options.use}").measure(options, subject, draw)
     sizes = {"features/width": embedding.features.train.shape[1], "features/seconds": embedding.seconds}
+    sizes |= {f"features/{name}": value for name, value in embedding.diagnosed.items()}
     kept = _save_predictions(job.path, embedding.shards, found)
     _record(job, found.metrics, {**found.derived, **sizes}, time.perf_counter() - clock, started, kept)
 
