@@ -1,5 +1,6 @@
 """The workbench of protocols that train on images, put together from an evaluation's job."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from pipelines.evaluation.classifier import Classifier
 from pipelines.evaluation.features import evaluating
 from pipelines.evaluation.workbench import Base
 from pipelines.files import replacing
+from pipelines.methods.base import Method
 from pipelines.records import checked_file, read_record
 from pipelines.sources.order import Order
 from pipelines.sources.reader import ShardSet, open_shards
@@ -100,8 +102,18 @@ class JobBench:
         classifier.load_state_dict(load_file(file), strict=True)
         return classifier
 
-    def fit(self, classifier: Classifier, options: OnImages, rows: NDArray[np.int64]) -> dict[str, Any]:
-        """Train on these images, and leave the classifier's weights in the job's folder."""
+    @property
+    def holdout(self) -> NDArray[np.int64]:
+        """Positions in train that are kept for choosing."""
+        return self.shards.holdout
+
+    def whole(self, rows: NDArray[np.int64]) -> Iterator[Tensor]:
+        """These images of train, whole and unchanged, in batches."""
+        device = chosen_device()
+        return plain_views(loader(self.shards, "train", in_order(), device, subset=rows), self.wanted, device)
+
+    def fit(self, method: Method, options: OnImages, rows: NDArray[np.int64]) -> dict[str, Any]:
+        """Train on these images."""
         given = {**options.training(), "batch_size": min(options.batch_size, len(rows))}
         decay = getattr(options, "layer_decay", None)
         training = Training(**given, layer_decay=decay, precision="auto", decay_norm_and_bias=False)
@@ -109,7 +121,7 @@ class JobBench:
         device, wanted = chosen_device(), self.wanted
         order = Order(batch_size=training.batch_size, seed=self.seed)
         trained = Trainer(
-            method=classifier,
+            method=method,
             data=loader(self.shards, "train", order, device, subset=rows),
             make_views=ViewMaker(Views(augmentations=(crop,)), wanted.image_size, wanted.mean, wanted.std),
             training=training,
@@ -117,7 +129,6 @@ class JobBench:
             device=device,
             out=self.out,
         ).fit()
-        _save(classifier, self.out / WEIGHTS)
         return trained.derived
 
     @torch.no_grad()
@@ -131,7 +142,7 @@ class JobBench:
         return scores[label >= 0], label[label >= 0]
 
 
-def _save(classifier: Classifier, path: Path) -> None:
+def save_classifier(classifier: Classifier, path: Path) -> None:
     """The student's own weights: not its teacher's, nor which images have labels."""
     kept = {
         name: value.contiguous()

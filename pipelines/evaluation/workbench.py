@@ -1,5 +1,6 @@
 """What a protocol that trains on images works with. The pieces are put together elsewhere and handed in."""
 
+from collections.abc import Iterator
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -9,6 +10,7 @@ from torch import Tensor, nn
 
 from pipelines.encoders.base import Encoder
 from pipelines.evaluation.classifier import Classifier
+from pipelines.methods.base import Method
 from pipelines.spec.encoders.base import EncoderOptions
 from pipelines.spec.evaluation.parts import OnImages
 
@@ -28,11 +30,13 @@ class Workbench(Protocol):
     """The images of a data set, and the weights a protocol may start from.
 
     train_label  (n,) class numbers of the train split, -1 where there is none
+    holdout      (h,) sorted positions in train kept for choosing; may be empty
     num_classes  number of classes
     seed         the run's
     """
 
     train_label: Rows
+    holdout: Rows
     num_classes: int
     seed: int
 
@@ -45,19 +49,24 @@ class Workbench(Protocol):
     def teacher(self, head_layers: int) -> Classifier:
         """The classifier that the teacher's job left, its weights loaded."""
 
-    def fit(self, classifier: Classifier, options: OnImages, rows: Rows) -> dict[str, Any]:
+    def fit(self, method: Method, options: OnImages, rows: Rows) -> dict[str, Any]:
         """Train on these images; numbers that follow from options and data."""
+
+    def whole(self, rows: Rows) -> Iterator[Tensor]:
+        """These images of train in order, each whole and unchanged, as the encoder takes them: (n, 3, h, w) batches."""
 
     def test(self, classifier: Classifier) -> tuple[Tensor, Tensor]:
         """Scores (m, C) and labels (m,) of the labelled test images, each whole and unchanged."""
 
 
 class Outcome(NamedTuple):
-    """What a protocol on images measured: metrics on test, derived numbers, and the classifier it trained."""
+    """What a protocol on images measured: metrics on test, derived numbers, the classifier that met test, and metrics of
+    those it was chosen from on the rows that judged them."""
 
     metrics: dict[str, float]
     derived: dict[str, Any]
     classifier: Classifier
+    holdout: dict[str, float] = {}
 
 
 def as_mask(rows: Rows, count: int) -> Tensor:

@@ -13,7 +13,7 @@ import torch
 
 from pipelines.building.devices import chosen_device, device_name
 from pipelines.building.embedding import Embedding, embedding_of
-from pipelines.building.workbench import WEIGHTS, JobBench
+from pipelines.building.workbench import WEIGHTS, JobBench, save_classifier
 from pipelines.errors import Problem
 from pipelines.evaluation.measured import Measured
 from pipelines.evaluation.predictions import FILE, Predictions
@@ -63,7 +63,9 @@ def _on_images(job: JobFolder[EvaluateSpec]) -> None:
     with torch.random.fork_rng():  # torch's layers draw their weights from the global generator
         torch.manual_seed(seed_for(job.spec.seed, "classifier"))
         found = protocol.measure(options, JobBench.of(job))
+    save_classifier(found.classifier, job.path / WEIGHTS)
     metrics = {f"test/{name}": value for name, value in found.metrics.items()}
+    metrics |= {f"holdout/{name}": value for name, value in found.holdout.items()}
     _record(job, metrics, found.derived, time.perf_counter() - clock, started, {"classifier": WEIGHTS})
 
 

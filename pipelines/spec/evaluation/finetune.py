@@ -5,11 +5,11 @@ from typing import Literal
 from pydantic import Field
 
 from pipelines.spec.base import Positive
-from pipelines.spec.evaluation.parts import OnImages
+from pipelines.spec.evaluation.parts import WholeEncoder
 from pipelines.spec.methods.base import MethodOptions
 
 
-class Options(OnImages):
+class Options(WholeEncoder):
     """The whole encoder trained with labels from the pretrained weights, a zero-initialised linear classifier on top.
 
     Defaults: SimCLR v2's for 1 % of the labels (60 epochs, no decay, no warm-up; arXiv:2006.10029, appendix B), with
