@@ -27,7 +27,7 @@ from pipelines.methods import ema
 from pipelines.methods.base import DataFacts, MakeEncoder, Method, Output, Progress, full_precision
 from pipelines.methods.heads import mlp
 from pipelines.methods.shuffle import shuffled
-from pipelines.methods.transform import starts, transformed_negatives, transformed_pair
+from pipelines.methods.transform import kept_scores, starts, transformed_negatives, transformed_pair
 from pipelines.spec.methods.moco import Options
 
 
@@ -80,11 +80,12 @@ class MoCo(Method):
         transform = starts(self.options.feature_transform, progress)
         if transform is None:
             return info_nce(q, k, self.queue, self.options.temperature, keep_scores=progress.watching)
-        far_q, far_k = transformed_pair(transform, q, k, progress.generator)
-        mixed = transformed_negatives(transform, self.queue, progress.generator)
+        far_q, far_k = transformed_pair(transform, q, k, progress)
+        mixed = transformed_negatives(transform, self.queue, progress)
         if transform.negatives_meet == "extrapolated":
             return info_nce(far_q, far_k, mixed, self.options.temperature, keep_scores=progress.watching)
-        positive, (_, negative) = (far_q * far_k).sum(dim=1), scores(q, k, mixed)
+        plain, negative = scores(q, k, mixed)
+        positive = kept_scores(transform, (far_q * far_k).sum(dim=1), plain)
         return Contrast.of(info_nce_from_scores(positive, negative, self.options.temperature), positive, negative)
 
     @torch.no_grad()

@@ -131,7 +131,7 @@ def test_negatives_that_meet_the_original_query_ignore_the_extrapolation():
 
 
 def test_renormalised_vectors_have_cosines_as_scores():
-    method = small(feature_transform=FeatureTransform(renormalise=True))
+    method = small(feature_transform=FeatureTransform(renormalise="both"))
     watched = method.loss(views(), batch(8), progress()).watched
     assert watched["positive_scores"].abs().max() <= 1 + 1e-6
     assert watched["negative_scores"].abs().max() <= 1 + 1e-6

@@ -97,7 +97,7 @@ def test_version_two_has_three_layers():
     assert Interpolation().granularity == "batch"
 
 
-@pytest.mark.parametrize("options", [{"renormalise": True}, {"negative": Interpolation(granularity="row")}])
+@pytest.mark.parametrize("options", [{"renormalise": "both"}, {"negative": Interpolation(granularity="row")}])
 def test_what_mixed_scores_cannot_do_is_refused(options):
     with pytest.raises(ValidationError, match="SimCLR mixes the scores of its negatives"):
         Options(feature_transform=FeatureTransform(**options))

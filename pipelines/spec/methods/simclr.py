@@ -41,13 +41,8 @@ class Options(MethodOptions):
 
     @model_validator(mode="after")
     def _negatives_as_scores(self) -> Self:
-        transform = self.feature_transform
-        if transform and transform.negative and (transform.renormalise or transform.negative.granularity != "batch"):
-            raise ValueError(
-                "feature_transform: SimCLR mixes the scores of its negatives, not the vectors, so that there is nothing to "
-                "renormalise and one weight a step; leave negative.granularity at batch, and with renormalise set "
-                "negative: null"
-            )
+        if self.feature_transform:
+            self.feature_transform.of_scores("SimCLR")
         return self
 
     @property
