@@ -1,6 +1,6 @@
 """The workbench of protocols that train on images, put together from an evaluation's job."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from pipelines.building.images import Wanted, in_order, loader, plain_views
 from pipelines.building.methods import fresh_encoder, pretrained_method, pretrained_spec, pretraining_shards
 from pipelines.evaluation.classifier import Classifier
 from pipelines.evaluation.features import evaluating
-from pipelines.evaluation.workbench import Base
+from pipelines.evaluation.workbench import Base, MakeViews, as_they_are
 from pipelines.files import replacing
 from pipelines.methods.base import Method
 from pipelines.records import checked_file, read_record
@@ -93,11 +93,11 @@ class JobBench:
         made = fresh_encoder(encoder or pretrained_spec(self.weights).encoder, size, self.seed)
         return Base(made, nn.Identity(), made.width)
 
-    def teacher(self, head_layers: int) -> Classifier:
+    def teacher(self, head_layers: int, final_norm: bool) -> Classifier:
         """The classifier that the teacher's job left, loaded strictly."""
         assert self.teacher_job is not None, "planning gives distillation its teacher"
         base = self.base(head_layers)
-        classifier = Classifier(base.encoder, base.head, base.width, self.num_classes)
+        classifier = Classifier(base.encoder, base.normed(final_norm), base.width, self.num_classes)
         file = checked_file(read_record(self.teacher_job), self.teacher_job, "classifier")
         classifier.load_state_dict(load_file(file), strict=True)
         return classifier
@@ -112,18 +112,25 @@ class JobBench:
         device = chosen_device()
         return plain_views(loader(self.shards, "train", in_order(), device, subset=rows), self.wanted, device)
 
-    def fit(self, method: Method, options: OnImages, rows: NDArray[np.int64]) -> dict[str, Any]:
-        """Train on these images."""
+    def fit(
+        self,
+        method: Method,
+        options: OnImages,
+        rows: NDArray[np.int64],
+        changed: Callable[[MakeViews], MakeViews] = as_they_are,
+    ) -> dict[str, Any]:
+        """Train on these images, on views that ``changed`` makes of the crops."""
         given = {**options.training(), "batch_size": min(options.batch_size, len(rows))}
         decay = getattr(options, "layer_decay", None)
         training = Training(**given, layer_decay=decay, precision="auto", decay_norm_and_bias=False)
         crop = Augmentation(scale=options.crop, flip=options.flip, jitter_prob=0.0, grayscale=0.0, blur=0.0)
         device, wanted = chosen_device(), self.wanted
+        make = ViewMaker(Views(augmentations=(crop,)), wanted.image_size, wanted.mean, wanted.std)
         order = Order(batch_size=training.batch_size, seed=self.seed)
         trained = Trainer(
             method=method,
             data=loader(self.shards, "train", order, device, subset=rows),
-            make_views=ViewMaker(Views(augmentations=(crop,)), wanted.image_size, wanted.mean, wanted.std),
+            make_views=changed(make),
             training=training,
             seed=self.seed,
             device=device,

@@ -16,7 +16,7 @@ def measure(options: Options, bench: Workbench) -> Outcome:
     student = bench.fresh(options.student)
     method = Distilled(
         Classifier(student.encoder, student.head, student.width, bench.num_classes),
-        bench.teacher(options.teacher.head_layers),
+        bench.teacher(options.teacher.head_layers, options.teacher.final_norm),
         as_mask(labelled, len(every)),
         temperature=options.temperature,
         label_weight=options.label_weight,

@@ -1,4 +1,4 @@
-"""The probe on augmented images as a stage: its record, its choice, and that test labels have no part in it."""
+"""The probe on augmented images and MAE's fine-tuning as stages: records, choices, and test labels without a part in them."""
 
 import pytest
 import torch
@@ -18,6 +18,8 @@ evaluation:
   - {use: linear_augmented, form: simclr, epochs: 8, batch_size: 64, lrs: [0.0001, 1.0], features: [pooled, tokens_2_mean],
      crop: [0.5, 1.0], flip: 0.0}
   - {use: linear_augmented, form: mae, epochs: 2, lrs: [0.1], batch_size: 64}
+  - {use: distill, epochs: 1, teacher: {epochs: 1, optimizer: adamw, lr_per_256: 0.001, layer_decay: 0.75, randaugment: 9,
+     erasing: 0.25, mixup: 0.8, cutmix: 1.0, drop_path: 0.1, final_norm: true, labels_per_class: 10}}
 floors: false
 """
 
@@ -72,3 +74,13 @@ def test_one_candidate_is_not_judged_by_folds(made):
     made.run(job)
     assert "chosen/by" not in made.record(job)["derived"]
     assert "holdout/top1" in made.record(job)["metrics"]
+
+
+def test_maes_fine_tuning_recipe_runs_and_its_result_can_teach(made):
+    student = made.one("evaluate", "moco", use="distill")
+    teacher = made.plan.jobs["evaluate", student.inputs["teacher"]]
+    made.run(teacher, student)
+    kept = load_file(teacher.folder(made.results) / "classifier.safetensors")
+    assert "head.1.weight" in kept
+    assert kept["linear.weight"].any()
+    assert made.record(teacher)["derived"]["labels"] == 100
