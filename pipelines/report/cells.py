@@ -17,6 +17,7 @@ _PROTOCOLS = {
     "linear": "linear probe",
     "few_shot": "few-shot",
     "low_shot": "low-shot",
+    "linear_augmented": "linear probe, augmented",
     "zero_shot": "zero-shot",
     "finetune": "fine-tuning",
 }
