@@ -1,5 +1,7 @@
 """The device that a process works on."""
 
+import os
+
 import torch
 
 from pipelines import distributed
@@ -15,3 +17,14 @@ def chosen_device() -> torch.device:
 def device_name(device: torch.device) -> str | None:
     """The GPU's name; none for the CPU, which records name themselves."""
     return torch.cuda.get_device_name(device) if device.type == "cuda" else None
+
+
+def data_workers(asked: int | None) -> int:
+    """Decoding processes: as many as asked for, else one for each core that this process may use but one, 16 at most.
+
+    The processes of one machine share its cores (LOCAL_WORLD_SIZE, which torchrun sets).
+    """
+    if asked is not None:
+        return asked
+    share = len(os.sched_getaffinity(0)) // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    return min(16, max(1, share - 1))

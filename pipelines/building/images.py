@@ -8,6 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from pipelines.building.devices import data_workers
 from pipelines.randomness import generator
 from pipelines.sources.arrays import resident, resident_bytes
 from pipelines.sources.loader import Resident, Streaming
@@ -70,12 +71,12 @@ def fits(shards: ShardSet, gib: float) -> bool:
 
 def loader(
     shards: ShardSet, split: str, order: Order, device: torch.device, *, subset: NDArray[np.int64] | None = None,
-    gib: float = 4.0, workers: int = 2,
+    gib: float = 4.0, workers: int | None = None,
 ) -> Resident | Streaming:  # fmt: skip
     """Whole images of a split in the given order: resident where they fit in ``gib``, else streaming."""
     if fits(shards, gib):
         return Resident(resident(shards, split), order, device, subset)
-    return Streaming(shards, order, device, subset, split=split, workers=workers)
+    return Streaming(shards, order, device, subset, split=split, workers=data_workers(workers))
 
 
 def in_order() -> Order:

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from pipelines import distributed
-from pipelines.building.devices import chosen_device
+from pipelines.building.devices import chosen_device, data_workers
 from pipelines.building.images import Wanted, fits, in_order, loader, plain_views
 from pipelines.building.methods import begun, facts_of, fresh_method
 from pipelines.encoders.base import Encoder
@@ -63,7 +63,7 @@ def _data(training: Training, recipe: Views, seed: int, shards: ShardSet, device
     if whole:
         return Resident(resident(shards, "train"), order, device, shards.pretraining)
     cut = cutter(recipe, shards.index.image_size)
-    return Streaming(shards, order, device, shards.pretraining, cut=cut, workers=training.workers)
+    return Streaming(shards, order, device, shards.pretraining, cut=cut, workers=data_workers(training.workers))
 
 
 def online_knn(shards: ShardSet, recipe: Views, training: Training, device: torch.device) -> Evaluate | None:

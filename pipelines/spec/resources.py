@@ -1,8 +1,9 @@
 """What a job asks of a cluster, from its encoder, its images and its epochs; a profile may override all of it."""
 
+import math
 from dataclasses import dataclass
 
-from pipelines.spec.jobs import JobSpec, RunSpec, TuneSpec
+from pipelines.spec.jobs import EvaluateSpec, JobSpec, RunSpec, ShardsSpec, TuneSpec
 
 IMAGENET = 1_281_167
 """Images of a data set whose size planning does not know: the largest that is usual."""
@@ -12,6 +13,20 @@ CORE_GFLOPS = 25.0
 """The same for one core of a CPU on a small network (measured: docs/performance.md)."""
 SMALL_GFLOPS = 100_000.0
 """A job of less work takes one core: several such jobs side by side are faster than one on several cores."""
+
+
+LOADED = 300.0
+"""Images of 224 pixels a second that one core decodes and cuts into views (measured: docs/performance.md)."""
+MOST_CORES = 16
+"""Cores that a job asks for beside each GPU, at most."""
+MIDDLE, LARGE = 20_000, 200_000
+"""Images from which on packing and evaluation take 4 cores, and 8."""
+WIDEST = 2048
+"""Numbers in a feature, at most: a ResNet-50's."""
+FEATURE_COPIES = 4
+"""Times that all features of a data set are in memory, while they are gathered and while a probe learns (measured: 3.8)."""
+PACKED, EVALUATED = 0.005, 0.06
+"""Seconds of one core for an image: to pack it, and to measure its features by a probe (measured: 4.8 ms and 53 ms)."""
 
 
 @dataclass(frozen=True)
@@ -35,13 +50,37 @@ def work(spec: JobSpec) -> float:
     return 6 * images * trials * spec.encoder.forward_gflops(spec.dataset.side or 224)
 
 
-def resources(specs: list[JobSpec]) -> Resources:
-    """What jobs ask for that one process runs one after the other.
+def resources(specs: list[JobSpec], gpus: int = 1) -> Resources:
+    """What jobs ask for that one process, or one a GPU, runs one after the other. Times are twice what is expected.
 
-    Training takes its work on a GPU, twice over for safety, at least 30 minutes; everything else a flat hour.
+    Training takes its work on the GPUs, at least 30 minutes, and the cores that keep them fed; packing and evaluation what
+    the number of images asks for, at least an hour. gpus: those that a training gets; 0 counts as one.
     """
-    done = sum(work(spec) for spec in specs)
-    if not any(isinstance(spec, RunSpec) for spec in specs):
-        return Resources(threads=1, mem_mb=8_000, minutes=60)
-    threads = 1 if max(work(spec) for spec in specs) < SMALL_GFLOPS else 4
-    return Resources(threads=threads, mem_mb=16_000, minutes=max(30, round(2 * done / GPU_GFLOPS / 60)))
+    if any(isinstance(spec, RunSpec) for spec in specs):
+        done, devices = sum(work(spec) for spec in specs), max(1, gpus)
+        return Resources(
+            threads=max(_cores(spec) for spec in specs) * devices,
+            mem_mb=16_000 * devices,
+            minutes=max(30, round(2 * done / GPU_GFLOPS / devices / 60)),
+        )
+    images = max(_images(spec) for spec in specs)
+    threads = 1 if images < MIDDLE else 4 if images < LARGE else 8
+    shards = isinstance(specs[0], ShardsSpec)
+    features = 0 if shards else FEATURE_COPIES * images * WIDEST * 4 / 1e6
+    seconds = len(specs) * images * (PACKED if shards else EVALUATED)
+    return Resources(threads, max(8_000, round(4_000 + features)), max(60, round(2 * seconds / threads / 60)))
+
+
+def _cores(spec: JobSpec) -> int:
+    """Beside one GPU: as many as decode images as fast as it learns from them; 1 where training is small."""
+    if not isinstance(spec, RunSpec) or work(spec) < SMALL_GFLOPS:
+        return 1
+    side = spec.dataset.side or 224
+    eaten = GPU_GFLOPS / (6 * spec.encoder.forward_gflops(side))
+    return min(MOST_CORES, max(4, math.ceil(eaten / (LOADED * (224 / side) ** 2))))
+
+
+def _images(spec: JobSpec) -> int:
+    if not isinstance(spec, ShardsSpec | EvaluateSpec):
+        return 0
+    return spec.dataset.train_images or spec.dataset.limit or IMAGENET

@@ -53,8 +53,8 @@ class Training(Model):
     data: Literal["auto", "resident", "streaming"] = "auto"
     """auto: resident when the set fits in resident_gib."""
     resident_gib: Positive = 4.0
-    workers: int = Field(default=2, ge=0)
-    """Decoding processes of the streaming path."""
+    workers: int | None = Field(default=None, ge=0)
+    """Decoding processes of the streaming path; none: one for every core that the process may use but one."""
     checkpoint_minutes: NotNegative = 10.0
     """Time between checkpoints; one is written at every end too. 0: after every epoch."""
     monitor_steps: Count = 10

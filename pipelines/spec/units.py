@@ -41,10 +41,9 @@ class Unit:
         folders = [str(job.folder(results)) for job in self.jobs]
         return shlex.join(["python", "-m", "pipelines", self.stage, "--job", *folders])
 
-    @property
-    def resources(self) -> Resources:
-        """What it asks of a cluster."""
-        return resources([job.spec for job in self.jobs])
+    def resources(self, gpus: int) -> Resources:
+        """What it asks of a cluster, when a training gets so many GPUs."""
+        return resources([job.spec for job in self.jobs], gpus)
 
     def needs(self) -> set[tuple[str, str]]:
         """(stage, key) of the jobs of other units that have to be finished before."""

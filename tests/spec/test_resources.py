@@ -7,7 +7,8 @@ from pipelines.spec.datasets.imagefolder import Options as ImageFolder
 from pipelines.spec.encoders.alexnet import Options as AlexNet
 from pipelines.spec.encoders.resnet import Options as ResNet
 from pipelines.spec.encoders.vit import Options as ViT
-from pipelines.spec.jobs import PretrainSpec, ShardsSpec, TuneSpec
+from pipelines.spec.evaluation.linear import Options as Linear
+from pipelines.spec.jobs import EvaluateSpec, PretrainSpec, ShardsSpec, Trained, TuneSpec
 from pipelines.spec.methods.moco import Options as MoCo
 from pipelines.spec.resources import resources, work
 from pipelines.spec.training import Training
@@ -59,5 +60,28 @@ def test_small_jobs_take_one_core_and_half_an_hour():
     assert resources([pretraining()]).threads == 4
 
 
-def test_what_does_not_train_takes_an_hour():
-    assert resources([ShardsSpec(dataset=Digits())]).minutes == 60
+def test_what_does_not_train_takes_an_hour_or_what_its_images_ask_for():
+    small = resources([ShardsSpec(dataset=Digits())])
+    assert (small.threads, small.mem_mb, small.minutes) == (1, 8_000, 60)
+    packing, measuring = resources([ShardsSpec(dataset=data())]), resources([evaluation()])
+    assert packing.threads == measuring.threads == 8
+    assert packing.mem_mb == 8_000
+    assert measuring.mem_mb > 4 * 1_281_167 * 2048 * 4 / 1e6
+    assert resources([evaluation()] * 2).minutes == pytest.approx(2 * measuring.minutes, abs=1)
+    assert resources([evaluation(5_000)]).threads == 1
+
+
+def evaluation(limit: int | None = None) -> EvaluateSpec:
+    return EvaluateSpec(evaluation=Linear(), source=Trained(), dataset=data(limit), seed=0)
+
+
+def test_several_gpus_share_the_time_and_each_has_its_cores_and_memory():
+    one, eight = resources([pretraining()]), resources([pretraining()], gpus=8)
+    assert eight.minutes == pytest.approx(one.minutes / 8, abs=1)
+    assert (eight.threads, eight.mem_mb) == (8 * one.threads, 8 * one.mem_mb)
+    assert resources([pretraining()], gpus=0) == one
+
+
+def test_a_faster_network_asks_for_more_cores_to_feed_it():
+    fast = PretrainSpec(**{**PARTS, "encoder": ResNet(depth=18)}, training=Training(epochs=200), dataset=data(), seed=0)
+    assert resources([pretraining()]).threads < resources([fast]).threads <= 16

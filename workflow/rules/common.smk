@@ -25,7 +25,9 @@ try:
         STUDIES = Pending.studies(RESULTS)
     else:
         # Snakemake itself knows its targets only after it has read this file.
-        STUDIES = study_files(CONFIG, {"reproduce_all", "reproduce_claims"} & {*sys.argv})
+        STUDIES = study_files(
+            CONFIG, {"reproduce_all", "reproduce_claims"} & {*sys.argv}
+        )
     PLANS = plans(STUDIES, CONFIG.results)
     if workflow.remote_exec:
         PENDING = Pending.read(PLANS.values(), RESULTS)
@@ -115,7 +117,8 @@ def minutes(stage):
 @functools.cache
 def asked(stage, name):
     """What one unit asks for; Snakemake asks several times."""
-    return unit_of(stage, name).resources
+    gpus = CONFIG.gpus_per_job if stage == "pretrain" else 1
+    return unit_of(stage, name).resources(gpus)
 
 
 def wanted():

@@ -5,10 +5,12 @@ rule shards:
         log_of("shards"),
     conda:
         "../../conda_envs/train.yaml"
+    threads: asks("shards", "threads")
     resources:
         mem_mb=memory("shards"),
         runtime=minutes("shards"),
     params:
         job=jobs("shards"),
     shell:
-        "{PYTHON:q} -m pipelines shards --job {params.job:q} > {log:q} 2>&1 && touch {output:q}"
+        "{PYTHON:q} -m pipelines shards --job {params.job:q} --workers {threads}"
+        " > {log:q} 2>&1 && touch {output:q}"
