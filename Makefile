@@ -7,7 +7,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 export DO_NOT_TRACK := true
 
 .DEFAULT_GOAL := help
-.PHONY: help install reproduce test mutants check format ui bench lock schema clean
+.PHONY: help install reproduce methods claims test mutants check format ui bench lock schema clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -22,6 +22,12 @@ $(STAMP): requirements.lock
 
 reproduce: $(STAMP) ## raw images to report: runs experiments/quickstart.yaml
 	PATH="$(CURDIR)/$(BIN):$$PATH" snakemake --profile local reproduce_all
+
+methods: $(STAMP) ## every method of the project on the same images: runs experiments/all_methods.yaml
+	PATH="$(CURDIR)/$(BIN):$$PATH" snakemake --profile local reproduce_all --config 'studies=[experiments/all_methods.yaml]'
+
+claims: $(STAMP) ## the studies of feature transformation and the ablations, with a verdict on every claim (hours)
+	PATH="$(CURDIR)/$(BIN):$$PATH" snakemake --profile local reproduce_claims
 
 test: $(STAMP) ## the test suite, two tests at a time with one thread each
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadgroup

@@ -217,3 +217,14 @@ def test_power_before_anything_ran_assumes_spreads_and_says_so(tmp_path: Path) -
 def test_the_stage_refuses_a_difference_of_nothing(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="--difference 0: must be above 0"):
         power.run([], tmp_path, 0.0)
+
+
+def test_the_numbers_of_a_protocol_stand_in_the_order_of_the_study(tmp_path: Path) -> None:
+    text = STUDY.format(seeds=[0], claims="  []").replace("ways: 2, shots: [1]", "shots: [1, 16, 4]")
+    made = planned(tmp_path, text)
+    for job in read_json(made)["jobs"]:
+        if job["stage"] == "evaluate" and job["spec"]["evaluation"]["use"] == "few_shot":
+            finish(tmp_path, job, metrics={f"test/{shots}_shot": 0.5 for shots in (16, 1, 4)})
+    (comparison,) = comparisons(load_results(made, tmp_path))
+    numbers = [column.metric for column in comparison.columns if column.evaluation.use == "few_shot"]
+    assert numbers == ["test/1_shot", "test/16_shot", "test/4_shot"]
