@@ -21,6 +21,11 @@ rule reproduce_all:
         wanted(),
 
 
+rule reproduce_claims:
+    input:
+        wanted(),
+
+
 onstart:
     start()
 

@@ -69,7 +69,7 @@ def theirs(files: Path, width: int, queue_size: int, threads: int, autocast: boo
     import numpy as np
 
     from benchmarks.lightly_moco import lightly_moco
-    from pipelines.sources.fashion_mnist import read_idx
+    from pipelines.sources.idx import read_idx
 
     images = read_idx(files / "train-images-idx3-ubyte.gz", dimensions=3)[:limit]
     return lightly_moco(np.asarray(images), width, SIZE, BATCH, queue_size, WORKERS, threads, autocast)

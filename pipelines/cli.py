@@ -60,6 +60,25 @@ STAGES = {
             RESULTS_ARG,
             arg("--write", "write the jobs' spec.json files", action="store_true"),
             arg("--counts", "print only how many jobs each stage has", action="store_true"),
+            arg("--cost", "print only what is left to do and what it costs", action="store_true"),
+        ),
+    ),
+    "status": Command(
+        "print where studies stand: done, running, stopped with the reason, and left, from the records alone",
+        (arg("studies", "study files", nargs="+", type=Path, metavar="STUDY"), RESULTS_ARG),
+    ),
+    "power": Command(
+        "print how many seeds each claim of a study needs to show a difference, and what they cost",
+        (
+            arg("studies", "study files with claims", nargs="+", type=Path, metavar="STUDY"),
+            RESULTS_ARG,
+            arg(
+                "--difference",
+                "points of accuracy beyond the claim's bound (default: 1)",
+                type=float,
+                default=1.0,
+                metavar="POINTS",
+            ),
         ),
     ),
     "accept": Command(
@@ -96,6 +115,27 @@ STAGES = {
         ),
     ),
     "evaluate": Command("measure encoders by protocols; those on features embed once", (JOBS,)),
+    "export": Command(
+        "write a pretrained encoder for elsewhere: safetensors that timm and torchvision load, config.json, a model card",
+        (
+            arg("job", "folder of a finished pretraining (results/jobs/pretrain/KEY)", type=Path, metavar="JOB"),
+            arg("--to", "folder for model.safetensors, config.json and README.md", type=Path, required=True),
+            arg(
+                "--names",
+                "whose names a vision transformer's weights bear (default: timm); a ResNet's are the same in both",
+                choices=("timm", "torchvision"),
+                default="timm",
+            ),
+        ),
+    ),
+    "embed-images": Command(
+        "features of a folder of images from an export or a finished pretraining; goes on where it was stopped",
+        (
+            arg("weights", "folder of an export, or of a finished pretraining", type=Path, metavar="WEIGHTS"),
+            arg("folder", "images, in folders or not; an image's id is its path in here", type=Path, metavar="FOLDER"),
+            arg("--to", "the Parquet file to write, with columns id and features", type=Path, required=True),
+        ),
+    ),
     "collect": Command(
         "put the records of a study into one table, records.csv and records.parquet", (PLAN, RESULTS_ARG, OUT)
     ),
@@ -155,7 +195,7 @@ def _add_parts(under: argparse.ArgumentParser, commands: dict[str, Command], met
 def main(argv: Sequence[str]) -> int:
     """Run one stage; 0 when it went well, 1 for a problem told in a message, 2 for a call that names no stage."""
     arguments = vars(parser().parse_args(argv))
-    module = importlib.import_module(f"pipelines.stages.{arguments.pop('stage')}")
+    module = importlib.import_module(f"pipelines.stages.{arguments.pop('stage').replace('-', '_')}")
     run = getattr(module, arguments.pop("part", "run"))
     try:
         return int(run(**arguments) or 0)

@@ -66,6 +66,18 @@ class Lease:
         self.beating.release()
 
 
+class Contest:
+    """Somebody who wants a lease, and looks again and again instead of waiting for it."""
+
+    def __init__(self, folder: Path, name: str) -> None:
+        self._watch = Watch(folder / name, STALE)
+
+    def attempt(self) -> Lease | None:
+        """The lease where nobody has it now; that its holder on another machine is dead is known after ``STALE`` seconds."""
+        beating = _attempt(self._watch)
+        return Lease(self._watch.path, beating) if beating else None
+
+
 @contextlib.contextmanager
 def leased(folder: Path, name: str = FILE, wait: float = PATIENCE) -> Iterator[Lease]:
     """``Lease.take`` for the length of a block."""

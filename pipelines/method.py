@@ -53,13 +53,15 @@ class Method(nn.Module, ABC):
 
     A file ``methods/NAME.py`` offers ``build(options, make_encoder, facts) -> Method``. Everything the next step needs
     (queues, banks, centres, teachers) is a parameter or a registered buffer. ``constant_lr`` names modules whose
-    learning rate is not scheduled (SimSiam's predictor); ``sync_statistics`` says whether batch norm spans processes;
-    ``same_on_processes`` whether, batch norm and draws aside, the mean loss of several processes is that of the joined
-    batch in one.
+    learning rate is not scheduled (SimSiam's predictor); ``lr_shares``, where there are any, shares of the learning rate
+    with the modules that learn at it, and nothing else learns (probes side by side); ``sync_statistics`` says whether
+    batch norm spans processes; ``same_on_processes`` whether, batch norm and draws aside, the mean loss of several
+    processes is that of the joined batch in one.
     """
 
     encoder: Encoder
     constant_lr: tuple[nn.Module, ...] = ()
+    lr_shares: tuple[tuple[float, nn.Module], ...] = ()
     sync_statistics: bool = True
     same_on_processes: bool = True
 

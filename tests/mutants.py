@@ -40,8 +40,8 @@ MUTANTS = [
     Mutant(
         "fine-tuning takes every label whatever label_share says",
         "pipelines/evaluation/finetune.py",
-        "chosen.append(draw.permutation(rows)[: max(1, round(share * len(rows)))])",
-        "chosen.append(draw.permutation(rows))",
+        "rows = labelled_rows(bench, options.amount)",
+        "rows = labelled_rows(bench, 1.0)",
         (f"{MEANING}::test_fine_tuning_sees_its_share_of_every_class_and_no_other_image",),
     ),
     Mutant(

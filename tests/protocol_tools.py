@@ -15,6 +15,7 @@ from pipelines.spec.evaluation.base import Protocol
 from pipelines.spec.evaluation.few_shot import Options as FewShot
 from pipelines.spec.evaluation.knn import Options as Knn
 from pipelines.spec.evaluation.linear import Options as Linear
+from pipelines.spec.evaluation.low_shot import Options as LowShot
 from pipelines.spec.evaluation.zero_shot import Options as ZeroShot
 
 SPECS = "pipelines.spec.evaluation"
@@ -38,6 +39,10 @@ OPTIONS: dict[str, list[Any]] = {
         FewShot(shots=(1, 4), draws=2, classifier="centroid"),
         FewShot(ways=3, shots=(1, 4), draws=5, queries=5),
         FewShot(ways=3, shots=(2,), draws=5, queries=5, classifier="logistic"),
+    ],
+    "low_shot": [
+        LowShot(labels=(0.1, 2), probe=Linear(least_steps=40, epochs=1)),
+        LowShot(labels=(0.2,), probe=Linear(least_steps=40, epochs=1, lrs=(3.0,))),
     ],
     "zero_shot": [ZeroShot()],
 }

@@ -25,10 +25,12 @@ def workplace(folder: Path) -> Path:
     return folder
 
 
-def snakemake(folder: Path, *arguments: str, plain: bool = False, **options) -> subprocess.CompletedProcess:
+def snakemake(
+    folder: Path, *arguments: str, plain: bool = False, target: str = "reproduce_all", **options
+) -> subprocess.CompletedProcess:
     """One call with the local profile, working in ``folder``; plain: without the profile, whose logger shows less."""
     how = ["--cores", "1"] if plain else ["--profile", str(ROOT / "local")]
     where = ["--snakefile", str(ROOT / "Snakefile"), "--directory", str(folder)]
-    command = [sys.executable, "-m", "snakemake", *where, *how, "reproduce_all", *arguments]
+    command = [sys.executable, "-m", "snakemake", *where, *how, target, *arguments]
     environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT)}
     return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=500, **options)

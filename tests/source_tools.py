@@ -1,6 +1,7 @@
 """Small data sets for the tests of shards and loaders."""
 
 import io
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -45,9 +46,11 @@ def make_folder(root: Path, classes: dict[str, int], side: int = 8, seed: int = 
 
 
 def tree(folder: Path) -> dict[str, bytes]:
-    """Every file below a folder with its bytes, without the lock and the notes."""
+    """Every file of a folder with its bytes, without the hidden ones: locks, and times of change."""
     return {
-        path.name: path.read_bytes() for path in sorted(folder.iterdir()) if path.is_file() and path.name != ".lock"
+        path.name: path.read_bytes()
+        for path in sorted(folder.iterdir())
+        if path.is_file() and not path.name.startswith(".")
     }
 
 
@@ -56,3 +59,8 @@ def image(path: Path, seed: int = 0, side: int = 8, kind: str = "png") -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(encoded(noise(1, side, side, 3, seed=seed)[0], kind))
     return path
+
+
+def write_idx(path: Path, array: np.ndarray, magic: bytes | None = None) -> None:
+    header = magic or bytes([0, 0, 8, array.ndim])
+    path.write_bytes(header + struct.pack(f">{array.ndim}I", *array.shape) + array.tobytes())

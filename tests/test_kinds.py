@@ -46,7 +46,8 @@ def test_a_kind_that_there_is_not_is_refused():
 def test_an_encoder_says_what_a_forward_pass_costs(name):
     kind = kinds.options_of("pipelines.spec.encoders", name)
     assert issubclass(kind, EncoderOptions)
-    options = kind(name="resnet50") if "name" in kind.model_fields else kind()
+    needed = {"timm": {"name": "resnet50"}, "checkpoint": {"path": "w.pth", "architecture": ResNet()}}
+    options = kind(**needed.get(name, {}))
     assert options.forward_gflops(224) == pytest.approx(options.forward_gflops(112) * 4)
     assert options.short_name
 

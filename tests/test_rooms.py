@@ -13,6 +13,7 @@ HELPERS = {
     "code",
     "colours",
     "distributed",
+    "durations",
     "errors",
     "files",
     "attempts",
@@ -27,12 +28,13 @@ HELPERS = {
     "signals",
 }
 ALLOWED = {
-    "spec": {"spec", "records", "acceptance"},
+    "spec": {"spec", "records", "acceptance", "statistics.relation"},
     "records": set(),
     "acceptance": {"records"},
     "history": set(),
+    "progress": {"spec", "history"},
     "tracking": {"tracking", "records", "history"},
-    "tuning": {"journal", "spec.tuning"},
+    "tuning": {"tuning", "journal", "lease", "spec.tuning"},
     "journal": set(),
     "losses": {"losses"},
     "encoders": {"encoders", "spec"},
@@ -58,7 +60,7 @@ ALLOWED = {
     "training": {"training", "method", "spec", "encoders.base", "encoders.norms", "history"},
     "report": {
         *("report", "spec", "records", "acceptance", "history", "statistics"),
-        *("evaluation.predictions", "evaluation.floors"),
+        *("evaluation.predictions", "evaluation.floors", "tuning.choice", "tuning.space"),
     },
     "statistics": {"statistics"},
     "__main__": {"cli"},

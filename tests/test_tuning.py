@@ -12,17 +12,26 @@ from pathlib import Path
 import optuna.storages.journal._storage as optuna_journal
 import pytest
 
-from pipelines import journal, locks, tuning
+from pipelines import journal, locks
 from pipelines.errors import BadResult, DamagedFile, EnvironmentFault, InputError
 from pipelines.spec.tuning import Range
-from pipelines.tuning import OptunaStudy, close, opened, run_slot
+from pipelines.tuning.search import OptunaStudy
+from pipelines.tuning.study import close, opened, run_slot
 
-ROOT = Path(tuning.__file__).parents[1]
+ROOT = Path(journal.__file__).parents[1]
 SPACE = {"temperature": Range(low=0.05, high=0.5, log=True)}
 
 
 def search(folder: Path, trials: int = 3, **changes: object) -> OptunaStudy:
-    values = {"name": "study", "space": SPACE, "sampler": "random", "seed": 0, "prune_below": 0.0, **changes}
+    values = {
+        "name": "study",
+        "space": SPACE,
+        "sampler": "random",
+        "seed": 0,
+        "prune_below": 0.0,
+        "repeats": 0,
+        **changes,
+    }
     return OptunaStudy(journal=folder / "journal.log", trials=trials, **values)  # type: ignore[arg-type]
 
 
@@ -35,12 +44,12 @@ def bad(slot: int, values: dict[str, float], report: Callable[[int, float], None
 
 
 def test_a_trial_that_diverged_scores_nothing_and_says_why(tmp_path: Path) -> None:
-    made = search(tmp_path)
+    made = search(tmp_path, floor=0.1)
     with opened(made):
         for slot, objective in enumerate((bad, good, good)):
             run_slot(made, slot, objective)
         rows = close(made)
-    assert [(row["state"], row["value"]) for row in rows] == [("DIVERGED", 0.0), ("COMPLETE", 0.0), ("COMPLETE", 0.5)]
+    assert [(row["state"], row["value"]) for row in rows] == [("DIVERGED", 0.1), ("COMPLETE", 0.0), ("COMPLETE", 0.5)]
     assert [row["diverged"] for row in rows] == ["slot 0: the loss is nan at step 3", None, None]
 
 
@@ -66,7 +75,7 @@ def test_whatever_else_goes_wrong_leaves_the_trial_running_and_the_next_attempt_
 
     with pytest.raises(kind, match="disk is full"):
         run_slot(made, 0, trouble)
-    with pytest.raises(DamagedFile, match="slot 0 has 0 finished trials"):
+    with pytest.raises(DamagedFile, match="slot 0 has no finished trial"):
         close(made)
     run_slot(made, 0, lambda slot, values, report: seen.append(values) or 0.5)
     (row,) = close(made)
@@ -153,11 +162,11 @@ if sys.argv[1] == "without":
     fcntl.flock = flock
 sys.path.insert(0, "tests")
 from test_tuning import good, search
-from pipelines.tuning import opened, run_slot
+from pipelines.tuning.study import opened
+from pipelines.tuning.work import work
 made = search(Path(sys.argv[2]), trials=8)
 with opened(made):
-    for slot in range(int(sys.argv[3]), 8, 2):
-        run_slot(made, slot, good)
+    work(made, int(sys.argv[3]), lambda lease: good, lambda: False)
 """
 
 

@@ -4,11 +4,14 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from pipelines.building.devices import chosen_device
 from pipelines.building.features import embedded, source_of
 from pipelines.building.methods import pretrained_method
+from pipelines.evaluation.diagnostics import diagnose
 from pipelines.evaluation.features import Features
 from pipelines.evaluation.zero_shot import ImagesAndTexts
 from pipelines.methods.clip import CLIP
@@ -27,6 +30,8 @@ class Embedding:
     shards: ShardSet
     weights: Path | None
     seconds: float
+    diagnosed: dict[str, float]
+    """How the features spread and how classes lie in them; see ``evaluation.diagnostics``."""
 
     def with_texts(self, templates: tuple[str, ...] | None) -> ImagesAndTexts:
         """Test images and class names in the common space of a method with a text tower."""
@@ -55,5 +60,12 @@ def embedding_of(job: JobFolder[EvaluateSpec], last: Embedding | None) -> Embedd
         features = embedded(source_of(job.spec, shards, weights), shards, device)
         features.check()
         if job.spec.keep_features:
-            features.save(kept)
-    return Embedding(name, features.to(device), shards, weights, time.perf_counter() - clock)
+            features.save(kept, {split: _labelled_ids(shards, split) for split in ("train", "test")})
+    seconds = time.perf_counter() - clock
+    return Embedding(name, features.to(device), shards, weights, seconds, diagnose(features))
+
+
+def _labelled_ids(shards: ShardSet, split: str) -> NDArray[np.bytes_]:
+    """The names of the images that have features, in their order."""
+    table = shards.table(split)
+    return table.key[table.label >= 0]

@@ -16,11 +16,13 @@ from pipelines.building.methods import (
     pretrained_spec,
     pretraining_shards,
 )
+from pipelines.encoders import build_encoder
 from pipelines.encoders.base import Encoder
 from pipelines.errors import InputError
 from pipelines.evaluation.features import Features, pixel_features, pooled_features
 from pipelines.sources.reader import ShardSet
-from pipelines.spec.jobs import EvaluateSpec, Pixels, Untrained
+from pipelines.spec.jobs import EvaluateSpec, Foreign, Pixels, Untrained
+from pipelines.spec.views import Views
 
 Embed = Callable[[Iterator[Tensor]], Tensor]
 """Batches of normalised images -> (n, F) float32 on the CPU."""
@@ -47,9 +49,23 @@ def source_of(spec: EvaluateSpec, shards: ShardSet, weights: Path | None) -> Sou
         return Source(None, Wanted.of(shards))
     if isinstance(spec.source, Untrained):
         return _untrained(spec.source, shards, spec.seed)
+    if isinstance(spec.source, Foreign):
+        return foreign_source(spec.source)
     assert weights is not None, "planning gives trained encoders their weights"
+    return trained_source(weights)
+
+
+def trained_source(weights: Path) -> Source:
+    """The encoder of a finished pretraining's folder."""
     recipe = pretrained_spec(weights).views
     return Source(pretrained_method(weights).encoder, Wanted.of(pretraining_shards(weights), recipe))
+
+
+def foreign_source(source: Foreign) -> Source:
+    """The encoder in a file."""
+    options = source.encoder
+    size, mean, std = options.takes()
+    return Source(build_encoder(options, size), Wanted(Views(), size, mean, std))
 
 
 def _untrained(source: Untrained, shards: ShardSet, seed: int) -> Source:

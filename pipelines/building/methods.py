@@ -7,12 +7,14 @@ from safetensors.torch import load_file
 
 from pipelines.encoders import build_encoder
 from pipelines.encoders.base import Encoder
+from pipelines.encoders.checkpoint import load
 from pipelines.methods import build
 from pipelines.methods.base import DataFacts, Method
 from pipelines.randomness import seed_for
 from pipelines.records import checked_file, read_record
 from pipelines.sources.reader import ShardSet, open_shards
 from pipelines.spec.encoders.base import EncoderOptions
+from pipelines.spec.encoders.checkpoint import Start
 from pipelines.spec.jobs import PretrainSpec
 from pipelines.spec.methods.base import MethodOptions
 from pipelines.spec.parse import parse
@@ -40,6 +42,21 @@ def fresh_method(options: MethodOptions, encoder: EncoderOptions, facts: DataFac
     with torch.random.fork_rng():  # torch's layers draw their weights from the global generator
         torch.manual_seed(seed_for(seed, "weights"))
         return build(options, make_encoder, facts)
+
+
+def begun(method: Method, start: Start | None) -> Method:
+    """The method, its encoder and every copy of it (a target network) with the weights of a file, where there is one."""
+    if start is None:
+        return method
+    twins = [each for each in method.modules() if each is not method.encoder and _shape(each) == _shape(method.encoder)]
+    load(method.encoder, start)
+    for twin in twins:
+        twin.load_state_dict(method.encoder.state_dict(), strict=True)
+    return method
+
+
+def _shape(module: torch.nn.Module) -> tuple[type, dict[str, torch.Size]]:
+    return type(module), {name: value.shape for name, value in module.state_dict().items()}
 
 
 def fresh_encoder(options: EncoderOptions, image_size: int, seed: int) -> Encoder:

@@ -9,7 +9,7 @@ import torch
 from pipelines import distributed
 from pipelines.building.devices import chosen_device
 from pipelines.building.images import Wanted, fits, in_order, loader, plain_views
-from pipelines.building.methods import facts_of, fresh_method
+from pipelines.building.methods import begun, facts_of, fresh_method
 from pipelines.encoders.base import Encoder
 from pipelines.errors import InputError
 from pipelines.evaluation import knn
@@ -43,7 +43,7 @@ def trainer(
         raise InputError(f"{shards.folder}: {spec.method.use}: {error}") from None
     index = shards.index
     return Trainer(
-        method=fresh_method(spec.method, spec.encoder, facts, spec.seed),
+        method=begun(fresh_method(spec.method, spec.encoder, facts, spec.seed), spec.start),
         data=_data(spec.training, spec.views, spec.seed, shards, device),
         make_views=ViewMaker(spec.views, index.image_size, index.mean, index.std),
         training=spec.training,

@@ -1,5 +1,6 @@
 """The workbench of protocols that train on images, put together from an evaluation's job."""
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,9 @@ from pipelines.building.images import Wanted, in_order, loader, plain_views
 from pipelines.building.methods import fresh_encoder, pretrained_method, pretrained_spec, pretraining_shards
 from pipelines.evaluation.classifier import Classifier
 from pipelines.evaluation.features import evaluating
-from pipelines.evaluation.workbench import Base
+from pipelines.evaluation.workbench import Base, MakeViews, as_they_are
 from pipelines.files import replacing
+from pipelines.methods.base import Method
 from pipelines.records import checked_file, read_record
 from pipelines.sources.order import Order
 from pipelines.sources.reader import ShardSet, open_shards
@@ -91,33 +93,49 @@ class JobBench:
         made = fresh_encoder(encoder or pretrained_spec(self.weights).encoder, size, self.seed)
         return Base(made, nn.Identity(), made.width)
 
-    def teacher(self, head_layers: int) -> Classifier:
+    def teacher(self, head_layers: int, final_norm: bool) -> Classifier:
         """The classifier that the teacher's job left, loaded strictly."""
         assert self.teacher_job is not None, "planning gives distillation its teacher"
         base = self.base(head_layers)
-        classifier = Classifier(base.encoder, base.head, base.width, self.num_classes)
+        classifier = Classifier(base.encoder, base.normed(final_norm), base.width, self.num_classes)
         file = checked_file(read_record(self.teacher_job), self.teacher_job, "classifier")
         classifier.load_state_dict(load_file(file), strict=True)
         return classifier
 
-    def fit(self, classifier: Classifier, options: OnImages, rows: NDArray[np.int64]) -> dict[str, Any]:
-        """Train on these images, and leave the classifier's weights in the job's folder."""
+    @property
+    def holdout(self) -> NDArray[np.int64]:
+        """Positions in train that are kept for choosing."""
+        return self.shards.holdout
+
+    def whole(self, rows: NDArray[np.int64]) -> Iterator[Tensor]:
+        """These images of train, whole and unchanged, in batches."""
+        device = chosen_device()
+        return plain_views(loader(self.shards, "train", in_order(), device, subset=rows), self.wanted, device)
+
+    def fit(
+        self,
+        method: Method,
+        options: OnImages,
+        rows: NDArray[np.int64],
+        changed: Callable[[MakeViews], MakeViews] = as_they_are,
+    ) -> dict[str, Any]:
+        """Train on these images, on views that ``changed`` makes of the crops."""
         given = {**options.training(), "batch_size": min(options.batch_size, len(rows))}
         decay = getattr(options, "layer_decay", None)
         training = Training(**given, layer_decay=decay, precision="auto", decay_norm_and_bias=False)
         crop = Augmentation(scale=options.crop, flip=options.flip, jitter_prob=0.0, grayscale=0.0, blur=0.0)
         device, wanted = chosen_device(), self.wanted
+        make = ViewMaker(Views(augmentations=(crop,)), wanted.image_size, wanted.mean, wanted.std)
         order = Order(batch_size=training.batch_size, seed=self.seed)
         trained = Trainer(
-            method=classifier,
+            method=method,
             data=loader(self.shards, "train", order, device, subset=rows),
-            make_views=ViewMaker(Views(augmentations=(crop,)), wanted.image_size, wanted.mean, wanted.std),
+            make_views=changed(make),
             training=training,
             seed=self.seed,
             device=device,
             out=self.out,
         ).fit()
-        _save(classifier, self.out / WEIGHTS)
         return trained.derived
 
     @torch.no_grad()
@@ -131,7 +149,7 @@ class JobBench:
         return scores[label >= 0], label[label >= 0]
 
 
-def _save(classifier: Classifier, path: Path) -> None:
+def save_classifier(classifier: Classifier, path: Path) -> None:
     """The student's own weights: not its teacher's, nor which images have labels."""
     kept = {
         name: value.contiguous()

@@ -161,6 +161,20 @@ class ViT(Encoder):
             x = block(x)
         return self.norm(x)
 
+    def last_tokens(self, images: Tensor, count: int) -> list[Tensor]:
+        """(N, C, H, W) -> what ``tokens`` gives of the last ``count`` blocks, the last one last, each after the final
+        LayerNorm, as DINO reads them."""
+        kept: list[Tensor] = []
+        hooks = [
+            block.register_forward_hook(lambda _, given, found: kept.append(found)) for block in self.blocks[-count:]
+        ]
+        try:
+            self.tokens(images)
+        finally:
+            for hook in hooks:
+                hook.remove()
+        return [self.norm(x) for x in kept]
+
     def positions(self, rows: int, columns: int) -> Tensor:
         """(1, 1 + rows x columns, width): the position codes of a grid of patches, the class token's first."""
         if self.resize == "scale":

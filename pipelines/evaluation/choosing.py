@@ -41,15 +41,19 @@ def judging(features: Features, choices: int) -> Judging:
     The slice where it has ``ENOUGH`` rows, or there is nothing to choose; folds that a class has too few rows for are fewer.
     Nothing to judge on where no slice is held out.
     """
+    return judging_rows(features.train_label, features.fit, features.holdout, choices)
 
-    label = features.train_label.cpu().numpy()
+
+def judging_rows(train_label: Tensor, fit: Tensor, holdout: Tensor, choices: int) -> Judging:
+    """The same of rows with train_label (n,) whose positions are in ``fit`` or in ``holdout``."""
+    label = train_label.cpu().numpy()
     folds = min(FOLDS, int(np.bincount(label).max()))
-    if choices == 1 or len(features.holdout) >= ENOUGH or folds < 2:
-        return Judging("holdout", [(features.fit, features.holdout)] if len(features.holdout) else [])
+    if choices == 1 or len(holdout) >= ENOUGH or folds < 2:
+        return Judging("holdout", [(fit, holdout)] if len(holdout) else [])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # classes with fewer rows than folds are missing from some
         parts = list(StratifiedKFold(folds, shuffle=True, random_state=0).split(label, label))
-    device = features.train.device
+    device = train_label.device
     return Judging(f"cv{folds}", [(torch.from_numpy(a).to(device), torch.from_numpy(b).to(device)) for a, b in parts])
 
 

@@ -12,11 +12,11 @@ from pipelines.spec.evaluation.distill import Options
 
 def measure(options: Options, bench: Workbench) -> Outcome:
     """Train the student; top1, top5 and mean_per_class on test. Nothing is chosen."""
-    labelled, every = labelled_rows(bench, options.teacher.label_share), np.arange(len(bench.train_label))
+    labelled, every = labelled_rows(bench, options.teacher.amount), np.arange(len(bench.train_label))
     student = bench.fresh(options.student)
     method = Distilled(
         Classifier(student.encoder, student.head, student.width, bench.num_classes),
-        bench.teacher(options.teacher.head_layers),
+        bench.teacher(options.teacher.head_layers, options.teacher.final_norm),
         as_mask(labelled, len(every)),
         temperature=options.temperature,
         label_weight=options.label_weight,

@@ -1,13 +1,15 @@
 """Frozen features of a data set: computed once for each (weights, data set), read by every protocol."""
 
 import contextlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
@@ -54,10 +56,17 @@ class Features:
         """InputError when something is not as the class says."""
         _check(self, "features")
 
-    def save(self, path: Path) -> None:
-        """Write to a safetensors file in one move. InputError when something is not as the class says."""
+    def save(self, path: Path, ids: Mapping[str, NDArray[np.bytes_]] | None = None) -> None:
+        """Write to a safetensors file in one move. InputError when something is not as the class says.
+
+        ids: of the images by split (n,), for readers elsewhere: kept as train_id and test_id, (n, L) uint8, the bytes of
+        each name and zeros up to the longest.
+        """
         self.check()
         rows = {name: getattr(self, name).detach().cpu().contiguous() for name in TENSORS}
+        for split, names in (ids or {}).items():
+            assert len(names) == len(rows[split]), "a name for every row"
+            rows[f"{split}_id"] = torch.from_numpy(names.view(np.uint8).reshape(len(names), -1).copy())
         with replacing(path) as part:
             save_file(rows, part, metadata={"num_classes": str(self.num_classes)})
 
@@ -66,7 +75,7 @@ class Features:
         """Read what ``save`` wrote; InputError names the file and what is missing, superfluous or wrong in it."""
         try:
             with safe_open(path, framework="pt") as file:
-                rows = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+                rows = {name: file.get_tensor(name) for name in file.keys() if name not in IDS}  # noqa: SIM118
                 metadata = file.metadata() or {}
         except (SafetensorError, OSError) as error:
             raise InputError(
@@ -82,6 +91,8 @@ class Features:
         return features
 
 
+IDS = ("train_id", "test_id")
+"""What a file may hold beside the features: which image each row is of."""
 TENSORS = tuple(entry.name for entry in fields(Features) if entry.name != "num_classes")
 
 

@@ -1,39 +1,61 @@
 """Fine-tuning: the whole encoder trained with few or all labels, from pretrained weights or from scratch.
 
-Differs from MAE's recipe: no RandAugment, mixup, cutmix, random erasing or drop path.
+Mixup and cutmix are torchvision's, drawn for a batch at a time; RandAugment and erasing its own for an image at a time
+(``strong``).
 """
+
+from functools import partial
 
 import numpy as np
 
+from pipelines.encoders.base import Encoder
+from pipelines.encoders.vit import Block, ViT
 from pipelines.errors import InputError
 from pipelines.evaluation.accuracy import accuracies
-from pipelines.evaluation.classifier import Classifier
-from pipelines.evaluation.workbench import Outcome, Rows, Workbench
-from pipelines.randomness import numpy_generator
+from pipelines.evaluation.labelled import evaluation_seed, few_labels
+from pipelines.evaluation.mixed import Mixed
+from pipelines.evaluation.strong import StrongViews
+from pipelines.evaluation.workbench import Outcome, Rows, Workbench, as_they_are
 from pipelines.spec.evaluation.finetune import Options
 
 
 def measure(options: Options, bench: Workbench) -> Outcome:
     """Train on the labelled share; top1, top5 and mean_per_class on test. Nothing is chosen."""
-    rows = labelled_rows(bench, options.label_share)
+    rows = labelled_rows(bench, options.amount)
     base = bench.base(options.head_layers)
-    classifier = Classifier(base.encoder, base.head, base.width, bench.num_classes, options.label_smoothing)
-    derived = bench.fit(classifier, options, rows)
+    if options.drop_path:
+        drop_paths(base.encoder, options.drop_path)
+    head = base.normed(options.final_norm)
+    classifier = Mixed(
+        base.encoder, head, base.width, bench.num_classes, options.label_smoothing, options.mixup, options.cutmix
+    )
+    strong = partial(StrongViews, magnitude=options.randaugment, erasing=options.erasing)
+    derived = bench.fit(classifier, options, rows, strong if options.randaugment or options.erasing else as_they_are)
     return Outcome(
         accuracies(*bench.test(classifier)), {**derived, "labels": len(rows), "images": len(rows)}, classifier
     )
 
 
-def labelled_rows(bench: Workbench, share: float) -> Rows:
-    """Sorted positions in train whose labels may be used: ``share`` of every class, at least one image, drawn by seed."""
+def drop_paths(encoder: Encoder, rate: float) -> None:
+    """Set a ViT's rates of branches left out, from 0 in the first block to ``rate``; InputError for another encoder."""
+    if not isinstance(encoder, ViT):
+        raise InputError("evaluation.finetune.drop_path: only a ViT has blocks to leave branches out of; leave it out")
+    for number, block in enumerate(encoder.blocks):
+        assert isinstance(block, Block)
+        block.drop_path = rate * number / max(len(encoder.blocks) - 1, 1)
+
+
+def labelled_rows(bench: Workbench, amount: float) -> Rows:
+    """Sorted positions in train whose labels may be used: see ``few_labels``. InputError where a class has too few."""
     label = bench.train_label
     if not (label >= 0).any():
         raise InputError(
             "finetune: no image of train has a label, and fine-tuning needs some; evaluate on labelled data"
         )
-    draw = numpy_generator(bench.seed, "labels")
-    chosen = []
-    for number in range(bench.num_classes):
-        rows = np.flatnonzero(label == number)
-        chosen.append(draw.permutation(rows)[: max(1, round(share * len(rows)))])
-    return np.sort(np.concatenate(chosen))
+    counts = np.bincount(label[label >= 0], minlength=bench.num_classes)
+    if isinstance(amount, int) and counts.min() < amount:
+        raise InputError(
+            f"evaluation.finetune.labels_per_class: {amount} images asked for, but class {counts.argmin()} has "
+            f"{counts.min()} in train; ask for fewer"
+        )
+    return few_labels(label, bench.num_classes, amount, evaluation_seed(bench.seed))

@@ -14,6 +14,9 @@ from pipelines import distributed
 from pipelines.losses.info_nce import Contrast, info_nce_from_scores
 from pipelines.losses.memory_bank import bank_scores, draw_candidates, initial_bank, update_bank
 from pipelines.losses.nce import estimate_log_z, nce
+from pipelines.methods.base import Progress
+from pipelines.methods.transform import kept_scores, starts, transformed_pair, transformed_scores
+from pipelines.spec.methods.parts import FeatureTransform
 
 
 class MemoryBank(nn.Module):
@@ -56,21 +59,42 @@ class SlotLoss(nn.Module):
         if form == "nce":
             self.register_buffer("log_z", torch.full((directions,), torch.nan))
 
-    def forward(self, features: Tensor, bank: MemoryBank, slots: Tensor, step: int, direction: int = 0) -> Contrast:
-        """features (N, dim) unit rows, slots (N, 1 + K) with the positive in column 0, step of training.
+    def forward(
+        self,
+        features: Tensor,
+        bank: MemoryBank,
+        slots: Tensor,
+        progress: Progress,
+        direction: int = 0,
+        transform: FeatureTransform | None = None,
+    ) -> Contrast:
+        """features (N, dim) unit rows, slots (N, 1 + K) with the positive in column 0.
 
         The loss is the mean over anchors, in nats; positive (N,), negative (N, K) scores before the temperature.
+        transform: feature transformation with the slot as key; for InfoNCE only.
         """
+        if (active := starts(transform, progress)) is not None:
+            return self._transformed(active, features, bank.slots.detach(), slots, progress)
         scores = bank_scores(features, bank.slots, slots)
         positive, negative = scores[:, 0], scores[:, 1:]
         if self.form == "info_nce":
             loss = info_nce_from_scores(positive, negative, self.temperature)
         else:
             logits = scores / self.temperature
-            if step == 0:
+            if progress.step == 0:
                 self.log_z[direction] = joint_log_z(logits, self.num_samples)
             loss = nce(logits, self.log_z[direction], self.num_samples)
         return Contrast.of(loss, positive, negative)
+
+    def _transformed(
+        self, transform: FeatureTransform, features: Tensor, bank: Tensor, slots: Tensor, progress: Progress
+    ) -> Contrast:
+        key = bank[slots[:, 0]]
+        far, far_key = transformed_pair(transform, features, key, progress)
+        positive = kept_scores(transform, (far * far_key).sum(dim=1), (features * key).sum(dim=1))
+        met = far if transform.negatives_meet == "extrapolated" else features
+        negative = transformed_scores(transform, bank_scores(met, bank, slots[:, 1:]), progress)
+        return Contrast.of(info_nce_from_scores(positive, negative, self.temperature), positive, negative)
 
 
 def joint_log_z(logits: Tensor, num_samples: int) -> Tensor:

@@ -1,7 +1,7 @@
 """BYOL: predict a slow target's projection of the other view (Grill et al. 2020, arXiv:2006.07733, eq. 2).
 
 Differs from the released code: no linear classifier is trained beside; the target starts as a copy unless asked
-otherwise; linear layers start as PyTorch's do.
+otherwise; linear layers start as PyTorch's do. Feature transformation (arXiv:2108.02982) is ours to place.
 """
 
 import torch
@@ -14,6 +14,7 @@ from pipelines.losses.regression import byol_loss, cosine
 from pipelines.methods import ema
 from pipelines.methods.base import DataFacts, MakeEncoder, Method, Output, Progress, full_precision
 from pipelines.methods.heads import at_least_float32, normed_mlp
+from pipelines.methods.transform import starts, transformed_pair
 from pipelines.spec.methods.byol import Options
 
 
@@ -39,18 +40,30 @@ class BYOL(Method):
         self.target_encoder, self.target_projector = ema.frozen_copy(start_encoder), ema.frozen_copy(start_projector)
 
     def loss(self, views: list[Tensor], batch: Batch, progress: Progress) -> Output:
-        """views: two (N, 3, H, W). A loss in [0, 8]; random predictions give about 4."""
+        """views: two (N, 3, H, W). A loss in [0, 8] (higher with feature transformation); random predictions give about 4."""
         z1, z2 = (self.projector(self.encoder(view)) for view in views)
         p1, p2 = (at_least_float32(self.predictor(z)) for z in (z1, z2))
         with torch.no_grad():
             t1, t2 = (at_least_float32(self.target_projector(self.target_encoder(view))) for view in views)
         with full_precision(p1.device):
-            loss = byol_loss(p1, p2, t1, t2)
+            loss = self._loss((p1, t2), (p2, t1), progress)
             watched = {
                 "embeddings": F.normalize(at_least_float32(z1.detach()), dim=1),
                 "positive_scores": cosine(p1.detach(), t2),
             }
         return Output(loss, {}, watched)
+
+    def _loss(self, one: tuple[Tensor, Tensor], other: tuple[Tensor, Tensor], progress: Progress) -> Tensor:
+        """Of two pairs of prediction and target; pushed apart, 4 less twice their dot products instead of cosines."""
+        transform = starts(self.options.feature_transform, progress)
+        if transform is None:
+            return byol_loss(one[0], other[0], other[1], one[1])
+        total = torch.zeros((), device=one[0].device)
+        for prediction, target in (one, other):
+            unit = F.normalize(prediction, dim=1), F.normalize(target, dim=1)
+            far_p, far_t = transformed_pair(transform, *unit, progress)
+            total = total + (2 - 2 * (far_p * far_t).sum(dim=1)).mean()
+        return total
 
     def after_step(self, progress: Progress) -> None:
         """Move the target towards the new online weights, by the momentum of the step just done."""

@@ -66,7 +66,9 @@ class CMC(Method):
         slots = draw_slots(batch.index, self.num_samples, self.options.num_negatives, progress.generator)
         with full_precision(image.device):
             contrasts = [
-                self.question(features[anchor], self.banks[target], slots, progress.step, direction)
+                self.question(
+                    features[anchor], self.banks[target], slots, progress, direction, self.options.feature_transform
+                )
                 for direction, (anchor, target) in enumerate(self.directions)
             ]
         self.fresh = batch.index, [feature.detach() for feature in features]

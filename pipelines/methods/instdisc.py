@@ -64,7 +64,9 @@ class InstDisc(Method):
         if self.options.loss != "softmax":
             count = self.options.num_negatives
             slots = draw_slots(index, len(self.bank.slots), count, progress.generator)
-            contrast: Contrast = self.question(features, self.bank, slots, progress.step)
+            contrast: Contrast = self.question(
+                features, self.bank, slots, progress, transform=self.options.feature_transform
+            )
             return contrast
         scores = features @ self.bank.slots.T
         loss = instance_softmax(scores / self.options.temperature, index)

@@ -27,7 +27,7 @@ from pipelines.methods import ema
 from pipelines.methods.base import DataFacts, MakeEncoder, Method, Output, Progress, full_precision
 from pipelines.methods.heads import mlp
 from pipelines.methods.shuffle import shuffled
-from pipelines.methods.transform import starts, transformed_negatives, transformed_pair
+from pipelines.methods.transform import kept_scores, starts, transformed_negatives, transformed_pair
 from pipelines.spec.methods.moco import Options
 
 
@@ -80,11 +80,12 @@ class MoCo(Method):
         transform = starts(self.options.feature_transform, progress)
         if transform is None:
             return info_nce(q, k, self.queue, self.options.temperature, keep_scores=progress.watching)
-        far_q, far_k = transformed_pair(transform, q, k, progress.generator)
-        mixed = transformed_negatives(transform, self.queue, progress.generator)
+        far_q, far_k = transformed_pair(transform, q, k, progress)
+        mixed = transformed_negatives(transform, self.queue, progress)
         if transform.negatives_meet == "extrapolated":
             return info_nce(far_q, far_k, mixed, self.options.temperature, keep_scores=progress.watching)
-        positive, (_, negative) = (far_q * far_k).sum(dim=1), scores(q, k, mixed)
+        plain, negative = scores(q, k, mixed)
+        positive = kept_scores(transform, (far_q * far_k).sum(dim=1), plain)
         return Contrast.of(info_nce_from_scores(positive, negative, self.options.temperature), positive, negative)
 
     @torch.no_grad()
@@ -101,9 +102,9 @@ class MoCo(Method):
 
 
 def build(options: Options, make_encoder: MakeEncoder, facts: DataFacts) -> MoCo:
-    """MoCo over a fresh encoder; the head has one layer in v1, two in v2, hidden as wide as the encoder."""
+    """MoCo over a fresh encoder; a hidden layer of the head is as wide as the encoder."""
     encoder = make_encoder()
     if options.bn_splits > 1:
         split_batch_norm(encoder, options.bn_splits)
-    widths = [encoder.width, options.dim] if options.version == 1 else [encoder.width, encoder.width, options.dim]
-    return MoCo(options, encoder, mlp(widths))
+    hidden = [encoder.width] if options.two_layers else []
+    return MoCo(options, encoder, mlp([encoder.width, *hidden, options.dim]))

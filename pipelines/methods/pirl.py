@@ -63,8 +63,9 @@ class PIRL(Method):
         count, share = self.options.num_negatives, self.options.jigsaw_weight
         slots = draw_slots(batch.index, len(self.bank.slots), count, progress.generator)
         with full_precision(whole.device):
-            one = self.question(whole, self.bank, slots, progress.step, IMAGE)
-            other = self.question(jigsaw, self.bank, slots, progress.step, JIGSAW)
+            transform = self.options.feature_transform
+            one = self.question(whole, self.bank, slots, progress, IMAGE, transform)
+            other = self.question(jigsaw, self.bank, slots, progress, JIGSAW, transform)
             loss = (1 - share) * one.loss + share * other.loss
         self.fresh = batch.index, whole.detach()
         scalars = {

@@ -12,12 +12,11 @@ from torch import Tensor, nn
 from pipelines import distributed
 from pipelines.batch import Batch
 from pipelines.encoders.base import Encoder
-from pipelines.losses import feature_transform as ft
 from pipelines.losses.nt_xent import nt_xent
 from pipelines.losses.pairs import pair_scores
 from pipelines.methods.base import DataFacts, MakeEncoder, Method, Output, Progress, full_precision
 from pipelines.methods.heads import simclr_head
-from pipelines.methods.transform import starts, transformed_pair
+from pipelines.methods.transform import kept_scores, starts, transformed_pair, transformed_scores
 from pipelines.spec.methods.parts import FeatureTransform
 from pipelines.spec.methods.simclr import Options
 
@@ -58,19 +57,17 @@ class SimCLR(Method):
         self, options: FeatureTransform, first: Tensor, second: Tensor, progress: Progress
     ) -> tuple[Tensor, Tensor]:
         """The scores of extrapolated positives, and of negatives mixed with a permutation of themselves."""
-        far = transformed_pair(options, first, second, progress.generator)
-        positive, negative = self._scores(*far)
+        positive, negative = self._scores(*transformed_pair(options, first, second, progress))
         if options.negatives_meet == "original":
-            _, negative = self._scores(first, second)
-        if options.negative:
-            weight = ft.draw_negative_lambda(options.negative.alpha, (), progress.generator)
-            order = torch.randperm(negative.shape[1], generator=progress.generator, device=negative.device)
-            negative = ft.interpolate_scores(negative, order, weight)
-        return positive, negative
+            plain, negative = self._scores(first, second)
+            positive = kept_scores(options, positive, plain)
+        return positive, transformed_scores(options, negative, progress)
 
 
 def build(options: Options, make_encoder: MakeEncoder, facts: DataFacts) -> SimCLR:
     """SimCLR over a fresh encoder; the head's hidden layers are as wide as the encoder unless told otherwise."""
     encoder = make_encoder()
     hidden = options.hidden or encoder.width
-    return SimCLR(options, encoder, simclr_head([encoder.width, *[hidden] * (options.head_layers - 1), options.dim]))
+    layers = options.head_layers
+    after = [*[hidden] * (layers - 1), options.dim] if layers else []
+    return SimCLR(options, encoder, simclr_head([encoder.width, *after]))

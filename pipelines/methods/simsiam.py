@@ -57,7 +57,7 @@ class SimSiam(Method):
     def _far(self, p: Tensor, z: Tensor, transform: FeatureTransform, progress: Progress) -> Tensor:
         """Minus the mean dot product of prediction and target pushed apart."""
         z = z.detach() if self.options.stop_gradient else z
-        far_p, far_z = transformed_pair(transform, F.normalize(p, dim=1), F.normalize(z, dim=1), progress.generator)
+        far_p, far_z = transformed_pair(transform, F.normalize(p, dim=1), F.normalize(z, dim=1), progress)
         return -(far_p * far_z).sum(1).mean()
 
 

@@ -89,7 +89,7 @@ class SwAV(Method):
         pairs = [(i, v) for i in ASSIGNED for v in range(len(embeddings)) if v != i]
         predicting = torch.cat([embeddings[v] for _, v in pairs])
         predicted = torch.cat([embeddings[i].detach() for i, _ in pairs])
-        far, _ = transformed_pair(transform, predicting, predicted, progress.generator)
+        far, _ = transformed_pair(transform, predicting, predicted, progress)
         wanted = torch.cat([targets[i] for i, _ in pairs])
         return F.cross_entropy(self.prototypes(far) / self.options.temperature, wanted)
 

@@ -3,11 +3,11 @@
 import statistics
 from collections.abc import Iterator
 
+from pipelines.durations import duration
 from pipelines.report.cells import Column, Row
 from pipelines.report.comparison import Comparison
 from pipelines.report.noise import difference, letters
 from pipelines.report.study import Results
-from pipelines.report.tables import duration
 from pipelines.spec.jobs import PretrainSpec, TuneSpec
 from pipelines.statistics.intervals import Estimate
 from pipelines.statistics.paired import pairs_needed

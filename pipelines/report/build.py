@@ -5,6 +5,8 @@ from pathlib import Path
 
 from pipelines.files import write_text
 from pipelines.report.answer import answer
+from pipelines.report.brief import brief_of, save
+from pipelines.report.claims import Judged, judged
 from pipelines.report.comparison import NOT_JUDGED, Comparison, comparisons
 from pipelines.report.elsewhere import elsewhere_table
 from pipelines.report.missing import missing
@@ -14,6 +16,7 @@ from pipelines.report.page import Head, render_page, write_figures
 from pipelines.report.published import Published, load_published
 from pipelines.report.results import Beside, beside, results_table
 from pipelines.report.sections import (
+    Chart,
     Section,
     caption,
     comparison_section,
@@ -27,6 +30,7 @@ from pipelines.report.summary import jobs_table, overview, timings_table, warnin
 from pipelines.report.tables import Table, to_csv, to_latex, to_markdown
 from pipelines.report.transfer import transfer_table
 from pipelines.report.tuning import searches, tuning_table
+from pipelines.report.verdicts import claims_chart, claims_table, summary, told
 
 
 def build_report(results: Results, out: Path, texts: Path, standing: Standings = NOT_JUDGED) -> Path:
@@ -37,17 +41,32 @@ def build_report(results: Results, out: Path, texts: Path, standing: Standings =
     """
     published = load_published(texts / "published")
     found = [(comparison, beside(comparison, published)) for comparison in comparisons(results, standing)]
-    sections = [*_results(found, texts), _elsewhere(found, published, texts), *_details(results, texts)]
+    verdicts = judged(results, [comparison for comparison, _ in found])
+    sections = [
+        _claims(verdicts, texts),
+        *_results(found, texts),
+        _elsewhere(found, published, texts),
+        *_details(results, texts),
+    ]
     tables = [table for section in sections for table in section.tables if table.name != "jobs"]
     for table in tables:
         _write_table(table, out / "tables")
     write_text(out / "tables" / "results.csv", results_csv(found))
     write_figures(sections, out / "figures")
-    answers = [answer(results, comparison) for comparison, _ in found]
-    head = Head(answers, missing(results), warnings(results), overview(results))
+    answers, lines = [answer(results, comparison) for comparison, _ in found], told(verdicts)
+    save(brief_of(results, answers, lines), out)
+    answers += [summary(verdicts)] if verdicts else []
+    head = Head(answers, lines, missing(results), warnings(results), overview(results))
     page = render_page(results, head, sections, texts / "templates")
     write_text(out / "report.html", page)
     return out / "report.html"
+
+
+def _claims(found: Sequence[Judged], texts: Path) -> Section:
+    chart = claims_chart(found)
+    drawn = (Chart("Differences and what is claimed of them", chart),) if chart else ()
+    tables = (claims_table(found, _short(texts, "claims")),) if found else ()
+    return Section("claims", "Claims", caption(texts, "claims"), drawn, tables)
 
 
 def _results(found: Sequence[tuple[Comparison, Beside]], texts: Path) -> list[Section]:

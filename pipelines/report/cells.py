@@ -9,7 +9,7 @@ from pipelines.report.estimates import Correct
 from pipelines.report.study import Result
 from pipelines.spec.base import Model
 from pipelines.spec.evaluation.base import Protocol
-from pipelines.spec.jobs import Pixels, PretrainSpec, Trained, Untrained
+from pipelines.spec.jobs import AnySource, Foreign, PretrainSpec
 from pipelines.statistics.intervals import Estimate
 
 _PROTOCOLS = {
@@ -17,6 +17,7 @@ _PROTOCOLS = {
     "linear": "linear probe",
     "few_shot": "few-shot",
     "low_shot": "low-shot",
+    "linear_augmented": "linear probe, augmented",
     "zero_shot": "zero-shot",
     "finetune": "fine-tuning",
 }
@@ -49,24 +50,24 @@ class Row:
 
     title        the label, and where a method was pretrained when that was elsewhere
     source       where the encoder comes from; None: no encoder, a guess that looks at no image
-    trained_on   the data set it was pretrained on; None for floors
+    trained_on   the data set it was pretrained on; None for floors and for weights from a file
     pretraining  one of its pretraining jobs: where its settings stand
     """
 
     title: str
     label: str
-    source: Trained | Untrained | Pixels | None
+    source: AnySource | None
     trained_on: str | None = None
     pretraining: Result[PretrainSpec] | None = field(default=None, compare=False)
 
     @property
     def origin(self) -> str:
-        """guess, pixels, untrained or pretrain."""
+        """guess, pixels, untrained, checkpoint or pretrain."""
         return self.source.use if self.source else "guess"
 
     @property
     def is_floor(self) -> bool:
-        return self.pretraining is None
+        return self.pretraining is None and not isinstance(self.source, Foreign)
 
     @property
     def saw_labels(self) -> bool:
@@ -79,8 +80,8 @@ class Row:
 
     @property
     def competes(self) -> bool:
-        """Whether it may be the best: neither a floor nor a reference that saw the labels."""
-        return not self.is_floor and not self.saw_labels
+        """Whether it may be the best: pretrained here, and no reference that saw the labels."""
+        return self.pretraining is not None and not self.saw_labels
 
 
 @dataclass(frozen=True)

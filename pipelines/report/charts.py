@@ -14,7 +14,6 @@ from pipelines.files import digest
 from pipelines.report.cells import Column
 from pipelines.report.comparison import Comparison
 from pipelines.report.curves import Curve
-from pipelines.report.tuning import Search
 
 Spec = dict[str, Any]
 Rows = list[dict[str, Any]]
@@ -29,19 +28,19 @@ def curve_chart(curves: Sequence[Curve], title: str, style: dict[str, Style], ze
         for step, value in curve.points
     ]
     chart = (
-        _data(rows)
+        named(rows)
         .mark_line(strokeWidth=1.7, strokeJoin="round")
         .encode(
             x=alt.X("step:Q", title="training step", axis=alt.Axis(tickCount=5, format=",d")),
             y=alt.Y("value:Q", title=title, scale=alt.Scale(zero=zero), axis=alt.Axis(tickCount=6)),
-            color=_colour(style, (curve.label for curve in curves)),
+            color=coloured(style, (curve.label for curve in curves)),
             strokeDash=_dash(style, (curve.label for curve in curves)),
             detail="seed:N",
-            opacity=_focus(0.9),
+            opacity=focus(0.9),
             tooltip=[alt.Tooltip("label:N", title="method"), alt.Tooltip("seed:N", title="seed")],
         )
     )
-    return _finish(chart, 340, 220, rows)
+    return finished(chart, 340, 220, rows)
 
 
 def comparison_chart(comparison: Comparison, column: Column) -> Spec:
@@ -57,84 +56,19 @@ def comparison_chart(comparison: Comparison, column: Column) -> Spec:
     y = alt.Y("label:N", title=None, sort=order, scale=alt.Scale(domain=order), axis=alt.Axis(labelLimit=260))
     x = alt.X("value:Q", title=f"{column.title}, test (%)", scale=alt.Scale(zero=False), axis=alt.Axis(tickCount=7))
     tip = [alt.Tooltip("label:N", title="method"), alt.Tooltip("value:Q", title="%", format=".2f")]
-    colour = _colour(by_label, order, fields=False)
+    colour = coloured(by_label, order, fields=False)
     layers = [
-        _data(dots).mark_circle(size=60).encode(x=x, y=y, color=colour, opacity=_focus(0.65), tooltip=tip),
-        _data(means)
+        named(dots).mark_circle(size=60).encode(x=x, y=y, color=colour, opacity=focus(0.65), tooltip=tip),
+        named(means)
         .mark_tick(thickness=2.5, size=18)
-        .encode(x=x, y=y, color=colour, opacity=_focus(1.0), tooltip=[*tip, alt.Tooltip("n:Q", title="mean of n")]),
+        .encode(x=x, y=y, color=colour, opacity=focus(1.0), tooltip=[*tip, alt.Tooltip("n:Q", title="mean of n")]),
     ]
     floor, datasets = comparison.floor(column), [dots, means]
     if floor is not None:
         datasets.append([{"value": round(floor, 3), "label": "highest floor"}])
-        rule = _data(datasets[-1])
+        rule = named(datasets[-1])
         layers.append(rule.mark_rule(strokeDash=[5, 4], color="#777777").encode(x=x, tooltip=tip))
-    return _finish(alt.layer(*layers), 340, 24 * len(order) + 10, *datasets)
-
-
-def best_so_far_chart(searches: Sequence[Search], style: dict[str, Style]) -> Spec:
-    """Every complete trial a dot, the best value up to it a step line."""
-    trials = [
-        {"label": search.label, "trial": trial.number, "value": round(100 * (trial.value or 0.0), 3)}
-        for search in searches
-        for trial in search.complete
-    ]
-    best = [
-        {"label": search.label, "trial": number, "value": round(100 * value, 3)}
-        for search in searches
-        for number, value in search.so_far()
-    ]
-    labels = [search.label for search in searches]
-    x = alt.X("trial:Q", title="trial", axis=alt.Axis(tickMinStep=1, format="d"))
-    y = alt.Y("value:Q", title="objective (%)", scale=alt.Scale(zero=False))
-    colour = _colour(style, labels)
-    lines = (
-        _data(best)
-        .mark_line(interpolate="step-after", strokeWidth=2)
-        .encode(x=x, y=y, color=colour, opacity=_focus(0.9))
-    )
-    dots = (
-        _data(trials).mark_circle(size=40).encode(x=x, y=y, color=colour, opacity=_focus(0.55), tooltip=_trial_tips())
-    )
-    return _finish(alt.layer(lines, dots), 340, 220, trials, best)
-
-
-def parameter_chart(searches: Sequence[Search], name: str, style: dict[str, Style]) -> Spec:
-    """The objective against one tuned parameter, on the scale it was searched on."""
-    scale = next(search.scale(name) for search in searches if name in search.space)
-    rows = [
-        {
-            "label": search.label,
-            "trial": trial.number,
-            "x": float(f"{1 - trial.params[name] if scale == 'complement' else trial.params[name]:.6g}"),
-            "value": round(100 * (trial.value or 0.0), 3),
-        }
-        for search in searches
-        for trial in search.complete
-        if name in trial.params
-    ]
-    title = (
-        f"1 − {name} (logarithmic)" if scale == "complement" else name + (" (logarithmic)" if scale == "log" else "")
-    )
-    axis = alt.Axis(format="~g", tickCount=5, labelOverlap=True)
-    # a logarithmic scale has no zero to leave out, and Vega-Lite warns when told so
-    kind = (
-        alt.Scale(zero=False, nice=False)
-        if scale == "linear"
-        else alt.Scale(type="log", reverse=scale == "complement", nice=False)
-    )
-    chart = (
-        _data(rows)
-        .mark_circle(size=55)
-        .encode(
-            x=alt.X("x:Q", title=title, scale=kind, axis=axis),
-            y=alt.Y("value:Q", title="objective (%)", scale=alt.Scale(zero=False)),
-            color=_colour(style, (search.label for search in searches)),
-            opacity=_focus(0.75),
-            tooltip=[*_trial_tips(), alt.Tooltip("x:Q", title=name if scale != "complement" else f"1 − {name}")],
-        )
-    )
-    return _finish(chart, 340, 220, rows)
+    return finished(alt.layer(*layers), 340, 24 * len(order) + 10, *datasets)
 
 
 def side_by_side(charts: Sequence[tuple[str, Spec]], columns: int = 2) -> Spec:
@@ -151,7 +85,7 @@ def side_by_side(charts: Sequence[tuple[str, Spec]], columns: int = 2) -> Spec:
     return {"$schema": first["$schema"], "config": first["config"], "background": "white"} | grid
 
 
-def _data(rows: Rows) -> Any:
+def named(rows: Rows) -> Any:
     """A chart of ``rows``, by name: Altair would check every row of inline data, which takes seconds."""
     return alt.Chart(alt.NamedData(name=_name(rows)))
 
@@ -160,15 +94,7 @@ def _name(rows: Rows) -> str:
     return f"data-{digest(rows, 12)}"
 
 
-def _trial_tips() -> list[Any]:
-    return [
-        alt.Tooltip("label:N", title="method"),
-        alt.Tooltip("trial:Q", title="trial"),
-        alt.Tooltip("value:Q", title="objective (%)", format=".2f"),
-    ]
-
-
-def _colour(style: dict[str, Style], labels: Iterable[str], fields: bool = True) -> Any:
+def coloured(style: dict[str, Style], labels: Iterable[str], fields: bool = True) -> Any:
     """The fixed colours. ``fields`` False: no legend, because an axis names the labels."""
     domain = list(dict.fromkeys(labels))
     scale = alt.Scale(domain=domain, range=[style[label].colour for label in domain])
@@ -181,12 +107,12 @@ def _dash(style: dict[str, Style], labels: Iterable[str]) -> Any:
     return alt.StrokeDash("label:N", scale=scale, legend=alt.Legend(title=None))
 
 
-def _focus(shown: float) -> Any:
+def focus(shown: float) -> Any:
     """``shown`` opacity for the label in focus or when none is, else nearly transparent."""
     return alt.condition("focus === '' || datum.label === focus", alt.value(shown), alt.value(0.07))
 
 
-def _finish(chart: Any, width: int, height: int, *datasets: Rows) -> Spec:
+def finished(chart: Any, width: int, height: int, *datasets: Rows) -> Spec:
     """The finished spec: size, the focus parameter, a plain look, and the rows that ``chart`` names."""
     full = chart.add_params(alt.param(name="focus", value="")).properties(width=width, height=height)
     look = (

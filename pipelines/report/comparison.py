@@ -15,7 +15,7 @@ from pipelines.spec.evaluation.base import Protocol
 from pipelines.spec.evaluation.few_shot import Options as FewShot
 from pipelines.spec.jobs import EvaluateSpec, Untrained
 
-ORIGINS = ("guess", "pixels", "untrained", "pretrain")
+ORIGINS = ("guess", "pixels", "untrained", "checkpoint", "pretrain")
 """Where encoders come from, in the order of the rows."""
 _NOT_SCORES = ("ci95", "loss", "sd", "lr", "seconds")
 NOT_JUDGED: Standings = MappingProxyType({})
@@ -79,7 +79,8 @@ def _compare(results: Results, dataset: DataSet, titles: Mapping[Protocol, str],
     rows, members = _rows(results, dataset, jobs), dict[tuple[Row, Column], Jobs]()
     columns: dict[Column, None] = {}
     metrics = {
-        evaluation: _metrics(jobs, evaluation) for evaluation in dict.fromkeys(job.spec.evaluation for job in jobs)
+        evaluation: _metrics(jobs, evaluation, dataset.convention)
+        for evaluation in dict.fromkeys(job.spec.evaluation for job in jobs)
     }
     for job, row in zip(jobs, rows):
         for metric in metrics[job.spec.evaluation]:
@@ -113,12 +114,14 @@ def _rows(results: Results, dataset: DataSet, jobs: Jobs) -> list[Row]:
     return found
 
 
-def _metrics(jobs: Sequence[Result[EvaluateSpec]], evaluation: Protocol) -> list[str]:
-    """The scores to show for an evaluation: test/top1, else every test metric that is a score."""
+def _metrics(jobs: Sequence[Result[EvaluateSpec]], evaluation: Protocol, convention: str) -> list[str]:
+    """The scores to show for an evaluation: test/top1, behind the number that is usual on the data set where that is another;
+    else every test metric that is a score."""
     records = [job.record for job in jobs if job.record and job.spec.evaluation == evaluation]
     names = dict.fromkeys(name for record in records for name in record.metrics if name.startswith("test/"))
     scores = [name for name in names if not any(name.endswith(ending) for ending in _NOT_SCORES)]
-    return ["test/top1"] if "test/top1" in scores or not scores else scores
+    usual = [name for name in dict.fromkeys((f"test/{convention}", "test/top1")) if name in scores]
+    return usual or scores or ["test/top1"]
 
 
 def _cell(results: Results, jobs: Jobs, metric: str, answers: Answers, test: TestSet) -> Cell:

@@ -15,6 +15,7 @@ from pipelines.report.missing import Missing
 from pipelines.report.sections import Chart, Section
 from pipelines.report.study import Results
 from pipelines.report.summary import Fact
+from pipelines.report.verdicts import Told
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,7 @@ class Head:
     """What stands above the sections, in this order."""
 
     answers: Sequence[str]
+    claims: Sequence[Told]
     missing: Sequence[Missing]
     warnings: Sequence[str]
     facts: Sequence[Fact]

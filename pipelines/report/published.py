@@ -67,6 +67,27 @@ _DATASETS = {
     "imagenet100": "ImageNet-100",
     "imagenette": "Imagenette",
 }
+_REPOSITORIES = {
+    "MoCo v1": ("facebookresearch/moco README",),
+    "MoCo v1+FT": ("feature-transformation",),
+    "MoCo v2": ("facebookresearch/moco README",),
+    "MoCo v2+FT": ("feature-transformation",),
+    "MoCo v3": ("facebookresearch/moco-v3 README",),
+    "SimCLR": ("google-research/simclr README",),
+    "SimCLR v2": ("google-research/simclr README",),
+    "InstDisc": ("lemniscate README",),
+    "CMC": ("CMC README",),
+    "DIM": ("DIM README",),
+    "AMDIM": ("AMDIM README",),
+    "SwAV": ("facebookresearch/swav README",),
+    "BYOL": ("google-deepmind byol README",),
+    "SimSiam": ("facebookresearch/simsiam README",),
+    "DINO": ("facebookresearch/dino README",),
+    "MAE": ("facebookresearch/mae FINETUNE notes, linear probing (PyTorch", "facebookresearch/mae"),
+    "Barlow Twins": ("facebookresearch/barlowtwins README",),
+}
+"""Published name of a method -> how the sources begin that are its authors' own, beside its paper; the first is nearest."""
+_STRANGERS = 99
 _PROTOCOLS = {"knn": "knn", "linear": "linear", "finetune": "finetune"}
 _VIT = {"tiny": "Tiny", "small": "S", "base": "B", "large": "L"}
 
@@ -136,9 +157,10 @@ def read_rows(path: Path) -> Any:
 def choose(rows: list[Published], wanted: Wanted) -> Published | None:
     """The row to print beside a measured top-1, or None when the method has none under this protocol.
 
-    Method, protocol and metric must agree exactly. Then: confirmed before second-hand; the same data set, else
-    ImageNet-1k, then any other; the same backbone, else ResNet-50; offline before online probes; the method's own paper
-    before other people's runs; the nearest number of epochs (in the logarithm; unstated last); the higher value.
+    Method, protocol and metric must agree exactly. Then: the same data set with the same backbone; confirmed before
+    second-hand; the same data set, else ImageNet-1k, then any other; the same backbone, else ResNet-50; offline before
+    online probes; the authors' own paper or repository before other people's runs; the nearest number of epochs (in the
+    logarithm; unstated last); the paper before the repository; the higher value.
     """
     fitting = [
         row for row in rows if (row.method, row.protocol, row.metric) == (wanted.method, wanted.protocol, "top1")
@@ -146,14 +168,16 @@ def choose(rows: list[Published], wanted: Wanted) -> Published | None:
 
     def order(row: Published) -> tuple[Any, ...]:
         return (
+            not is_same_setting(row, wanted),
             not row.confirmed,
             row.dataset != wanted.dataset,
             row.dataset != "ImageNet-1k",
             row.backbone != wanted.backbone,
             row.backbone != "ResNet-50",
             row.linear_mode == "online",
-            not _own(row),
+            _distance(row) == _STRANGERS,
             math.inf if row.epochs is None else abs(math.log(row.epochs / wanted.epochs)),
+            _distance(row),
             -row.value,
             row.source,
         )
@@ -207,8 +231,7 @@ def _dataset_name(dataset: DataSet) -> str | None:
     return None if dataset.limit else _DATASETS.get(name)
 
 
-def _own(row: Published) -> bool:
-    """Whether the source is the method's own paper or its authors' repository."""
-    if row.method.endswith("+FT"):
-        return row.source.startswith("feature-transformation")
-    return row.source.startswith(f"{row.method} paper")
+def _distance(row: Published) -> int:
+    """From the authors: 0 their paper, then their repositories in the order above, last everybody else."""
+    known = (f"{row.method} paper", *_REPOSITORIES.get(row.method, ()))
+    return next((place for place, start in enumerate(known) if row.source.startswith(start)), _STRANGERS)

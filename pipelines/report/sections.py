@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pipelines.colours import Style, styles
 from pipelines.errors import InputError
-from pipelines.report import charts
+from pipelines.report import charts, tuning_charts
 from pipelines.report.comparison import Comparison
 from pipelines.report.curves import Curve, curves
 from pipelines.report.study import Results
@@ -103,10 +103,11 @@ def tuning_section(searches: Sequence[Search], table: Table, texts: Path) -> Sec
         group = [search for search in searches if search.dataset == dataset and search.complete]
         if not group:
             continue
-        drawn.append(Chart(f"{dataset} · best so far", charts.best_so_far_chart(group, style)))
+        drawn.append(Chart(f"{dataset} · best so far", tuning_charts.best_so_far_chart(group, style)))
+        drawn.append(Chart(f"{dataset} · expected best", tuning_charts.expected_best_chart(group, style)))
         for name in dict.fromkeys(name for search in group for name in search.space):
             inside = [search for search in group if name in search.space]
-            drawn.append(Chart(f"{dataset} · {name}", charts.parameter_chart(inside, name, style)))
+            drawn.append(Chart(f"{dataset} · {name}", tuning_charts.parameter_chart(inside, name, style)))
     tables = (table,) if searches else ()
     return Section(
         "tuning", "Tuning", caption(texts, "tuning"), tuple(drawn), tables, legend=_legend(style) if drawn else ()

@@ -11,6 +11,7 @@ from pipelines.report.tables import Entry, Table
 from pipelines.spec.base import Model
 from pipelines.spec.jobs import PretrainSpec
 from pipelines.spec.methods.base import MethodOptions
+from pipelines.spec.tuning import Value
 from pipelines.spec.views import Views
 
 Flat = dict[str, Any]
@@ -19,7 +20,7 @@ SHOWN = ("epochs", "batch_size", "optimizer", "lr_per_256", "weight_decay", "sch
 """Training settings worth naming even where all share them."""
 
 
-def settings_table(results: Results, tuned: Mapping[str, Mapping[str, float]], caption: str) -> Table:
+def settings_table(results: Results, tuned: Mapping[str, Mapping[str, Value]], caption: str) -> Table:
     """A row a pretrained label and data set. ``tuned``: key of a tuning job -> the values it chose.
 
     Options are those that differ from the method's defaults, training and encoder from what most rows have.

@@ -9,6 +9,7 @@ from typing import Any, Generic, TypeVar
 from pipelines.errors import InputError
 from pipelines.files import read_json
 from pipelines.records import FILE, Record, read_record
+from pipelines.spec.claims import PlannedClaim
 from pipelines.spec.job import INPUT_STAGE
 from pipelines.spec.jobs import EvaluateSpec, PretrainSpec, ShardsSpec, TuneSpec
 from pipelines.spec.layout import job_folder
@@ -39,7 +40,7 @@ class Result(Generic[S]):
 
     @property
     def origin(self) -> str:
-        """Where the encoder comes from: pretrain, untrained or pixels."""
+        """Where the encoder comes from: pretrain, untrained, checkpoint or pixels."""
         return self.spec.source.use if isinstance(self.spec, EvaluateSpec) else "pretrain"
 
     @property
@@ -65,6 +66,7 @@ class Results:
     study: str
     question: str
     all: tuple[Result[AnySpec], ...]
+    claims: tuple[PlannedClaim, ...] = ()
 
     def of(self, kind: type[S]) -> list[Result[S]]:
         """The jobs of one stage, by its spec, in the plan's order."""
@@ -96,7 +98,11 @@ def load_results(plan: Path, results: Path) -> Results:
 
     Raises InputError when the plan lacks a field, or when a record is not of the job whose folder it lies in.
     """
-    value = read_json(plan)
+    return results_of(read_json(plan), results, str(plan))
+
+
+def results_of(value: Any, results: Path, plan: str) -> Results:
+    """The same from a plan's values; ``plan`` is what messages call it."""
     if not isinstance(value, dict):
         raise InputError(f"{plan}: must be an object with study, question and jobs; {AGAIN}")
     for name in ("study", "question", "jobs"):
@@ -104,7 +110,8 @@ def load_results(plan: Path, results: Path) -> Results:
             raise InputError(f"{plan}: {name} is missing; {AGAIN}")
     found = tuple(_result(f"{plan}: jobs[{number}]", job, results) for number, job in enumerate(value["jobs"]))
     _refuse_twins(plan, found)
-    return Results(str(value["study"]), str(value["question"]), found)
+    claims = parse(tuple[PlannedClaim, ...], value.get("claims", []), f"{plan}: claims")
+    return Results(str(value["study"]), str(value["question"]), found, claims)
 
 
 def _result(where: str, job: dict[str, Any], results: Path) -> Result[AnySpec]:
@@ -126,7 +133,7 @@ def _result(where: str, job: dict[str, Any], results: Path) -> Result[AnySpec]:
     return Result(key, label, spec, job["inputs"], folder, record)
 
 
-def _refuse_twins(plan: Path, found: Iterable[Result[AnySpec]]) -> None:
+def _refuse_twins(plan: str, found: Iterable[Result[AnySpec]]) -> None:
     seen: set[tuple[str, str]] = set()
     for each in found:
         place = (each.stage, each.key)

@@ -5,10 +5,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
+from pipelines.durations import duration
 from pipelines.records import Record
 from pipelines.report.comparison import short_flag
 from pipelines.report.study import AnySpec, Result, Results
-from pipelines.report.tables import Entry, Table, duration
+from pipelines.report.tables import Entry, Table
 from pipelines.spec.jobs import EvaluateSpec, PretrainSpec, RunSpec
 
 

@@ -52,10 +52,14 @@ def _places(comparison: Comparison) -> list[Place]:
     origins = dict.fromkeys(row.trained_on for row in comparison.rows if row.trained_on)
     return [
         Place(
-            name if origin == name else f"{name} (from {origin})",
-            {(row.label, column): cell for (row, column), cell in comparison.cells.items() if row.trained_on == origin},
+            name if origin in (name, None) else f"{name} (from {origin})",
+            {
+                (row.label, column): cell
+                for (row, column), cell in comparison.cells.items()
+                if row.trained_on == origin or row.origin == "checkpoint"
+            },
         )
-        for origin in origins
+        for origin in origins or (None,)
     ]
 
 

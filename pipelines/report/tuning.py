@@ -1,7 +1,7 @@
 """Tuning studies: the trials, which values won, and how much each parameter mattered."""
 
-import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,9 @@ from pipelines.files import read_json
 from pipelines.report.study import Results
 from pipelines.report.tables import Entry, Table
 from pipelines.spec.jobs import TuneSpec
-from pipelines.spec.tuning import Space
+from pipelines.spec.tuning import Choice, Space, Value
+from pipelines.tuning.choice import DEFAULT, Finalist, chosen, noise
+from pipelines.tuning.space import distributions, params_of
 
 LEAST_TRIALS = 8
 """Below this many complete trials an importance says nothing and is not computed."""
@@ -20,10 +22,10 @@ LEAST_TRIALS = 8
 
 @dataclass(frozen=True)
 class Trial:
-    """One trial. ``value``: the objective as a fraction, None when it did not complete."""
+    """One trial of a search. ``number``: its slot. ``value``: the objective as a fraction, None when it did not complete."""
 
     number: int
-    params: dict[str, float]
+    params: dict[str, Value]
     value: float | None
 
 
@@ -31,7 +33,8 @@ class Trial:
 class Search:
     """One method's tuning study, trials in the order of trials.json.
 
-    ``space``: parameter -> its range, as in the study file.
+    space    parameter -> its range or choices, as in the study file
+    repeats  number of a trial -> the values that its repeats with fresh seeds reached
     """
 
     key: str
@@ -39,6 +42,7 @@ class Search:
     dataset: str
     trials: tuple[Trial, ...]
     space: Space
+    repeats: Mapping[int, tuple[float, ...]] = field(default_factory=dict)
 
     @property
     def complete(self) -> list[Trial]:
@@ -46,10 +50,24 @@ class Search:
         return sorted((trial for trial in self.trials if trial.value is not None), key=lambda trial: trial.number)
 
     @property
+    def finalists(self) -> list[Finalist]:
+        """The trials that were repeated; of a search without repeats all complete ones."""
+        return [
+            Finalist(trial.number, trial.value, self.repeats.get(trial.number, ()))
+            for trial in self.complete
+            if trial.value is not None and (not self.repeats or trial.number in self.repeats)
+        ]
+
+    @property
     def best(self) -> Trial | None:
-        """The complete trial with the highest value; of equals the first in trials.json, as the stage chooses."""
-        complete = [trial for trial in self.trials if trial.value is not None]
-        return max(complete, key=lambda trial: trial.value or 0.0, default=None)
+        """The trial that was chosen."""
+        found = self.finalists
+        winner = chosen(found).slot if found else None
+        return next((trial for trial in self.complete if trial.number == winner), None)
+
+    def mean(self, number: int) -> float | None:
+        """What the repeats of a trial reached on average."""
+        return next((each.mean for each in self.finalists if each.slot == number), None)
 
     def so_far(self) -> list[tuple[int, float]]:
         """(trial number, best value up to it)."""
@@ -60,8 +78,10 @@ class Search:
         return found
 
     def scale(self, name: str) -> str:
-        """How a parameter was searched: linear, log, or complement (1 - value in the logarithm)."""
+        """How a parameter was searched: choice, linear, log, or complement (1 - value in the logarithm)."""
         limits = self.space.get(name)
+        if isinstance(limits, Choice):
+            return "choice"
         return "complement" if limits and limits.complement else "log" if limits and limits.log else "linear"
 
 
@@ -72,8 +92,10 @@ def searches(results: Results) -> list[Search]:
         path = job.folder / "trials.json"
         if job.record is None or not path.exists():
             continue
-        trials = tuple(_trial(path, entry) for entry in read_json(path))
-        found.append(Search(job.key, job.label, job.dataset, trials, job.spec.search.space))
+        entries = read_json(path)
+        trials = tuple(_trial(path, entry) for entry in entries if entry.get("repeats") is None)
+        space = job.spec.search.space
+        found.append(Search(job.key, job.label, job.dataset, trials, space, _repeats(entries)))
     return found
 
 
@@ -82,42 +104,62 @@ def importance(search: Search) -> dict[str, float]:
 
     Shares add up to 1. Empty when fewer than ``LEAST_TRIALS`` trials are complete or there is one parameter only.
     """
-    names = sorted(search.space)
-    trials = [trial for trial in search.complete if all(name in trial.params for name in names)]
-    if len(names) < 2 or len(trials) < LEAST_TRIALS:
+    ranges = distributions(search.space)
+    trials = [(params, trial.value) for trial in search.complete if (params := params_of(search.space, trial.params))]
+    if len(ranges) < 2 or len(trials) < LEAST_TRIALS:
         return {}
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    ranges = {name: _distribution(search, name) for name in names}
     inner = optuna.create_study(direction="maximize", storage=optuna.storages.InMemoryStorage())
-    for trial in trials:
-        params = {name: _inside(ranges[name], _searched(search, name, trial.params[name])) for name in names}
-        inner.add_trial(optuna.trial.create_trial(params=params, distributions={**ranges}, value=trial.value))
+    for params, value in trials:
+        inner.add_trial(optuna.trial.create_trial(params=params, distributions=ranges, value=value))
     found = optuna.importance.get_param_importances(inner, evaluator=optuna.importance.PedAnovaImportanceEvaluator())
-    return {name: float(found[name]) for name in names}
+    return {path: float(found[name]) for path, name in zip(search.space, ranges, strict=True)}
 
 
 def tuning_table(all_searches: list[Search], caption: str) -> Table:
-    """A row a study: trials, the best value and where it was found, importances."""
+    """A row a study: what was chosen, what it and the default reach with fresh seeds, the noise of that, importances."""
     rows = []
     for search in all_searches:
-        best = search.best
+        best, spread = search.best, noise(search.finalists)
         shares = importance(search)
-        chosen = " · ".join(f"{name} {value:.4g}" for name, value in best.params.items()) if best else "–"
+        values = " · ".join(f"{name} {_shown(value)}" for name, value in best.params.items()) if best else "–"
         ranked = sorted(shares.items(), key=lambda item: (-item[1], item[0]))
         rows.append(
             (
                 Entry(search.label),
                 Entry(search.dataset),
-                Entry(chosen),
+                Entry(values + (" (the default)" if best and best.number == DEFAULT and search.repeats else "")),
                 Entry(
                     " · ".join(f"{name} {share:.2f}" for name, share in ranked) or "too few trials", muted=not shares
                 ),
                 Entry(f"{len(search.complete)} of {len(search.trials)}"),
-                Entry(f"{100 * best.value:.2f}" if best and best.value is not None else "–"),
+                Entry(_percent(search.mean(DEFAULT) if search.repeats else None)),
+                Entry(_percent(search.mean(best.number) if best else None)),
+                Entry(_percent(spread)),
             )
         )
-    header = ("method", "data set", "best values", "importance", "complete trials", "best objective (%)")
+    header = (
+        *("method", "data set", "chosen values", "importance", "complete trials"),
+        *("default (%)", "chosen (%)", "noise (points)"),
+    )
     return Table("tuning", caption, header, tuple(rows), text_columns=4)
+
+
+def _shown(value: Value) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _percent(value: float | None) -> str:
+    return "–" if value is None else f"{100 * value:.2f}"
+
+
+def _repeats(entries: list[dict[str, Any]]) -> dict[int, tuple[float, ...]]:
+    found: dict[int, tuple[float, ...]] = {}
+    for entry in entries:
+        if entry.get("repeats") is not None and entry.get("value") is not None:
+            number = int(entry["repeats"])
+            found[number] = (*found.get(number, ()), float(entry["value"]))
+    return found
 
 
 def _trial(path: Path, entry: dict[str, Any]) -> Trial:
@@ -125,20 +167,6 @@ def _trial(path: Path, entry: dict[str, Any]) -> Trial:
         if name not in entry:
             raise InputError(f"{path}: a trial lacks {name}; delete the folder and run its job again")
     complete = str(entry["state"]).upper() == "COMPLETE" and entry["value"] is not None
-    return Trial(int(entry["number"]), dict(entry["params"]), float(entry["value"]) if complete else None)
-
-
-def _searched(search: Search, name: str, value: float) -> float:
-    """A value in the coordinate it was searched in, except for the plain logarithm, which Optuna's range takes."""
-    return -math.log(1 - value) if search.scale(name) == "complement" else value
-
-
-def _distribution(search: Search, name: str) -> optuna.distributions.FloatDistribution:
-    limits = search.space[name]
-    low, high = (_searched(search, name, end) for end in (limits.low, limits.high))
-    return optuna.distributions.FloatDistribution(low, high, log=search.scale(name) == "log")
-
-
-def _inside(distribution: Any, value: float) -> float:
-    """Rounding may put an end point outside by one unit in the last place."""
-    return float(min(max(value, distribution.low), distribution.high))
+    return Trial(
+        int(entry.get("slot", entry["number"])), dict(entry["params"]), float(entry["value"]) if complete else None
+    )

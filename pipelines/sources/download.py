@@ -20,7 +20,7 @@ def downloaded(name: str, folder: Path | None, **arguments: Any) -> Any:
 
     try:
         return getattr(datasets, name)(folder or FOLDER, download=folder is None, **arguments)
-    except (OSError, RuntimeError) as error:
+    except (OSError, RuntimeError, ValueError, KeyError) as error:  # whatever a wrong file does to its reader
         if folder is not None:
             advice = (
                 "give the folder that holds torchvision's copy, or leave dataset.folder out to download it to data/"

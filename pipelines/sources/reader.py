@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.errors import InputError
-from pipelines.files import replacing
+from pipelines.files import replacing, sha256_file
+from pipelines.sources.checked import one_at_a_time, remember, remembered
 from pipelines.sources.index import REBUILD, Index, Shard, load_index
 from pipelines.sources.tars import scan
 
@@ -46,7 +47,7 @@ class Table:
 
 @dataclass
 class ShardSet:
-    """A finished folder of shards. ``verified`` names the tars this process has hashed."""
+    """A finished folder of shards. ``verified`` names the tars that this process knows to be right."""
 
     folder: Path
     index: Index
@@ -76,11 +77,47 @@ class ShardSet:
         return [key.decode() for key in self.table(split).key.tolist()]
 
     def verify(self, split: str) -> None:
-        """Compare the SHA-256 of a split's tars with the index, once a process. InputError names a tar that differs."""
-        todo = [shard for shard in self.index.splits[split] if shard.name not in self.verified]
+        """Compare the SHA-256 of a split's tars with the index, unless that was done before by anybody and they have not
+        changed since (see ``checked``). InputError names a tar that differs."""
+        if self._known(split):
+            return
+        with one_at_a_time(self.folder):
+            if not self._known(split):
+                self.rehash(split)
+
+    def rehash(self, split: str) -> None:
+        """Compare the SHA-256 of all of a split's tars with the index, whatever is remembered."""
+        shards = self.index.splits[split]
         with ThreadPoolExecutor(4) as pool:  # hashing lets other threads run
-            for _ in pool.map(self.verified_bytes, todo):
+            for _ in pool.map(self._hash, shards):
                 pass
+        remember(self.folder, {shard.name: shard.sha256 for shard in shards})
+
+    def _known(self, split: str) -> bool:
+        """Whether all of a split's tars are known to be right."""
+        digests = {shard.name: shard.sha256 for shard in self.index.splits[split]}
+        self.verified |= remembered(self.folder, {name: digests[name] for name in digests.keys() - self.verified})
+        return digests.keys() <= self.verified
+
+    def _hash(self, shard: Shard) -> None:
+        path = self.folder / shard.name
+        try:
+            size, found = path.stat().st_size, sha256_file(path)
+        except OSError as error:
+            raise self._unreadable(path, error) from None
+        self._compare(path, size, found, shard)
+
+    def _compare(self, path: Path, size: int, found: str, shard: Shard) -> None:
+        advice = REBUILD.format(folder=self.folder)
+        if size != shard.bytes:
+            raise InputError(f"{path}: {size} bytes, the index says {shard.bytes}: cut off or changed; {advice}")
+        if found != shard.sha256:
+            raise InputError(f"{path}: SHA-256 is {found}, the index says {shard.sha256}: its bytes changed; {advice}")
+        self.verified.add(shard.name)
+
+    def _unreadable(self, path: Path, error: OSError) -> InputError:
+        advice = REBUILD.format(folder=self.folder)
+        return InputError(f"{path}: the index lists it, but it cannot be read ({error.strerror}); {advice}")
 
     def table(self, split: str) -> Table:
         """Where the samples of a split lie: scanned once, then from a file beside the shards, named after the index."""
@@ -95,21 +132,13 @@ class ShardSet:
 
     def verified_bytes(self, shard: Shard) -> bytes:
         """A tar's bytes, hashed once a process. InputError when it is missing or differs from the index."""
-        path, advice = self.folder / shard.name, REBUILD.format(folder=self.folder)
+        path = self.folder / shard.name
         try:
             data = path.read_bytes()
         except OSError as error:
-            raise InputError(
-                f"{path}: the index lists it, but it cannot be read ({error.strerror}); {advice}"
-            ) from None
-        if shard.name in self.verified:
-            return data
-        if len(data) != shard.bytes:
-            raise InputError(f"{path}: {len(data)} bytes, the index says {shard.bytes}: cut off or changed; {advice}")
-        found = hashlib.sha256(data).hexdigest()
-        if found != shard.sha256:
-            raise InputError(f"{path}: SHA-256 is {found}, the index says {shard.sha256}: its bytes changed; {advice}")
-        self.verified.add(shard.name)
+            raise self._unreadable(path, error) from None
+        if shard.name not in self.verified:
+            self._compare(path, len(data), hashlib.sha256(data).hexdigest(), shard)
         return data
 
     def _scan(self, split: str) -> Table:

@@ -16,6 +16,7 @@ from pipelines.errors import InputError
 from pipelines.files import digest
 from pipelines.randomness import numpy_generator
 from pipelines.sources.base import SPLITS, Source, Split, SplitName
+from pipelines.sources.checked import remember
 from pipelines.sources.images import Decoding
 from pipelines.sources.index import FILE, VERSION, Index, load_index, same_spec, save_index
 from pipelines.sources.indexing import index_of
@@ -49,6 +50,7 @@ def build_shards(source: Source, dataset: DataSet, out: Path, workers: int = 1) 
         notes = _pack_all(out, plans, splits, (How(dataset.image_size, Decoding.of(spec)), may_fail), workers)
         index = index_of(source, dataset, plans, notes, may_fail)
         save_index(out, index)
+        remember(out, {shard.name: shard.sha256 for shards in index.splits.values() for shard in shards})
         for tar in {path.name for path in out.glob("*.tar")} - {plan.name for plan in plans}:
             (out / tar).unlink()  # of an earlier attempt with other options
     return index
@@ -69,7 +71,7 @@ def complete(out: Path, dataset: DataSet) -> Index | None:
     try:
         shards = open_shards(out)
         for name in SPLITS:
-            shards.verify(name)
+            shards.rehash(name)
     except InputError:
         return None
     return index

@@ -8,9 +8,11 @@ from pipelines.files import digest
 from pipelines.spec.base import Count, Model
 from pipelines.spec.datasets import AnyDataSet
 from pipelines.spec.encoders import AnyEncoder
+from pipelines.spec.encoders.checkpoint import Options as Checkpoint
+from pipelines.spec.encoders.checkpoint import Start
 from pipelines.spec.evaluation import AnyEvaluation
 from pipelines.spec.methods import AnyMethod
-from pipelines.spec.overlay import laid_over
+from pipelines.spec.overlay import laid_over, value_at
 from pipelines.spec.parse import parse
 from pipelines.spec.training import HOW_TO_RUN, Training
 from pipelines.spec.tuning import Search
@@ -42,10 +44,16 @@ class RunSpec(JobSpec):
     views: Views
     training: Training
     dataset: AnyDataSet
+    start: Start | None = None
+    """Weights from a file that the encoder begins with; none: drawn from the seed."""
 
     def content(self) -> dict[str, Any]:
         dump = self.model_dump(mode="json")
         dump["training"] = {name: value for name, value in dump["training"].items() if name not in HOW_TO_RUN}
+        if dump["start"] is None:
+            del dump["start"]
+        else:
+            del dump["start"]["path"]  # the SHA-256 says which file it is, wherever it lies
         return dump
 
 
@@ -66,6 +74,12 @@ class TuneSpec(RunSpec):
 
     stage: ClassVar[str] = "tune"
     search: Search
+
+    def default(self) -> dict[str, Any]:
+        """What the searched options are without tuning; options that are off are left out."""
+        run = self.model_dump(mode="json")
+        found = {path: value_at(run, path) for path in self.search.space}
+        return {path: value for path, value in found.items() if value is not None}
 
     def trial(self, slot: int, values: dict[str, Any]) -> PretrainSpec:
         """What the trial in a slot trains; its seed is one that no reported run uses."""
@@ -98,12 +112,23 @@ class Pixels(Model):
     use: Literal["pixels"] = "pixels"
 
 
+class Foreign(Model):
+    """Weights from a file, as they are."""
+
+    use: Literal["checkpoint"] = "checkpoint"
+    encoder: Checkpoint
+    """All written out: what it is of, the images it takes, and its SHA-256."""
+
+
+AnySource = Annotated[Trained | Untrained | Pixels | Foreign, Field(discriminator="use")]
+
+
 class EvaluateSpec(JobSpec):
     """Measure one encoder on one data set by one protocol."""
 
     stage: ClassVar[str] = "evaluate"
     evaluation: AnyEvaluation
-    source: Annotated[Trained | Untrained | Pixels, Field(discriminator="use")]
+    source: AnySource
     dataset: AnyDataSet
     """What it is evaluated on, which may be another data set than the one it was pretrained on."""
     seed: Annotated[int, Field(ge=0)]
@@ -111,10 +136,17 @@ class EvaluateSpec(JobSpec):
     """Whether the features stay on disk; changes no result and no key."""
 
     def content(self) -> dict[str, Any]:
-        return self.model_dump(mode="json", exclude={"keep_features"})
+        dump = self.model_dump(mode="json", exclude={"keep_features"})
+        return {**dump, "source": self._source()}
+
+    def _source(self) -> dict[str, Any]:
+        """The source; of a file its SHA-256 says which it is, wherever it lies."""
+        found = self.source.model_dump(mode="json")
+        if isinstance(self.source, Foreign):
+            del found["encoder"]["path"]
+        return found
 
     def features_key(self, inputs: dict[str, str]) -> str:
         """Equal for the protocols that can share features; inputs: name -> key of the job that made it."""
         made_from = {name: key for name, key in inputs.items() if name in ("weights", "shards")}
-        source = self.model_dump(mode="json", include={"source", "seed"})
-        return digest({**source, "inputs": made_from}, 16)
+        return digest({"source": self._source(), "seed": self.seed, "inputs": made_from}, 16)

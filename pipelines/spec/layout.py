@@ -62,9 +62,14 @@ def made_from_file(results: Path, study: str) -> Path:
     return study_folder(results, study) / "made_from.json"
 
 
+def logs_folder(results: Path) -> Path:
+    """Where the logs of all stages are, a folder a stage."""
+    return results / "logs"
+
+
 def log_file(results: Path, stage: str, name: str) -> Path:
     """What a job, or a study's report, has printed."""
-    return results / "logs" / stage / f"{name}.log"
+    return logs_folder(results) / stage / f"{name}.log"
 
 
 def study_folder(results: Path, study: str) -> Path:

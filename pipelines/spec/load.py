@@ -12,24 +12,32 @@ from pipelines.spec.methods import names, options_class
 from pipelines.spec.mistakes import nearest, suggestion
 from pipelines.spec.parse import check_keys, parse
 from pipelines.spec.recipes import with_recipe
+from pipelines.spec.scales import with_scale
 from pipelines.spec.study import MethodEntry, Study
 from pipelines.spec.training import Training
 from pipelines.spec.yaml_file import read_yaml
 
-ENTRY_KEYS = ("label", "training", "encoder", "views", "view_recipe", "grid")
+ENTRY_KEYS = ("label", "training", "encoder", "views", "view_recipe", "start", "grid")
 
 
 def load_study(path: Path) -> Study:
     """The study in a YAML file, every key checked; InputError names file, key, value, rule and way out."""
-    data = {"name": path.stem, **read_yaml(path)}
+    data = {"name": path.stem, **with_scale(read_yaml(path), path)}
     _check_name(path, data["name"])
     check_keys(Study, data, f"{path}: ")
-    entries = data.get("methods")
-    if not isinstance(entries, list) or not entries:
+    entries = data.get("methods", [])
+    if not isinstance(entries, list) or not (entries or _has_checkpoint(data)):
         raise InputError(f"{path}: methods: must be a list of methods, each with 'use' or 'recipe'")
     methods = [_entry(path, i, entry) for i, entry in enumerate(entries)]
     parse(Training, data.get("training") or {}, f"{path}: training", "training")
     return parse(Study, {**data, "methods": methods}, f"{path}: ", "a study")
+
+
+def _has_checkpoint(data: dict[str, Any]) -> bool:
+    """Whether a study as written names weights from a file, which can be evaluated without any method."""
+    named = data.get("encoders")
+    encoders = [data.get("encoder"), *(named.values() if isinstance(named, dict) else ())]
+    return any(isinstance(encoder, dict) and encoder.get("use") == "checkpoint" for encoder in encoders)
 
 
 def _check_name(path: Path, name: Any) -> None:

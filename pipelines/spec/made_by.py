@@ -2,7 +2,7 @@
 
 from pipelines.code import Code, sources_of
 from pipelines.spec.base import Model
-from pipelines.spec.jobs import EvaluateSpec, JobSpec, RunSpec, ShardsSpec, Untrained
+from pipelines.spec.jobs import EvaluateSpec, Foreign, JobSpec, RunSpec, ShardsSpec, Untrained
 
 ON_FEATURES, ON_IMAGES, TEXTS = "pipelines.building.embedding", "pipelines.building.workbench", "pipelines.methods.clip"
 """What one kind of evaluation needs and another does not."""
@@ -22,6 +22,8 @@ def code_of(spec: JobSpec) -> Code:
             if isinstance(spec.source, Untrained):
                 modules |= _part("encoders", spec.source.encoder)
                 modules |= _part("methods", spec.source.method) if spec.source.method else set()
+            if isinstance(spec.source, Foreign):
+                modules |= _part("encoders", spec.source.encoder) | _part("encoders", spec.source.encoder.of())
             without.add(ON_FEATURES if spec.evaluation.on_images else ON_IMAGES)
             without |= set() if spec.evaluation.needs_text else {TEXTS} - modules
     return sources_of(modules, without=without)

@@ -187,11 +187,14 @@ def _options(model: type[BaseModel] | None) -> list[str]:
 
 
 def _tag(model: Any) -> Any:
-    use = model.model_fields.get("use") if _is_model(model) else None
-    return use.default if use else None
+    """What tells a model from the others of its union: its ``use``, or its class."""
+    if not _is_model(model):
+        return None
+    use = model.model_fields.get("use")
+    return use.default if use else model.__name__.lower()
 
 
 def _word(model: type[BaseModel] | None) -> str:
     """What a model is called: its ``use``, or its class in words."""
     name = re.sub(r"(?<!^)(?=[A-Z])", " ", model.__name__).lower() if model else "this"
-    return str((model and _tag(model)) or name)
+    return str(model.model_fields["use"].default or name) if model and "use" in model.model_fields else name

@@ -34,3 +34,11 @@ def laid_over(run: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
     for path, value in values.items():
         run = merged(run, nested(placed(path), value))
     return run
+
+
+def value_at(run: dict[str, Any], path: str) -> Any:
+    """What a run has at a study's path; None where something on the way is off."""
+    found: Any = run
+    for part in placed(path).split("."):
+        found = found.get(part) if isinstance(found, dict) else None
+    return found

@@ -41,11 +41,11 @@ class Pending:
     def read(cls, plans: Iterable[Plan], results: Path) -> "Pending":
         """What the run that is going on had to do when it began: a job on another machine belongs to one of its units."""
         jobs = {place: job for made in plans for place, job in made.jobs.items()}
-        listed = read_json(units_file(results))
+        listed = read_json(units_file(results))["units"]
         return cls(Unit(unit["stage"], unit["name"], _jobs(unit, jobs)) for unit in listed)
 
-    def write(self, results: Path) -> None:
-        """Leave the units for ``read``; take away what stands in their way.
+    def write(self, results: Path, studies: Iterable[str]) -> None:
+        """Leave the units for ``read``, and the files of the studies that they belong to; take away what stands in their way.
 
         That is markers of an earlier run whose records are gone since, and results that other code made: all of them
         that are here are to be made anew.
@@ -59,7 +59,12 @@ class Pending:
             {"stage": unit.stage, "name": unit.name, "keys": [job.key for job in unit.jobs]}
             for unit in self.units.values()
         ]
-        write_json(units_file(results), listed)
+        write_json(units_file(results), {"studies": list(studies), "units": listed})
+
+    @staticmethod
+    def studies(results: Path) -> list[str]:
+        """The study files of the run that is going on."""
+        return [str(file) for file in read_json(units_file(results))["studies"]]
 
     def before(self, unit: Unit) -> list[Unit]:
         """The units that have to end before this one can start."""

@@ -5,12 +5,14 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.errors import InputError
+from pipelines.spec.claimed import PIXELS, planned_claims
+from pipelines.spec.claims import PlannedClaim
 from pipelines.spec.datasets.base import DataSet
 from pipelines.spec.evaluation.base import Protocol
 from pipelines.spec.evaluation.distill import Options as Distill
 from pipelines.spec.floors import floors_of
 from pipelines.spec.job import Job
-from pipelines.spec.jobs import EvaluateSpec, JobSpec, Pixels, ShardsSpec, Trained, Untrained
+from pipelines.spec.jobs import AnySource, EvaluateSpec, Foreign, JobSpec, Pixels, ShardsSpec, Trained
 from pipelines.spec.labels import Labels
 from pipelines.spec.load import load_study
 from pipelines.spec.resolve import Run, points, resolve
@@ -29,6 +31,7 @@ class Plan:
     labels: dict[Place, str]
     notes: dict[str, tuple[str, ...]]
     """Label of a method -> whose settings were overruled by whose."""
+    claims: tuple[PlannedClaim, ...] = ()
 
     def of(self, stage: str) -> list[Job]:
         """The jobs of one stage."""
@@ -42,6 +45,7 @@ class Plan:
             "question": study.question,
             "seeds": list(study.seeds),
             "tuned": list(study.tuning.methods) if study.tuning else [],
+            "claims": [claim.model_dump(mode="json") for claim in self.claims],
             "jobs": [
                 {
                     "stage": job.stage,
@@ -86,7 +90,7 @@ class _Planner:
         for dataset in self.study.pretraining_sets:
             self.labels_known.check(dataset)
             self._pretrain_on(dataset)
-        return Plan(self.study, self.jobs, self.labels, self.notes)
+        return Plan(self.study, self.jobs, self.labels, self.notes, planned_claims(self.study))
 
     def _add(self, prefix: str, spec: JobSpec, inputs: dict[str, str], label: str) -> str:
         """Register a job and return its key; jobs of equal content are one job."""
@@ -107,6 +111,7 @@ class _Planner:
         runs += [tuned for entry in entries for tuned in self._tuned(entry, dataset)]
         if self.study.floors:
             self._floors([run for run, _ in runs], dataset)
+        self._checkpoints(dataset)
         for run, best in runs:
             for seed in self.study.seeds:
                 self._pretrain(run, seed, best)
@@ -136,7 +141,7 @@ class _Planner:
                 path,
                 limits,
             ) in search.space.items():  # both ends must be allowed values, found out before any trial runs
-                for end in (limits.low, limits.high):
+                for end in limits.ends:
                     resolve(self.study, entry, {**point, path: end}, dataset)
             prefix = f"{run.method.short_name}-{dataset.short_name}"
             inputs = {"shards": self.shards[dataset.short_name]}
@@ -161,18 +166,33 @@ class _Planner:
         scratch = [evaluation for evaluation in plain if not isinstance(evaluation, Distill)]
         for evaluated in self.labels_known.evaluated_on(dataset):
             data = evaluated.short_name
-            self._evaluate(f"pixels-{data}", on_features, Pixels(), evaluated, 0, {}, "raw pixels")
+            self._evaluate(f"pixels-{data}", on_features, Pixels(), evaluated, 0, {}, PIXELS)
             for name, source in floors_of(runs).items():
                 slug = name.replace(" (", "-").removesuffix(")")
                 for seed in self.study.seeds:
                     prefix = f"untrained_{slug}-{data}-s{seed}"
                     self._evaluate(prefix, scratch, source, evaluated, seed, {}, f"untrained {name}")
 
+    def _checkpoints(self, dataset: DataSet) -> None:
+        """Weights from files as they are: frozen protocols once, those that train on images with every seed."""
+        fitting = [each for each in self.study.evaluation if not each.needs_text and not isinstance(each, Distill)]
+        on_features = [each for each in fitting if not each.on_images]
+        on_images = [each for each in fitting if each.on_images]
+        for name, encoder in self.study.checkpoints.items():
+            try:
+                source = Foreign(encoder=encoder.known())
+            except InputError as error:
+                raise InputError(f"checkpoint {name}: {error}") from None
+            for evaluated in self.labels_known.evaluated_on(dataset):
+                for i, seed in enumerate(self.study.seeds):
+                    chosen = [*on_features, *on_images] if i == 0 else on_images
+                    self._evaluate(f"{name}-{evaluated.short_name}-s{seed}", chosen, source, evaluated, seed, {}, name)
+
     def _evaluate(
         self,
         prefix: str,
         evaluations: list[Protocol],
-        source: Trained | Untrained | Pixels,
+        source: AnySource,
         dataset: DataSet,
         seed: int,
         inputs: dict[str, str],

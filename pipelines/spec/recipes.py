@@ -77,15 +77,19 @@ def _is_option(use: Any) -> bool:
 
 
 def _read(name: str, scale: str, study: Path, where: str) -> Recipe:
-    """A recipe from the folder beside the study, or from the project's."""
-    folders = (study.parent / "recipes", RECIPES)
-    file = next((folder / f"{name}.yaml" for folder in folders if (folder / f"{name}.yaml").exists()), None)
-    if file is None:
-        known = [path.stem for folder in folders if folder.is_dir() for path in folder.glob("*.yaml")]
-        raise InputError(f"{where}.recipe: there is no recipe {name!r}; {suggestion(name, known)}")
-    scales = {key: value for key, value in read_yaml(file).items() if key != "paper"}
+    file, scales = read_recipes(name, study, where)
     if scale not in scales:
         raise InputError(f"{where}.recipe: {file} has no scale {scale!r}; {suggestion(scale, list(scales))}")
     recipe: Recipe = parse(Recipe, scales[scale], f"{file}: {scale}", "a recipe")
     parse(Training, recipe.training, f"{file}: {scale}.training", "training")
     return recipe
+
+
+def read_recipes(name: str, study: Path, where: str) -> tuple[Path, dict[str, Any]]:
+    """The recipes of one name by scale, and their file: from the folder beside the study or from the project's."""
+    folders = (study.parent / "recipes", RECIPES)
+    file = next((folder / f"{name}.yaml" for folder in folders if (folder / f"{name}.yaml").exists()), None)
+    if file is None:
+        known = [path.stem for folder in folders if folder.is_dir() for path in folder.glob("*.yaml")]
+        raise InputError(f"{where}.recipe: there is no recipe {name!r}; {suggestion(name, known)}")
+    return file, {key: value for key, value in read_yaml(file).items() if key != "paper"}

@@ -8,6 +8,8 @@ from pipelines.errors import InputError
 from pipelines.spec.base import Model
 from pipelines.spec.datasets.base import DataSet
 from pipelines.spec.encoders.base import EncoderOptions
+from pipelines.spec.encoders.checkpoint import Options as Checkpoint
+from pipelines.spec.encoders.checkpoint import Start
 from pipelines.spec.jobs import PretrainSpec, RunSpec, TuneSpec
 from pipelines.spec.layers import Layer, laid, overruled
 from pipelines.spec.methods import options_class
@@ -34,6 +36,7 @@ class Run:
     encoder: EncoderOptions
     views: Views
     dataset: DataSet
+    start: Start | None = None
     notes: tuple[str, ...] = ()
     """Whose settings were overruled by whose, for the reader of a plan; no part of what the run is."""
 
@@ -66,7 +69,7 @@ def points(study: Study, entry: MethodEntry, dataset: DataSet) -> list[Point]:
 
 def resolve(study: Study, entry: MethodEntry, point: Point, dataset: DataSet) -> Run:
     """The run at one grid point; InputError names the option, its value and the rule it breaks."""
-    label = entry.label + _suffix(point)
+    label = point_label(entry, point)
     where = f"{label}: "
     options = _options(entry, point, where)
     encoders, trainings, changes = _encoders(study, entry, point), _trainings(study, entry, point), _views(study, entry)
@@ -74,6 +77,7 @@ def resolve(study: Study, entry: MethodEntry, point: Point, dataset: DataSet) ->
     chosen = named or entry.encoder or study.encoder
     settings = merged(chosen.model_dump(mode="json"), _below("encoder", point))
     given: EncoderOptions = parse(type(chosen), settings, f"{where}encoder")
+    given, start = _start(given, entry.start or study.start, where)
     encoder = given.fitted(dataset.side)
     training = with_defaults(laid(trainings), options, f"{where}training")
     options = shortened(options, training.epochs)
@@ -88,7 +92,22 @@ def resolve(study: Study, entry: MethodEntry, point: Point, dataset: DataSet) ->
     fitted = {name: value for name, value in encoder.model_dump().items() if value != getattr(given, name)}
     notes = [*overruled(trainings), *overruled(encoders), *overruled(changes, "views.")]
     notes += [f"encoder.{name} {value} ({_pixels(dataset)})" for name, value in fitted.items()]
-    return Run(label, options, training, encoder, views, dataset, tuple(notes))
+    return Run(label, options, training, encoder, views, dataset, start, tuple(notes))
+
+
+def _start(encoder: EncoderOptions, start: Start | None, where: str) -> tuple[EncoderOptions, Start | None]:
+    """The encoder, and the file it begins with: a checkpoint's own, else what ``start`` says. InputError for both."""
+    if isinstance(encoder, Checkpoint) and start:
+        raise InputError(
+            f"{where}start: the encoder is a checkpoint, so training starts from that; leave one of them out"
+        )
+    try:
+        if isinstance(encoder, Checkpoint):
+            encoder = encoder.known()
+            return encoder.of(), encoder.start
+        return encoder, start.known() if start else None
+    except InputError as error:
+        raise InputError(f"{where}{'start' if start else 'encoder'}.{error}") from None
 
 
 def _pixels(dataset: DataSet) -> str:
@@ -184,8 +203,11 @@ def switched_on(options: Model, path: str, where: str) -> None:
             )
 
 
-def _suffix(point: Point) -> str:
+def point_label(entry: MethodEntry, point: Point) -> str:
+    """What tables call a run: the entry's label with its grid point."""
     if not point:
-        return ""
+        return entry.label
     shown = {path: str(value) if str(value).isprintable() else repr(value) for path, value in point.items()}
-    return "[" + ",".join(f"{path.removeprefix('training.')}={value}" for path, value in shown.items()) + "]"
+    return (
+        entry.label + "[" + ",".join(f"{path.removeprefix('training.')}={value}" for path, value in shown.items()) + "]"
+    )

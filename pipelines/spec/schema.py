@@ -18,7 +18,7 @@ from pipelines.spec.workflow import WorkflowConfig
 FILE = RECIPES.parent / "experiment.schema.json"
 CONFIG_FILE = RECIPES.parents[1] / "workflow" / "config.schema.json"
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
-COMMON = ("label", "encoder", "views", "view_recipe", "grid")
+COMMON = ("label", "encoder", "views", "view_recipe", "start", "grid")
 
 
 def schema() -> dict[str, Any]:
@@ -32,11 +32,18 @@ def schema() -> dict[str, Any]:
     by_recipe = {
         "type": "object",
         "required": ["recipe"],
-        "properties": {"recipe": {"type": "string", "description": "NAME/SCALE in experiments/recipes"}},
+        "properties": {
+            "recipe": {
+                "type": "string",
+                "description": "NAME/SCALE in experiments/recipes, or NAME at the study's scale",
+            }
+        },
     }
     result["properties"]["methods"] = {"type": "array", "minItems": 1, "items": {"anyOf": [*entries, by_recipe]}}
     result["properties"].pop("name")
-    result["required"].remove("name")
+    needed = [key for key in result.pop("required") if key not in ("name", "question", "methods")]
+    result["required"] = ["question", "methods"]
+    result["anyOf"] = [{"required": ["scale"]}, {"required": needed}]
     result["$schema"] = DIALECT
     return result
 

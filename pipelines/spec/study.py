@@ -5,8 +5,12 @@ from typing import Any, Self
 from pydantic import Field, field_validator, model_validator
 
 from pipelines.spec.base import Model, Name
+from pipelines.spec.claims import Claim
 from pipelines.spec.datasets import AnyDataSet
 from pipelines.spec.encoders import AnyEncoder
+from pipelines.spec.encoders.base import EncoderOptions
+from pipelines.spec.encoders.checkpoint import Options as Checkpoint
+from pipelines.spec.encoders.checkpoint import Start
 from pipelines.spec.evaluation import AnyEvaluation
 from pipelines.spec.recipes import FromRecipe
 from pipelines.spec.tuning import Tuning
@@ -36,6 +40,8 @@ class MethodEntry(Model):
     """Changes to the augmentations of this method's recipe, over the study's."""
     view_recipe: Views | None = None
     """A whole view recipe in place of the method's own."""
+    start: Start | None = None
+    """A file of weights that this method's encoder begins with."""
     grid: Grid = {}
     """Option path -> values, for this method only."""
 
@@ -46,14 +52,17 @@ class Study(Model):
     name: Name
     """The study file's name without its ending; the results folder."""
     question: str
+    scale: Name | None = None
+    """Where keys that are not given here come from: experiments/scales/NAME.yaml."""
     dataset: AnyDataSet | None = None
     """The one data set; or give ``datasets``."""
     datasets: tuple[AnyDataSet, ...] = ()
     """Several: every method is pretrained on each, but for those with ``role: target``, which are evaluated on only."""
     encoder: AnyEncoder
     encoders: dict[Name, AnyEncoder] = {}
-    """Further encoders by name, for a grid that ranges over ``encoder``."""
-    methods: tuple[MethodEntry, ...] = Field(min_length=1)
+    """Further encoders by name, for a grid that ranges over ``encoder``; each checkpoint is a row of the tables."""
+    methods: tuple[MethodEntry, ...] = ()
+    """What is pretrained; may be left out where there are checkpoints to evaluate."""
     grid: Grid = {}
     """Option path -> values, applied to every method."""
     seeds: tuple[int, ...] = Field(min_length=1)
@@ -62,11 +71,21 @@ class Study(Model):
     views: AugmentationChange | None = None
     """Changes to every augmentation of every view recipe (a data set without left-right symmetry: flip 0)."""
     tuning: Tuning | None = None
+    start: Start | None = None
+    """A file of weights that every method's encoder begins with, but for those with a start of their own."""
     evaluation: tuple[AnyEvaluation, ...] = Field(min_length=1)
+    claims: tuple[Claim, ...] = ()
+    """Statements that the report gives a verdict on."""
     floors: bool = True
     """Evaluate raw pixels and the untrained encoder beside the methods."""
     keep_features: bool = False
     """Leave every encoder's features on disk beside its records, for reading elsewhere."""
+
+    @property
+    def checkpoints(self) -> dict[str, Checkpoint]:
+        """Weights from files, to be evaluated as they are, by the name that tables give them."""
+        named: dict[str, EncoderOptions] = {self.encoder.short_name: self.encoder, **self.encoders}
+        return {name: encoder for name, encoder in named.items() if isinstance(encoder, Checkpoint)}
 
     @property
     def all_datasets(self) -> tuple[AnyDataSet, ...]:
@@ -104,10 +123,13 @@ class Study(Model):
 
     @model_validator(mode="after")
     def _labels(self) -> Self:
-        labels = [entry.label for entry in self.methods]
+        if not self.methods and not self.checkpoints:
+            raise ValueError("methods: must have at least 1 value, or a checkpoint under encoders to evaluate")
+        labels = [*(entry.label for entry in self.methods), *self.checkpoints]
         for label in labels:
             if labels.count(label) > 1:
                 raise ValueError(f"methods: two are called {label}; give one of them another label")
+        labels = [entry.label for entry in self.methods]
         for label in self.tuning.methods if self.tuning else ():
             if label not in labels:
                 raise ValueError(f"tuning.methods: no method is called {label}; there are {', '.join(labels)}")

@@ -1,11 +1,13 @@
 """Tuning: which options Optuna searches, with how many trials, and what it maximises."""
 
-from typing import Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Discriminator, Field, Tag, model_validator
 
 from pipelines.spec.base import Count, Model, Name, Share
 from pipelines.spec.mistakes import suggestion
+
+Value = float | int | bool | str
 
 
 class Range(Model):
@@ -16,6 +18,8 @@ class Range(Model):
     log: bool = False
     complement: bool = False
     """Search 1 - value in the logarithm (momentum: 0.9, 0.99 and 0.999 are equal steps)."""
+    whole: bool = False
+    """Whole numbers only, both ends included."""
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
@@ -25,11 +29,51 @@ class Range(Model):
             raise ValueError(f"a logarithmic range must be above 0, got low {self.low}")
         if self.complement and (self.log or not 0 <= self.low < self.high < 1):
             raise ValueError(f"complement needs 0 <= low < high < 1 and no log, got low {self.low}, high {self.high}")
+        if self.whole and (self.complement or self.low % 1 or self.high % 1):
+            raise ValueError(f"whole needs whole ends and no complement, got low {self.low}, high {self.high}")
         return self
 
+    @property
+    def ends(self) -> tuple[Value, ...]:
+        """Values that have to be allowed before anything is searched."""
+        return (int(self.low), int(self.high)) if self.whole else (self.low, self.high)
 
-Space = dict[str, Range]
-"""Option path (temperature, feature_transform.positive.alpha) -> range."""
+    def holds(self, value: Any) -> bool:
+        """Whether the value could be proposed."""
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        slack = 1e-12 * max(1.0, abs(self.high))  # 1 - (1 - value) may be off by a rounding
+        return number and self.low - slack <= value <= self.high + slack and not (self.whole and value % 1)
+
+
+class Choice(Model):
+    """A few values, none nearer to another: numbers, words, yes and no."""
+
+    choices: tuple[Value, ...] = Field(min_length=2)
+
+    @model_validator(mode="after")
+    def _differ(self) -> Self:
+        if len({(type(value), value) for value in self.choices}) < len(self.choices):
+            raise ValueError(f"choices must differ, got {list(self.choices)}")
+        return self
+
+    @property
+    def ends(self) -> tuple[Value, ...]:
+        """Values that have to be allowed before anything is searched: all of them."""
+        return self.choices
+
+    def holds(self, value: Any) -> bool:
+        """Whether the value could be proposed."""
+        return any(type(value) is type(each) and value == each for each in self.choices)
+
+
+def _kind(given: Any) -> str:
+    choices = "choices" in given if isinstance(given, dict) else isinstance(given, Choice)
+    return "choice" if choices else "range"
+
+
+Limits = Annotated[Annotated[Range, Tag("range")] | Annotated[Choice, Tag("choice")], Discriminator(_kind)]
+Space = dict[str, Limits]
+"""Option path (temperature, feature_transform.positive.alpha) -> range or choices."""
 
 
 class Search(Model):
@@ -41,6 +85,13 @@ class Search(Model):
     sampler: Literal["tpe", "gp", "random"] = "tpe"
     prune_below: Share = 0.0
     """Stop a trial that ranks in this lowest share at an equal epoch; 0: no pruning (curves cross)."""
+    batch: Count = 4
+    """Trials that are proposed together, from the results of all before them: as many workers find work at once. It does not
+    depend on how many there are."""
+    finalists: Count = 3
+    """Trials of the highest values that are repeated, and the default, before one is chosen by the mean of the repeats."""
+    repeats: int = Field(default=2, ge=0)
+    """Fresh seeds for each finalist; 0: the highest value is chosen."""
     seed: int = Field(default=0, ge=0)
     space: Space = {}
     """Searched for every method named."""
@@ -50,7 +101,7 @@ class Tuning(Search):
     """An Optuna study for each method named; all get the same number of trials."""
 
     workers: Count = 1
-    """Jobs that share the trials; they change the order of results, not their number."""
+    """Jobs that share the trials; their number changes no result."""
     epochs: Count | None = None
     """Epochs of a trial, the warm-up shortened in proportion; none: as in training."""
     methods: tuple[Name, ...] = Field(min_length=1)

@@ -1,6 +1,6 @@
 """The workflow config: HOW to run, in workflow/config.yaml and ``snakemake --config``, checked as strictly as a study."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,6 +13,8 @@ from pipelines.spec.parse import check_keys, parse
 from pipelines.spec.plan import Plan, plan_file
 
 WHERE = "workflow config: "
+CLAIMS = "reproduce_claims"
+"""The target that runs the studies of claims."""
 Text = Annotated[str, Field(min_length=1)]
 
 
@@ -72,7 +74,12 @@ class WorkflowConfig(Model):
     """How to run. What to run stands in the studies."""
 
     studies: Annotated[tuple[Text, ...], Field(min_length=1), BeforeValidator(_files)]
-    """Study files."""
+    """Study files, for reproduce_all."""
+    claims: Annotated[tuple[Text, ...], Field(min_length=1), BeforeValidator(_files)] = (
+        "experiments/feature_transformation",
+        "experiments/ablations",
+    )
+    """Study files, or folders of them, for reproduce_claims."""
     results: Text = "results"
     """The folder of all results: jobs, logs, reports and MLflow's database."""
     python: Annotated[Text | None, BeforeValidator(_null)] = None
@@ -101,18 +108,33 @@ def read_config(mapping: Mapping[str, Any]) -> WorkflowConfig:
     return config
 
 
-def plans(config: WorkflowConfig) -> dict[str, Plan]:
-    """The plan of every study, by name; InputError when two would share a results folder."""
+def study_files(config: WorkflowConfig, targets: Collection[str]) -> tuple[str, ...]:
+    """The study files that a call of Snakemake with these targets is about; InputError for a folder without one."""
+    if CLAIMS not in targets:
+        return config.studies
+    found = [file for entry in config.claims for file in _in_folder(entry)]
+    others = config.studies if set(targets) - {CLAIMS} else ()
+    return (*others, *(file for file in found if file not in others))
+
+
+def _in_folder(entry: str) -> list[str]:
+    if not Path(entry).is_dir():
+        return [entry]
+    if files := sorted(str(path) for path in Path(entry).glob("*.yaml")):
+        return files
+    raise InputError(f"{WHERE}claims: the folder {entry} holds no study (*.yaml); take it out of the list")
+
+
+def plans(files: Iterable[str], results: str) -> dict[str, Plan]:
+    """The plan of every study file, by name; InputError when two would share a folder in ``results``."""
     found: dict[str, Plan] = {}
-    files: dict[str, str] = {}
-    for file in config.studies:
+    owners: dict[str, str] = {}
+    for file in files:
         made = plan_file(Path(file))
         name = made.study.name
-        if name.casefold() in files:  # some file systems take two names that differ in case for one
-            both = f"{files[name.casefold()]} and {file}"
-            raise InputError(
-                f"{WHERE}studies: {both} would share the folder {config.results}/{name}; rename one of them"
-            )
-        files[name.casefold()] = file
+        if name.casefold() in owners:  # some file systems take two names that differ in case for one
+            both = f"{owners[name.casefold()]} and {file}"
+            raise InputError(f"{WHERE}studies: {both} would share the folder {results}/{name}; rename one of them")
+        owners[name.casefold()] = file
         found[name] = made
     return found

@@ -14,12 +14,13 @@ import torch
 
 from pipelines.building.devices import chosen_device, device_name
 from pipelines.building.embedding import Embedding, embedding_of
-from pipelines.building.workbench import WEIGHTS, JobBench
+from pipelines.building.workbench import WEIGHTS, JobBench, save_classifier
 from pipelines.errors import Problem
+from pipelines.evaluation.labelled import evaluation_seed
 from pipelines.evaluation.measured import Measured
 from pipelines.evaluation.predictions import FILE, Predictions
 from pipelines.lease import leased
-from pipelines.randomness import generator, seed_for
+from pipelines.randomness import seed_for
 from pipelines.records import now, write_record
 from pipelines.sources.reader import ShardSet
 from pipelines.spec.evaluation.zero_shot import Options as ZeroShot
@@ -52,9 +53,10 @@ def run(job: list[Path]) -> int:
 def _on_features(job: JobFolder[EvaluateSpec], embedding: Embedding) -> None:
     started, clock, device, options = now(), time.perf_counter(), chosen_device(), job.spec.evaluation
     subject = embedding.with_texts(options.templates) if isinstance(options, ZeroShot) else embedding.features
-    draw = generator(job.spec.seed, "evaluate", device=device)
+    draw = torch.Generator(device).manual_seed(evaluation_seed(job.spec.seed))
     found: Measured = importlib.import_module(f"pipelines.evaluation.{options.use}").measure(options, subject, draw)
     sizes = {"features/width": embedding.features.train.shape[1], "features/seconds": embedding.seconds}
+    sizes |= {f"features/{name}": value for name, value in embedding.diagnosed.items()}
     kept = _save_predictions(job.path, embedding.shards, found)
     _record(job, found.metrics, {**found.derived, **sizes}, time.perf_counter() - clock, started, kept)
 
@@ -65,7 +67,9 @@ def _on_images(job: JobFolder[EvaluateSpec]) -> None:
     with torch.random.fork_rng():  # torch's layers draw their weights from the global generator
         torch.manual_seed(seed_for(job.spec.seed, "classifier"))
         found = protocol.measure(options, JobBench.of(job))
+    save_classifier(found.classifier, job.path / WEIGHTS)
     metrics = {f"test/{name}": value for name, value in found.metrics.items()}
+    metrics |= {f"holdout/{name}": value for name, value in found.holdout.items()}
     _record(job, metrics, found.derived, time.perf_counter() - clock, started, {"classifier": WEIGHTS})
 
 

@@ -3,16 +3,26 @@
 from pathlib import Path
 
 from pipelines.code import changed
+from pipelines.durations import duration
 from pipelines.records import read_record
 from pipelines.spec.job import Job
 from pipelines.spec.made_by import code_of
 from pipelines.spec.pending import check_files, is_changed
 from pipelines.spec.plan import Plan, plan_file
+from pipelines.spec.price import ASSUMED, Prices, gpu_seconds
+from pipelines.spec.resources import CORE_GFLOPS, GPU_GFLOPS
 from pipelines.spec.units import Unit, units
 from pipelines.spec.writing import write_specs
 
+MEANING = (
+    "measured: by jobs of the same work; scaled: by other jobs of the stage, by their work; "
+    f"assumed: {CORE_GFLOPS:g} billion multiply-adds a second on one core, {ASSUMED:g} s where nothing is trained; "
+    f"the GPU: {GPU_GFLOPS:g} billion a second (pipelines/spec/resources.py)"
+)
+"""What the words of a price mean."""
 
-def run(studies: list[Path], results: Path, write: bool = False, counts: bool = False) -> None:
+
+def run(studies: list[Path], results: Path, write: bool = False, counts: bool = False, cost: bool = False) -> None:
     """Print the plan of one or more studies; ``write``: also the jobs' spec.json, after which every line can be run."""
     for path in studies:
         made = plan_file(path)
@@ -21,6 +31,9 @@ def run(studies: list[Path], results: Path, write: bool = False, counts: bool = 
             write_specs(made, results)
         print(f"# {path}: {made.study.question}")
         _print_counts(made, results)
+        if cost:
+            _print_cost(made, results)
+            continue
         _print_notes(made)
         for unit in () if counts else units(made.jobs.values()):
             _print_unit(unit, made, results)
@@ -41,6 +54,28 @@ def _print_counts(made: Plan, results: Path) -> None:
         jobs = made.of(stage)
         done = sum(job.done(results) for job in jobs)
         print(f"# {stage}: {len(jobs)} jobs, {done} done")
+
+
+def _print_cost(made: Plan, results: Path) -> None:
+    """Of what has no record yet: hours on the machine of the earlier records, hours of a GPU, and disk."""
+    prices = Prices.of(made.jobs.values(), results)
+    total, gpu = 0.0, 0.0
+    for stage in dict.fromkeys(job.stage for job in made.jobs.values()):
+        left = [job for job in made.of(stage) if not job.done(results)]
+        priced: dict[str, float] = {}
+        for job in left:
+            price = prices.price(job.spec)
+            priced[price.source] = priced.get(price.source, 0.0) + price.seconds
+        total += sum(priced.values())
+        gpu += sum(gpu_seconds(job.spec) for job in left)
+        sources = ", ".join(f"{duration(seconds)} {source}" for source, seconds in priced.items())
+        each = prices.bytes(stage)
+        disk = f"; {len(left) * each / 1e9:.2f} GB on disk" if each and left else ""
+        print(f"# {stage}: {len(left)} jobs to do{f': {sources}' if sources else ''}{disk}")
+    print(
+        f"# all: {duration(total)} of work, one job after the other; training alone {duration(gpu)} on one H100-class GPU"
+    )
+    print(f"# {MEANING}")
 
 
 def _state(job: Job, results: Path) -> str:

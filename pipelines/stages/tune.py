@@ -1,6 +1,6 @@
-"""Stage tune: search a method's options with Optuna; --worker W --of N takes every N-th slot, --close writes best.json.
+"""Stage tune: search a method's options with Optuna; --worker W --of N shares the trials, --close writes best.json.
 
-Without either, all slots one after another, then the closing. Trials are judged on the held-out slice of train.
+Without either, all trials one after another, then the closing. Trials are judged on the held-out slice of train.
 """
 
 import shutil
@@ -9,8 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from pipelines import tuning
 from pipelines.building.pretraining import trainer
+from pipelines.errors import BadResult
 from pipelines.files import write_json
 from pipelines.history import History
 from pipelines.lease import Lease, leased
@@ -20,11 +20,18 @@ from pipelines.sources.reader import open_shards
 from pipelines.spec.folder import JobFolder, open_job, ready
 from pipelines.spec.jobs import TuneSpec
 from pipelines.spec.made_by import code_of
+from pipelines.spec.tuning import Value
 from pipelines.training.loop import Stopped
+from pipelines.training.monitors import collapse_flags
+from pipelines.tuning import study
+from pipelines.tuning.choice import DEFAULT, Finalist, chosen, noise
+from pipelines.tuning.search import OptunaStudy
+from pipelines.tuning.space import Values
+from pipelines.tuning.work import work
 
 
 def run(job: Path, worker: int | None = None, of: int = 1, close: bool = False) -> int:
-    """Run slots, or close the study."""
+    """Run trials, or close the study."""
     folder = ready(open_job(job, TuneSpec))
     if folder.done:
         print(f"{job}: done already")
@@ -39,9 +46,10 @@ def run(job: Path, worker: int | None = None, of: int = 1, close: bool = False) 
     return 0
 
 
-def _search(job: JobFolder[TuneSpec]) -> tuning.OptunaStudy:
+def _search(job: JobFolder[TuneSpec]) -> OptunaStudy:
     search = job.spec.search
-    return tuning.OptunaStudy(
+    classes = len(open_shards(job.inputs["shards"]).class_names)
+    return OptunaStudy(
         name=job.key,
         journal=job.path / "journal.log",
         space=search.space,
@@ -49,62 +57,87 @@ def _search(job: JobFolder[TuneSpec]) -> tuning.OptunaStudy:
         sampler=search.sampler,
         seed=search.seed,
         prune_below=search.prune_below,
+        batch=search.batch,
+        finalists=search.finalists,
+        repeats=search.repeats,
+        floor=1 / max(1, classes),
+        default=job.spec.default(),
     )
 
 
 def _work(job: JobFolder[TuneSpec], worker: int, of: int) -> int:
-    """The slots worker, worker + of, ...; 143 or 130 when a signal ended them early."""
+    """Slots until all are finished; 143 or 130 when a signal ended them early."""
     search = _search(job)
-    slots = list(range(worker, search.trials, of))
-    with Stop.listening() as stop, leased(job.path, f".lease-{worker}-of-{of}") as lease, tuning.opened(search):
-        for slot in slots:
-            if stop():
-                return stop.status
-            try:
-                tuning.run_slot(search, slot, _objective(job, stop, lease))
-            except Stopped as stopped:
-                print(stopped, file=sys.stderr)
-                return stop.status
-            print(f"slot {slot} of {search.trials}: done", flush=True)
-    write_json(job.path / f"worker-{worker}.json", {"slots": slots})
+    with Stop.listening() as stop, leased(job.path, f".lease-{worker}-of-{of}") as own, study.opened(search):
+        try:
+            ran = work(search, worker, lambda slot: _objective(job, search, stop, (own, slot)), stop)
+        except Stopped as stopped:
+            print(stopped, file=sys.stderr)
+            return stop.status
+        if stop():
+            return stop.status
+    write_json(job.path / f"worker-{worker}.json", {"slots": ran})
     return 0
 
 
-def _objective(job: JobFolder[TuneSpec], stop: Stop, lease: Lease) -> tuning.Objective:
+def _objective(
+    job: JobFolder[TuneSpec], search: OptunaStudy, stop: Stop, leases: tuple[Lease, Lease]
+) -> study.Objective:
     shards = open_shards(job.inputs["shards"])
 
     def asked_to_end() -> bool:
-        lease.check()
+        for lease in leases:
+            lease.check()
         return stop()
 
-    def objective(slot: int, values: dict[str, float], report: Callable[[int, float], None]) -> float:
-        """Top-1 of online kNN after the last epoch; BadResult when the loss stops being a number."""
-        trial = trainer(job.spec.trial(slot, values), shards, job.path / "trials" / str(slot), asked_to_end)
+    def objective(slot: int, values: Values, report: Callable[[int, float], None]) -> float:
+        """Top-1 of online kNN after the last epoch; BadResult when the loss stops being a number, or features collapse."""
+        spec = job.spec.trial(search.seed_slot(slot), values)
+        trial = trainer(spec, shards, job.path / "trials" / str(slot), asked_to_end)
         trial.watch = lambda epoch, found: report(epoch, found["eval/online_knn"])
         with stop.deferred():
-            return trial.fit().metrics["final/eval/online_knn"]
+            metrics = trial.fit().metrics
+        print(f"slot {slot}: {metrics['final/eval/online_knn']:.4f}", flush=True)
+        if collapse_flags(metrics):
+            raise BadResult(
+                f"slot {slot}: the features collapsed (spread {metrics['final/collapse/spread']:.3f}, effective rank "
+                f"{metrics['final/collapse/effective_rank']:.1f}), so its value {metrics['final/eval/online_knn']:.3f} does "
+                "not count"
+            )
+        return metrics["final/eval/online_knn"]
 
     return objective
 
 
 def _close(job: JobFolder[TuneSpec]) -> None:
     started, search, code = now(), _search(job), code_of(job.spec)
-    with tuning.opened(search):
-        trials = tuning.close(search)
-    best = max((trial for trial in trials if trial["state"] == "COMPLETE"), key=lambda trial: trial["value"])
+    with study.opened(search):
+        trials = study.close(search)
+    found = _finalists(trials, search)
+    best, default = chosen(found), next((each for each in found if each.slot == DEFAULT), None)
+    params = trials[best.slot]["params"]
     write_json(job.path / "trials.json", trials)
-    write_json(job.path / "best.json", {"params": best["params"], "value": best["value"], "slot": best["slot"]})
+    write_json(
+        job.path / "best.json",
+        {"params": params, "value": best.value, "slot": best.slot, "repeats": best.repeats},
+    )
     with History.open(job.path / "history.jsonl", 0) as history:
-        for step, value, top in _progress(trials):
+        for step, value, top in _progress(trials[: search.trials]):
             history.log(step, {"tune/value": value, "tune/best": top})
+    spread = noise(found)
     write_record(
         job.path,
         key=job.key,
         stage="tune",
         spec=job.spec.model_dump(mode="json"),
         inputs=job.input_keys,
-        metrics={"tune/best": best["value"], "tune/trials": len(trials)},
-        derived={f"best/{path}": value for path, value in best["params"].items()},
+        metrics={
+            "tune/best": best.mean,
+            "tune/trials": len(trials),
+            **({"tune/default": default.mean} if default else {}),
+            **({"tune/noise": spread} if spread is not None else {}),
+        },
+        derived={f"best/{path}": _plain(value) for path, value in params.items()},
         seconds=sum(trial["seconds"] or 0.0 for trial in trials),
         code=code,
         artifacts={"trials": "trials.json", "best": "best.json", "journal": "journal.log"},
@@ -113,11 +146,25 @@ def _close(job: JobFolder[TuneSpec]) -> None:
     shutil.rmtree(job.path / "trials", ignore_errors=True)  # checkpoints of finished trials
 
 
+def _finalists(trials: list[dict[str, Any]], search: OptunaStudy) -> list[Finalist]:
+    """The repeated trials; without repeats all that have a value."""
+    repeats: dict[int, list[float]] = {}
+    for trial in trials[search.trials :]:
+        repeats.setdefault(trial["repeats"], []).append(trial["value"])
+    complete = [trial for trial in trials[: search.trials] if trial["state"] == "COMPLETE"]
+    slots = repeats or {trial["slot"]: [] for trial in complete}
+    return [Finalist(slot, trials[slot]["value"], tuple(values)) for slot, values in sorted(slots.items())]
+
+
+def _plain(value: Value) -> float | str:
+    return str(value) if isinstance(value, bool | str) else float(value)
+
+
 def _progress(trials: list[dict[str, Any]]) -> list[tuple[int, float, float]]:
-    """(number, value, best so far) of the completed trials in the order they were started."""
+    """(slot, value, best so far) of the completed trials of the search."""
     rows, top = [], float("-inf")
-    for trial in sorted(trials, key=lambda trial: trial["number"]):
+    for trial in trials:
         if trial["state"] == "COMPLETE":
             top = max(top, trial["value"])
-            rows.append((trial["number"], trial["value"], top))
+            rows.append((trial["slot"], trial["value"], top))
     return rows

@@ -9,9 +9,8 @@ from numpy.typing import ArrayLike, NDArray
 from pipelines.statistics.intervals import Estimate
 from pipelines.statistics.paired import Difference, difference_of_images, difference_of_seeds, pairs_needed, sign_flip
 from pipelines.statistics.power import seeds_needed
+from pipelines.statistics.relation import Relation
 
-Relation = Literal["greater", "less", "at_least", "equivalent"]
-"""Of the difference d, first row minus second, and the margin m: d > m, d < -m, d > -m, -m < d < m."""
 Decision = Literal["supported", "not supported", "contradicted", "not enough runs"]
 
 

@@ -104,8 +104,19 @@ def layer_decay_groups(
     ]
 
 
+def share_groups(lr_shares: Sequence[tuple[float, nn.Module]], training: Training) -> list[Group]:
+    """Groups of modules that learn side by side, each at its share of the learning rate; one share a group, or two."""
+    groups = []
+    for share in sorted({share for share, _ in lr_shares}):
+        modules = nn.ModuleList(module for each, module in lr_shares if each == share)
+        groups += [{**group, "lr_scale": share} for group in parameter_groups(modules, training)]
+    return groups
+
+
 def groups_of(method: Method, training: Training) -> list[Group]:
     """Parameter groups; with layer decay by depth in the ViT, whatever stands behind it as its top."""
+    if method.lr_shares:
+        return share_groups(method.lr_shares, training)
     if training.layer_decay is None:
         return parameter_groups(method, training, method.constant_lr)
     blocks = getattr(method.encoder, "blocks", None)

@@ -3,9 +3,10 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from pipelines.encoders.resnet import ResNet
@@ -35,6 +36,16 @@ def test_saved_and_loaded_are_equal(tmp_path: Path) -> None:
     features.save(tmp_path / "features.safetensors")
     assert same(Features.load(tmp_path / "features.safetensors"), features)
     assert [path.name for path in tmp_path.iterdir()] == ["features.safetensors"]
+
+
+def test_ids_lie_beside_the_rows_and_can_be_read_back(tmp_path: Path) -> None:
+    names = {"train": np.array([f"a/{i}" for i in range(8, 18)], "S"), "test": np.array(list("uvwxyz"), "S")}
+    example().save(tmp_path / "f.safetensors", names)
+    found = load_file(tmp_path / "f.safetensors")
+    for split, expected in names.items():
+        rows = [bytes(row).rstrip(b"\0") for row in found[f"{split}_id"].numpy()]
+        assert rows == expected.tolist()
+    assert same(Features.load(tmp_path / "f.safetensors"), example())
 
 
 def test_fit_is_the_rest_of_train() -> None:

@@ -18,10 +18,16 @@ def pushed(method: Method, q: Tensor, k: Tensor, progress: Progress) -> tuple[Te
     transform = method.options.feature_transform
     if transform is None:
         return q, k
-    shape = (len(q), q.shape[1]) if transform.positive.granularity == "dimension" else ()
+    shape = {"dimension": tuple(q.shape), "vector": (1, q.shape[1])}.get(transform.positive.granularity, ())
     weight = draw_positive_lambda(transform.positive.alpha, shape, progress.generator)
+    if transform.ramp_epochs:
+        weight = 1 + (weight - 1) * progress.epoch / transform.ramp_epochs
     far = weight * q + (1 - weight) * k, weight * k + (1 - weight) * q
-    return tuple(row / row.norm(dim=1, keepdim=True) for row in far) if transform.renormalise else far
+    return (
+        tuple(row / row.norm(dim=1, keepdim=True) for row in far)
+        if transform.renormalise in ("positives", "both")
+        else far
+    )
 
 
 def simsiam(method: Method, views: list[Tensor], progress: Progress) -> Tensor:

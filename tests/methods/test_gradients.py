@@ -44,11 +44,18 @@ TRANSFORMS: list[dict[str, Any]] = [
     {"positive": None},
     {"negatives_meet": "original"},
     {"negatives_meet": "original", "negative": None},
-    {"renormalise": True},
-    {"renormalise": True, "negative": None},
+    {"renormalise": "both"},
+    {"renormalise": "positives", "negative": None},
+    {"renormalise": "negatives"},
+    {"ramp_epochs": 3.0},
+    {"negative": {"queue": "union"}},
+    {"negative": {"keeps": "length"}},
+    {"positive": {"granularity": "vector"}, "negative": {"granularity": "vector"}},
     {"positive": {"granularity": "dimension"}, "negative": {"granularity": "row"}},
 ]
 """Of methods with feature transformation: both sides, positive only, negative only, and its other options."""
+TRANSFORMABLE = {name: {"loss": "info_nce"} for name in ("instdisc", "pirl", "cmc")}
+"""What a method needs to have feature transformation."""
 FIXED = {"moco": {"momentum": 1.0}, "moco_v3": {"momentum": 1.0}}
 """Key networks that a loss moves after the trained one before it uses them: at momentum 1 they stay."""
 
@@ -58,8 +65,9 @@ def paths(name: str) -> list[dict[str, Any]]:
     given: list[dict[str, Any]] = [{}, *PATHS.get(name, [])]
     for transform in TRANSFORMS:
         with contextlib.suppress(ValidationError):
-            small_options(name, feature_transform=transform)
-            given.append({"feature_transform": transform})
+            options = {**TRANSFORMABLE.get(name, {}), "feature_transform": transform}
+            small_options(name, **options)
+            given.append(options)
     return [{**options, **FIXED.get(name, {})} for options in given]
 
 

@@ -8,8 +8,9 @@ from parity_tools import assert_close, both_precisions, load, tensors
 from torch import nn
 
 from pipelines.losses.feature_transform import draw_positive_lambda
+from pipelines.methods.base import DataFacts
 from pipelines.methods.heads import mlp
-from pipelines.methods.moco import MoCo
+from pipelines.methods.moco import MoCo, build
 from pipelines.spec.methods.moco import Options
 from pipelines.spec.methods.parts import Extrapolation, FeatureTransform
 
@@ -130,7 +131,7 @@ def test_negatives_that_meet_the_original_query_ignore_the_extrapolation():
 
 
 def test_renormalised_vectors_have_cosines_as_scores():
-    method = small(feature_transform=FeatureTransform(renormalise=True))
+    method = small(feature_transform=FeatureTransform(renormalise="both"))
     watched = method.loss(views(), batch(8), progress()).watched
     assert watched["positive_scores"].abs().max() <= 1 + 1e-6
     assert watched["negative_scores"].abs().max() <= 1 + 1e-6
@@ -154,3 +155,11 @@ def test_scores_that_no_monitor_reads_change_neither_loss_nor_gradient():
     assert torch.equal(results[0][0], results[1][0])
     assert torch.equal(results[0][1], results[1][1])
     assert (results[0][2], results[1][2]) == ((8, 32), (8, 0))
+
+
+@pytest.mark.parametrize(("version", "head", "layers"), [(1, None, 1), (2, None, 2), (1, "mlp", 2), (2, "linear", 1)])
+def test_the_head_goes_with_the_version_unless_given(version, head, layers):
+    options = Options(version=version, head=head, queue_size=8, dim=6)
+    method = build(options, lambda: LinearEncoder(10), DataFacts(64, 4, 16))
+    assert sum(isinstance(part, nn.Linear) for part in method.head) == layers
+    assert method.head(torch.randn(8, 10)).shape == (8, 6)

@@ -11,8 +11,9 @@ from torch import nn
 from pipelines.losses.feature_transform import draw_negative_lambda, draw_positive_lambda
 from pipelines.losses.nt_xent import nt_xent
 from pipelines.losses.pairs import pair_scores
+from pipelines.methods.base import DataFacts
 from pipelines.methods.heads import simclr_head
-from pipelines.methods.simclr import SimCLR
+from pipelines.methods.simclr import SimCLR, build
 from pipelines.spec.methods.parts import FeatureTransform, Interpolation
 from pipelines.spec.methods.simclr import Options
 
@@ -96,8 +97,18 @@ def test_version_two_has_three_layers():
     assert Interpolation().granularity == "batch"
 
 
-@pytest.mark.parametrize("options", [{"renormalise": True}, {"negative": Interpolation(granularity="row")}])
+@pytest.mark.parametrize("options", [{"renormalise": "both"}, {"negative": Interpolation(granularity="row")}])
 def test_what_mixed_scores_cannot_do_is_refused(options):
     with pytest.raises(ValidationError, match="SimCLR mixes the scores of its negatives"):
         Options(feature_transform=FeatureTransform(**options))
     assert Options(feature_transform=FeatureTransform(**{**options, "negative": None}))
+
+
+@pytest.mark.parametrize("layers", [0, 1, 2, 3])
+def test_the_head_has_as_many_layers_as_asked_for(layers):
+    method = build(Options(dim=6, head_layers=layers), lambda: LinearEncoder(10), DataFacts(64, 4, 16))
+    assert len(method.head) == layers
+    features = torch.randn(8, 10)
+    embedded = method.head(features)
+    assert embedded.shape == (8, 6 if layers else 10)
+    assert layers or torch.equal(embedded, features)

@@ -42,6 +42,14 @@ def test_mean_and_sample_deviation_over_seeds(tmp_path: Path) -> None:
     assert cell.text == "83.0 ± 3.6 (3)"
 
 
+def test_a_data_set_with_a_convention_shows_its_number_first(tmp_path: Path) -> None:
+    fake = FakeStudy(tmp_path)
+    fake.run("simclr", 0, {"use": "pets", "limit": None}, {"knn": {"test/top1": 0.5, "test/mean_per_class": 0.25}})
+    found = comparison(tmp_path, fake)
+    assert [column.metric for column in found.columns][:2] == ["test/mean_per_class", "test/top1"]
+    assert text(found, "simclr", "kNN (k 20), mean per class") == "25.0 (1)"
+
+
 def test_one_seed_has_no_spread(tmp_path: Path) -> None:
     fake = FakeStudy(tmp_path)
     fake.run("simclr", 0, DATASET, only(0.5))

@@ -74,6 +74,14 @@ def test_recipes_have_what_a_recipe_needs() -> None:
         ),
         (Wanted("MoCo v2", "ImageNet-100", "ResNet-18", 400, "linear"), 79.28, "ImageNet-100, ResNet-18, 400 ep"),
         (Wanted("MoCo v1", None, None, 20, "linear"), 60.6, "ImageNet-1k, ResNet-50, 200 ep"),
+        (Wanted("MoCo v3", "ImageNet-1k", "ResNet-50", 100, "linear"), 68.9, "ImageNet-1k, ResNet-50, 100 ep"),
+        (Wanted("SwAV", "ImageNet-1k", "ResNet-50", 400, "linear"), 74.6, "ImageNet-1k, ResNet-50, 400 ep"),
+        (Wanted("MAE", "ImageNet-1k", "ViT-B/16", 1600, "linear"), 67.8, "ImageNet-1k, ViT-B/16, 1600 ep"),
+        (
+            Wanted("InstDisc", "CIFAR-10", "ResNet-18", 200, "knn"),
+            80.8,
+            "CIFAR-10, ResNet-18, epochs not stated, second-hand",
+        ),
     ],
 )
 def test_the_row_that_is_chosen(rows: list[Published], wanted: Wanted, value: float, measured_on: str) -> None:

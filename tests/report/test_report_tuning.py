@@ -65,7 +65,7 @@ def test_failed_and_pruned_trials_are_counted_but_not_complete(tmp_path: Path) -
     assert found.best is not None
     assert found.best.value == 0.7
     (row,) = tuning_table([found], "caption").rows
-    assert [entry.text for entry in row][3:] == ["too few trials", "2 of 4", "70.00"]
+    assert [entry.text for entry in row][3:] == ["too few trials", "2 of 4", "–", "70.00", "–"]
 
 
 def test_a_trial_without_its_state_is_refused_by_file(tmp_path: Path) -> None:
@@ -74,3 +74,19 @@ def test_a_trial_without_its_state_is_refused_by_file(tmp_path: Path) -> None:
     write_json(fake.folder("tune", "t-1") / "trials.json", [{"number": 0, "params": {}, "value": 1.0}])
     with pytest.raises(InputError, match=r"trials\.json: a trial lacks state"):
         searches(load_results(fake.save(), tmp_path))
+
+
+def test_the_table_sets_the_chosen_beside_the_default_by_their_repeats(tmp_path: Path) -> None:
+    fake = FakeStudy(tmp_path)
+    fake.job("tune", "t-1", "moco_v2 (tuning)", {"method": METHODS["moco_v2"]}, seconds=3.0)
+    params = {"momentum": 0.99, "temperature": 0.2}
+    rows = [(0, None, 0.5), (1, None, 0.9), (2, None, 0.8), (3, 1, 0.6), (4, 1, 0.8), (5, 0, 0.5), (6, 0, 0.5)]
+    entries = [
+        {"number": 9 - slot, "slot": slot, "repeats": of, "params": params, "state": "COMPLETE", "value": value}
+        for slot, of, value in rows
+    ]
+    write_json(fake.folder("tune", "t-1") / "trials.json", entries)
+    (found,) = searches(load_results(fake.save(), tmp_path))
+    assert [trial.number for trial in found.trials] == [0, 1, 2]
+    (row,) = tuning_table([found], "caption").rows
+    assert [entry.text for entry in row][4:] == ["3 of 3", "50.00", "70.00", "10.00"]

@@ -4,13 +4,12 @@ import gzip
 import hashlib
 import io
 import pickle
-import struct
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
-from source_tools import noise
+from source_tools import noise, write_idx
 
 from pipelines.errors import InputError
 from pipelines.sources import cifar10, digits, fashion_mnist, stl10
@@ -36,11 +35,6 @@ def test_digits_are_split_by_position_and_stretched_to_255() -> None:
     assert np.array_equal(pixels(first), np.round(raw.images[4] * 255 / 16))
     assert source.train.read(4).label == raw.target[5]
     assert digits.read(Digits()).train.read(0) == next(source.samples("train"))
-
-
-def write_idx(path: Path, array: np.ndarray, magic: bytes | None = None) -> None:
-    header = magic or bytes([0, 0, 8, array.ndim])
-    path.write_bytes(header + struct.pack(f">{array.ndim}I", *array.shape) + array.tobytes())
 
 
 @pytest.fixture

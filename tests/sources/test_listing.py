@@ -34,7 +34,7 @@ evaluation: [{{use: knn}}]
         ("use: imagefolder, name: mine, folder: {}/bare", "bare: no class folders and no images"),
         ("use: imagefolder, name: mine, folder: {}/hollow", "hollow/b: the class folder holds no image"),
         ("use: webdataset, name: mine, train: '{}/t-*.tar'", "t-*.tar: no such tar"),
-        ("use: cifar10, folder: {}", "cifar-10-batches-py: no such folder"),
+        ("use: cifar10, folder: {}", "cifar-10-batches-py: no such file or folder"),
         ("use: fashion_mnist, folder: {}", "no file train-images-idx3-ubyte"),
         ("use: imagefolder, name: mine, folder: $NOT_SET_HERE/x", "the environment has no $NOT_SET_HERE"),
     ],

@@ -1,6 +1,7 @@
 """Reading shards back: checked against the index, the same as webdataset and tarfile find, cached once."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from pipelines.files import sha256_file
 from pipelines.sources.arrays import resident, resident_bytes
 from pipelines.sources.base import Sample, Source, Split, open_source
 from pipelines.sources.images import open_image, square
+from pipelines.sources.index import load_index
 from pipelines.sources.reader import open_shards
 from pipelines.sources.shards import build_shards
 from pipelines.sources.tars import scan
@@ -179,3 +181,56 @@ def test_a_colour_image_among_grey_ones_makes_all_three_channels(tmp_path: Path)
     Image.fromarray(noise(1, 8, 8)[0]).save(tmp_path / "raw" / "a" / "000.png")
     build_shards(open_source(options), options, tmp_path / "out")
     assert resident(tmp_path / "out", "train").images.shape[1] == 3
+
+
+def counting(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Names of the files that are hashed from now on."""
+    hashed: list[str] = []
+    monkeypatch.setattr(
+        "pipelines.sources.reader.sha256_file", lambda path: hashed.append(path.name) or sha256_file(path)
+    )
+    return hashed
+
+
+def test_tars_are_hashed_once_and_again_when_they_changed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / ".checked.json").unlink()
+    hashed, names = counting(monkeypatch), [shard.name for shard in load_index(folder).splits["train"]]
+    for _ in range(3):  # three processes, as far as the set of shards knows
+        open_shards(folder).verify("train")
+    assert sorted(hashed) == names
+    touched = folder / names[1]
+    os.utime(touched, ns=(0, 0))
+    open_shards(folder).verify("train")
+    assert sorted(hashed[len(names) :]) == names
+    damage(folder, "flipped")
+    with pytest.raises(InputError, match="its bytes changed"):
+        open_shards(folder).verify("train")
+
+
+def test_what_packing_has_hashed_is_not_hashed_again(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    hashed = counting(monkeypatch)
+    open_shards(folder).verify("train")
+    assert not hashed
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"train-000002.tar": "x"}'])
+def test_a_damaged_memory_of_what_was_hashed_is_made_anew(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    (folder / ".checked.json").write_text(text)
+    hashed = counting(monkeypatch)
+    open_shards(folder).verify("train")
+    assert "train-000002.tar" in hashed
+    assert len(json.loads((folder / ".checked.json").read_text())) == len(load_index(folder).splits["train"])
+
+
+def test_shards_in_a_folder_that_cannot_be_written_are_hashed_every_time(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / ".checked.json").unlink()
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    hashed, count = counting(monkeypatch), len(load_index(folder).splits["train"])
+    for _ in range(2):
+        open_shards(folder).verify("train")
+    assert len(hashed) == 2 * count
+    assert not (folder / ".checked.json").exists()

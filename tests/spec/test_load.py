@@ -115,4 +115,4 @@ def test_feature_transformation_is_refused_with_the_reason_where_it_has_no_meani
         tmp_path, GOOD.replace("{use: moco, queue_size: 512, label: a}", "{use: mae, feature_transform: {}}")
     )
     assert "methods[0].feature_transform: it changes the two embeddings" in text
-    assert "for moco, simclr, simsiam, swav, not for mae" in text
+    assert "for byol, cmc, instdisc, moco, pirl, simclr, simsiam, swav, not for mae" in text

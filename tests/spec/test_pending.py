@@ -120,7 +120,7 @@ def test_making_anew_clears_what_was_there_but_the_spec(done, edited):
     job = next(job for unit in pending.units.values() if unit.stage == "pretrain" for job in unit.jobs)
     (job.folder(results) / "trials").mkdir()
     (job.folder(results) / "encoder.safetensors").touch()
-    pending.write(results)
+    pending.write(results, [])
     assert [path.name for path in job.folder(results).iterdir()] == ["spec.json"]
     assert not left(plan, results) - {each.place for unit in pending.units.values() for each in unit.jobs}
 
@@ -130,7 +130,7 @@ def test_a_job_on_another_machine_finds_its_unit_however_far_the_run_is(done):
     for job in plan.of("evaluate"):
         (job.folder(results) / "record.json").unlink()
     pending = Pending.of([plan], results)
-    pending.write(results)
+    pending.write(results, [])
     finish(plan.of("evaluate")[0], results)
     again = Pending.read([plan], results)
     assert again.units.keys() == pending.units.keys()
@@ -145,7 +145,7 @@ def test_a_marker_whose_records_are_gone_is_taken_away(done):
     marker = layout.marker(results, unit.stage, unit.name)
     marker.parent.mkdir(parents=True)
     marker.touch()
-    pending.write(results)
+    pending.write(results, [])
     assert not marker.exists()
 
 

@@ -1,5 +1,6 @@
 """The workflow config: what is refused and with which way out, and what the command line's text becomes."""
 
+import re
 from pathlib import Path
 
 import jsonschema
@@ -8,7 +9,7 @@ import yaml
 
 from pipelines.errors import InputError
 from pipelines.spec.schema import texts
-from pipelines.spec.workflow import WorkflowConfig, plans, read_config
+from pipelines.spec.workflow import WorkflowConfig, plans, read_config, study_files
 
 SHIPPED = Path(__file__).parents[2] / "workflow" / "config.yaml"
 GOOD = {
@@ -95,10 +96,10 @@ def test_two_studies_that_would_share_a_folder_are_refused(tmp_path):
     second.parent.mkdir()
     for path in (first, second):
         path.write_text(study.read_text())
-    assert list(plans(WorkflowConfig(studies=(str(first),)))) == ["one"]
+    assert list(plans([str(first)], "results")) == ["one"]
     for pair in ((first, second), (first, first)):
         with pytest.raises(InputError, match=r"would share the folder results/[oO]ne; rename one of them"):
-            plans(WorkflowConfig(studies=tuple(map(str, pair))))
+            plans(map(str, pair), "results")
 
 
 def test_an_address_without_its_scheme_is_shown_without_its_password():
@@ -106,3 +107,19 @@ def test_an_address_without_its_scheme_is_shown_without_its_password():
         read_config({**GOOD, "tracking": {"uri": "me:secret@host/db"}})
     assert "***@host/db" in str(caught.value)
     assert "secret" not in str(caught.value)
+
+
+def test_which_studies_a_target_is_about(tmp_path):
+    (tmp_path / "claims").mkdir()
+    claimed = [str(tmp_path / "claims" / name) for name in ("a.yaml", "b.yaml")]
+    for file in claimed:
+        Path(file).touch()
+    config = WorkflowConfig(studies=("one.yaml",), claims=(str(tmp_path / "claims"), "c.yaml"))
+    assert study_files(config, ()) == study_files(config, ["reproduce_all"]) == ("one.yaml",)
+    assert study_files(config, ["reproduce_claims"]) == (*claimed, "c.yaml")
+    assert study_files(config, ["reproduce_all", "reproduce_claims"]) == ("one.yaml", *claimed, "c.yaml")
+
+
+def test_a_folder_without_a_study_is_named(tmp_path):
+    with pytest.raises(InputError, match=re.escape(f"claims: the folder {tmp_path} holds no study")):
+        study_files(WorkflowConfig(studies=("one.yaml",), claims=(str(tmp_path),)), ["reproduce_claims"])

@@ -1,5 +1,6 @@
 """The whole graph through Snakemake with the local profile: raw images to report, again, and after an edit."""
 
+import json
 import os
 import subprocess
 import sys
@@ -7,7 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
-from snakemake_tools import ROOT, snakemake
+from snakemake_tools import ROOT, TINY, snakemake
 from snakemake_tools import workplace as make_workplace
 
 RULES = ("shards", "tune", "tune_best", "pretrain", "evaluate", "report")
@@ -98,6 +99,17 @@ def test_a_broken_study_stops_before_anything_runs(workplace):
     assert done.returncode != 0
     assert "moco has no such option; did you mean 'queue_size'?" in done.stdout + done.stderr
     assert (workplace / "results" / "tiny" / "report.html").exists()
+
+
+def test_claims_are_a_target_of_their_own(workplace):
+    """The same jobs under a study that claims something: only its report is made."""
+    (workplace / "claims").mkdir()
+    claim = {"text": "Pixels are best.", "first": {"floor": "pixels"}, "second": "moco", "metric": "knn"}
+    (workplace / "claims" / "pixels.yaml").write_text(f"{TINY.read_text()}\nclaims: {json.dumps([claim])}\n")
+    done = snakemake(workplace, "--config", "claims=[claims]", target="reproduce_claims")
+    assert done.returncode == 0, done.stderr
+    assert "Pixels are best." in (workplace / "results" / "pixels" / "report.html").read_text()
+    assert not list((workplace / "results" / "units").glob("*.json"))
 
 
 def test_two_snakemakes_at_once_do_no_harm(workplace):

@@ -16,12 +16,17 @@ from pipelines.launching.polling import look_often
 from pipelines.launching.verdicts import grown
 from pipelines.spec import layout
 from pipelines.spec.pending import Pending, is_fresh
-from pipelines.spec.workflow import plans, read_config
+from pipelines.spec.workflow import plans, read_config, study_files
 
 try:
     CONFIG = read_config(config)
-    PLANS = plans(CONFIG)
     RESULTS = Path(CONFIG.results)
+    if workflow.remote_exec:
+        STUDIES = Pending.studies(RESULTS)
+    else:
+        # Snakemake itself knows its targets only after it has read this file.
+        STUDIES = study_files(CONFIG, {"reproduce_all", "reproduce_claims"} & {*sys.argv})
+    PLANS = plans(STUDIES, CONFIG.results)
     if workflow.remote_exec:
         PENDING = Pending.read(PLANS.values(), RESULTS)
     else:
@@ -132,7 +137,7 @@ def start():
     for name, made in PLANS.items():
         write_specs(made, RESULTS)
         layout.marker(RESULTS, "report", name).unlink(missing_ok=True)
-    PENDING.write(RESULTS)
+    PENDING.write(RESULTS, STUDIES)
     if TRACKING:
         follow = ["--parent", str(os.getpid()), "--every", str(TRACKING.every)]
         with layout.tracking_log(RESULTS).open("a") as output:
@@ -164,8 +169,18 @@ def finish(failed):
     for name in PLANS:
         page = layout.report_page(RESULTS, name)
         if page.exists():
-            print(f"report: {page.resolve()}")
+            print(f"{answer_of(page.parent)}\nreport: {page.resolve()}")
     print(f"MLflow: make ui (or: python -m pipelines track ui --results {RESULTS})")
+
+
+def answer_of(folder):
+    """The answer of a study in a few lines; nothing where it cannot be read."""
+    from pipelines.report.brief import FILE, Brief
+
+    try:
+        return f"\n{Brief.model_validate_json((folder / FILE).read_text()).text}"
+    except (OSError, ValueError):
+        return ""
 
 
 def report_line(stage, folder):

@@ -15,6 +15,8 @@ class DataSet(Model):
 
     use: str = ""
     """The data set's name: its file here and in sources/."""
+    convention: ClassVar[str] = "top1"
+    """The number that the field reports on it: top1, or mean_per_class where classes differ in size."""
     role: Literal["pretrain", "target"] = Field(default="pretrain", exclude=True)
     """pretrain: methods are pretrained and evaluated on it. target: encoders of the others are evaluated on it."""
     image_size: int | None = Field(default=None, ge=4)
@@ -75,6 +77,8 @@ class Downloaded(DataSet):
 
     inner: ClassVar[str]
     """The folder in torchvision's root folder that holds the files."""
+    needed: ClassVar[tuple[str, ...]] = ()
+    """What has to be in that root folder, files or folders; empty: ``inner``."""
     folder: str | None = None
     """torchvision's root folder; none: data/, with download."""
 
@@ -83,12 +87,52 @@ class Downloaded(DataSet):
         """``folder``, with ~ and $NAME filled in."""
         return expanded(self.folder) if self.folder else None
 
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """Paths below torchvision's root folder that have to be there."""
+        return self.needed or (self.inner,)
+
     def check_files(self) -> None:
-        if self.root and not (self.root / self.inner).is_dir():
-            raise InputError(
-                f"{self.root / self.inner}: no such folder; set dataset.folder to the folder that holds "
-                f"torchvision's {self.inner}/, or leave it out to download it to data/"
-            )
+        needed = self.needs
+        if (root := self.root) is None:
+            return
+        for name in needed:
+            if not (root / name).exists():
+                raise InputError(
+                    f"{root / name}: no such file or folder; set dataset.folder to the folder that holds "
+                    f"{', '.join(needed)}, or leave it out to download them to data/"
+                )
+
+
+class Photographs(Downloaded):
+    """Images of many sizes, brought to one."""
+
+    image_size: int | None = Field(default=224, ge=4)
+    """Side in pixels after decoding (short side resized, centre cropped)."""
+
+
+class Fetched(DataSet):
+    """A data set that its owners hand out by themselves: somebody has fetched it to this machine."""
+
+    needed: ClassVar[tuple[str, ...]]
+    """What the folder holds."""
+    origin: ClassVar[str]
+    """Where it is had."""
+    folder: str
+    """The folder that holds the files as they are published; ~ and $NAME are filled in."""
+
+    @property
+    def root(self) -> Path:
+        """``folder``, with ~ and $NAME filled in."""
+        return expanded(self.folder)
+
+    def check_files(self) -> None:
+        for name in self.needed:
+            if not (self.root / name).exists():
+                raise InputError(
+                    f"{self.root / name}: no such file or folder; fetch the data set from {self.origin} and set "
+                    f"dataset.folder to the folder that holds {', '.join(self.needed)}"
+                )
 
 
 class OwnImages(DataSet):

@@ -16,6 +16,11 @@ class Protocol(Model):
     needs_text: ClassVar[bool] = False
     """Whether it needs a method with a text tower, and the weights of that tower beside the features."""
 
+    @property
+    def numbers(self) -> tuple[str, ...]:
+        """What it says of test that tables show, the headline first."""
+        return ("top1",)
+
     def suits(self, method: MethodOptions) -> bool:
         """Whether the protocol has a meaning for the method."""
         return method.text or not self.needs_text

@@ -7,11 +7,11 @@ from pydantic import model_validator
 from pipelines.spec.base import Positive, Share
 from pipelines.spec.encoders import AnyEncoder
 from pipelines.spec.evaluation import finetune
-from pipelines.spec.evaluation.parts import OnImages
+from pipelines.spec.evaluation.parts import WholeEncoder
 from pipelines.spec.methods.base import MethodOptions
 
 
-class Options(OnImages):
+class Options(WholeEncoder):
     """A student trained from scratch on the predictions of a fine-tuned teacher for unlabelled images (SimCLR v2, step 3).
 
     Defaults: temperature 1 for a smaller student; the paper takes 0.1 for a student of the teacher's own kind.

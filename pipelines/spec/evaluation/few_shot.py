@@ -38,6 +38,10 @@ class Options(Protocol):
         return self
 
     @property
+    def numbers(self) -> tuple[str, ...]:
+        return tuple(f"{shots}_shot" for shots in self.shots)
+
+    @property
     def use_logistic(self) -> bool:
         """Whether the classifier is logistic regression."""
         return (self.classifier or ("centroid" if self.ways else "logistic")) == "logistic"

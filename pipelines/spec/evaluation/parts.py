@@ -1,4 +1,4 @@
-"""What protocols that train on images again share: fine-tuning with few or all labels, and distillation of its result."""
+"""What protocols that train on images share; of them fine-tuning and distillation train whole encoders."""
 
 from typing import Any, ClassVar, Literal
 
@@ -7,13 +7,12 @@ from pipelines.spec.evaluation.base import Protocol
 
 
 class OnImages(Protocol):
-    """A protocol that needs the weights and the images, not features. Settings are fixed, nothing is chosen."""
+    """A protocol that needs the weights and the images, not features."""
 
     on_images: ClassVar[bool] = True
     epochs: Count = 60
     batch_size: Count = 256
     optimizer: Literal["sgd", "lars", "adamw"] = "sgd"
-    lr_per_256: Positive = 0.02
     lr_scaling: Literal["linear", "sqrt", "none"] = "linear"
     weight_decay: NotNegative = 0.0
     warmup_epochs: NotNegative = 0.0
@@ -23,5 +22,14 @@ class OnImages(Protocol):
 
     def training(self) -> dict[str, Any]:
         """The fields of ``Training`` that these settings decide."""
-        names = ("epochs", "batch_size", "optimizer", "lr_per_256", "lr_scaling", "weight_decay", "warmup_epochs")
+        names = ("epochs", "batch_size", "optimizer", "lr_scaling", "weight_decay", "warmup_epochs")
         return {name: getattr(self, name) for name in names}
+
+
+class WholeEncoder(OnImages):
+    """One classifier and its encoder, trained together at one rate."""
+
+    lr_per_256: Positive = 0.02
+
+    def training(self) -> dict[str, Any]:
+        return super().training() | {"lr_per_256": self.lr_per_256}

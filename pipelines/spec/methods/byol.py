@@ -1,10 +1,12 @@
 """Options of BYOL."""
 
-from typing import Any, Literal
+from typing import Any, Literal, Self
+
+from pydantic import model_validator
 
 from pipelines.spec.base import Count, Share
 from pipelines.spec.methods.base import MethodOptions
-from pipelines.spec.methods.parts import byol_pair
+from pipelines.spec.methods.parts import FeatureTransform, byol_pair
 from pipelines.spec.views import Views
 
 
@@ -33,6 +35,19 @@ class Options(MethodOptions):
     target_start: Literal["copy", "fresh"] = "copy"
     """Where the target starts: at the online network, as everyone else has it, or at weights of its own (the released
     code; no effect was seen)."""
+
+    feature_transform: FeatureTransform | None = None
+    """Extrapolates prediction and target (arXiv:2108.02982); the negative side has to be off, there are no negatives."""
+
+    @model_validator(mode="after")
+    def _no_negatives(self) -> Self:
+        if self.feature_transform:
+            self.feature_transform.without_negatives("BYOL", "compares pairs alone")
+        return self
+
+    @property
+    def short_name(self) -> str:
+        return "byol" + ("_ft" if self.feature_transform else "")
 
     def default_views(self, image_size: int | None) -> Views:
         """The paper's; without blur up to 64 pixels, as on CIFAR."""

@@ -6,6 +6,7 @@ from pydantic import model_validator
 
 from pipelines.spec.base import Count, Interval, Positive, Share
 from pipelines.spec.methods.base import Encoder, MethodOptions
+from pipelines.spec.methods.parts import FeatureTransform
 from pipelines.spec.views import Augmentation, Views
 
 SPLIT_CHANNELS: dict[str, tuple[int, ...]] = {
@@ -45,6 +46,25 @@ class Options(MethodOptions):
     """uniform: the released code's, not normalised. unit: random unit vectors (PyContrast)."""
     dim: Count = 128
     """Size of the embedding."""
+
+    feature_transform: FeatureTransform | None = None
+    """Zhu et al. 2021 (arXiv:2108.02982), ours to place here: the slot is the key, the drawn slots are the queue. For
+    ``loss: info_nce`` only."""
+
+    @model_validator(mode="after")
+    def _transform(self) -> Self:
+        if self.feature_transform and self.loss != "info_nce":
+            raise ValueError(
+                f"feature_transform: it changes the scores of a softmax over drawn negatives, not loss: {self.loss}; "
+                "set loss: info_nce"
+            )
+        if self.feature_transform:
+            self.feature_transform.of_scores("CMC")
+        return self
+
+    @property
+    def short_name(self) -> str:
+        return "cmc" + ("_ft" if self.feature_transform else "")
 
     @model_validator(mode="after")
     def _enough_views(self) -> Self:

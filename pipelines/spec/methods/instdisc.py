@@ -1,9 +1,12 @@
 """Options of InstDisc."""
 
-from typing import Any, Literal
+from typing import Any, Literal, Self
+
+from pydantic import model_validator
 
 from pipelines.spec.base import Count, NotNegative, Positive, Share
 from pipelines.spec.methods.base import MethodOptions
+from pipelines.spec.methods.parts import FeatureTransform
 from pipelines.spec.views import Augmentation, Views
 
 
@@ -27,6 +30,25 @@ class Options(MethodOptions):
     proximal: NotNegative = 0.0
     """lambda of the proximal term (eq. 10): 30 in the paper, absent from the released code, which smooths by
     ``bank_momentum`` instead."""
+
+    feature_transform: FeatureTransform | None = None
+    """Zhu et al. 2021 (arXiv:2108.02982), ours to place here: the slot is the key, the drawn slots are the queue. For
+    ``loss: info_nce`` only."""
+
+    @model_validator(mode="after")
+    def _transform(self) -> Self:
+        if self.feature_transform and self.loss != "info_nce":
+            raise ValueError(
+                f"feature_transform: it changes the scores of a softmax over drawn negatives, not loss: {self.loss}; "
+                "set loss: info_nce"
+            )
+        if self.feature_transform:
+            self.feature_transform.of_scores("InstDisc")
+        return self
+
+    @property
+    def short_name(self) -> str:
+        return "instdisc" + ("_ft" if self.feature_transform else "")
 
     def default_views(self, image_size: int | None) -> Views:
         """One view an image. Up to 64 pixels without flip and with the jitter first, as in the released CIFAR recipe."""

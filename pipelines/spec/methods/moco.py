@@ -25,6 +25,8 @@ class Options(MethodOptions):
     """Keys kept as negatives: fewer than the images, a multiple of the batch."""
     dim: Count = 128
     """Size of the embedding."""
+    head: Literal["linear", "mlp"] | None = None
+    """linear: one layer; mlp: two, hidden as wide as the encoder. None: linear in version 1, mlp in version 2."""
     symmetric: bool = False
     """Both views as queries, losses summed, the keys of both enqueued (the CIFAR demo)."""
     bn_splits: Count = 1
@@ -38,6 +40,11 @@ class Options(MethodOptions):
         if isinstance(data, dict) and data.get("version") == 1:
             return {"temperature": 0.07, **data}
         return data
+
+    @property
+    def two_layers(self) -> bool:
+        """Whether the head has a hidden layer."""
+        return (self.head or ("linear" if self.version == 1 else "mlp")) == "mlp"
 
     @property
     def short_name(self) -> str:

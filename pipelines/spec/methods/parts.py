@@ -7,21 +7,35 @@ from pydantic import Field, model_validator
 from pipelines.spec.base import Interval, Model, NotNegative, Positive
 from pipelines.spec.views import Augmentation
 
+Keeps = Literal["both", "hardness", "gain"]
+
 
 class Extrapolation(Model):
     """Positive extrapolation: q and k are pushed apart by a factor L = 1 + Beta(alpha, alpha)."""
 
     alpha: Positive = 2.0
-    granularity: Literal["batch", "sample", "dimension"] = "batch"
-    """One L a step (the released recipe), one a sample, or one for every sample and dimension."""
+    """Of the Beta distribution; 1 is uniform."""
+    granularity: Literal["batch", "vector", "sample", "dimension"] = "batch"
+    """One L a step (the released recipe), one a dimension, one a sample, or one for every sample and dimension."""
+    key_gradient: bool = True
+    """Whether the gradient also flows through the query inside the extrapolated key, as released."""
+    keeps: Keeps = "both"
+    """Controls. Extrapolation lowers the positive score and multiplies its gradient by 1 + 2 L (L - 1). hardness: the
+    lower score with the plain gradient. gain: the plain score with the larger gradient. Needs negatives_meet: original."""
 
 
 class Interpolation(Model):
     """Negative interpolation: the queue mixed with a permutation of itself, l = Beta(alpha, alpha)."""
 
     alpha: Positive = 1.6
-    granularity: Literal["batch", "row", "dimension"] = "batch"
-    """One l a step (the released recipe), one a queue row, or one for every row and dimension."""
+    """Of the Beta distribution; 1 is uniform."""
+    granularity: Literal["batch", "vector", "row", "dimension"] = "batch"
+    """One l a step (the released recipe), one a dimension, one a queue row, or one for every row and dimension."""
+    queue: Literal["interpolated", "union"] = "interpolated"
+    """interpolated: mixed negatives in place of the original ones. union: both, twice as many."""
+    keeps: Literal["both", "length"] = "both"
+    """Control. Mixed vectors are shorter, which acts like a higher temperature. length: every negative keeps its
+    direction and takes the length that mixing gives it. The opposite is ``renormalise: negatives``."""
 
 
 class FeatureTransform(Model):
@@ -31,8 +45,12 @@ class FeatureTransform(Model):
     negative: Interpolation | None = Interpolation()
     start_epoch: NotNegative = 0.0
     """Epochs without transformation at the start."""
-    renormalise: bool = False
-    """Put transformed vectors back on the sphere (the released recipe does not)."""
+    end_epoch: Positive | None = None
+    """Epoch from which there is no transformation any more; none: it stays on."""
+    ramp_epochs: NotNegative = 0.0
+    """Epochs from start_epoch over which the factors move linearly from no change to what is drawn."""
+    renormalise: Literal["none", "positives", "negatives", "both"] = "none"
+    """Which transformed vectors are put back on the sphere (the released recipe: none)."""
     negatives_meet: Literal["extrapolated", "original"] = "extrapolated"
     """Which query the negatives are scored against; the released code takes the extrapolated one."""
 
@@ -40,7 +58,38 @@ class FeatureTransform(Model):
     def _something(self) -> Self:
         if self.positive is None and self.negative is None:
             raise ValueError("positive and negative are both off; leave feature_transform out instead")
+        if self.end_epoch is not None and self.end_epoch <= self.start_epoch:
+            raise ValueError(f"end_epoch {self.end_epoch:g} must lie after start_epoch {self.start_epoch:g}")
+        if self.positive and self.positive.keeps != "both" and self.negatives_meet == "extrapolated":
+            raise ValueError(
+                f"positive.keeps: {self.positive.keeps} is about the positive score alone; set negatives_meet: original"
+            )
         return self
+
+    def without_negatives(self, method: str, why: str) -> None:
+        """ValueError unless the positive side alone is on, and is not a control against negatives that are not there."""
+        if self.negative is not None:
+            raise ValueError(
+                f"feature_transform.negative: {method} {why} and has no negatives to interpolate; "
+                "set feature_transform.negative: null"
+            )
+        if self.positive and self.positive.keeps != "both":
+            raise ValueError(
+                f"feature_transform.positive.keeps: {method} has no negatives that a positive score is weighed against; "
+                "leave keeps out"
+            )
+
+    def of_scores(self, method: str) -> None:
+        """ValueError where the negatives' vectors would be needed by a method that mixes their scores."""
+        negative = self.negative
+        if negative and (
+            self.renormalise in ("negatives", "both") or negative.granularity != "batch" or negative.keeps != "both"
+        ):
+            raise ValueError(
+                f"feature_transform: {method} mixes the scores of its negatives, not the vectors, so that there is nothing to "
+                "renormalise and one weight a step; leave negative.granularity at batch and negative.keeps at both, and "
+                "take renormalise: positives or none"
+            )
 
 
 AUG_V1 = Augmentation(count=2, jitter=(0.4, 0.4, 0.4, 0.4), jitter_prob=1.0, grayscale_first=True, blur=0.0)

@@ -1,10 +1,13 @@
 """Options of PIRL."""
 
-from typing import Any, Literal
+from typing import Any, Literal, Self
+
+from pydantic import model_validator
 
 from pipelines.spec.base import Count, Positive, Share
 from pipelines.spec.encoders.vit import Options as ViT
 from pipelines.spec.methods.base import Encoder, MethodOptions
+from pipelines.spec.methods.parts import FeatureTransform
 from pipelines.spec.training import Training
 from pipelines.spec.views import Augmentation, Jigsaw, Views
 
@@ -32,6 +35,25 @@ class Options(MethodOptions):
     """Size of the embedding, and of a patch's part of the jigsaw's."""
     grid: Count | None = None
     """Cells a side of the jigsaw; none: 3, and 2 up to 64 pixels, where a ninth of an image shows next to nothing."""
+
+    feature_transform: FeatureTransform | None = None
+    """Zhu et al. 2021 (arXiv:2108.02982), ours to place here: the slot is the key, the drawn slots are the queue. For
+    ``loss: info_nce`` only."""
+
+    @model_validator(mode="after")
+    def _transform(self) -> Self:
+        if self.feature_transform and self.loss != "info_nce":
+            raise ValueError(
+                f"feature_transform: it changes the scores of a softmax over drawn negatives, not loss: {self.loss}; "
+                "set loss: info_nce"
+            )
+        if self.feature_transform:
+            self.feature_transform.of_scores("PIRL")
+        return self
+
+    @property
+    def short_name(self) -> str:
+        return "pirl" + ("_ft" if self.feature_transform else "")
 
     def cells(self, image_size: int | None) -> int:
         """Cells a side for images of this size in pixels."""

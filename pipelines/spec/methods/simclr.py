@@ -2,7 +2,7 @@
 
 from typing import Any, ClassVar, Literal, Self
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from pipelines.spec.base import Count, Positive
 from pipelines.spec.methods.base import MethodOptions
@@ -23,8 +23,9 @@ class Options(MethodOptions):
     """Size of the embedding."""
     hidden: Count | None = None
     """Width of the head's hidden layers; none: the encoder's width."""
-    head_layers: Count = 2
-    """2; 3 in version 2 unless given."""
+    head_layers: int = Field(default=2, ge=0)
+    """2; 3 in version 2 unless given. 1: a linear head. 0: none, the loss is on the features themselves and ``dim`` is
+    the encoder's width (section 4.2 compares the three)."""
     scale: Literal["paper", "code"] = "paper"
     """paper: mean over the 2N anchors. code: twice that, as the released code sums over the two views."""
     strength: Positive = 1.0
@@ -40,13 +41,8 @@ class Options(MethodOptions):
 
     @model_validator(mode="after")
     def _negatives_as_scores(self) -> Self:
-        transform = self.feature_transform
-        if transform and transform.negative and (transform.renormalise or transform.negative.granularity != "batch"):
-            raise ValueError(
-                "feature_transform: SimCLR mixes the scores of its negatives, not the vectors, so that there is nothing to "
-                "renormalise and one weight a step; leave negative.granularity at batch, and with renormalise set "
-                "negative: null"
-            )
+        if self.feature_transform:
+            self.feature_transform.of_scores("SimCLR")
         return self
 
     @property

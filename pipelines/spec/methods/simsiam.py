@@ -36,10 +36,8 @@ class Options(MethodOptions):
 
     @model_validator(mode="after")
     def _no_negatives(self) -> Self:
-        if self.feature_transform and self.feature_transform.negative is not None:
-            raise ValueError(
-                "feature_transform.negative: SimSiam has no negatives to interpolate; set feature_transform.negative: null"
-            )
+        if self.feature_transform:
+            self.feature_transform.without_negatives("SimSiam", "compares pairs alone")
         return self
 
     @property

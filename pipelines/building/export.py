@@ -1,0 +1,98 @@
+"""What a finished pretraining left, as files for elsewhere: weights under timm's and torchvision's names, and a card."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from safetensors.torch import save_file
+from torch import Tensor
+
+from pipelines.building.card import card
+from pipelines.building.images import Wanted
+from pipelines.building.methods import fresh_encoder, pretrained_method, pretrained_spec, pretraining_shards
+from pipelines.encoders.base import Encoder
+from pipelines.encoders.vit import ViT
+from pipelines.encoders.vit_names import torchvisions
+from pipelines.errors import InputError
+from pipelines.files import read_json, replacing, sha256_file, write_json, write_text
+from pipelines.records import Record, read_record
+from pipelines.spec.encoders.checkpoint import CONFIG, EXPORTED
+from pipelines.spec.jobs import PretrainSpec
+
+README = "README.md"
+
+
+@dataclass(frozen=True)
+class Export:
+    """An encoder with what has to be known to use it. ``side``: pixels of the images it takes."""
+
+    record: Record
+    spec: PretrainSpec
+    encoder: Encoder
+    wanted: Wanted
+    side: int
+
+    @classmethod
+    def of(cls, weights: Path) -> "Export":
+        """Of a finished pretraining's folder. InputError where its encoder is no network that others know."""
+        spec, shards = pretrained_spec(weights), pretraining_shards(weights)
+        encoder, wanted = pretrained_method(weights).encoder, Wanted.of(shards, spec.views)
+        first, plain = spec.views.kinds[0], fresh_encoder(spec.encoder, shards.index.image_size, spec.seed)
+        if encoder.state_dict().keys() != plain.state_dict().keys() or first.colour != "rgb":
+            raise InputError(
+                f"{weights}: {spec.method.use} builds an encoder of its own around {spec.encoder.short_name}, which no other "
+                "library can load; its weights are encoder.safetensors"
+            )
+        return cls(read_record(weights), spec, encoder, wanted, first.size or wanted.image_size)
+
+    def tensors(self, names: str) -> dict[str, Tensor]:
+        """The weights under the names of timm or of torchvision (which differ for vision transformers only)."""
+        found = {name.removeprefix("model."): value for name, value in self.encoder.state_dict().items()}
+        if isinstance(self.encoder, ViT):  # positions for the images it takes, which may be smaller than those packed
+            patches = self.side // self.encoder.patch
+            found["pos_embed"] = self.encoder.positions(patches, patches).detach()
+            found = torchvisions(found) if names == "torchvision" else found
+        return {name: value.contiguous() for name, value in found.items()}
+
+    def config(self, numbers: dict[str, float]) -> dict[str, Any]:
+        """What config.json says: plain JSON values. numbers: metrics of evaluations, by protocol and data set."""
+        return {
+            "encoder": self.spec.encoder.model_dump(mode="json"),
+            "image_size": self.side,
+            "mean": list(self.wanted.mean),
+            "std": list(self.wanted.std),
+            "width": self.encoder.width,
+            "dataset": self.spec.dataset.short_name,
+            "method": self.spec.method.model_dump(mode="json"),
+            "training": self.spec.training.model_dump(mode="json"),
+            "seed": self.spec.seed,
+            "key": self.record.key,
+            "commit": self.record.commit,
+            "dirty": self.record.dirty,
+            "finished": self.record.finished,
+            "numbers": numbers,
+        }
+
+    def write(self, to: Path, names: str, numbers: dict[str, float]) -> None:
+        """Write weights, config.json and README.md, each in one move."""
+        with replacing(to / EXPORTED) as part:
+            save_file(self.tensors(names), part, metadata={"format": "pt"})
+        config = {**self.config(numbers), "names": names, "sha256": sha256_file(to / EXPORTED)}
+        write_text(to / README, card(config, self.spec.encoder))
+        write_json(to / CONFIG, config)
+
+
+def measured(weights: Path) -> dict[str, float]:
+    """Test metrics of every finished evaluation of a pretraining: ``knn on digits: top1`` -> value."""
+    found: dict[str, float] = {}
+    for file in sorted((weights.parents[1] / "evaluate").glob("*/record.json")):
+        if read_json(file).get("inputs", {}).get("weights") == weights.name:
+            record = read_record(file)
+            data, protocol = record.spec["dataset"], record.spec["evaluation"]["use"]
+            name = data.get("name") or data["use"]
+            found |= {
+                f"{protocol} on {name}: {metric.removeprefix('test/')}": value
+                for metric, value in record.metrics.items()
+                if metric.startswith("test/") and value is not None
+            }
+    return found

@@ -1,0 +1,182 @@
+"""Verdicts on claims in words, in a table and as a chart."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import altair as alt
+
+from pipelines.report.charts import Spec, finished, named
+from pipelines.report.claims import Judged
+from pipelines.report.tables import Entry, Table
+from pipelines.spec.claims import PlannedClaim
+from pipelines.statistics.claims import Decision
+from pipelines.statistics.intervals import Estimate
+
+ORDER: tuple[Decision, ...] = ("supported", "contradicted", "not supported", "not enough runs")
+COLOURS: dict[Decision, str] = {
+    "supported": "#00694B",
+    "contradicted": "#B03A00",
+    "not supported": "#5C5C5C",
+    "not enough runs": "#767676",
+}
+"""All with a contrast above 4.5 on white."""
+
+
+@dataclass(frozen=True)
+class Told:
+    """One claim for the head of the page: its verdict, its text, and the numbers behind it."""
+
+    decision: Decision
+    text: str
+    numbers: str
+
+
+def told(found: Sequence[Judged]) -> list[Told]:
+    """Every claim in a line, in the order of the study file."""
+    return [Told(each.decision, each.claim.text, _numbers(each)) for each in found]
+
+
+def summary(found: Sequence[Judged]) -> str:
+    """``Of 4 claims 2 are supported, 1 is contradicted and for 1 there are not enough runs.``; empty without claims."""
+    if not found:
+        return ""
+    counts = Counter(each.decision for each in found)
+    parts = [_count(decision, counts[decision]) for decision in ORDER if counts[decision]]
+    listed = parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
+    claims = "the one claim" if len(found) == 1 else f"{len(found)} claims"
+    return f"Of {claims} {listed}."
+
+
+def _count(decision: Decision, count: int) -> str:
+    verb = "is" if count == 1 else "are"
+    return f"for {count} there are not enough runs" if decision == "not enough runs" else f"{count} {verb} {decision}"
+
+
+def _numbers(each: Judged) -> str:
+    """``difference 1.2 points [0.4, 2.0] on digits, 6 of 6 pairs of seeds; claimed: above 0``."""
+    verdict = each.verdict
+    if verdict is None:
+        return f"on {each.place}: no seed of both groups has finished yet ({each.planned} are planned)"
+    n = verdict.difference.estimate.n
+    text = f"difference {_estimate(verdict.difference.estimate, each.unit)} on {each.place}"
+    text += f", {n} of {each.planned} pairs of seeds; claimed: {_claimed(each)}"
+    if each.decision in ("not enough runs", "not supported"):
+        text += f"; {_needed(each)}"
+    return text
+
+
+def _estimate(found: Estimate, unit: str) -> str:
+    interval = "" if found.low is None or found.high is None else f" [{_number(found.low)}, {_number(found.high)}]"
+    return f"{_number(found.mean)}{f' {unit}' if unit else ''}{interval}"
+
+
+def _number(value: float) -> str:
+    """Points to a tenth; small numbers of monitors to three digits."""
+    return f"{value:.1f}" if abs(value) >= 1 or value == 0 else f"{value:.2f}" if abs(value) >= 0.1 else f"{value:.2g}"
+
+
+def _claimed(each: Judged) -> str:
+    margin = f"{each.claim.margin:g}"
+    bounds = {
+        "greater": f"above {margin}",
+        "less": f"below {'−' if each.claim.margin else ''}{margin}",
+        "at_least": f"above {'−' if each.claim.margin else ''}{margin}",
+        "equivalent": f"within ±{margin}",
+    }
+    return bounds[each.claim.relation]
+
+
+def _needed(each: Judged) -> str:
+    verdict = each.verdict
+    if verdict is None or verdict.needed is None:
+        return "a thousand seeds would be too few at the spread seen"
+    if not verdict.missing:
+        return "more seeds would not settle it at the spread seen; more test images might"
+    return f"about {verdict.needed} seeds would settle it at the spread and distance seen ({verdict.missing} more)"
+
+
+def claims_table(found: Sequence[Judged], caption: str) -> Table:
+    """A row a claim and data set."""
+    header = ("claim", "on", "verdict", "difference", "claimed", "pairs", "p", "effect", "seeds needed")
+    rows = tuple(
+        (
+            Entry(each.claim.text, detail=each.claim.source or ""),
+            Entry(each.place),
+            Entry(each.decision, bold=each.decision in ("supported", "contradicted"), colour=COLOURS[each.decision]),
+            *_measured(each),
+        )
+        for each in found
+    )
+    return Table("claims", caption, header, rows, text_columns=3)
+
+
+def _measured(each: Judged) -> tuple[Entry, ...]:
+    verdict = each.verdict
+    if verdict is None:
+        return (
+            Entry("missing", muted=True),
+            Entry(_claimed(each)),
+            Entry(f"0 of {each.planned}"),
+            *[Entry("–", muted=True)] * 3,
+        )
+    effect = verdict.difference.effect
+    n = verdict.difference.estimate.n
+    return (
+        Entry(_estimate(verdict.difference.estimate, each.unit)),
+        Entry(_claimed(each)),
+        Entry(str(n) if n == each.planned else f"{n} of {each.planned}"),
+        Entry(f"{verdict.p:.3f}"),
+        Entry("–" if effect is None else f"{effect:.1f}", muted=effect is None),
+        Entry("over 1000" if verdict.needed is None else str(verdict.needed)),
+    )
+
+
+def claims_chart(found: Sequence[Judged]) -> Spec | None:
+    """The difference of every claim in points with its interval, and the bounds of what is claimed; None for none.
+
+    Claims on monitors have units of their own and stand in the table alone.
+    """
+    shown = [each for each in found if each.unit == "points" and each.verdict]
+    if not shown:
+        return None
+    drawn = [row for each in shown if (row := _row(each))]
+    order = list(dict.fromkeys(_name(each) for each in shown))
+    bounds = [{"claim": _name(each), "value": bound} for each in shown for bound in _bounds(each.claim)]
+    y = alt.Y("claim:N", title=None, sort=order, axis=alt.Axis(labelLimit=420))
+    x = "first minus second (points)"
+    colour = alt.Color("verdict:N", scale=alt.Scale(domain=list(ORDER), range=[COLOURS[name] for name in ORDER]))
+    tips = [alt.Tooltip(f"{name}:N", title=name) for name in ("claim", "verdict")]
+    tips += [alt.Tooltip(f"{name}:Q", title=name, format=".2f") for name in ("mean", "low", "high")]
+    zero = [{"value": 0.0}]
+    layers = [
+        named(zero).mark_rule(color="#999999").encode(x=alt.X("value:Q", title=x)),
+        named(bounds).mark_tick(thickness=2, size=16, color="#222222", strokeDash=[2, 2]).encode(y=y, x="value:Q"),
+        named(drawn).mark_rule(strokeWidth=2.5).encode(y=y, x=alt.X("low:Q", title=x), x2="high:Q", color=colour),
+        named(drawn).mark_circle(size=70, opacity=1).encode(y=y, x="mean:Q", color=colour, tooltip=tips),
+    ]
+    return finished(alt.layer(*layers), 340, 26 * len(order) + 10, zero, bounds, drawn)
+
+
+def _row(each: Judged) -> dict[str, Any] | None:
+    if each.verdict is None:
+        return None
+    found = each.verdict.difference.estimate
+    return {
+        "claim": _name(each),
+        "verdict": each.decision,
+        "mean": round(found.mean, 3),
+        "low": round(found.mean if found.low is None else found.low, 3),
+        "high": round(found.mean if found.high is None else found.high, 3),
+    }
+
+
+def _name(each: Judged) -> str:
+    return f"{each.claim.text} ({each.place})"
+
+
+def _bounds(claim: PlannedClaim) -> list[float]:
+    """Where the difference has to lie above or below."""
+    signs = {"greater": [1], "less": [-1], "at_least": [-1], "equivalent": [-1, 1]}
+    return [sign * claim.margin for sign in signs[claim.relation]]

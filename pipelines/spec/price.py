@@ -1,0 +1,72 @@
+"""What jobs cost, in seconds of the machine that did the earlier ones, or by an estimate that says so."""
+
+import statistics
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Self
+
+from pipelines.records import Record, read_record
+from pipelines.spec.job import Job
+from pipelines.spec.jobs import EvaluateSpec, JobSpec, RunSpec
+from pipelines.spec.resources import CORE_GFLOPS, GPU_GFLOPS, work
+
+ASSUMED = 5.0
+"""Seconds of a job that does not train, where no such job has been measured."""
+Source = Literal["measured", "scaled", "assumed"]
+
+
+@dataclass(frozen=True)
+class Price:
+    """One job's wall-clock time.
+
+    source  measured: the median of jobs that do the same work. scaled: from jobs of the stage that do other work, by
+            the work. assumed: by the built-in table, for one core of a CPU.
+    """
+
+    seconds: float
+    source: Source
+
+
+class Prices:
+    """Prices by what was measured: the records of jobs, whatever study they belong to."""
+
+    def __init__(self, done: Iterable[tuple[JobSpec, Record]]) -> None:
+        self._same: dict[tuple[str, ...], list[float]] = {}
+        self._rates: dict[str, list[float]] = {}
+        self._bytes: dict[str, list[int]] = {}
+        for spec, record in done:
+            self._same.setdefault(_kind(spec), []).append(record.seconds)
+            self._rates.setdefault(spec.stage, []).append(record.seconds / (work(spec) or 1.0))
+            self._bytes.setdefault(spec.stage, []).append(sum(fact.bytes for fact in record.files.values()))
+
+    @classmethod
+    def of(cls, jobs: Iterable[Job], results: Path) -> Self:
+        """Prices by the finished ones of these jobs."""
+        return cls((job.spec, read_record(job.folder(results))) for job in jobs if job.done(results))
+
+    def price(self, spec: JobSpec) -> Price:
+        """Of a job with this spec."""
+        if same := self._same.get(_kind(spec)):
+            return Price(statistics.median(same), "measured")
+        if rates := self._rates.get(spec.stage):
+            return Price(statistics.median(rates) * (work(spec) or 1.0), "scaled")
+        return Price(work(spec) / CORE_GFLOPS if isinstance(spec, RunSpec) else ASSUMED, "assumed")
+
+    def bytes(self, stage: str) -> float | None:
+        """What a job of this stage leaves on disk, on average of those done; None before the first."""
+        return statistics.mean(self._bytes[stage]) if stage in self._bytes else None
+
+
+def gpu_seconds(spec: JobSpec) -> float:
+    """Training time on one data-centre GPU at the assumed speed; 0 for what does not train."""
+    return work(spec) / GPU_GFLOPS
+
+
+def _kind(spec: JobSpec) -> tuple[str, ...]:
+    """What jobs of the same work share: all but the seed, and of a training the values that cost nothing."""
+    if isinstance(spec, EvaluateSpec):
+        return spec.stage, spec.evaluation.model_dump_json(), spec.dataset.model_dump_json()
+    if isinstance(spec, RunSpec):
+        return spec.stage, spec.method.use, spec.encoder.model_dump_json(), f"{work(spec):.6g}"
+    return (spec.stage,)

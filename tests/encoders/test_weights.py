@@ -1,0 +1,223 @@
+"""Weights from files: every origin's names lead to the same features, and what does not fit is refused with a list."""
+
+import argparse
+import os
+from pathlib import Path
+
+import pytest
+import timm
+import torch
+import torchvision
+from safetensors.torch import save_file
+
+from pipelines.encoders import build_encoder
+from pipelines.encoders.vit_names import ours, torchvisions
+from pipelines.errors import InputError
+from pipelines.spec.encoders.checkpoint import Options
+from pipelines.spec.encoders.resnet import Options as ResNet
+from pipelines.spec.encoders.timm import Options as Timm
+from pipelines.spec.encoders.vit import Options as ViT
+
+R18, VIT = ResNet(depth=18), ViT(size="tiny", patch=16)
+
+
+def drawn(options, seed: int = 0):
+    torch.manual_seed(seed)
+    encoder = build_encoder(options, 32)
+    for value in encoder.buffers():  # statistics that are not those of birth
+        if value.is_floating_point() and value.dim() == 1:
+            value.copy_(torch.rand_like(value) + 0.5)
+    return encoder.eval()
+
+
+def features(path: Path, form: str, architecture) -> torch.Tensor:
+    options = Options(path=str(path), format=form, architecture=architecture, image_size=32).known()
+    with torch.no_grad():
+        return build_encoder(options, 8).eval()(images())
+
+
+def images() -> torch.Tensor:
+    return torch.randn(3, 3, 32, 32, generator=torch.Generator().manual_seed(1))
+
+
+def put(weights, before: str):
+    return {f"{before}{name}": value for name, value in weights.items()}
+
+
+HEAD = {"fc.weight": torch.zeros(4, 512), "fc.bias": torch.zeros(4)}
+
+
+def moco(weights):
+    extra = {"module.queue": torch.zeros(2), "module.queue_ptr": torch.zeros(1), **put(HEAD, "module.encoder_q.")}
+    twin = put({name: torch.zeros_like(value) for name, value in weights.items()}, "module.encoder_k.")
+    return {"epoch": 1, "state_dict": {**put(weights, "module.encoder_q."), **twin, **extra}, "optimizer": {}}
+
+
+def moco_v3(weights):
+    return {"state_dict": {**put(weights, "module.base_encoder."), "module.predictor.0.weight": torch.zeros(1)}}
+
+
+def swav(weights):
+    return put({**weights, "projection_head.0.weight": torch.zeros(1), "prototypes.weight": torch.zeros(1)}, "module.")
+
+
+def dino(weights):
+    twin = {name: torch.zeros_like(value) for name, value in weights.items()}
+    head = {"head.mlp.0.weight": torch.zeros(1)}
+    settings = argparse.Namespace(arch="vit_tiny")
+    return {
+        "student": put({**put(twin, "backbone."), **head}, "module."),
+        "teacher": {**put(weights, "backbone."), **head},
+        "args": settings,
+    }
+
+
+def mae(weights):
+    return {"model": {**weights, "mask_token": torch.zeros(1), "decoder_pred.bias": torch.zeros(1)}}
+
+
+@pytest.mark.parametrize(
+    ("form", "architecture", "wrapped"),
+    [
+        ("torchvision", R18, lambda weights: {**weights, **HEAD}),
+        ("timm", R18, lambda weights: {**weights, **HEAD}),
+        ("moco", R18, moco),
+        ("moco", VIT, moco_v3),
+        ("swav", R18, swav),
+        ("dino", VIT, dino),
+        ("dino", R18, lambda weights: weights),
+        ("mae", ViT(size="tiny", patch=16, position="sincos"), mae),
+        ("torchvision", VIT, lambda weights: {**torchvisions(weights), "heads.head.bias": torch.zeros(1)}),
+    ],
+    ids=["torchvision", "timm", "moco", "moco_v3", "swav", "dino", "dino_resnet", "mae", "torchvision_vit"],
+)
+def test_a_file_of_any_origin_gives_the_features_of_its_network(form, architecture, wrapped, tmp_path):
+    encoder = drawn(architecture)
+    torch.save(wrapped(encoder.state_dict()), tmp_path / "w.pth")
+    with torch.no_grad():
+        expected = encoder(images())
+    assert torch.equal(features(tmp_path / "w.pth", form, architecture), expected)
+
+
+@pytest.mark.parametrize("name", ["resnet18", "convnext_atto"])
+def test_a_timm_model_is_read_with_its_classifier_left_out(name, tmp_path):
+    torch.manual_seed(0)
+    model = timm.create_model(name, pretrained=False, num_classes=5).eval()
+    save_file(model.state_dict(), tmp_path / "w.safetensors")
+    with torch.no_grad():
+        expected = model.forward_head(model.forward_features(images()), pre_logits=True)
+    assert torch.allclose(features(tmp_path / "w.safetensors", "timm", Timm(name=name)), expected)
+
+
+def test_torchvisions_own_resnet_and_ours_see_the_same(tmp_path):
+    torch.manual_seed(0)
+    model = torchvision.models.resnet50().eval()
+    torch.save(model.state_dict(), tmp_path / "r50.pth")
+    model.fc = torch.nn.Identity()
+    with torch.no_grad():
+        expected = model(images())
+    assert torch.allclose(features(tmp_path / "r50.pth", "torchvision", ResNet(depth=50)), expected, atol=1e-6)
+
+
+def test_torchvisions_vision_transformer_and_ours_see_the_same(tmp_path):
+    torch.manual_seed(0)
+    model = torchvision.models.VisionTransformer(32, 16, 12, 3, 192, 768).eval()
+    torch.save(model.state_dict(), tmp_path / "vit.pth")
+    model.heads = torch.nn.Identity()
+    with torch.no_grad():
+        expected = model(images())
+    assert torch.allclose(features(tmp_path / "vit.pth", "torchvision", VIT), expected, atol=1e-5)
+    names = drawn(VIT).state_dict()
+    assert ours(torchvisions(names)).keys() == names.keys()
+
+
+class Code:
+    def __reduce__(self):
+        return os.system, ("touch ran",)
+
+
+@pytest.mark.parametrize(
+    ("weights", "architecture", "said"),
+    [
+        (drawn(ResNet(depth=34)).state_dict(), R18, "another architecture; missing: nothing; too much: layer1.2"),
+        (drawn(R18).state_dict(), ResNet(depth=34), "missing: layer1.2.conv1.weight"),
+        (
+            drawn(ResNet(depth=18, width=32)).state_dict(),
+            R18,
+            r"conv1.weight \(32, 3, 7, 7\) instead of \(64, 3, 7, 7\)",
+        ),
+        ({"conv1.weight": torch.zeros(1), "note": "hello"}, R18, "not weights: note"),
+        ({"a": Code()}, R18, "holds code or objects"),
+        ([1, 2], R18, "holds no state dict but list"),
+        ({**drawn(R18).state_dict(), "bn1.bias": torch.full((64,), torch.nan)}, R18, "not finite: bn1.bias"),
+    ],
+    ids=["deeper", "shallower", "narrower", "text", "code", "list", "nan"],
+)
+def test_what_does_not_fit_is_refused_and_said(weights, architecture, said, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    torch.save(weights, tmp_path / "w.pth")
+    with pytest.raises(InputError, match=said):
+        features(tmp_path / "w.pth", "torchvision", architecture)
+    assert not (tmp_path / "ran").exists()
+
+
+def test_a_moco_file_needs_its_query_network(tmp_path):
+    torch.save(drawn(R18).state_dict(), tmp_path / "w.pth")
+    with pytest.raises(InputError, match="encoder_q"):
+        features(tmp_path / "w.pth", "moco", R18)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (None, "there is no file"),
+        (b"version https://git-lfs", "Git LFS pointer"),
+        (b"<html>", "neither safetensors nor"),
+    ],
+)
+def test_planning_refuses_what_is_no_file_of_weights(content, said, tmp_path):
+    if content is not None:
+        (tmp_path / "w.pth").write_bytes(content)
+    with pytest.raises(InputError, match=said):
+        Options(path=str(tmp_path / "w.pth"), format="timm", architecture=R18).known()
+
+
+@pytest.mark.parametrize("broken", ["code", "cut"])
+def test_planning_sees_code_and_cut_files_without_loading_them(broken, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    torch.save({"a": Code()} if broken == "code" else drawn(R18).state_dict(), tmp_path / "w.pth")
+    if broken == "cut":
+        whole = (tmp_path / "w.pth").read_bytes()
+        (tmp_path / "w.pth").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(InputError, match="posix.system" if broken == "code" else "cannot be read"):
+        Options(path=str(tmp_path / "w.pth"), format="timm", architecture=R18).known()
+    assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize("content", [{"a": Code()}, [1]])
+def test_reading_runs_no_code_either(content, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    torch.save(content, tmp_path / "w.pth", _use_new_zipfile_serialization=False)
+    with pytest.raises(InputError, match=r"holds code or objects|no state dict"):
+        features(tmp_path / "w.pth", "torchvision", R18)
+    assert not (tmp_path / "ran").exists()
+
+
+def test_planning_refuses_another_file_than_the_one_named(tmp_path):
+    torch.save(drawn(R18).state_dict(), tmp_path / "w.pth")
+    with pytest.raises(InputError, match="sha256"):
+        Options(path=str(tmp_path / "w.pth"), format="timm", architecture=R18, sha256="0" * 64).known()
+
+
+def test_planning_asks_for_an_architecture_where_nothing_tells_it(tmp_path):
+    torch.save(drawn(R18).state_dict(), tmp_path / "w.pth")
+    with pytest.raises(InputError, match="architecture: is needed"):
+        Options(path=str(tmp_path / "w.pth"), format="swav").known()
+
+
+def test_a_file_cut_short_is_refused(tmp_path):
+    torch.save(drawn(R18).state_dict(), tmp_path / "w.pth")
+    whole = (tmp_path / "w.pth").read_bytes()
+    (tmp_path / "w.pth").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(InputError, match="cannot be read"):
+        features(tmp_path / "w.pth", "torchvision", R18)

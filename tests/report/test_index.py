@@ -1,0 +1,59 @@
+"""A study in brief, and the page over all studies."""
+
+from pathlib import Path
+
+from report_tools import finish, planned
+
+from pipelines.files import read_json
+from pipelines.report.brief import FILE, Brief
+from pipelines.stages import report
+
+TEXTS = Path(__file__).parents[2] / "reports"
+STUDY = """
+name: {name}
+question: Is <b>{name}</b> better?
+dataset: {{use: digits, image_size: 16}}
+encoder: {{use: resnet, depth: 10, width: 8, stem: small}}
+methods: [{{use: moco, queue_size: 64, label: moco}}]
+training: {{epochs: 2, batch_size: 32}}
+seeds: {seeds}
+evaluation: [{{use: knn}}]
+claims: [{{text: Better than pixels., first: moco, second: {{floor: pixels}}}}]
+"""
+
+
+def reported(results: Path, name: str, finished: bool) -> Path:
+    """A study whose evaluations have finished or not, and its page; the study's folder."""
+    (results / "in").mkdir(exist_ok=True, parents=True)
+    made = planned(results / "in", STUDY.format(name=name, seeds=[0, 1] if finished else [2, 3]))
+    plan = results / name / "plan.json"
+    plan.parent.mkdir()
+    made.rename(plan)
+    for job in read_json(plan)["jobs"]:
+        if finished or job["stage"] == "pretrain":
+            finish(results, job, metrics={"test/top1": 0.75}, seconds=2.0)
+    report.run(plan, results, plan.parent, TEXTS)
+    return plan.parent
+
+
+def test_the_brief_says_what_the_page_says(tmp_path):
+    folder = reported(tmp_path, "done", finished=True)
+    brief = Brief.model_validate_json((folder / FILE).read_text())
+    jobs = read_json(folder / "plan.json")["jobs"]
+    assert (brief.done, brief.planned, brief.seconds) == (len(jobs), len(jobs), 2.0 * len(jobs))
+    assert (brief.methods, brief.datasets, brief.verdicts) == (("moco",), ("digits",), {"not enough runs": 1})
+    assert all(answer in (folder / "report.html").read_text() for answer in brief.answers)
+    assert brief.text.endswith("Claims: 1 not enough runs.")
+
+
+def test_the_index_lists_every_study_with_a_page(tmp_path):
+    reported(tmp_path, "done", finished=True)
+    half = reported(tmp_path, "half", finished=False)
+    page = (tmp_path / "index.html").read_text()
+    assert 'href="done/report.html"' in page
+    assert 'href="half/report.html"' in page
+    assert "Is &lt;b&gt;done&lt;/b&gt; better?" in page
+    assert "missing</small>" in page
+    (half / FILE).write_text('{"study":')
+    report.run(tmp_path / "done" / "plan.json", tmp_path, tmp_path / "done", TEXTS)
+    assert 'href="half' not in (tmp_path / "index.html").read_text()

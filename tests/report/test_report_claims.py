@@ -1,0 +1,219 @@
+"""Claims of a study: which runs they mean, and the verdict that made-up records give them."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from report_tools import answered, finish, planned
+
+from pipelines.errors import InputError
+from pipelines.files import read_json
+from pipelines.report.build import build_report
+from pipelines.report.claims import Judged, judged
+from pipelines.report.comparison import comparisons
+from pipelines.report.power import ASSUMED, Cost, cost_of_a_pair, power_lines
+from pipelines.report.study import load_results
+from pipelines.report.verdicts import claims_chart, claims_table, summary, told
+from pipelines.spec.load import load_study
+from pipelines.spec.plan import plan
+from pipelines.stages import power
+from pipelines.statistics.power import seeds_needed
+
+TEXTS = Path(__file__).parents[2] / "reports"
+STUDY = """
+question: Does it help?
+dataset: {{use: digits, image_size: 16}}
+encoder: {{use: resnet, depth: 10, width: 16, stem: small}}
+methods:
+  - {{use: simclr, label: base, grid: {{temperature: [0.1, 0.5]}}}}
+  - {{use: byol, label: new}}
+training: {{epochs: 2, batch_size: 64}}
+seeds: {seeds}
+evaluation: [{{use: knn}}, {{use: few_shot, ways: 2, shots: [1]}}]
+claims:
+{claims}
+"""
+IMAGES = 400
+LEVELS = {"base[temperature=0.1]": 300, "base[temperature=0.5]": 320, "new": 360, "raw pixels": 200}
+"""Of 400 images named rightly by kNN; untrained encoders: 100."""
+
+
+def judge_all(folder: Path, claims: str, seeds: int = 6, finished: int | None = None) -> list[Judged]:
+    """The verdicts of a study whose kNN names so many images rightly, two more or less by seed."""
+    made = planned(folder, STUDY.format(seeds=list(range(seeds)), claims=claims))
+    for job in read_json(made)["jobs"]:
+        if job["stage"] == "evaluate" and job["spec"]["evaluation"]["use"] == "knn":
+            seed = job["spec"]["seed"]
+            if finished is None or seed < finished:
+                level = LEVELS.get(job["label"], 100) + (2 * (seed % 3) if job["label"] != "raw pixels" else 0)
+                answered(folder, job, np.arange(IMAGES) < level)
+        elif job["stage"] == "pretrain":
+            value = {"base[temperature=0.1]": 0.3, "base[temperature=0.5]": 0.2}.get(job["label"], 0.9)
+            finish(folder, job, metrics={"final/collapse/spread": value + 0.01 * job["spec"]["seed"] ** 2})
+    results = load_results(made, folder)
+    return judged(results, comparisons(results))
+
+
+def one(folder: Path, claim: str, **more: int) -> Judged:
+    (found,) = judge_all(folder, f"  - {{text: It is so., {claim}}}", **more)
+    return found
+
+
+def test_the_difference_is_that_of_the_rows_in_points(tmp_path: Path) -> None:
+    found = one(tmp_path, "first: new, second: {method: base, at: {temperature: 0.1}}, margin: 5")
+    assert found.decision == "supported"
+    assert found.verdict is not None
+    assert found.verdict.difference.estimate.mean == pytest.approx(100 * (360 - 300) / IMAGES)
+    assert found.verdict.difference.estimate.counts == "seeds and images"
+    assert found.verdict.margin == pytest.approx(5)
+
+
+def test_two_protocols_of_one_method_are_compared(tmp_path: Path) -> None:
+    made = planned(
+        tmp_path,
+        STUDY.format(
+            seeds=[0, 1],
+            claims="  - {text: So., first: {method: new, metric: knn/top1}, second: {method: new, metric: few_shot}}",
+        ),
+    )
+    for job in read_json(made)["jobs"]:
+        if job["label"] == "new" and job["stage"] == "evaluate":
+            name = "test/top1" if job["spec"]["evaluation"]["use"] == "knn" else "test/1_shot"
+            finish(tmp_path, job, metrics={name: 0.75 if name == "test/top1" else 0.5})
+    results = load_results(made, tmp_path)
+    (found,) = judged(results, comparisons(results))
+    assert found.verdict
+    assert found.verdict.difference.estimate.mean == pytest.approx(25)
+
+
+def test_several_grid_points_are_averaged_seed_by_seed(tmp_path: Path) -> None:
+    found = one(tmp_path, "first: new, second: base")
+    assert found.verdict
+    assert found.verdict.difference.estimate.mean == pytest.approx(100 * (360 - 310) / IMAGES)
+
+
+def test_the_same_numbers_contradict_the_opposite_claim_and_do_not_support_a_wider_one(tmp_path: Path) -> None:
+    claims = """
+  - {text: Worse., first: new, second: base, relation: less}
+  - {text: By twenty points., first: new, second: base, margin: 12.5}
+  - {text: Equal., first: new, second: base, relation: equivalent, margin: 1}
+  - {text: No worse., first: new, second: base, relation: at_least, margin: 1}
+"""
+    decisions = [each.decision for each in judge_all(tmp_path, claims)]
+    assert decisions == ["contradicted", "not supported", "contradicted", "supported"]
+
+
+def test_floors_are_sides_too(tmp_path: Path) -> None:
+    claims = """
+  - {text: Above pixels., first: new, second: {floor: pixels}}
+  - {text: Above its start., first: {method: base, at: {temperature: 0.5}}, second: {floor: untrained}}
+"""
+    pixels, untrained = judge_all(tmp_path, claims)
+    assert pixels.verdict
+    assert pixels.verdict.difference.estimate.mean == pytest.approx(100 * (362 - 200) / IMAGES)
+    assert pixels.verdict.difference.estimate.n == 6
+    assert untrained.verdict
+    assert untrained.verdict.difference.estimate.mean == pytest.approx(100 * 220 / IMAGES)
+
+
+def test_a_gain_over_a_gain(tmp_path: Path) -> None:
+    gain = "{method: base, at: {temperature: 0.5}, over: {method: base, at: {temperature: 0.1}}}"
+    found = one(tmp_path, f"first: {{method: new, over: {{method: base, at: {{temperature: 0.5}}}}}}, second: {gain}")
+    assert found.verdict
+    assert found.verdict.difference.estimate.mean == pytest.approx(100 * ((360 - 320) - (320 - 300)) / IMAGES)
+    assert found.verdict.difference.estimate.counts == "seeds"
+
+
+def test_a_number_of_the_training_has_its_own_unit(tmp_path: Path) -> None:
+    found = one(tmp_path, "monitor: collapse/spread, first: new, second: base, margin: 0.1")
+    assert found.unit == ""
+    assert found.verdict
+    assert found.verdict.difference.estimate.mean == pytest.approx(0.9 - 0.25)
+
+
+def test_under_six_pairs_no_verdict_but_the_number_still_needed(tmp_path: Path) -> None:
+    found = one(tmp_path, "first: new, second: base", seeds=6, finished=5)
+    assert found.decision == "not enough runs"
+    assert found.planned == 6
+    assert found.verdict
+    assert found.verdict.needed == 6
+    assert found.verdict.missing == 1
+    assert "5 of 6 pairs of seeds" in told([found])[0].numbers
+
+
+def test_without_a_finished_seed_the_claim_still_stands_in_the_table(tmp_path: Path) -> None:
+    found = one(tmp_path, "first: new, second: base", seeds=3, finished=0)
+    assert found.verdict is None
+    assert found.decision == "not enough runs"
+    assert "no seed of both groups has finished yet (3 are planned)" in told([found])[0].numbers
+    assert claims_table([found], "").rows[0][3].text == "missing"
+    assert claims_chart([found]) is None
+
+
+def test_the_page_leads_with_the_verdicts(tmp_path: Path) -> None:
+    claims = "  - {text: 'New <b>wins</b>.', source: 'Someone 2020, table 1', first: new, second: base}"
+    found = judge_all(tmp_path, claims)
+    assert summary(found) == "Of the one claim 1 is supported."
+    page = build_report(load_results(tmp_path / "study" / "plan.json", tmp_path), tmp_path / "out", TEXTS).read_text()
+    assert "New &lt;b&gt;wins&lt;/b&gt;." in page
+    assert "Someone 2020, table 1" in page
+    assert page.index('class="verdicts"') < page.index('id="results"')
+    assert (tmp_path / "out" / "tables" / "claims.csv").exists()
+
+
+@pytest.mark.parametrize(
+    ("claim", "message"),
+    [
+        ("first: nwe, second: base", "claims[0].first.method: the study has no method 'nwe'; did you mean 'new'?"),
+        ("first: new, second: {method: base, at: {tau: 1}}", "claims[0].second.at.tau: base has no such grid axis"),
+        ("first: new, second: {method: base, at: {temperature: 1}}", "the grid has no 1; there are: 0.1, 0.5"),
+        ("first: new, second: new", "first and second are the same runs"),
+        ("first: new, second: base, metric: linaer", "claims[0].first.metric: the study has no evaluation 'linaer'"),
+        (
+            "first: new, second: base, metric: few_shot/2_shot",
+            "few_shot has no number '2_shot'; did you mean '1_shot'?",
+        ),
+        ("first: {method: new, metric: knn}, second: base, monitor: x", "leave their metric out"),
+        ("first: {method: new, tuned: true}, second: base", "claims[0].first.tuned: new is not tuned"),
+        ("first: new, second: base, dataset: cifar10", "claims[0].dataset: the study has no data set 'cifar10'"),
+        ("first: new, second: base, relation: equivalent", "equivalent needs a margin above 0"),
+        ("first: new, second: {floor: pixels}, monitor: collapse/spread", "a floor was not trained"),
+        ("first: {floor: pixels, method: new}, second: base", "give either method"),
+    ],
+)
+def test_a_claim_about_what_is_not_there_is_refused_before_anything_runs(
+    tmp_path: Path, claim: str, message: str
+) -> None:
+    file = tmp_path / "study.yaml"
+    file.write_text(STUDY.format(seeds=[0], claims=f"  - {{text: It is so., {claim}}}"))
+    with pytest.raises(InputError) as error:
+        plan(load_study(file))
+    assert message in str(error.value)
+
+
+def test_power_says_seeds_and_cost_from_the_spread_that_was_measured(tmp_path: Path) -> None:
+    found = judge_all(tmp_path, "  - {text: Small., first: new, second: {method: base, at: {temperature: 0.5}}}")
+    results = load_results(tmp_path / "study" / "plan.json", tmp_path)
+    assert cost_of_a_pair(results, found[0].claim) == Cost(
+        4.0, True
+    )  # one pretraining and one evaluation a side, 1 s each
+    sd = found[0].verdict.difference.estimate.sd if found[0].verdict else None
+    assert sd == pytest.approx(0)
+    first, line = power_lines(results, found, 1.0)
+    assert first == "Small. (digits; 6 seeds are planned)"
+    assert "spread 0 points (measured over 6 pairs): 1 points need 6 seeds, 24.0 s" in line
+
+
+def test_power_before_anything_ran_assumes_spreads_and_says_so(tmp_path: Path) -> None:
+    found = judge_all(tmp_path, "  - {text: Small., first: new, second: base}", seeds=4, finished=0)
+    results = load_results(tmp_path / "study" / "plan.json", tmp_path)
+    _, *lines = power_lines(results, found, 1.0)
+    assert [line.split()[1] for line in lines] == [f"{sd:g}" for sd in ASSUMED]
+    assert all("assumed: nothing measured yet" in line and "too few for any verdict" in line for line in lines)
+    needed = [int(line.split(" need ")[1].split()[0]) for line in lines]
+    assert needed == [seeds_needed(1.0, sd) for sd in ASSUMED]
+
+
+def test_the_stage_refuses_a_difference_of_nothing(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="--difference 0: must be above 0"):
+        power.run([], tmp_path, 0.0)

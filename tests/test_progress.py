@@ -1,0 +1,143 @@
+"""Status and price of a study whose jobs' folders are made by hand."""
+
+import json
+from pathlib import Path
+
+import pytest
+from report_tools import finish, planned
+
+from pipelines.cli import main
+from pipelines.files import read_json
+from pipelines.history import History
+from pipelines.progress import running, stages, stopped
+from pipelines.spec.job import Job
+from pipelines.spec.layout import log_file
+from pipelines.spec.plan import Plan, plan_file
+from pipelines.spec.price import ASSUMED, Prices
+from pipelines.spec.resources import CORE_GFLOPS, work
+
+STUDY = """
+question: How far is it?
+dataset: {use: digits, image_size: 16}
+encoder: {use: resnet, depth: 10, width: 8, stem: small}
+methods:
+  - {use: moco, queue_size: 64, label: short}
+  - {use: moco, queue_size: 64, label: long, training: {epochs: 6}}
+training: {epochs: 2, batch_size: 32}
+seeds: [0, 1]
+floors: false
+evaluation: [{use: knn}]
+"""
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> tuple[Plan, Path, Path]:
+    """The plan, the study's file and the results folder; nothing is done."""
+    planned(tmp_path, STUDY)
+    return plan_file(tmp_path / "study.yaml"), tmp_path / "study.yaml", tmp_path
+
+
+def pretraining(plan: Plan, label: str, seed: int) -> Job:
+    return next(j for j in plan.of("pretrain") if plan.labels[j.place] == label and j.spec.seed == seed)
+
+
+def done(made: tuple[Plan, Path, Path], job: Job, seconds: float) -> None:
+    """Give the job a record."""
+    listed = read_json(made[2] / "study" / "plan.json")["jobs"]
+    finish(made[2], next(each for each in listed if each["key"] == job.key), seconds=seconds)
+
+
+def log(made: tuple[Plan, Path, Path], unit: str, text: str) -> None:
+    path = log_file(made[2], "pretrain", unit)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+
+
+def test_a_price_is_measured_then_scaled_by_work_then_assumed(made):
+    plan, _, results = made
+    jobs = list(plan.jobs.values())
+    short, other, long = (pretraining(plan, *which) for which in (("short", 0), ("short", 1), ("long", 0)))
+    prices = Prices.of(jobs, results)
+    assert prices.price(short.spec).seconds == work(short.spec) / CORE_GFLOPS
+    assert {prices.price(job.spec).source for job in jobs} == {"assumed"}
+    assert prices.price(plan.of("evaluate")[0].spec).seconds == ASSUMED
+    done(made, short, 10.0)
+    prices = Prices.of(jobs, results)
+    assert (prices.price(other.spec).seconds, prices.price(other.spec).source) == (10.0, "measured")
+    assert prices.price(long.spec).source == "scaled"
+    assert prices.price(long.spec).seconds == pytest.approx(10 * 6 / 2)
+
+
+def test_stages_count_what_is_done_and_price_what_is_left(made):
+    plan, _, results = made
+    done(made, pretraining(plan, "short", 0), 10.0)
+    jobs = list(plan.jobs.values())
+    found = {stage.name: stage for stage in stages(jobs, results, Prices.of(jobs, results))}
+    assert (found["pretrain"].done, found["pretrain"].left) == (1, len(plan.of("pretrain")) - 1)
+    assert found["pretrain"].seconds == pytest.approx(10 + 2 * 30)
+    assert found["evaluate"].seconds == ASSUMED * len(plan.of("evaluate"))
+
+
+def test_a_training_runs_while_its_history_is_open(made):
+    plan, _, results = made
+    job = pretraining(plan, "long", 1)
+    with History.open(job.folder(results) / "history.jsonl") as open_history:
+        open_history.log(0, {"train/loss": 1.0})
+        (one,) = running(plan.jobs.values(), results)
+        assert (one.key, one.step, one.epochs, one.speed) == (job.key, 1, 6, None)
+    assert not running(plan.jobs.values(), results)
+
+
+def test_speed_is_that_between_the_last_two_readings(made):
+    plan, _, results = made
+    job = pretraining(plan, "long", 1)
+    path = job.folder(results) / "history.jsonl"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lines = [{"t": 1000 * second, "step": step, "metrics": {}} for second, step in ((0, 0), (5, 10), (9, 30))]
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    with History.open(path):
+        (one,) = running(plan.jobs.values(), results)
+    assert one.speed == pytest.approx(20 * 32 / 4)
+    assert one.epoch == pytest.approx(31 * 32 / job.spec.dataset.train_images)
+
+
+def test_the_log_says_which_job_stopped_and_why(made):
+    plan, _, results = made
+    first, second, third = (pretraining(plan, *which) for which in (("short", 0), ("short", 1), ("long", 0)))
+    done(made, first, 1.0)
+    unit = f"{first.key}.3-abcd"
+    log(
+        made,
+        unit,
+        f"started\nerror: {results}/jobs/pretrain/{second.key}: the loss is nan at postgresql://me:secret@host/db\n",
+    )
+    log(made, third.key, "")
+    (found,) = stopped(plan.jobs.values(), results)
+    assert found.key == second.key
+    assert found.lines[0] == "started"
+    done(made, second, 1.0)
+    assert not stopped(plan.jobs.values(), results)
+
+
+def test_status_prints_all_of_it(made, capsys):
+    plan, file, results = made
+    job = pretraining(plan, "short", 0)
+    log(made, job.key, "error: no space at postgresql://me:secret@host/db\n")
+    assert main(["status", str(file), "--results", str(results)]) == 0
+    text = capsys.readouterr().out
+    assert f"stopped without a result: {job.key}" in text
+    assert "secret" not in text
+    assert f"pretrain  0 of {len(plan.of('pretrain'))} done" in text
+    for each in plan.jobs.values():
+        listed = read_json(results / "study" / "plan.json")["jobs"]
+        finish(results, next(one for one in listed if one["key"] == each.key))
+    assert main(["status", str(file), "--results", str(results)]) == 0
+    assert "everything is done" in capsys.readouterr().out
+
+
+def test_the_cost_is_that_of_what_is_left(made, capsys):
+    plan, file, results = made
+    done(made, pretraining(plan, "short", 0), 10.0)
+    assert main(["plan", str(file), "--results", str(results), "--cost"]) == 0
+    text = capsys.readouterr().out
+    assert f"# pretrain: {len(plan.of('pretrain')) - 1} jobs to do: 10.0 s measured, 1 min 00 s scaled" in text
