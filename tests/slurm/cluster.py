@@ -19,6 +19,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from slurm import accounts
+
 SYSTEM_CONF = Path("/etc/slurm/slurm.conf")
 KEPT_CONF = Path("/etc/slurm/slurm.conf.kept-by-ssl-pipelines-tests")
 LOCK = Path(tempfile.gettempdir()) / "ssl-pipelines-slurm.lock"
@@ -27,6 +29,9 @@ FOLDER_PREFIX = "ssl-slurm-"
 ADMIN_PATH = "/usr/sbin:/sbin"  # Debian keeps the daemons there, outside an ordinary user's PATH
 DEVICES = ("/dev/null", "/dev/zero")  # stand for GPUs: Slurm wants device nodes, and counts and allots them
 START_SECONDS = 60.0
+PRIMARY = "Running as primary controller"
+HOSTS = Path("/etc/hosts")
+HOSTS_MARK = "# ssl-pipelines tests"
 TEMPLATE = Path(__file__).with_name("slurm.conf.template")
 
 
@@ -40,10 +45,20 @@ class Cluster:
 
     folder: Path
     start_seconds: float
+    stack: contextlib.ExitStack
+    controller: list[subprocess.Popen[bytes]]
 
     def ask(self, *command: str) -> str:
         """Standard output of a Slurm command (``squeue``, ``scontrol show job 1``, ...)."""
         return _ask(*command)
+
+    def restart_controller(self) -> None:
+        """End slurmctld and start it again, with the state that it saved."""
+        log = self.folder / "slurmctld.log"
+        _end(self.controller.pop())
+        seen = log.read_text().count(PRIMARY)
+        self.controller.append(_start(self.folder, self.stack, "slurmctld", "-D", "-f", f"{self.folder}/slurm.conf"))
+        _wait_for(self.folder, "slurmctld", lambda: log.read_text().count(PRIMARY) > seen)
 
 
 def obstacle() -> str | None:
@@ -58,10 +73,13 @@ def obstacle() -> str | None:
 
 
 @contextlib.contextmanager
-def running_cluster(nodes: int = 1, cpus: int = 2, memory_mb: int = 256_000) -> Iterator[Cluster]:
+def running_cluster(
+    nodes: int = 1, cpus: int = 2, memory_mb: int = 256_000, accounting: bool = False
+) -> Iterator[Cluster]:
     """Idle nodes for the length of a ``with`` block; ended, and /etc/slurm put back, however the block ends.
 
-    Each node is a slurmd of its own on this machine with ``cpus`` cores, ``memory_mb`` and two GPUs, as declared.
+    Each node is a slurmd of its own on this machine with ``cpus`` cores, ``memory_mb`` and two GPUs, as declared, and a
+    name that resolves. ``accounting``: slurmdbd and MariaDB keep the jobs, for sacct.
 
     Waits for another such cluster on this machine to end. ClusterError says what ``obstacle`` says, or gives the last
     log lines when a daemon does not come up.
@@ -73,18 +91,22 @@ def running_cluster(nodes: int = 1, cpus: int = 2, memory_mb: int = 256_000) -> 
         temporary = tempfile.TemporaryDirectory(prefix=FOLDER_PREFIX, ignore_cleanup_errors=True)
         folder = Path(stack.enter_context(temporary))
         node = f"CPUs={cpus} RealMemory={memory_mb} Gres=gpu:{len(DEVICES)} State=UNKNOWN"
-        _write_configuration(folder, nodes, node)
+        storage = accounts.configure(folder, *_free_ports(2)) if accounting else accounts.NONE
+        _write_configuration(folder, nodes, node, storage)
         stack.enter_context(_system_link(folder / "slurm.conf"))
+        stack.enter_context(_names(nodes))
         begin = time.monotonic()
-        _start_daemons(folder, nodes, stack)
+        controller = _start_daemons(folder, nodes, accounting, stack)
         _wait_for(
-            folder, "slurmd", lambda: _ask("sinfo", "-h", "-N", "-o", "%T", check=False).split() == ["idle"] * nodes
+            folder,
+            "slurmd",
+            lambda: _ask("sinfo", "-h", "-N", "-p", "main", "-o", "%T", check=False).split() == ["idle"] * nodes,
         )
         stack.callback(_cancel_everything)
-        yield Cluster(folder, time.monotonic() - begin)
+        yield Cluster(folder, time.monotonic() - begin, stack, [controller])
 
 
-def _write_configuration(folder: Path, nodes: int, node: str) -> None:
+def _write_configuration(folder: Path, nodes: int, node: str, accounting: str) -> None:
     for name in ("state", "munge"):
         (folder / name).mkdir(mode=0o755)
     folder.chmod(0o755)
@@ -97,6 +119,7 @@ def _write_configuration(folder: Path, nodes: int, node: str) -> None:
     here = f"NodeHostname={host} NodeAddr=127.0.0.1"
     lines = [f"NodeName=node{i} {here} Port={port} {node}" for i, port in enumerate(ports, start=1)]
     values = {"folder": folder, "host": host, "controller_port": controller_port, "node_lines": "\n".join(lines)}
+    values["accounting"] = accounting
     (folder / "slurm.conf").write_text(TEMPLATE.read_text().format(**values))
 
 
@@ -124,6 +147,21 @@ def _system_link(conf: Path) -> Iterator[None]:
         _put_back()
 
 
+@contextlib.contextmanager
+def _names(nodes: int) -> Iterator[None]:
+    """Let the nodes' names resolve, as the meeting of several torchruns needs."""
+
+    def kept() -> list[str]:
+        return [line for line in HOSTS.read_text().splitlines() if HOSTS_MARK not in line]
+
+    names = " ".join(f"node{i}" for i in range(1, nodes + 1))
+    HOSTS.write_text("\n".join([*kept(), f"127.0.0.1 {names} {HOSTS_MARK}\n"]))
+    try:
+        yield
+    finally:
+        HOSTS.write_text("\n".join([*kept(), ""]))
+
+
 def _ours() -> bool:
     return SYSTEM_CONF.is_symlink() and FOLDER_PREFIX in str(SYSTEM_CONF.readlink())
 
@@ -135,26 +173,41 @@ def _put_back() -> None:
         KEPT_CONF.rename(SYSTEM_CONF)
 
 
-def _start_daemons(folder: Path, nodes: int, stack: contextlib.ExitStack) -> None:
+def _start_daemons(folder: Path, nodes: int, accounting: bool, stack: contextlib.ExitStack) -> subprocess.Popen[bytes]:
     munge = [f"--key-file={folder}/munge/key", f"--socket={folder}/munge.socket", f"--pid-file={folder}/munge/pid"]
     munge += [f"--log-file={folder}/munged.log", f"--seed-file={folder}/munge/seed"]
     conf = f"{folder}/slurm.conf"
     _start(folder, stack, "munged", "--foreground", "--force", *munge)
     _wait_for(folder, "munged", (folder / "munge.socket").exists)
-    _start(folder, stack, "slurmctld", "-D", "-c", "-f", conf)
+    if accounting:
+        _start_accounting(folder, stack)
+    controller = _start(folder, stack, "slurmctld", "-D", "-c", "-f", conf)
     log = folder / "slurmctld.log"  # a client that asks too early waits ten seconds before it asks again
-    _wait_for(folder, "slurmctld", lambda: log.exists() and "Running as primary controller" in log.read_text())
+    _wait_for(folder, "slurmctld", lambda: log.exists() and PRIMARY in log.read_text())
     for i in range(1, nodes + 1):
         _start(folder, stack, "slurmd", "-D", "-N", f"node{i}", "-f", conf)
+    return controller
 
 
-def _start(folder: Path, stack: contextlib.ExitStack, name: str, *arguments: str) -> None:
+def _start_accounting(folder: Path, stack: contextlib.ExitStack) -> None:
+    _start(folder, stack, "mariadbd", *accounts.prepared(folder))
+    _wait_for(folder, "mariadbd", lambda: "ready for connections" in (folder / "mariadbd.out").read_text())
+    _start(folder, stack, "slurmdbd", "-D")
+    _wait_for(folder, "slurmdbd", lambda: "started" in (folder / "slurmdbd.log").read_text())
+    _ask("sacctmgr", "-i", "add", "cluster", "ssltest", check=False)  # slurmctld may have said so itself
+    _ask("sacctmgr", "-i", "add", "account", "tests")
+    _ask("sacctmgr", "-i", "add", "user", "root", "account=tests")
+
+
+def _start(folder: Path, stack: contextlib.ExitStack, name: str, *arguments: str) -> subprocess.Popen[bytes]:
     output = stack.enter_context((folder / f"{name}.out").open("ab"))
     program = _program(name)
     assert program, f"{name} is not installed: ask obstacle() first"
     command = ["setpriv", "--pdeathsig", "TERM", program, *arguments]  # ends with us, even when we are killed
-    daemon = subprocess.Popen(command, stdout=output, stderr=output, stdin=subprocess.DEVNULL)
+    where = {**os.environ, "SLURM_CONF": f"{folder}/slurm.conf"}  # slurmdbd looks beside it for its own
+    daemon = subprocess.Popen(command, stdout=output, stderr=output, stdin=subprocess.DEVNULL, env=where)
     stack.callback(_end, daemon)
+    return daemon
 
 
 def _end(daemon: subprocess.Popen[bytes]) -> None:
@@ -178,8 +231,8 @@ def _wait_for(folder: Path, name: str, ready: Callable[[], bool]) -> None:
 
 def _cancel_everything() -> None:
     """Jobs a failed test left: cancelled, and waited for, since their processes would outlive slurmd."""
-    _ask("scancel", "--partition=main", "--signal=KILL", "--full", check=False)
-    _ask("scancel", "--partition=main", check=False)
+    for how in (["--signal=KILL", "--full"], []):
+        _ask("scancel", "--me", *how, check=False)
     deadline = time.monotonic() + 20
     while _ask("squeue", "-h", check=False).strip() and time.monotonic() < deadline:
         time.sleep(0.2)

@@ -120,7 +120,7 @@ def requests(cluster: Cluster, number: str) -> tuple[str, str]:
 
 
 def test_the_node_is_idle_within_seconds(cluster: Cluster):
-    assert cluster.ask("sinfo", "-h", "-o", "%T").strip() == "idle"
+    assert cluster.ask("sinfo", "-h", "-p", "main", "-o", "%T").strip() == "idle"
     assert cluster.start_seconds < 60
 
 
