@@ -1,12 +1,13 @@
 """What is left to do: records decide, and nothing else. Snakemake is told of these units only."""
 
+import contextlib
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from pipelines.acceptance import standing
-from pipelines.errors import InputError
+from pipelines.errors import InputError, Problem
 from pipelines.files import digest, read_json, sha256_file, write_json
 from pipelines.records import made_by, read_record
 from pipelines.spec.job import INPUT_STAGE, Job
@@ -44,8 +45,8 @@ class Pending:
         listed = read_json(units_file(results))["units"]
         return cls(Unit(unit["stage"], unit["name"], _jobs(unit, jobs)) for unit in listed)
 
-    def write(self, results: Path, studies: Iterable[str]) -> None:
-        """Leave the units for ``read``, and the files of the studies that they belong to; take away what stands in their way.
+    def write(self, results: Path, studies: Iterable[str], run: str = "") -> None:
+        """Leave the units for ``read``, the files of their studies and the name of the run; take away what is in the way.
 
         That is markers of an earlier run whose records are gone since, and results that other code made: all of them
         that are here are to be made anew.
@@ -59,12 +60,19 @@ class Pending:
             {"stage": unit.stage, "name": unit.name, "keys": [job.key for job in unit.jobs]}
             for unit in self.units.values()
         ]
-        write_json(units_file(results), {"studies": list(studies), "units": listed})
+        write_json(units_file(results), {"run": run, "studies": list(studies), "units": listed})
 
     @staticmethod
     def studies(results: Path) -> list[str]:
         """The study files of the run that is going on."""
         return [str(file) for file in read_json(units_file(results))["studies"]]
+
+    @staticmethod
+    def clear(results: Path, run: str) -> None:
+        """Take away markers and units, if they are this run's: another one may have begun in the same results folder."""
+        with contextlib.suppress(Problem):
+            if read_json(units_file(results)).get("run") == run:
+                shutil.rmtree(units_file(results).parent, ignore_errors=True)
 
     def before(self, unit: Unit) -> list[Unit]:
         """The units that have to end before this one can start."""

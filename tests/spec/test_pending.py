@@ -161,3 +161,14 @@ def test_the_digest_of_a_job_names_its_parts_and_nobody_elses(done):
     for files in (moco, simclr, knn):
         assert not [name for name in files if name.startswith(("pipelines/report/", "pipelines/spec/plan.py"))]
         assert json.dumps(files)
+
+
+def test_a_run_takes_away_its_own_markers_and_nobody_elses(done):
+    plan, results = done
+    pending = Pending.of([plan], results)
+    pending.write(results, [], "first")
+    Pending.clear(results, "second")
+    assert layout.units_file(results).exists()
+    Pending.clear(results, "first")
+    assert not layout.units_file(results).parent.exists()
+    Pending.clear(results, "first")

@@ -4,9 +4,9 @@
 # Snakemake may delete its own outputs when a run breaks off, and must never delete a finished job.
 import functools
 import os
-import shutil
 import subprocess
 import sys
+import uuid
 from pathlib import Path
 
 sys.path.insert(0, str(Path(workflow.basedir)))
@@ -36,6 +36,7 @@ try:
 except InputError as error:
     raise WorkflowError(str(error))
 PYTHON = CONFIG.python or sys.executable
+RUN = uuid.uuid4().hex
 TRACKING = CONFIG.tracking
 TRACKING_ENVIRONMENT = (
     {  # an address may hold a password, which a process list would show
@@ -140,7 +141,7 @@ def start():
     for name, made in PLANS.items():
         write_specs(made, RESULTS)
         layout.marker(RESULTS, "report", name).unlink(missing_ok=True)
-    PENDING.write(RESULTS, STUDIES)
+    PENDING.write(RESULTS, STUDIES, RUN)
     if TRACKING:
         follow = ["--parent", str(os.getpid()), "--every", str(TRACKING.every)]
         with layout.tracking_log(RESULTS).open("a") as output:
@@ -168,7 +169,7 @@ def finish(failed):
             )
         except subprocess.TimeoutExpired:
             print("MLflow is not up to date; later: python -m pipelines track sync")
-    shutil.rmtree(layout.units_file(RESULTS).parent, ignore_errors=True)
+    Pending.clear(RESULTS, RUN)
     for name in PLANS:
         page = layout.report_page(RESULTS, name)
         if page.exists():
