@@ -14,6 +14,7 @@ _PALETTE = (_BLUE, _VERMILION, _GREEN, _ORANGE, _SKY, _PINK, _INDIGO, _WINE, _OL
 
 _FIXED = {
     "pixels": "#8C8C8C",
+    "raw pixels": "#8C8C8C",
     "untrained": "#5C5C5C",
     "supervised": "#1A1A1A",
     "moco_v1": _SKY,

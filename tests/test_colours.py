@@ -29,3 +29,8 @@ def test_no_two_labels_of_a_study_look_alike() -> None:
     found = styles(labels)
     assert list(found) == labels
     assert len(set(found.values())) == len(labels)
+
+
+def test_the_floor_of_raw_pixels_has_a_grey_of_its_own_under_the_label_a_plan_gives_it() -> None:
+    assert colour("raw pixels") == colour("pixels")
+    assert colour("raw pixels") not in _PALETTE

@@ -7,6 +7,7 @@ only once, so what an interrupted sync sent already does no harm. When the folde
 for (a resume cut the history back, or the job was run anew), the run is deleted and written afresh.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +22,7 @@ from pipelines.tracking import fields
 from pipelines.tracking.folders import Contents, JobFolder, Mark
 from pipelines.tracking.settings import Tracking
 from pipelines.tracking.store import Store, connect, errors, reason, unreachable
+from pipelines.tracking.thinning import is_sent
 
 LOCK = ".mlflow.lock"
 SENT, SENDING = "mlflow.replay.sent", "mlflow.replay.sending"
@@ -162,15 +164,21 @@ def _send_metrics(run: "Run", contents: Contents, store: Store) -> None:
 
 
 def _metrics(contents: Contents, sent: Mark) -> Iterator[list["Metric"]]:
-    """The points of the history from ``sent`` to the contents' mark, then the record's final numbers."""
+    """The thinned points of the history from ``sent`` to the contents' mark, then the record's final numbers.
 
-    for point, end in read_from(contents.history, sent.size):
+    The lines before ``sent`` are only counted, so that what is sent does not depend on when it was synced.
+    """
+    readings: Counter[str] = Counter()
+    for point, end in read_from(contents.history):
         if end > contents.mark.size:
             break
-        yield [
-            Metric(fields.clean(name), fields.metric_value(value), point.time, point.step)
-            for name, value in point.metrics.items()
-        ]
+        if end > sent.size:
+            yield [
+                Metric(fields.clean(name), fields.metric_value(value), point.time, point.step)
+                for name, value in point.metrics.items()
+                if is_sent(readings[name])
+            ]
+        readings.update(point.metrics.keys())
     if contents.record:
         time = fields.milliseconds(contents.record.finished)
         yield [Metric(name, value, time, 0) for name, value in fields.final_metrics(contents.record).items()]
