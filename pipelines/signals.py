@@ -5,11 +5,14 @@ it ends at once. Both signals may come twice: from Slurm to everybody, and once 
 """
 
 import contextlib
+import ctypes
 import signal
+import sys
 from collections.abc import Iterator
 from types import FrameType
 from typing import Self
 
+_DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG of Linux's prctl
 ENDING = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -60,6 +63,11 @@ class Stop:
 
 
 def leave_to_parent(worker: int = 0) -> None:
-    """Ignore both signals in a data worker: the process it works for decides when it ends."""
+    """Ignore both signals in a data worker: the process it works for decides when it ends.
+
+    If that one is killed, the worker goes with it at once (Linux): it shares the open files, and with them the locks.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_DIE_WITH_PARENT, signal.SIGKILL)
     for number in ENDING:
         signal.signal(number, signal.SIG_IGN)
