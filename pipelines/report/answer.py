@@ -41,6 +41,8 @@ def _best(comparison: Comparison, column: Column) -> str:
     )
     seeds = f"{cell.n} seed{'s' if cell.n > 1 else ''}"
     interval = f" {cell.interval}" if cell.interval else ""
+    if interval.endswith(" only"):  # [72.6, 81.0] seeds only
+        interval = interval.replace("] ", "] (an interval over ").removesuffix(" only") + " alone)"
     return (
         f"On {comparison.dataset.short_name}, {ranking[0].title} is highest by {column.title} {of}: "
         f"{cell.mean:.1f} %{interval} over {seeds}."
