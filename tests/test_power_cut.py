@@ -41,7 +41,7 @@ class Disk:
 
     def _synced(self, fsync: Callable[[int], None], descriptor: int) -> None:
         self._step(lambda: fsync(descriptor))
-        path = Path(os.readlink(f"/proc/self/fd/{descriptor}"))
+        path = Path(f"/proc/self/fd/{descriptor}").readlink()
         if path == self.folder:
             self.names = {
                 each.name: self.contents.get(each.stat().st_ino, b"") for each in path.iterdir() if each.is_file()
