@@ -1,6 +1,7 @@
-"""Files that appear whole or not at all: write beside, fsync, rename."""
+"""Files that appear whole or not at all: write beside, fsync, rename, fsync the folder."""
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -50,8 +51,22 @@ def _finish(part: Path, path: Path, mode: int, durable: bool) -> None:
                 os.fsync(written.fileno())
         part.chmod(mode)
         part.replace(path)
+        if durable:
+            _sync_folder(path.parent)
     except OSError as error:
         raise unwritten(path, error) from error
+
+
+def _sync_folder(folder: Path) -> None:
+    """Wait until the disk has the new name: otherwise a power cut may keep a later file and lose this one."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno != errno.EINVAL:  # some network disks cannot, and keep order themselves
+            raise
+    finally:
+        os.close(descriptor)
 
 
 def write_text(path: Path, text: str, durable: bool = True) -> None:

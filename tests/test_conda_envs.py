@@ -16,7 +16,7 @@ from rattler import MatchSpec
 
 ROOT = Path(__file__).parents[1]
 ENVIRONMENTS = {path.stem: path for path in sorted((ROOT / "conda_envs").glob("*.yaml"))}
-CONDA_TO_PYPI = {"pytorch": "torch", "matplotlib-base": "matplotlib", "psycopg2": "psycopg2-binary"}
+CONDA_TO_PYPI = {"pytorch": "torch", "matplotlib-base": "matplotlib"}
 MODULE_TO_PYPI = {"PIL": "pillow", "sklearn": "scikit-learn", "yaml": "pyyaml", "vl_convert": "vl-convert-python"}
 
 

@@ -17,6 +17,7 @@ HELPERS = {
     "errors",
     "files",
     "attempts",
+    "database",
     "heartbeat",
     "lease",
     "listing",

@@ -18,6 +18,7 @@ import pandas
 
 from pipelines.files import canonical, replacing
 from pipelines.report.study import AnySpec, Result, Results
+from pipelines.report.tables import harmless
 from pipelines.spec.jobs import EvaluateSpec
 
 _FIRST = ("study", "stage", "key", "state", "label", "source", "dataset", "seed", "protocol")
@@ -42,7 +43,9 @@ def write_frame(frame: pandas.DataFrame, folder: Path) -> list[Path]:
     """Write records.csv and records.parquet into ``folder``, each in one move; the paths."""
     csv, parquet = folder / "records.csv", folder / "records.parquet"
     with replacing(csv) as part:
-        frame.to_csv(part, index=False, lineterminator="\n")
+        texts = frame.select_dtypes(["object", "string"])
+        safe = frame.assign(**texts.map(lambda cell: harmless(cell) if isinstance(cell, str) else cell))
+        safe.to_csv(part, index=False, lineterminator="\n")
     with replacing(parquet) as part:
         _uniform(frame).to_parquet(part, index=False)
     return [csv, parquet]

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from dataclasses import dataclass
 
 _LATEX = {
@@ -80,6 +81,10 @@ class Table:
         assert not self.groups or sum(span for _, span in self.groups) == len(self.header)
 
 
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+_SIGNED = re.compile(r"[+-]\d[\d. ±()\[\]–,;%e-]*(?: to [+-]?[\d.]+)?", re.ASCII)
+
+
 def escape_latex(text: str) -> str:
     """``text`` with every character that means something to LaTeX spelt out."""
     return "".join(_LATEX.get(letter, letter) for letter in text)
@@ -128,10 +133,20 @@ def to_csv(table: Table) -> str:
     return csv_text([titles, *([_plain(entry) for entry in row] for row in table.rows)])
 
 
+def harmless(text: str) -> str:
+    """``text`` as a CSV cell that no spreadsheet takes for a formula; a formula gets an apostrophe before it.
+
+    Numbers with a sign, and what is printed beside them, stay as they are. A carriage return, which readers take for the
+    end of the row, becomes a space.
+    """
+    formula = text.lstrip(" ").startswith(_FORMULA) and not _SIGNED.fullmatch(text.strip(" "))
+    return ("'" if formula else "") + text.replace("\r", " ")
+
+
 def csv_text(rows: list[list[str]]) -> str:
     """Rows as CSV text with Unix line ends."""
     buffer = io.StringIO()
-    csv.writer(buffer, lineterminator="\n").writerows(rows)
+    csv.writer(buffer, lineterminator="\n").writerows([harmless(cell) for cell in row] for row in rows)
     return buffer.getvalue()
 
 

@@ -15,6 +15,8 @@ UNSUPPORTED = frozenset({"heic"})
 """Kinds that are known and that Pillow does not read by itself."""
 ORIENTATION = 0x0112
 """The EXIF tag."""
+LARGEST = 2**26
+"""Pixels of an image that is resized as a whole; 1 x 30,000 pixels at 224 would be 1.5 thousand millions."""
 GREY = frozenset({"1", "L"})
 """PIL modes with one channel of at most 8 bits."""
 
@@ -105,6 +107,12 @@ def square(image: Image.Image, side: int) -> Image.Image:
     if image.size == (side, side):
         return image
     width, height = (side * length // min(image.size) for length in image.size)
+    if width * height > LARGEST:  # a strip of few pixels: only its middle is made larger
+        scales = image.size[0] / width, image.size[1] / height
+        starts = round((width - side) / 2) * scales[0], round((height - side) / 2) * scales[1]
+        ends = [start + side * scale for start, scale in zip(starts, scales, strict=True)]
+        box = (*starts, min(ends[0], image.size[0]), min(ends[1], image.size[1]))
+        return image.resize((side, side), Image.Resampling.BILINEAR, box)
     resized = image.resize((width, height), Image.Resampling.BILINEAR)
     left, top = round((width - side) / 2), round((height - side) / 2)
     return resized.crop((left, top, left + side, top + side))

@@ -27,6 +27,7 @@ from pipelines.tuning import study
 from pipelines.tuning.choice import DEFAULT, Finalist, chosen, noise
 from pipelines.tuning.search import OptunaStudy
 from pipelines.tuning.space import Values
+from pipelines.tuning.storage import address
 from pipelines.tuning.work import work
 
 
@@ -62,6 +63,7 @@ def _search(job: JobFolder[TuneSpec]) -> OptunaStudy:
         repeats=search.repeats,
         floor=1 / max(1, classes),
         default=job.spec.default(),
+        database=address(),
     )
 
 
@@ -140,7 +142,11 @@ def _close(job: JobFolder[TuneSpec]) -> None:
         derived={f"best/{path}": _plain(value) for path, value in params.items()},
         seconds=sum(trial["seconds"] or 0.0 for trial in trials),
         code=code,
-        artifacts={"trials": "trials.json", "best": "best.json", "journal": "journal.log"},
+        artifacts={
+            "trials": "trials.json",
+            "best": "best.json",
+            **({"journal": search.journal.name} if search.database is None else {}),
+        },
         started=started,
     )
     shutil.rmtree(job.path / "trials", ignore_errors=True)  # checkpoints of finished trials

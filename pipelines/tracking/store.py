@@ -13,9 +13,9 @@ from urllib.parse import urlsplit
 from mlflow import MlflowClient
 from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
-from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
+from pipelines.database import bounded
 from pipelines.errors import EnvironmentFault
 from pipelines.locks import locked
 from pipelines.masking import masked
@@ -122,19 +122,9 @@ def prepare_environment() -> None:
 def _client(address: str) -> MlflowClient:
     for handler in logging.getLogger("mlflow").handlers:
         handler.addFilter(_mask)
-    client = MlflowClient(tracking_uri=bounded(address))
+    client = MlflowClient(tracking_uri=bounded(address, int(CALL)))
     client.search_experiments(max_results=1)  # what is only made at the first call is made here, under this limit
     return client
-
-
-def bounded(address: str) -> str:
-    """A PostgreSQL address that waits neither for a connection nor for a statement for ever; what it says itself stays."""
-    if urlsplit(address).scheme not in ("postgresql", "postgresql+psycopg2", "postgresql+psycopg"):
-        return address
-    url = make_url(address)
-    limits = {"connect_timeout": "10", "options": f"-c statement_timeout={int(CALL)}s"}
-    added = {name: value for name, value in limits.items() if name not in url.query}
-    return url.update_query_dict(added).render_as_string(hide_password=False)
 
 
 def _mask(record: logging.LogRecord) -> bool:

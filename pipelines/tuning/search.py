@@ -16,6 +16,7 @@ class OptunaStudy:
     finalists  best trials that are repeated, and the default
     repeats    how often, each with a fresh seed
     floor      what a trial without a result is worth
+    database   where the trials stand in place of the journal, an address with its password
     """
 
     name: str
@@ -30,6 +31,7 @@ class OptunaStudy:
     repeats: int = 2
     floor: float = 0.0
     default: Values = field(default_factory=dict)
+    database: str | None = field(default=None, repr=False)
 
     @property
     def batches(self) -> int:

@@ -1,8 +1,8 @@
-"""A tuning study in Optuna's journal: slot i owns one trial, however often its job is killed.
+"""A tuning study in Optuna: slot i owns one trial, however often its job is killed.
 
-The journal is a file that all workers append to. A slot that starts again resumes its own running trial; the work of a trial
-resumes from its own checkpoint. A trial whose loss stops being a number, or whose features collapse, has the floor as its
-value and is no candidate for best; whatever else goes wrong leaves the trial running.
+All workers share a storage: a journal that they append to, or a database. A slot that starts again resumes its own running
+trial; the work of a trial resumes from its own checkpoint. A trial whose loss stops being a number, or whose features
+collapse, has the floor as its value and is no candidate for best; whatever else goes wrong leaves the trial running.
 """
 
 import contextlib
@@ -13,8 +13,6 @@ from typing import Any
 
 import optuna
 from optuna.samplers import PartialFixedSampler, RandomSampler
-from optuna.storages import JournalStorage
-from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from pipelines.errors import BadResult, DamagedFile
@@ -23,6 +21,7 @@ from pipelines.tuning.choice import finalists
 from pipelines.tuning.proposals import proposals
 from pipelines.tuning.search import OptunaStudy
 from pipelines.tuning.space import Values, distributions, params_of
+from pipelines.tuning.storage import patient, storage, study_name
 
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
 DIVERGED = "diverged"
@@ -34,13 +33,17 @@ Pruned = optuna.TrialPruned
 
 @contextlib.contextmanager
 def opened(search: OptunaStudy) -> Iterator[None]:
-    """The journal's folder is there, and the journal ends in a whole line."""
-    lock = JournalLock(search.journal)
-    lock.acquire()
-    lock.release()
+    """The journal's folder is there, and the journal ends in a whole line; or the database answers."""
+    if search.database is None:
+        lock = JournalLock(search.journal)
+        lock.acquire()
+        lock.release()
+    else:
+        patient(_study, wait=10)(search)  # not for long: an address may be wrong
     yield
 
 
+@patient
 def slots(search: OptunaStudy, stage: int) -> list[int]:
     """The slots that can run at once: those of a batch of the search, and after the last batch those that repeat.
 
@@ -52,6 +55,7 @@ def slots(search: OptunaStudy, stage: int) -> list[int]:
     return list(range(search.trials, search.trials + count))
 
 
+@patient
 def is_finished(search: OptunaStudy, slot: int) -> bool:
     """Whether the slot's trial has come to its end."""
     return slot in _finished(search)
@@ -62,35 +66,29 @@ def run_slot(search: OptunaStudy, slot: int, objective: Objective) -> None:
 
     DamagedFile when a slot that it builds on is not finished.
     """
-    study = _study(search)
-    mine = _trials_of(study, slot)
-    if any(trial.state in FINISHED for trial in mine):
+    trial = patient(_of_slot)(search, slot)
+    if trial is None:
         return
-    running = [trial for trial in mine if trial.state == TrialState.RUNNING]
-    if running:
-        trial = Trial(study, running[-1]._trial_id)  # private API, the only way to go on with a trial
-        values = dict(trial.user_attrs["values"])
-    else:
-        values, repeats = _asked(search, slot)
-        trial = _begin(search, slot, values, repeats)
+    values = dict(trial.user_attrs["values"])
 
     def report(epoch: int, value: float) -> None:
-        trial.report(value, epoch)
+        patient(trial.report)(value, epoch)
         if search.prune_below and slot < search.trials and _may_stop(search, slot, epoch, value):
             raise Pruned(f"slot {slot}: among the lowest {search.prune_below:.0%} at epoch {epoch}")
 
     try:
         value = objective(slot, values, report)
     except Pruned:
-        study.tell(trial, state=TrialState.PRUNED)
+        _end(search, trial, state=TrialState.PRUNED)
     except BadResult as error:
         print(error, file=sys.stderr)
-        trial.set_user_attr(DIVERGED, str(error))
-        study.tell(trial, search.floor)
+        patient(trial.set_user_attr)(DIVERGED, str(error))
+        _end(search, trial, search.floor)
     else:
-        study.tell(trial, value)
+        _end(search, trial, value)
 
 
+@patient
 def close(search: OptunaStudy) -> list[dict[str, Any]]:
     """Every slot's finished trial as plain values, by slot; orphans that no slot owns are marked as failed.
 
@@ -110,6 +108,24 @@ def close(search: OptunaStudy) -> list[dict[str, Any]]:
             f"{len(rows) - len(reasons)} were pruned); narrow the space or lower the learning rate"
         )
     return rows + [_row(_one(search, found, slot), slot) for slot in slots(search, search.batches)]
+
+
+def _of_slot(search: OptunaStudy, slot: int) -> Trial | None:
+    """The slot's running trial, or a new one; None when it is finished."""
+    study = _study(search)
+    mine = [trial for trial in study.get_trials(deepcopy=False) if trial.user_attrs.get("slot") == slot]
+    if any(trial.state in FINISHED for trial in mine):
+        return None
+    running = [trial for trial in mine if trial.state == TrialState.RUNNING]
+    if running:
+        return Trial(study, running[-1]._trial_id)  # private API, the only way to go on with a trial
+    return _begin(search, slot, *_asked(search, slot))
+
+
+@patient
+def _end(search: OptunaStudy, trial: Trial, value: float | None = None, state: TrialState | None = None) -> None:
+    """Tell the trial's value, unless that has been told and only the answer was lost."""
+    _study(search).tell(trial.number, value, state, skip_if_finished=True)
 
 
 def _asked(search: OptunaStudy, slot: int) -> tuple[Values, int | None]:
@@ -177,8 +193,9 @@ def _one(search: OptunaStudy, found: Mapping[int, FrozenTrial], slot: int) -> Fr
 
 
 def _damaged(search: OptunaStudy, slot: int, what: str) -> DamagedFile:
+    where = search.journal if search.database is None else search.journal.parent
     return DamagedFile(
-        f"{search.journal}: slot {slot} has {what}, there must be one for each; "
+        f"{where}: slot {slot} has {what}, there must be one for each; "
         f"delete the folder {search.journal.parent} and tune again"
     )
 
@@ -186,20 +203,13 @@ def _damaged(search: OptunaStudy, slot: int, what: str) -> DamagedFile:
 def _study(search: OptunaStudy) -> optuna.Study:
     journal = search.journal.absolute()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        try:
-            return optuna.create_study(
-                storage=JournalStorage(JournalFileBackend(str(journal), JournalLock(journal))),
-                study_name=search.name,
-                direction="maximize",
-                load_if_exists=True,
-                sampler=RandomSampler(),  # proposals are made elsewhere
-            )
-        except ValueError as error:
-            raise DamagedFile(
-                f"{journal}: not a journal of trials ({error}); delete the folder {journal.parent} and tune again"
-            ) from None
+    return optuna.create_study(
+        storage=storage(journal, search.database),
+        study_name=study_name(journal.parent, search.name, search.database),
+        direction="maximize",
+        load_if_exists=True,
+        sampler=RandomSampler(),  # proposals are made elsewhere
+    )
 
 
 def _row(trial: FrozenTrial, slot: int) -> dict[str, Any]:
@@ -214,7 +224,3 @@ def _row(trial: FrozenTrial, slot: int) -> dict[str, Any]:
         DIVERGED: diverged,
         "seconds": max(0.0, trial.duration.total_seconds()) if trial.duration else None,  # a clock may be set back
     }
-
-
-def _trials_of(study: optuna.Study, slot: int) -> list[FrozenTrial]:
-    return [trial for trial in study.get_trials(deepcopy=False) if trial.user_attrs.get("slot") == slot]

@@ -221,3 +221,17 @@ def test_a_file_cut_short_is_refused(tmp_path):
     (tmp_path / "w.pth").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(InputError, match="cannot be read"):
         features(tmp_path / "w.pth", "torchvision", R18)
+
+
+@pytest.mark.parametrize("claimed", [2**40, 2**63 - 1], ids=["header", "header-at-the-limit"])
+def test_a_safetensors_header_that_claims_gigabytes_is_refused(claimed, tmp_path):
+    (tmp_path / "w.safetensors").write_bytes(claimed.to_bytes(8, "little") + b"{}")
+    with pytest.raises(InputError, match=r"w\.safetensors"):
+        features(tmp_path / "w.safetensors", "timm", R18)
+
+
+def test_a_safetensors_file_whose_tensor_claims_gigabytes_is_refused(tmp_path):
+    header = b'{"conv1.weight":{"dtype":"F32","shape":[1000000,1000000],"data_offsets":[0,4000000000000]}}'
+    (tmp_path / "w.safetensors").write_bytes(len(header).to_bytes(8, "little") + header)
+    with pytest.raises(InputError, match=r"w\.safetensors"):
+        features(tmp_path / "w.safetensors", "timm", R18)

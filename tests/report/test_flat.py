@@ -8,6 +8,7 @@ from report_tools import FakeStudy, full_study
 
 from pipelines.errors import InputError
 from pipelines.files import read_json, write_json
+from pipelines.report.flat import write_frame
 from pipelines.report.study import load_results
 from pipelines.stages import collect
 
@@ -66,3 +67,10 @@ def test_a_plan_without_jobs_is_refused(tmp_path: Path) -> None:
     write_json(tmp_path / "plan.json", {"study": "x", "question": "?"})
     with pytest.raises(InputError, match=r"plan\.json: jobs is missing"):
         load_results(tmp_path / "plan.json", tmp_path)
+
+
+def test_a_text_that_a_spreadsheet_would_run_is_marked_in_the_csv_alone(tmp_path: Path) -> None:
+    text = "=HYPERLINK(0)"
+    csv, parquet = write_frame(pandas.DataFrame({"key": [text, "a"], "value": [-1.5, None]}), tmp_path)
+    assert csv.read_text() == "key,value\n'=HYPERLINK(0),-1.5\na,\n"
+    assert pandas.read_parquet(parquet)["key"].tolist() == [text, "a"]

@@ -3,7 +3,11 @@
 import csv
 import io
 
-from pipelines.report.tables import Entry, Table, escape_latex, to_csv, to_latex, to_markdown
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipelines.report.tables import Entry, Table, csv_text, escape_latex, to_csv, to_latex, to_markdown
 
 
 def table() -> Table:
@@ -59,3 +63,19 @@ def test_csv_reads_back() -> None:
     found = list(csv.reader(io.StringIO(to_csv(table()))))
     assert found[1] == ["moco_v2 & co", "71.23 ± 0.40 (3)", "67.5 (ImageNet-1k)"]
     assert found[2] == ["a|b", "missing (0 of 3)", "–"]
+
+
+@given(
+    st.sampled_from(["", " ", "  "]),
+    st.sampled_from(["=", "+", "-", "@", "\t", "-2+", "+1-"]),
+    st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")).map(lambda text: f"cmd|{text}"),
+)
+def test_no_cell_of_a_csv_begins_as_a_formula(blanks: str, sign: str, rest: str) -> None:
+    text = f"{blanks}{sign}{rest}"
+    ((cell, plain),) = csv.reader(io.StringIO(csv_text([[text, "a"]]), newline=""))
+    assert (cell, plain) == ("'" + text.replace("\r", " "), "a")
+
+
+@pytest.mark.parametrize("text", ["-0.35", "+1.20 ± 0.40 (3)", "-1.0 [-2.0, 0.5]", "-1e-05", "–", "a=b", ""])
+def test_signed_numbers_and_other_texts_stay_as_they_are(text: str) -> None:
+    assert next(csv.reader(io.StringIO(csv_text([[text, "a"]])))) == [text, "a"]

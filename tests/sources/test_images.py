@@ -1,12 +1,15 @@
 """Decoding: round trips, torchvision's geometry, and a reason for what cannot be read."""
 
 import io
+import struct
+import zlib
 
 import numpy as np
 import pytest
 from PIL import Image
 from source_tools import encoded, noise
 
+from pipelines.sources import images
 from pipelines.sources.images import Unreadable, encode_png, open_image, square, to_array
 
 
@@ -56,3 +59,34 @@ def test_what_cannot_be_read_has_a_reason() -> None:
     Image.fromarray(np.full((4, 4), 40000, np.uint16)).save(buffer, "png")
     with pytest.raises(Unreadable, match="more than 8 bits"):
         open_image(buffer.getvalue())
+
+
+@pytest.mark.parametrize("size", [(1, 30_000), (30_000, 1), (3, 20_001)])
+def test_a_strip_of_few_pixels_takes_no_gigabytes(size: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    asked, resize = [], Image.Image.resize
+
+    def watched(image: Image.Image, to: tuple[int, int], *further: object) -> Image.Image:
+        asked.append(to[0] * to[1])
+        return resize(image, to, *further)
+
+    monkeypatch.setattr(Image.Image, "resize", watched)
+    grey = Image.fromarray(np.full(size, 77, np.uint8))
+    assert (np.asarray(square(grey, 224)) == 77).all()
+    assert max(asked) <= images.LARGEST
+
+
+@pytest.mark.parametrize("shape", [(8, 301), (301, 8), (40, 33)])
+def test_the_middle_of_a_strip_is_that_of_the_whole(shape: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    image = Image.fromarray(noise(1, *shape, 3)[0])
+    whole = np.asarray(square(image, 16), np.int16)
+    monkeypatch.setattr(images, "LARGEST", 0)
+    assert np.abs(np.asarray(square(image, 16), np.int16) - whole).max() <= 1
+
+
+def test_a_png_that_claims_gigabytes_is_refused_before_they_are_taken() -> None:
+    def chunk(name: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", 60_000, 60_000, 8, 2, 0, 0, 0))
+    with pytest.raises(Unreadable, match="DecompressionBombError"):
+        open_image(b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(b"\0" * 99)) + chunk(b"IEND", b""))

@@ -11,12 +11,12 @@ from sqlalchemy.engine import make_url
 from tracking.job_folders import SPEC, finish, folder
 
 from pipelines.colours import colour
+from pipelines.database import bounded
 from pipelines.errors import InputError
 from pipelines.tracking.fields import clean, final_metrics, metric_value, milliseconds, params, tags
 from pipelines.tracking.folders import Contents
 from pipelines.tracking.server import page
 from pipelines.tracking.settings import Tracking, results_id, shown
-from pipelines.tracking.store import bounded
 
 
 def contents(tmp_path: Path, **spec: Any) -> Contents:
@@ -102,13 +102,13 @@ def test_no_form_of_the_settings_shows_a_password() -> None:
 
 @pytest.mark.parametrize("given", ["", "?connect_timeout=3", "?options=-c%20search_path%3Da"])
 def test_a_database_gets_limits_that_it_has_not_itself(given: str) -> None:
-    address = bounded(f"postgresql://me:se%40cret@h:1/db{given}")
+    address = bounded(f"postgresql://me:se%40cret@h:1/db{given}", 60)
     url = make_url(address)
     assert (url.username, url.password, url.host, url.port, url.database) == ("me", "se@cret", "h", 1, "db")
     assert url.query["connect_timeout"] == ("3" if "connect_timeout" in given else "10")
     assert url.query["options"] == ("-c search_path=a" if "options" in given else "-c statement_timeout=60s")
-    assert bounded("sqlite:////tmp/a.db") == "sqlite:////tmp/a.db"
-    assert bounded("http://me:secret@h:1") == "http://me:secret@h:1"
+    assert bounded("sqlite:////tmp/a.db", 60) == "sqlite:////tmp/a.db"
+    assert bounded("http://me:secret@h:1", 60) == "http://me:secret@h:1"
 
 
 def test_a_results_folder_keeps_its_name(tmp_path: Path) -> None:
