@@ -82,7 +82,7 @@ class Table:
 
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
-_SIGNED = re.compile(r"[+-]\d[\d. ±()\[\]–,;%e-]*(?: to [+-]?[\d.]+)?", re.ASCII)
+_SIGNED = re.compile(r"[+-]\d[\d. ±()\[\]–,;%e-]*(?:points[\d. ,\[\]-]*)?(?: to [+-]?[\d.]+)?", re.ASCII)
 
 
 def escape_latex(text: str) -> str:
