@@ -53,6 +53,11 @@ class Run:
         if epochs:
             update = {"epochs": epochs, "warmup_epochs": training.warmup_epochs * min(1.0, share)}
             training = training.model_copy(update=update)
+        if search.rungs and not search.rungs.epochs(training.epochs):
+            raise InputError(
+                f"{self.label}: tuning.rungs.first is {search.rungs.first}, and a trial ends after {training.epochs} epochs; "
+                "compare earlier, or leave rungs out"
+            )
         return TuneSpec(**{**self._fields(), "training": training}, search=search)
 
 

@@ -76,6 +76,23 @@ Space = dict[str, Limits]
 """Option path (temperature, feature_transform.positive.alpha) -> range or choices."""
 
 
+class Rungs(Model):
+    """Successive halving (Li et al. 2020, arXiv:1810.05934): at each rung only the best go on to the next."""
+
+    first: Count
+    """Epoch after which trials are compared for the first time; then after factor times as many, and so on."""
+    factor: int = Field(default=3, ge=2)
+    """One in so many goes on, of the trials that have reached the rung."""
+
+    def epochs(self, total: int) -> tuple[int, ...]:
+        """Those at which trials of ``total`` epochs are compared: before the last, which is every trial's own end."""
+        found, epoch = [], self.first
+        while epoch < total:
+            found.append(epoch)
+            epoch *= self.factor
+        return tuple(found)
+
+
 class Search(Model):
     """One Optuna study: how many trials of what, and what they maximise."""
 
@@ -85,6 +102,8 @@ class Search(Model):
     sampler: Literal["tpe", "gp", "random"] = "tpe"
     prune_below: Share = 0.0
     """Stop a trial that ranks in this lowest share at an equal epoch; 0: no pruning (curves cross)."""
+    rungs: Rungs | None = None
+    """Stop trials at fixed epochs by successive halving; none: no rungs (curves cross)."""
     batch: Count = 4
     """Trials that are proposed together, from the results of all before them: as many workers find work at once. It does not
     depend on how many there are."""
@@ -95,6 +114,17 @@ class Search(Model):
     seed: int = Field(default=0, ge=0)
     space: Space = {}
     """Searched for every method named."""
+
+    @model_validator(mode="after")
+    def _one_way_to_stop(self) -> Self:
+        if self.rungs and self.prune_below:
+            raise ValueError("rungs and prune_below are two ways to stop a trial early; leave one out")
+        return self
+
+    @property
+    def reads_every(self) -> int | None:
+        """Epochs between the readings by which trials are stopped; none: none are stopped. Every rung is a multiple."""
+        return self.rungs.first if self.rungs else 1 if self.prune_below else None
 
 
 class Tuning(Search):

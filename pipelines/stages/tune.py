@@ -62,6 +62,8 @@ def _search(job: JobFolder[TuneSpec]) -> OptunaStudy:
         repeats=search.repeats,
         floor=1 / max(1, classes),
         default=job.spec.default(),
+        rungs=search.rungs.epochs(job.spec.training.epochs) if search.rungs else (),
+        factor=search.rungs.factor if search.rungs else 3,
     )
 
 

@@ -16,6 +16,7 @@ class OptunaStudy:
     finalists  best trials that are repeated, and the default
     repeats    how often, each with a fresh seed
     floor      what a trial without a result is worth
+    rungs      epochs after which one in ``factor`` of the trials that came so far goes on; none: no successive halving
     """
 
     name: str
@@ -30,6 +31,8 @@ class OptunaStudy:
     repeats: int = 2
     floor: float = 0.0
     default: Values = field(default_factory=dict)
+    rungs: tuple[int, ...] = ()
+    factor: int = 3
 
     @property
     def batches(self) -> int:
