@@ -18,6 +18,9 @@ from pipelines.spec.training import HOW_TO_RUN, Training
 from pipelines.spec.tuning import Search
 from pipelines.spec.views import Views
 
+OFF = {"rungs": None, "data_share": 1.0}
+"""Settings of a search that are no part of its content while they are off."""
+
 
 class JobSpec(Model):
     """What a job is, all defaults written out."""
@@ -77,7 +80,9 @@ class TuneSpec(RunSpec):
 
     def content(self) -> dict[str, Any]:
         dump = super().content()
-        dump["search"] = {name: value for name, value in dump["search"].items() if name != "rungs" or value is not None}
+        dump["search"] = {
+            name: value for name, value in dump["search"].items() if name not in OFF or value != OFF[name]
+        }
         return dump
 
     def default(self) -> dict[str, Any]:

@@ -58,6 +58,12 @@ class Run:
                 f"{self.label}: tuning.rungs.first is {search.rungs.first}, and a trial ends after {training.epochs} epochs; "
                 "compare earlier, or leave rungs out"
             )
+        if images := self.dataset.pretraining_images:
+            try:
+                training.check(int(images * search.data_share))
+                self.method.check(training, self.encoder, int(images * search.data_share))
+            except ValueError as error:
+                raise InputError(f"{self.label}: tuning.data_share {search.data_share:g}: {error}") from None
         return TuneSpec(**{**self._fields(), "training": training}, search=search)
 
 

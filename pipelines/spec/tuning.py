@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Discriminator, Field, Tag, model_validator
 
 from pipelines.spec.base import Count, Model, Name, Share
+from pipelines.spec.evaluation import AnyEvaluation
 from pipelines.spec.mistakes import suggestion
 
 Value = float | int | bool | str
@@ -76,6 +77,39 @@ Space = dict[str, Limits]
 """Option path (temperature, feature_transform.positive.alpha) -> range or choices."""
 
 
+class Judged(Model):
+    """What a protocol says of the held-out slice, having learnt from the rest of train; test is never read."""
+
+    by: AnyEvaluation
+    """A protocol on frozen features."""
+    number: str | None = None
+    """Which of its accuracies; none: its headline."""
+
+    @model_validator(mode="after")
+    def _measured(self) -> Self:
+        if self.by.on_images or self.by.needs_text:
+            why = "needs texts" if self.by.needs_text else "trains on images anew for every trial"
+            raise ValueError(f"{self.by.use} {why}, and an objective is measured on frozen features; use linear or knn")
+        if self.name not in self.by.accuracies:
+            known = list(self.by.accuracies)
+            raise ValueError(f"{self.by.use} has no accuracy called {self.name}; {suggestion(self.name, known)}")
+        return self
+
+    @property
+    def name(self) -> str:
+        """The accuracy that is maximised."""
+        return self.number or self.by.numbers[0]
+
+
+def _objective(given: Any) -> str:
+    return "knn" if isinstance(given, str) else "judged"
+
+
+Objective = Annotated[
+    Annotated[Literal["knn"], Tag("knn")] | Annotated[Judged, Tag("judged")], Discriminator(_objective)
+]
+
+
 class Rungs(Model):
     """Successive halving (Li et al. 2020, arXiv:1810.05934): at each rung only the best go on to the next."""
 
@@ -97,8 +131,10 @@ class Search(Model):
     """One Optuna study: how many trials of what, and what they maximise."""
 
     trials: Count
-    objective: Literal["knn"] = "knn"
-    """Top-1 of weighted kNN, queries from the held-out slice, bank from the rest of train; higher is better."""
+    objective: Objective = "knn"
+    """What is maximised. knn: top-1 of weighted kNN, queries from the held-out slice, bank from the rest of train."""
+    data_share: float = Field(default=1.0, gt=0, le=1)
+    """Share of every class of the pretraining images that trials learn from, the same images for all."""
     sampler: Literal["tpe", "gp", "random"] = "tpe"
     prune_below: Share = 0.0
     """Stop a trial that ranks in this lowest share at an equal epoch; 0: no pruning (curves cross)."""
