@@ -28,6 +28,7 @@ from pipelines.spec.jobs import TuneSpec
 from pipelines.spec.made_by import code_of
 from pipelines.spec.parse import parse
 from pipelines.spec.plan import plan_file
+from pipelines.spec.resources import work
 from pipelines.spec.tuning import Judged, Search
 
 ROOT = Path(journal.__file__).parents[1]
@@ -173,3 +174,17 @@ def test_one_two_and_four_real_workers_find_the_same_best(made: Made, tmp_path: 
         found.append((trials, (folder / "best.json").read_bytes()))
     assert found[0] == found[1] == found[2]
     assert {trial["params"]["training.optimizer"] for trial in found[0][0]} == {"sgd", "adamw"}
+
+
+def test_nothing_held_out_is_refused_while_planning(tmp_path: Path) -> None:
+    (tmp_path / "study.yaml").write_text((STUDY % "").replace("limit: 400", "limit: 400, holdout: 0.0"))
+    with pytest.raises(
+        InputError, match=r"instdisc: tuning judges trials on the held-out slice.*holdout: 0; set it above"
+    ):
+        plan_file(tmp_path / "study.yaml")
+
+
+def test_a_study_asks_for_the_time_of_its_repeats_and_of_its_share(tmp_path: Path) -> None:
+    alone = work(planned(tmp_path, "").trial(0, {}))
+    assert work(planned(tmp_path, "")) == pytest.approx((5 + 1 * 2) * alone)
+    assert work(planned(tmp_path, "data_share: 0.5")) == pytest.approx(0.5 * 7 * alone)

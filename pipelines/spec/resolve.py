@@ -53,6 +53,11 @@ class Run:
         if epochs:
             update = {"epochs": epochs, "warmup_epochs": training.warmup_epochs * min(1.0, share)}
             training = training.model_copy(update=update)
+        if not self.dataset.holdout:
+            raise InputError(
+                f"{self.label}: tuning judges trials on the held-out slice of train, and {self.dataset.short_name} has "
+                "holdout: 0; set it above 0, or leave tuning out"
+            )
         if search.rungs and not search.rungs.epochs(training.epochs):
             raise InputError(
                 f"{self.label}: tuning.rungs.first is {search.rungs.first}, and a trial ends after {training.epochs} epochs; "

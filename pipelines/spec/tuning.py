@@ -158,6 +158,11 @@ class Search(Model):
         return self
 
     @property
+    def trained(self) -> float:
+        """How many times all images are gone through in a whole training, at most: trials, and the repeats of finalists."""
+        return self.data_share * (self.trials + self.repeats * min(self.trials, self.finalists + 1))
+
+    @property
     def reads_every(self) -> int | None:
         """Epochs between the readings by which trials are stopped; none: none are stopped. Every rung is a multiple."""
         return self.rungs.first if self.rungs else 1 if self.prune_below else None
