@@ -222,3 +222,12 @@ def test_expected_best_is_the_mean_over_all_draws() -> None:
     values = np.random.default_rng(1).normal(size=6).round(1)
     expected = [np.mean([max(draw) for draw in itertools.combinations(values, n)]) for n in range(1, 7)]
     np.testing.assert_allclose(expected_best(values), expected)
+
+
+def test_expected_best_is_what_resampling_trials_estimates() -> None:
+    rng, draws = np.random.default_rng(2), 4000
+    values = rng.normal(size=12)
+    orders = np.stack([rng.permutation(values) for _ in range(draws)])
+    best = np.maximum.accumulate(orders, axis=1)
+    error = best.std(axis=0) / np.sqrt(draws)
+    assert (np.abs(expected_best(values) - best.mean(axis=0)) <= 4 * error + 1e-12).all()

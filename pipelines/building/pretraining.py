@@ -1,10 +1,12 @@
 """One pretraining, put together from its spec; shared by the stages pretrain and tune."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from pipelines import distributed
 from pipelines.building.devices import chosen_device, data_workers
@@ -32,11 +34,19 @@ ONLINE_BANK = 10_000
 
 
 def trainer(
-    spec: PretrainSpec, shards: ShardSet, out: Path | None, stop: Callable[[], bool] = lambda: False
+    spec: PretrainSpec,
+    shards: ShardSet,
+    out: Path | None,
+    stop: Callable[[], bool] = lambda: False,
+    rows: NDArray[np.int64] | None = None,
 ) -> Trainer:
-    """A trainer for a pretraining spec on these shards, ready to fit; InputError when spec and shards do not go together."""
+    """A trainer for a pretraining spec on these shards, ready to fit; InputError when spec and shards do not go together.
+
+    rows: sorted positions in train to learn from; none: all that are not held out.
+    """
     keep_freed_memory()
-    device, facts = chosen_device(), facts_of(shards)
+    rows = shards.pretraining if rows is None else rows
+    device, facts = chosen_device(), replace(facts_of(shards), num_samples=len(rows))
     try:  # planning knew the size of known data sets only
         spec.method.check(spec.training, spec.encoder, facts.num_samples)
     except ValueError as error:
@@ -44,7 +54,7 @@ def trainer(
     index = shards.index
     return Trainer(
         method=begun(fresh_method(spec.method, spec.encoder, facts, spec.seed), spec.start),
-        data=_data(spec.training, spec.views, spec.seed, shards, device),
+        data=_data(spec.training, spec.views, spec.seed, shards, rows, device),
         make_views=ViewMaker(spec.views, index.image_size, index.mean, index.std),
         training=spec.training,
         seed=spec.seed,
@@ -55,15 +65,17 @@ def trainer(
     )
 
 
-def _data(training: Training, recipe: Views, seed: int, shards: ShardSet, device: torch.device) -> Resident | Streaming:
+def _data(
+    training: Training, recipe: Views, seed: int, shards: ShardSet, rows: NDArray[np.int64], device: torch.device
+) -> Resident | Streaming:
     order = Order(
         batch_size=training.batch_size, seed=seed, rank=distributed.rank(), world_size=distributed.world_size()
     )
     whole = training.data == "resident" or (training.data == "auto" and fits(shards, training.resident_gib))
     if whole:
-        return Resident(resident(shards, "train"), order, device, shards.pretraining)
+        return Resident(resident(shards, "train"), order, device, rows)
     cut = cutter(recipe, shards.index.image_size)
-    return Streaming(shards, order, device, shards.pretraining, cut=cut, workers=data_workers(training.workers))
+    return Streaming(shards, order, device, rows, cut=cut, workers=data_workers(training.workers))
 
 
 def online_knn(shards: ShardSet, recipe: Views, training: Training, device: torch.device) -> Evaluate | None:

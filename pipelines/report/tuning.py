@@ -22,11 +22,17 @@ LEAST_TRIALS = 8
 
 @dataclass(frozen=True)
 class Trial:
-    """One trial of a search. ``number``: its slot. ``value``: the objective as a fraction, None when it did not complete."""
+    """One trial of a search.
+
+    number  its slot
+    value   the objective as a fraction, None when it did not complete
+    floor   what it counts for where it collapsed or diverged
+    """
 
     number: int
     params: dict[str, Value]
     value: float | None
+    floor: float | None = None
 
 
 @dataclass(frozen=True)
@@ -48,6 +54,19 @@ class Search:
     def complete(self) -> list[Trial]:
         """The trials that have a value, by number."""
         return sorted((trial for trial in self.trials if trial.value is not None), key=lambda trial: trial.number)
+
+    @property
+    def worth(self) -> list[float]:
+        """What every trial of the budget adds to a search, by number; empty where none is complete.
+
+        One that collapsed counts its floor; one that was stopped early, which cannot be chosen, the lowest complete value.
+        Leaving them out would make a method look better the more of its trials fail.
+        """
+        values = [trial.value for trial in self.trials if trial.value is not None]
+        if not values:
+            return []
+        spent = sorted(self.trials, key=lambda trial: trial.number)
+        return [next(each for each in (trial.value, trial.floor, min(values)) if each is not None) for trial in spent]
 
     @property
     def finalists(self) -> list[Finalist]:
@@ -166,7 +185,10 @@ def _trial(path: Path, entry: dict[str, Any]) -> Trial:
     for name in ("number", "params", "value", "state"):
         if name not in entry:
             raise InputError(f"{path}: a trial lacks {name}; delete the folder and run its job again")
-    complete = str(entry["state"]).upper() == "COMPLETE" and entry["value"] is not None
+    state, value = str(entry["state"]).upper(), None if entry["value"] is None else float(entry["value"])
     return Trial(
-        int(entry.get("slot", entry["number"])), dict(entry["params"]), float(entry["value"]) if complete else None
+        number=int(entry.get("slot", entry["number"])),
+        params=dict(entry["params"]),
+        value=value if state == "COMPLETE" else None,
+        floor=value if state == "DIVERGED" else None,
     )

@@ -41,7 +41,7 @@ def expected_best_chart(searches: Sequence[Search], style: dict[str, Style]) -> 
     rows = [
         {"label": search.label, "trial": n, "value": round(100 * value, 3)}
         for search in searches
-        for n, value in enumerate(expected_best([trial.value or 0.0 for trial in search.complete]), start=1)
+        for n, value in enumerate(expected_best(search.worth), start=1)
     ]
     chart = (
         named(rows)

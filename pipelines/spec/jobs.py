@@ -18,6 +18,9 @@ from pipelines.spec.training import HOW_TO_RUN, Training
 from pipelines.spec.tuning import Search
 from pipelines.spec.views import Views
 
+OFF = {"rungs": None, "data_share": 1.0}
+"""Settings of a search that are no part of its content while they are off."""
+
 
 class JobSpec(Model):
     """What a job is, all defaults written out."""
@@ -75,6 +78,13 @@ class TuneSpec(RunSpec):
     stage: ClassVar[str] = "tune"
     search: Search
 
+    def content(self) -> dict[str, Any]:
+        dump = super().content()
+        dump["search"] = {
+            name: value for name, value in dump["search"].items() if name not in OFF or value != OFF[name]
+        }
+        return dump
+
     def default(self) -> dict[str, Any]:
         """What the searched options are without tuning; options that are off are left out."""
         run = self.model_dump(mode="json")
@@ -84,6 +94,8 @@ class TuneSpec(RunSpec):
     def trial(self, slot: int, values: dict[str, Any]) -> PretrainSpec:
         """What the trial in a slot trains; its seed is one that no reported run uses."""
         fields = {name: getattr(self, name) for name in RunSpec.model_fields}
+        if every := self.search.reads_every:
+            fields["training"] = self.training.model_copy(update={"online_knn_epochs": every})
         return PretrainSpec(**fields, seed=1000 * (self.search.seed + 1) + slot).with_values(values)
 
 

@@ -44,7 +44,7 @@ class Labels:
             )
         if self.study.tuning:
             raise InputError(
-                f"tuning: its objective, kNN on the held-out slice, needs labels, and {name} has none to tell apart"
+                f"tuning: its objective, an accuracy on the held-out slice, needs labels, and {name} has none to tell apart"
             )
         for entry in self.study.methods:
             if options_class(entry.use).needs_labels:

@@ -2,7 +2,8 @@
 
 from pipelines.code import Code, sources_of
 from pipelines.spec.base import Model
-from pipelines.spec.jobs import EvaluateSpec, Foreign, JobSpec, RunSpec, ShardsSpec, Untrained
+from pipelines.spec.jobs import EvaluateSpec, Foreign, JobSpec, RunSpec, ShardsSpec, TuneSpec, Untrained
+from pipelines.spec.tuning import Judged
 
 ON_FEATURES, ON_IMAGES, TEXTS = "pipelines.building.embedding", "pipelines.building.workbench", "pipelines.methods.clip"
 """What one kind of evaluation needs and another does not."""
@@ -17,6 +18,8 @@ def code_of(spec: JobSpec) -> Code:
             modules |= _kind("datasets", spec.dataset) | {f"pipelines.sources.{_use(spec.dataset)}"}
         case RunSpec():
             modules |= _part("methods", spec.method) | _part("encoders", spec.encoder)
+            if isinstance(spec, TuneSpec) and isinstance(spec.search.objective, Judged):
+                modules |= _part("evaluation", spec.search.objective.by)
         case EvaluateSpec():
             modules |= _part("evaluation", spec.evaluation)
             if isinstance(spec.source, Untrained):

@@ -53,6 +53,22 @@ class Run:
         if epochs:
             update = {"epochs": epochs, "warmup_epochs": training.warmup_epochs * min(1.0, share)}
             training = training.model_copy(update=update)
+        if not self.dataset.holdout:
+            raise InputError(
+                f"{self.label}: tuning judges trials on the held-out slice of train, and {self.dataset.short_name} has "
+                "holdout: 0; set it above 0, or leave tuning out"
+            )
+        if search.rungs and not search.rungs.epochs(training.epochs):
+            raise InputError(
+                f"{self.label}: tuning.rungs.first is {search.rungs.first}, and a trial ends after {training.epochs} epochs; "
+                "compare earlier, or leave rungs out"
+            )
+        if images := self.dataset.pretraining_images:
+            try:
+                training.check(int(images * search.data_share))
+                self.method.check(training, self.encoder, int(images * search.data_share))
+            except ValueError as error:
+                raise InputError(f"{self.label}: tuning.data_share {search.data_share:g}: {error}") from None
         return TuneSpec(**{**self._fields(), "training": training}, search=search)
 
 

@@ -46,8 +46,8 @@ def work(spec: JobSpec) -> float:
     if not isinstance(spec, RunSpec):
         return 0.0
     images = (spec.dataset.train_images or spec.dataset.limit or IMAGENET) * spec.training.epochs
-    trials = spec.search.trials if isinstance(spec, TuneSpec) else 1
-    return 6 * images * trials * spec.encoder.forward_gflops(spec.dataset.side or 224)
+    trained = spec.search.trained if isinstance(spec, TuneSpec) else 1.0
+    return 6 * images * trained * spec.encoder.forward_gflops(spec.dataset.side or 224)
 
 
 def resources(specs: list[JobSpec], gpus: int = 1) -> Resources:

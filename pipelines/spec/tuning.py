@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Discriminator, Field, Tag, model_validator
 
 from pipelines.spec.base import Count, Model, Name, Share
+from pipelines.spec.evaluation import AnyEvaluation
 from pipelines.spec.mistakes import suggestion
 
 Value = float | int | bool | str
@@ -76,15 +77,69 @@ Space = dict[str, Limits]
 """Option path (temperature, feature_transform.positive.alpha) -> range or choices."""
 
 
+class Judged(Model):
+    """What a protocol says of the held-out slice, having learnt from the rest of train; test is never read."""
+
+    by: AnyEvaluation
+    """A protocol on frozen features."""
+    number: str | None = None
+    """Which of its accuracies; none: its headline."""
+
+    @model_validator(mode="after")
+    def _measured(self) -> Self:
+        if self.by.on_images or self.by.needs_text:
+            why = "needs texts" if self.by.needs_text else "trains on images anew for every trial"
+            raise ValueError(f"{self.by.use} {why}, and an objective is measured on frozen features; use linear or knn")
+        if self.name not in self.by.accuracies:
+            known = list(self.by.accuracies)
+            raise ValueError(f"{self.by.use} has no accuracy called {self.name}; {suggestion(self.name, known)}")
+        return self
+
+    @property
+    def name(self) -> str:
+        """The accuracy that is maximised."""
+        return self.number or self.by.numbers[0]
+
+
+def _objective(given: Any) -> str:
+    return "knn" if isinstance(given, str) else "judged"
+
+
+Objective = Annotated[
+    Annotated[Literal["knn"], Tag("knn")] | Annotated[Judged, Tag("judged")], Discriminator(_objective)
+]
+
+
+class Rungs(Model):
+    """Successive halving (Li et al. 2020, arXiv:1810.05934): at each rung only the best go on to the next."""
+
+    first: Count
+    """Epoch after which trials are compared for the first time; then after factor times as many, and so on."""
+    factor: int = Field(default=3, ge=2)
+    """One in so many goes on, of the trials that have reached the rung."""
+
+    def epochs(self, total: int) -> tuple[int, ...]:
+        """Those at which trials of ``total`` epochs are compared: before the last, which is every trial's own end."""
+        found, epoch = [], self.first
+        while epoch < total:
+            found.append(epoch)
+            epoch *= self.factor
+        return tuple(found)
+
+
 class Search(Model):
     """One Optuna study: how many trials of what, and what they maximise."""
 
     trials: Count
-    objective: Literal["knn"] = "knn"
-    """Top-1 of weighted kNN, queries from the held-out slice, bank from the rest of train; higher is better."""
+    objective: Objective = "knn"
+    """What is maximised. knn: top-1 of weighted kNN, queries from the held-out slice, bank from the rest of train."""
+    data_share: float = Field(default=1.0, gt=0, le=1)
+    """Share of every class of the pretraining images that trials learn from, the same images for all."""
     sampler: Literal["tpe", "gp", "random"] = "tpe"
     prune_below: Share = 0.0
     """Stop a trial that ranks in this lowest share at an equal epoch; 0: no pruning (curves cross)."""
+    rungs: Rungs | None = None
+    """Stop trials at fixed epochs by successive halving; none: no rungs (curves cross)."""
     batch: Count = 4
     """Trials that are proposed together, from the results of all before them: as many workers find work at once. It does not
     depend on how many there are."""
@@ -95,6 +150,22 @@ class Search(Model):
     seed: int = Field(default=0, ge=0)
     space: Space = {}
     """Searched for every method named."""
+
+    @model_validator(mode="after")
+    def _one_way_to_stop(self) -> Self:
+        if self.rungs and self.prune_below:
+            raise ValueError("rungs and prune_below are two ways to stop a trial early; leave one out")
+        return self
+
+    @property
+    def trained(self) -> float:
+        """How many times all images are gone through in a whole training, at most: trials, and the repeats of finalists."""
+        return self.data_share * (self.trials + self.repeats * min(self.trials, self.finalists + 1))
+
+    @property
+    def reads_every(self) -> int | None:
+        """Epochs between the readings by which trials are stopped; none: none are stopped. Every rung is a multiple."""
+        return self.rungs.first if self.rungs else 1 if self.prune_below else None
 
 
 class Tuning(Search):

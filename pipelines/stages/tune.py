@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from pipelines.building.objective import judged, rows_of_trials
 from pipelines.building.pretraining import trainer
 from pipelines.errors import BadResult
 from pipelines.files import write_json
@@ -20,7 +21,7 @@ from pipelines.sources.reader import open_shards
 from pipelines.spec.folder import JobFolder, open_job, ready
 from pipelines.spec.jobs import TuneSpec
 from pipelines.spec.made_by import code_of
-from pipelines.spec.tuning import Value
+from pipelines.spec.tuning import Judged, Value
 from pipelines.training.loop import Stopped
 from pipelines.training.monitors import collapse_flags
 from pipelines.tuning import study
@@ -64,6 +65,8 @@ def _search(job: JobFolder[TuneSpec]) -> OptunaStudy:
         floor=1 / max(1, classes),
         default=job.spec.default(),
         database=address(),
+        rungs=search.rungs.epochs(job.spec.training.epochs) if search.rungs else (),
+        factor=search.rungs.factor if search.rungs else 3,
     )
 
 
@@ -86,6 +89,7 @@ def _objective(
     job: JobFolder[TuneSpec], search: OptunaStudy, stop: Stop, leases: tuple[Lease, Lease]
 ) -> study.Objective:
     shards = open_shards(job.inputs["shards"])
+    rows, aim = rows_of_trials(job.spec.search, shards), job.spec.search.objective
 
     def asked_to_end() -> bool:
         for lease in leases:
@@ -93,20 +97,23 @@ def _objective(
         return stop()
 
     def objective(slot: int, values: Values, report: Callable[[int, float], None]) -> float:
-        """Top-1 of online kNN after the last epoch; BadResult when the loss stops being a number, or features collapse."""
+        """What the search maximises; BadResult when the loss stops being a number, or the features collapse."""
         spec = job.spec.trial(search.seed_slot(slot), values)
-        trial = trainer(spec, shards, job.path / "trials" / str(slot), asked_to_end)
+        trial = trainer(spec, shards, job.path / "trials" / str(slot), asked_to_end, rows)
         trial.watch = lambda epoch, found: report(epoch, found["eval/online_knn"])
         with stop.deferred():
             metrics = trial.fit().metrics
-        print(f"slot {slot}: {metrics['final/eval/online_knn']:.4f}", flush=True)
+            value = metrics["final/eval/online_knn"]
+            if isinstance(aim, Judged):
+                value = judged(aim, trial.method.encoder, spec, shards, trial.device)
+        print(f"slot {slot}: {value:.4f}", flush=True)
         if collapse_flags(metrics):
             raise BadResult(
                 f"slot {slot}: the features collapsed (spread {metrics['final/collapse/spread']:.3f}, effective rank "
-                f"{metrics['final/collapse/effective_rank']:.1f}), so its value {metrics['final/eval/online_knn']:.3f} does "
+                f"{metrics['final/collapse/effective_rank']:.1f}), so its value {value:.3f} does "
                 "not count"
             )
-        return metrics["final/eval/online_knn"]
+        return value
 
     return objective
 

@@ -17,6 +17,7 @@ class OptunaStudy:
     repeats    how often, each with a fresh seed
     floor      what a trial without a result is worth
     database   where the trials stand in place of the journal, an address with its password
+    rungs      epochs after which one in ``factor`` of the trials that came so far goes on; none: no successive halving
     """
 
     name: str
@@ -32,6 +33,8 @@ class OptunaStudy:
     floor: float = 0.0
     default: Values = field(default_factory=dict)
     database: str | None = field(default=None, repr=False)
+    rungs: tuple[int, ...] = ()
+    factor: int = 3
 
     @property
     def batches(self) -> int:

@@ -21,6 +21,7 @@ from pipelines.tuning.choice import finalists
 from pipelines.tuning.proposals import proposals
 from pipelines.tuning.search import OptunaStudy
 from pipelines.tuning.space import Values, distributions, params_of
+from pipelines.tuning.stopping import compares, may_stop
 from pipelines.tuning.storage import patient, storage, study_name
 
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
@@ -73,8 +74,12 @@ def run_slot(search: OptunaStudy, slot: int, objective: Objective) -> None:
 
     def report(epoch: int, value: float) -> None:
         patient(trial.report)(value, epoch)
-        if search.prune_below and slot < search.trials and _may_stop(search, slot, epoch, value):
-            raise Pruned(f"slot {slot}: among the lowest {search.prune_below:.0%} at epoch {epoch}")
+        if (
+            slot < search.trials
+            and compares(search, epoch)
+            and may_stop(search, epoch, value, _known(search, slot, epoch))
+        ):
+            raise Pruned(f"slot {slot}: {value:.4f} after epoch {epoch} is too little to go on")
 
     try:
         value = objective(slot, values, report)
@@ -155,13 +160,12 @@ def _begin(search: OptunaStudy, slot: int, values: Values, repeats: int | None) 
     return trial
 
 
-def _may_stop(search: OptunaStudy, slot: int, epoch: int, value: float) -> bool:
-    """Whether the value is in the lowest share of what the trials of earlier batches had at this epoch, four at least."""
+def _known(search: OptunaStudy, slot: int, epoch: int) -> list[float]:
+    """What the trials of batches before the slot's had after this epoch."""
     first = search.batch_of(slot) * search.batch
     found = _finished(search)
     others = [found[before].intermediate_values.get(epoch) for before in range(first) if before in found]
-    known = [other for other in others if other is not None]
-    return len(known) >= 4 and sum(other <= value for other in known) < search.prune_below * len(known)
+    return [other for other in others if other is not None]
 
 
 def _values(search: OptunaStudy, found: Mapping[int, FrozenTrial]) -> dict[int, float]:

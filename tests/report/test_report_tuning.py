@@ -5,10 +5,12 @@ from pathlib import Path
 import pytest
 from report_tools import METHODS, FakeStudy
 
+from pipelines.colours import styles
 from pipelines.errors import InputError
 from pipelines.files import write_json
 from pipelines.report.study import load_results
 from pipelines.report.tuning import Search, Trial, importance, searches, tuning_table
+from pipelines.report.tuning_charts import expected_best_chart
 from pipelines.spec.tuning import Range
 
 BOTH = {
@@ -90,3 +92,23 @@ def test_the_table_sets_the_chosen_beside_the_default_by_their_repeats(tmp_path:
     assert [trial.number for trial in found.trials] == [0, 1, 2]
     (row,) = tuning_table([found], "caption").rows
     assert [entry.text for entry in row][4:] == ["3 of 3", "50.00", "70.00", "10.00"]
+
+
+def test_trials_that_fail_cost_their_budget(tmp_path: Path) -> None:
+    fake = FakeStudy(tmp_path)
+    fake.job("tune", "t-1", "moco_v2 (tuning)", {"method": METHODS["moco_v2"]}, seconds=3.0)
+    states = (("COMPLETE", 0.8), ("DIVERGED", 0.1), ("PRUNED", 0.95), ("COMPLETE", 0.5))
+    write_json(
+        fake.folder("tune", "t-1") / "trials.json",
+        [{"number": i, "params": {}, "state": state, "value": value} for i, (state, value) in enumerate(states)],
+    )
+    (found,) = searches(load_results(fake.save(), tmp_path))
+    assert found.worth == [0.8, 0.1, 0.5, 0.5]  # the reading at which one was stopped is no result
+    rows = next(iter(expected_best_chart([found], styles(["moco_v2"]))["datasets"].values()))
+    assert [row["trial"] for row in rows] == [1, 2, 3, 4]
+    assert rows[0]["value"] == pytest.approx(100 * (0.8 + 0.1 + 0.5 + 0.5) / 4)
+    assert rows[-1]["value"] == pytest.approx(80.0)
+
+
+def test_a_search_without_a_result_is_worth_nothing() -> None:
+    assert search([Trial(0, {}, None, 0.1)]).worth == []

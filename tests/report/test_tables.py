@@ -76,6 +76,8 @@ def test_no_cell_of_a_csv_begins_as_a_formula(blanks: str, sign: str, rest: str)
     assert (cell, plain) == ("'" + text.replace("\r", " "), "a")
 
 
-@pytest.mark.parametrize("text", ["-0.35", "+1.20 ± 0.40 (3)", "-1.0 [-2.0, 0.5]", "-0.4 points [-2.4, 1.6]", "-1e-05", "–", "a=b", ""])
+@pytest.mark.parametrize(
+    "text", ["-0.35", "+1.20 ± 0.40 (3)", "-1.0 [-2.0, 0.5]", "-0.4 points [-2.4, 1.6]", "-1e-05", "–", "a=b", ""]
+)
 def test_signed_numbers_and_other_texts_stay_as_they_are(text: str) -> None:
     assert next(csv.reader(io.StringIO(csv_text([[text, "a"]])))) == [text, "a"]

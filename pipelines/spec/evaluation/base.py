@@ -21,6 +21,11 @@ class Protocol(Model):
         """What it says of test that tables show, the headline first."""
         return ("top1",)
 
+    @property
+    def accuracies(self) -> tuple[str, ...]:
+        """Every number that could be an objective: fractions, higher is better."""
+        return (*self.numbers, "mean_per_class", "top5") if "top1" in self.numbers else self.numbers
+
     def suits(self, method: MethodOptions) -> bool:
         """Whether the protocol has a meaning for the method."""
         return method.text or not self.needs_text

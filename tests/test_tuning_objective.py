@@ -1,0 +1,190 @@
+"""What trials are judged by and learn from: protocols on the held-out slice, a share of the images, real workers."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from protocol_tools import CASES, NAMES, features, measured
+from study_tools import Made
+
+from pipelines import journal
+from pipelines.building.objective import held_out_features, judged, rows_of_trials
+from pipelines.building.pretraining import online_knn, trainer
+from pipelines.cli import main
+from pipelines.errors import InputError
+from pipelines.methods.bank import MemoryBank
+from pipelines.sources.reader import ShardSet, open_shards
+from pipelines.spec.evaluation.few_shot import Options as FewShot
+from pipelines.spec.evaluation.knn import Options as Knn
+from pipelines.spec.evaluation.linear import Options as Linear
+from pipelines.spec.jobs import TuneSpec
+from pipelines.spec.made_by import code_of
+from pipelines.spec.parse import parse
+from pipelines.spec.plan import plan_file
+from pipelines.spec.resources import work
+from pipelines.spec.tuning import Judged, Search
+
+ROOT = Path(journal.__file__).parents[1]
+CPU = torch.device("cpu")
+STUDY = """
+question: Which temperature?
+dataset: {use: digits, limit: 400}
+encoder: {use: resnet, depth: 10, width: 8}
+methods: [{use: instdisc}]
+seeds: [0]
+training: {epochs: 2, batch_size: 16}
+evaluation: [{use: knn, k: 5}]
+tuning:
+  trials: 5
+  batch: 2
+  finalists: 1
+  repeats: 1
+  methods: [instdisc]
+  space: {temperature: {low: 0.05, high: 0.5}, training.optimizer: {choices: [sgd, adamw]}}
+  %s
+"""
+ALL = """objective: {by: {use: linear, epochs: 1, least_steps: 40}, number: mean_per_class}
+  data_share: 0.5
+  rungs: {first: 1, factor: 2}"""
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    return Made.of(STUDY % ALL, tmp_path_factory.mktemp("objective"))
+
+
+@pytest.fixture(scope="module")
+def shards(made: Made) -> ShardSet:
+    return open_shards(made.shards())
+
+
+def spec_of(made: Made) -> TuneSpec:
+    (job,) = made.plan.of("tune")
+    assert isinstance(job.spec, TuneSpec)
+    return job.spec
+
+
+def planned(folder: Path, more: str) -> TuneSpec:
+    (folder / "study.yaml").write_text(STUDY % more)
+    (job,) = plan_file(folder / "study.yaml").of("tune")
+    assert isinstance(job.spec, TuneSpec)
+    return job.spec
+
+
+@pytest.mark.parametrize(("name", "options"), CASES, ids=NAMES)
+def test_every_accuracy_that_can_be_an_objective_is_measured(name: str, options: Any) -> None:
+    assert set(options.accuracies) <= measured(name, options, features()).test.keys()
+
+
+def test_nearest_neighbours_as_a_protocol_are_those_of_the_training_curve(made: Made, shards: ShardSet) -> None:
+    spec = spec_of(made).trial(0, {})
+    encoder, evaluate = trainer(spec, shards, None).method.encoder, online_knn(shards, spec.views, spec.training, CPU)
+    assert evaluate is not None
+    found = judged(Judged(by=Knn(k=20)), encoder, spec, shards, CPU)
+    assert found == pytest.approx(evaluate(encoder)["eval/online_knn"])
+
+
+def test_the_held_out_slice_is_asked_and_never_learnt_from(made: Made, shards: ShardSet) -> None:
+    spec = spec_of(made).trial(0, {})
+    found = held_out_features(trainer(spec, shards, None).method.encoder, spec, shards, CPU)
+    label = torch.as_tensor(shards.table("train").label)
+    assert torch.equal(found.test_label, label[shards.holdout])
+    assert torch.equal(found.train_label, label[shards.pretraining])
+    assert len(found.holdout) == len(found.test)  # settings are chosen on a slice of the rest
+    assert len(found.test) + len(found.train) == shards.index.count("train")
+
+
+@pytest.mark.parametrize("share", [0.25, 0.5, 1.0])
+def test_trials_learn_from_a_share_of_every_class_and_of_nothing_held_out(shards: ShardSet, share: float) -> None:
+    search = Search(trials=1, data_share=share)
+    rows, label = rows_of_trials(search, shards), shards.table("train").label
+    assert not np.isin(rows, shards.holdout).any()
+    whole = np.bincount(label[shards.pretraining])
+    assert (np.abs(np.bincount(label[rows]) - share * whole) < 1).all()
+    np.testing.assert_array_equal(rows, rows_of_trials(search, shards))
+
+
+def test_a_memory_bank_has_a_row_for_every_image_that_trials_learn_from(made: Made, shards: ShardSet) -> None:
+    spec = spec_of(made)
+    rows = rows_of_trials(spec.search, shards)
+    trial = trainer(spec.trial(0, {}), shards, None, rows=rows)
+    (bank,) = [module for module in trial.method.modules() if isinstance(module, MemoryBank)]
+    assert len(bank.slots) == trial.data.num_samples == len(rows)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"by": {"use": "finetune"}}, r"finetune trains on images anew for every trial.*use linear or knn"),
+        ({"by": {"use": "zero_shot"}}, r"zero_shot needs texts"),
+        ({"by": {"use": "linear"}, "number": "top_1"}, r"linear has no accuracy called top_1; did you mean 'top1'"),
+        ({"by": {"use": "few_shot", "shots": [1, 5]}, "number": "top1"}, r"few_shot has no accuracy called top1; .*1_shot"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_an_objective_is_refused(given: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        parse(Search, {"trials": 3, "objective": given}, "")
+
+
+def test_the_headline_is_maximised_where_no_number_is_named() -> None:
+    assert Judged(by=Linear()).name == "top1"
+    assert Judged(by=FewShot(shots=(5, 1))).name == "5_shot"
+
+
+def test_a_share_too_small_for_a_batch_is_refused_while_planning(tmp_path: Path) -> None:
+    with pytest.raises(
+        InputError, match=r"instdisc: tuning\.data_share 0\.02: batch_size 16 is more than the \d+ images"
+    ):
+        planned(tmp_path, "data_share: 0.02")
+
+
+def test_a_share_of_all_changes_no_key(tmp_path: Path) -> None:
+    plain = planned(tmp_path, "").content()
+    assert planned(tmp_path, "data_share: 1.0").content() == plain
+    assert planned(tmp_path, "data_share: 0.5").content() != plain
+
+
+def test_the_protocol_of_the_objective_is_part_of_the_code_that_makes_the_result(tmp_path: Path) -> None:
+    files = [set(code_of(planned(tmp_path, more)).files) for more in ("", "objective: {by: {use: few_shot}}")]
+    assert any("evaluation/few_shot.py" in file for file in files[1] - files[0])
+
+
+def test_one_two_and_four_real_workers_find_the_same_best(made: Made, tmp_path: Path) -> None:
+    (job,) = made.plan.of("tune")
+    found = []
+    for workers in (1, 2, 4):
+        results = tmp_path / str(workers)
+        shutil.copytree(made.results, results)
+        folder = job.folder(results)
+        command = [sys.executable, "-m", "pipelines", "tune", "--job", str(folder), "--of", str(workers), "--worker"]
+        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+        running = [subprocess.Popen([*command, str(n)], cwd=ROOT, env=environment) for n in range(workers)]
+        assert [process.wait(300) for process in running] == [0] * workers
+        assert main(["tune", "--job", str(folder), "--close"]) == 0
+        trials = json.loads((folder / "trials.json").read_text())
+        for trial in trials:
+            del trial["seconds"], trial["number"]  # by the clock, and by who came first
+        found.append((trials, (folder / "best.json").read_bytes()))
+    assert found[0] == found[1] == found[2]
+    assert {trial["params"]["training.optimizer"] for trial in found[0][0]} == {"sgd", "adamw"}
+
+
+def test_nothing_held_out_is_refused_while_planning(tmp_path: Path) -> None:
+    (tmp_path / "study.yaml").write_text((STUDY % "").replace("limit: 400", "limit: 400, holdout: 0.0"))
+    with pytest.raises(
+        InputError, match=r"instdisc: tuning judges trials on the held-out slice.*holdout: 0; set it above"
+    ):
+        plan_file(tmp_path / "study.yaml")
+
+
+def test_a_study_asks_for_the_time_of_its_repeats_and_of_its_share(tmp_path: Path) -> None:
+    alone = work(planned(tmp_path, "").trial(0, {}))
+    assert work(planned(tmp_path, "")) == pytest.approx((5 + 1 * 2) * alone)
+    assert work(planned(tmp_path, "data_share: 0.5")) == pytest.approx(0.5 * 7 * alone)
