@@ -100,7 +100,8 @@ def test_a_file_that_was_swapped_after_planning_is_refused_and_nothing_is_damage
     job = next(job for job in plan.of("evaluate") if job.key.startswith("theirs"))
     assert main(["evaluate", "--job", str(job.folder(tmp_path / "results"))]) == 1
     assert "when planned it was" in capsys.readouterr().err
-    assert [path.name for path in job.folder(tmp_path / "results").iterdir()] == ["spec.json"]
+    left = {path.name for path in job.folder(tmp_path / "results").iterdir()}
+    assert left - {"attempts.txt"} == {"spec.json"}
 
 
 @pytest.mark.parametrize(
@@ -158,7 +159,8 @@ def test_weights_of_another_architecture_end_the_job_before_training(made, tmp_p
     job = next(job for job in plan.of("pretrain") if plan.labels[job.place] == "further")
     assert main(["pretrain", "--job", str(job.folder(tmp_path / "results"))]) == 1
     assert "another architecture; missing: layer1.2.conv1.weight" in capsys.readouterr().err
-    assert [path.name for path in job.folder(tmp_path / "results").iterdir()] == ["spec.json"]
+    left = {path.name for path in job.folder(tmp_path / "results").iterdir()}
+    assert left - {"attempts.txt"} == {"spec.json"}
 
 
 def test_a_study_of_weights_alone_needs_no_method(tmp_path):

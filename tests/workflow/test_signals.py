@@ -133,12 +133,20 @@ def test_an_error_does_not_wait_for_workers_that_ignore_signals(shards):
 def test_a_second_start_waits_for_the_first_and_trains_nothing(shards, tmp_path):
     """As after a controller that was killed: its jobs run on, and the next one submits them again."""
     job = shards.copy(tmp_path)
-    first = started(job, 1)
-    second = subprocess.run(stage("pretrain", job), env=ENVIRONMENT, capture_output=True, text=True, timeout=200)
+    first, told = started(job, 1), tmp_path / "told.txt"
+    first.send_signal(signal.SIGSTOP)  # it must not end before the second one has looked
+    with told.open("w") as stderr:
+        second = subprocess.Popen(
+            stage("pretrain", job), env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=stderr, text=True
+        )
+    while f"process {first.pid} on" not in told.read_text():
+        assert second.poll() is None, "the second start did not wait"
+        time.sleep(0.05)
+    first.send_signal(signal.SIGCONT)
     assert first.wait(timeout=60) == 0
+    said, _ = second.communicate(timeout=200)
     assert second.returncode == 0
-    assert f"process {first.pid} on" in second.stderr
-    assert "done already" in second.stdout
+    assert "done already" in said
     assert read_record(job).derived["attempts"] == 1
 
 
