@@ -8,6 +8,7 @@ from typing import Any, Literal, Protocol, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from pipelines.listing.inventory import Inventory
 from pipelines.sources.images import encode_png
 from pipelines.spec.datasets.base import DataSet
 
@@ -67,12 +68,14 @@ class Source:
 
     classes  names by class number, empty where nothing is labelled
     skipped  what was found and is no part of it: kind -> {"count", "examples"}
+    inventory  the files it was read from, where they are somebody's own
     """
 
     classes: tuple[str, ...]
     train: Split
     test: Split
     skipped: Mapping[str, Any] = field(default_factory=dict)
+    inventory: Inventory = field(default_factory=Inventory)
 
     def split(self, name: SplitName) -> Split:
         """The split of that name."""

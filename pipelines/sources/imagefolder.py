@@ -14,6 +14,7 @@ from pipelines.spec.datasets.imagefolder import Options as ImageFolder
 
 def read(options: ImageFolder) -> Source:
     """Paths only; images are read when asked for. Links are followed. InputError: missing, empty, unknown classes."""
+    inventory = options.inventory()  # taken first: what is added from here on is seen as new by the next plan
     layout, skipped = options.layout(), Skipped()
     layout.check()
     if layout.train != layout.root:
@@ -22,10 +23,10 @@ def read(options: ImageFolder) -> Source:
         skipped.add("split folder that is not used", part.name)
     whole = _split(layout, layout.train, skipped)
     if layout.test is not None:
-        return Source(layout.classes, whole, _split(layout, layout.test, skipped), skipped.plain())
+        return Source(layout.classes, whole, _split(layout, layout.test, skipped), skipped.plain(), inventory)
     chosen = stratified_share(whole.labels, options.test_share, 0, "test")
     rest = np.setdiff1d(np.arange(len(whole)), chosen)
-    return Source(layout.classes, whole.take(rest), whole.take(chosen), skipped.plain())
+    return Source(layout.classes, whole.take(rest), whole.take(chosen), skipped.plain(), inventory)
 
 
 def _split(layout: Layout, part: Path, skipped: Skipped) -> Split:

@@ -24,7 +24,7 @@ MOST_CLASSES = 1_000_000
 
 def read(options: WebDataset) -> Source:
     """InputError for a pattern without tars, a damaged tar, a sample without image, a label that is no class number."""
-    skipped = Skipped()
+    inventory, skipped = options.inventory(), Skipped()
     train = _split(options.train, options, skipped)
     if options.test is not None:
         test = _split(options.test, options, skipped)
@@ -32,7 +32,7 @@ def read(options: WebDataset) -> Source:
         chosen = stratified_share(train.labels, options.test_share, 0, "test")
         train, test = train.take(np.setdiff1d(np.arange(len(train)), chosen)), train.take(chosen)
     num_classes = max(train.labels.max(initial=-1), test.labels.max(initial=-1)) + 1
-    return Source(tuple(str(number) for number in range(num_classes)), train, test, skipped.plain())
+    return Source(tuple(str(number) for number in range(num_classes)), train, test, skipped.plain(), inventory)
 
 
 def _split(pattern: str, options: WebDataset, skipped: Skipped) -> Split:

@@ -11,6 +11,7 @@ from pipelines.spec.pending import check_files, is_changed
 from pipelines.spec.plan import Plan, plan_file
 from pipelines.spec.price import ASSUMED, Prices, gpu_seconds
 from pipelines.spec.resources import CORE_GFLOPS, GPU_GFLOPS
+from pipelines.spec.restocked import restocked
 from pipelines.spec.units import Unit, units
 from pipelines.spec.writing import write_specs
 
@@ -81,6 +82,8 @@ def _print_cost(made: Plan, results: Path) -> None:
 def _state(job: Job, results: Path) -> str:
     if not job.done(results):
         return "to do"
+    if found := restocked(job, results):
+        return f"done of other files ({found.told}): "
     if not is_changed(job, results):
         return "done"
     record = read_record(job.folder(results))

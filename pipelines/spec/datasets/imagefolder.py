@@ -5,6 +5,7 @@ from typing import Literal, Self
 from pydantic import model_validator
 
 from pipelines.errors import InputError
+from pipelines.listing.inventory import Inventory, of_folders
 from pipelines.listing.layout import Layout, layout_of
 from pipelines.listing.paths import expanded
 from pipelines.spec.datasets.base import OwnImages
@@ -40,3 +41,8 @@ class Options(OwnImages):
 
     def check_files(self) -> None:
         self.layout().check()
+
+    def inventory(self, packed: Inventory | None = None) -> Inventory:
+        if packed and not expanded(self.folder).is_dir():
+            return packed
+        return of_folders(self.layout(), packed)
