@@ -10,7 +10,7 @@ from pipelines.errors import DamagedFile, InputError
 from pipelines.files import canonical, digest, read_json, write_json
 from pipelines.listing.folders import walked
 from pipelines.listing.kinds import Skipped
-from pipelines.listing.layout import Layout, class_folder
+from pipelines.listing.layout import Layout, class_folders
 
 MOST_FILES = 50_000
 """Beyond this many, folders of the same time are believed to hold the same: asking for a million sizes takes minutes."""
@@ -75,11 +75,10 @@ def of_folders(layout: Layout, packed: Inventory | None = None) -> Inventory:
     if packed and packed.stocks.get(CLASSES) == classes and packed.is_untouched(layout.root):
         return packed
     stocks = {CLASSES: classes}
-    parts = [part for part in (layout.train, layout.test) if part]
-    for folder in {layout.root, *parts} if layout.classes else {layout.root}:
+    for folder in {layout.root, *layout.parts} if layout.classes else {layout.root}:
         stocks[_name(folder, layout.root)] = _stock(folder, [])
-    for part in parts:
-        for top in [class_folder(part, name) for name in layout.classes] or [part]:
+    for part in layout.parts:
+        for top in class_folders(layout, part).values() if layout.classes else [part]:
             for folder, images in walked(top, layout.root, Skipped()):
                 stocks[_name(folder, layout.root)] = _stock(folder, map(_seen, images))
     return Inventory(stocks)

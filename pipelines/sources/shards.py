@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pipelines.errors import InputError
 from pipelines.files import digest
@@ -93,16 +94,27 @@ def _claim(out: Path) -> None:
 def _select(source: Source, dataset: DataSet) -> tuple[dict[SplitName, Split], frozenset[int]]:
     """Both splits limited and shuffled, and the rows of train that are held out."""
     splits: dict[SplitName, Split] = {}
+    order: dict[SplitName, NDArray[np.int64]] = {}
     for name in SPLITS:
         split = source.split(name)
         if not len(split):
             raise InputError(f"{dataset.short_name}: the {name} split has no images")
-        rows = np.arange(len(split))
-        if name == "train" and dataset.limit is not None:
-            rows = equal_per_class(split.labels, dataset.limit, SEED, "limit")
-        splits[name] = split.take(numpy_generator(SEED, "shards", name).permutation(rows))
+        rows = _limited(source, dataset) if name == "train" else np.arange(len(split))
+        order[name] = numpy_generator(SEED, "shards", name).permutation(rows)
+        splits[name] = split.take(order[name])
+    if source.held is not None:
+        return splits, frozenset(row for row, old in enumerate(order["train"].tolist()) if old in source.held)
     held_out = stratified_share(splits["train"].labels, dataset.holdout, SEED, "holdout")
     return splits, frozenset(held_out.tolist())
+
+
+def _limited(source: Source, dataset: DataSet) -> NDArray[np.int64]:
+    """Rows of train: all, or ``limit`` of them and those that the source itself holds out."""
+    held = np.array(sorted(source.held or ()), np.int64)
+    free = np.setdiff1d(np.arange(len(source.train)), held)
+    if dataset.limit is None:
+        return np.arange(len(source.train))
+    return np.union1d(free[equal_per_class(source.train.labels[free], dataset.limit, SEED, "limit")], held)
 
 
 def _plans(name: SplitName, split: Split, held_out: frozenset[int], spec: Mapping[str, Any], listed: str) -> list[Plan]:

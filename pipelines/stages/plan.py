@@ -1,9 +1,11 @@
 """Stage plan: print the jobs of studies in an order in which they run, each with its command and whether it is done."""
 
+import contextlib
 from pathlib import Path
 
 from pipelines.code import changed
 from pipelines.durations import duration
+from pipelines.errors import InputError
 from pipelines.records import read_record
 from pipelines.spec.job import Job
 from pipelines.spec.made_by import code_of
@@ -35,9 +37,18 @@ def run(studies: list[Path], results: Path, write: bool = False, counts: bool = 
         if cost:
             _print_cost(made, results)
             continue
+        _print_data(made)
         _print_notes(made)
         for unit in () if counts else units(made.jobs.values()):
             _print_unit(unit, made, results)
+
+
+def _print_data(made: Plan) -> None:
+    """How the files of each data set were understood; ``look`` counts them."""
+    for dataset in made.study.all_datasets:
+        with contextlib.suppress(InputError):  # its files are gone, but it is packed: else check_files has told
+            if told := dataset.told():
+                print(f"# data set {dataset.short_name}: {told}")
 
 
 def _print_notes(made: Plan) -> None:

@@ -80,6 +80,10 @@ class DataSet(Model):
         """
         return Inventory()
 
+    def told(self) -> str:
+        """How the files were understood, in a line, InputError where they cannot be; empty where nothing is to be told."""
+        return ""
+
 
 class Downloaded(DataSet):
     """A data set that torchvision can download."""
