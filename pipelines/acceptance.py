@@ -1,7 +1,7 @@
-"""Acceptance: a person's word that a result made by other code still stands, in a file beside the record.
+"""Acceptance: a person's word that a result made by other code, or shards of other files, still stand, beside the record.
 
-The record is not touched. An acceptance holds for one record and one state of the code: a job that ran anew, or code
-that changed again, needs another.
+The record is not touched. An acceptance holds for one record and one state of code and files: a job that ran anew, or
+code or files that changed again, need another.
 """
 
 from pathlib import Path
@@ -31,25 +31,30 @@ class Acceptance(BaseModel):
     """Of the code that would make it now."""
     reason: str = Field(min_length=1)
     time: Time
+    listing: str = ""
+    """Of the files that a data set would be packed from now; empty: none, or those that it was packed from."""
     changed: tuple[str, ...] = Field(strict=False)
     """The source files that differ from the record's; for a record of unknown code, all of them."""
 
 
-def accept(folder: Path, code: Code, reason: str) -> Acceptance:
+def accept(folder: Path, code: Code, reason: str, listing: str = "") -> Acceptance:
     """Let the result in ``folder`` stand beside ``code``, what its job would run now.
+
+    ``listing``: digest of the files that a data set would be packed from now, where they are others than it was.
 
     InputError without a reason, without a record, or where there is nothing to accept.
     """
     record = read_record(folder)
     if not reason.strip():
         raise InputError(f"{folder}: an acceptance needs a reason; say why the change does not touch the result")
-    if record.code_digest == code.digest:
+    if record.code_digest == code.digest and not listing:
         raise InputError(f"{folder}: was made by this very code; there is nothing to accept")
     found = Acceptance(
         record=sha256_file(folder / RECORD),
         code_digest=code.digest,
         reason=reason.strip(),
         time=now(),
+        listing=listing,
         changed=tuple(changed(record.code, code.files)),
     )
     write_json(folder / FILE, [each.model_dump(mode="json") for each in (*acceptances(folder), found)])
@@ -67,6 +72,12 @@ def acceptances(folder: Path) -> tuple[Acceptance, ...]:
         problem = error.errors()[0]
         where = ".".join(str(part) for part in problem["loc"])
         raise DamagedFile(f"{path}: {where}: {problem['msg']}; delete the file and accept again") from None
+
+
+def accepts_files(folder: Path, listing: str) -> bool:
+    """Whether somebody let the shards in ``folder`` stand beside the files of this digest."""
+    fitting = {each.record for each in acceptances(folder) if each.listing == listing}
+    return bool(fitting) and sha256_file(folder / RECORD) in fitting
 
 
 def standing(record: Record, folder: Path, code_now: Code) -> Standing:

@@ -7,7 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.cli import main
+from pipelines.records import now, write_record
 from pipelines.spec.job import Job
+from pipelines.spec.made_by import code_of
+from pipelines.spec.pending import Pending
 from pipelines.spec.plan import Plan, plan_file
 from pipelines.spec.writing import write_specs
 from pipelines.training.loop import Clock, Fitted, Trainer
@@ -55,6 +58,26 @@ class Made:
     def record(self, job: Job) -> dict[str, Any]:
         """What a finished job wrote."""
         return json.loads((job.folder(self.results) / "record.json").read_text())
+
+
+def finish(job: Job, results: Path) -> None:
+    """Say that a job is done, with the code of now and no numbers."""
+    write_record(
+        job.folder(results),
+        key=job.key,
+        stage=job.stage,
+        spec=job.spec.model_dump(mode="json"),
+        inputs=job.inputs,
+        metrics={},
+        seconds=1.0,
+        code=code_of(job.spec),
+        started=now(),
+    )
+
+
+def left(plan: Plan, results: Path, **options: bool) -> set[tuple[str, str]]:
+    """(stage, key) of what is still to do."""
+    return {job.place for unit in Pending.of([plan], results, **options).units.values() for job in unit.jobs}
 
 
 class Untaught:

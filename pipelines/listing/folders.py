@@ -37,12 +37,12 @@ def looks_like_image(path: Path) -> bool:
 
 def has_image(folder: Path) -> bool:
     """Whether an image lies somewhere below; stops at the first."""
-    return next(_walk(folder, folder, Skipped()), None) is not None
+    return any(any(images) for _, images in walked(folder, folder, Skipped()))
 
 
 def images_below(folder: Path, root: Path, skipped: Skipped) -> list[Path]:
     """Every image below, sorted, links followed, each real folder once (so a link to a parent ends)."""
-    return sorted(_walk(folder, root, skipped))
+    return sorted(image for _, images in walked(folder, root, skipped) for image in images)
 
 
 def note_beside(folder: Path, root: Path, skipped: Skipped) -> None:
@@ -55,7 +55,8 @@ def note_beside(folder: Path, root: Path, skipped: Skipped) -> None:
                 skipped.add(_kind(Path(entry.path)), _name(Path(entry.path), root))
 
 
-def _walk(folder: Path, root: Path, skipped: Skipped) -> Iterator[Path]:
+def walked(folder: Path, root: Path, skipped: Skipped) -> Iterator[tuple[Path, Iterator[Path]]]:
+    """Every real folder from here on, once, each with the images in it, sorted; the rest is counted as they are taken."""
     seen = set()
     for base, inner, files in os.walk(folder, followlinks=True, onerror=_refuse):
         real = os.path.realpath(base)
@@ -67,14 +68,19 @@ def _walk(folder: Path, root: Path, skipped: Skipped) -> Iterator[Path]:
             if is_housekeeping(name):
                 skipped.add("housekeeping", _name(Path(base) / name, root))
         inner[:] = sorted(name for name in inner if not is_housekeeping(name))
-        for name in sorted(files):  # which of two links to one folder counts must not depend on the file system
-            path = Path(base) / name
-            if is_housekeeping(name):
-                continue
-            if looks_like_image(path):
-                yield path
-            else:
-                skipped.add(_kind(path), _name(path, root))
+        # sorted: which of two links to one folder counts must not depend on the file system
+        yield Path(base), _images(Path(base), sorted(files), root, skipped)
+
+
+def _images(base: Path, files: list[str], root: Path, skipped: Skipped) -> Iterator[Path]:
+    for name in files:
+        path = base / name
+        if is_housekeeping(name):
+            continue
+        if looks_like_image(path):
+            yield path
+        else:
+            skipped.add(_kind(path), _name(path, root))
 
 
 def _refuse(error: OSError) -> None:

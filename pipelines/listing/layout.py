@@ -20,6 +20,7 @@ class Layout:
 
     train    the folder of train, which is ``root`` where there are no split folders
     test     the folder of test; None: a share of train becomes test
+    held     the folder of the images that choices are made on; None: a share of train is held out for them
     unused   split folders that are not read
     classes  the class folders by class number; empty where nothing is labelled
     """
@@ -27,8 +28,14 @@ class Layout:
     root: Path
     train: Path
     test: Path | None
+    held: Path | None
     unused: tuple[Path, ...]
     classes: tuple[str, ...]
+
+    @property
+    def parts(self) -> tuple[Path, ...]:
+        """The folders that images are taken from."""
+        return tuple(part for part in (self.train, self.held, self.test) if part)
 
     def check(self) -> None:
         """InputError when a class folder is missing or has no image; looks no further than to the first of each."""
@@ -38,6 +45,12 @@ class Layout:
             for name in self.classes:
                 if not has_image(class_folder(part, name)):
                     raise no_image(part / name)
+
+
+def class_folders(layout: Layout, part: Path) -> dict[str, Path]:
+    """Class -> its folder in a split; what is held out may lack some. InputError where train or test lacks one."""
+    names = folders(part) if part == layout.held else layout.classes
+    return {name: class_folder(part, name) for name in layout.classes if name in names}
 
 
 def class_folder(part: Path, name: str) -> Path:
@@ -55,8 +68,11 @@ def no_image(folder: Path) -> InputError:
     )
 
 
-def layout_of(root: Path, labelled: bool = True, class_list: Path | None = None) -> Layout:
-    """Split and class folders. labelled: whether class folders give labels. InputError for what cannot be told apart."""
+def layout_of(root: Path, labelled: bool = True, class_list: Path | None = None, hold: bool = True) -> Layout:
+    """Split and class folders. InputError for what cannot be told apart.
+
+    labelled: whether class folders give labels. hold: whether val is held out for choices where test is there too.
+    """
     if not root.is_dir():
         found = "is a file" if root.exists() else "does not exist"
         raise InputError(f"{root}: dataset.folder is no folder, it {found}; give the folder that holds the images")
@@ -65,13 +81,20 @@ def layout_of(root: Path, labelled: bool = True, class_list: Path | None = None)
     classes = _classes(train, class_list) if labelled else ()
     usable = [splits[name] for name in ("test", "val") if name in splits and (not classes or folders(splits[name]))]
     test = usable[0] if usable else None
-    if test and classes and not class_list:
-        for name in folders(test):
-            if name not in classes:
-                raise InputError(
-                    f"{test / name}: {train} has no class of that name; list the classes to use in dataset.classes"
-                )
-    return Layout(root, train, test, tuple(part for part in splits.values() if part != test), classes)
+    held = usable[1] if hold and len(usable) > 1 else None
+    if classes and not class_list:
+        for part in filter(None, (test, held)):
+            _check_classes(part, train, classes)
+    return Layout(root, train, test, held, tuple(part for part in splits.values() if part not in (test, held)), classes)
+
+
+def _check_classes(part: Path, train: Path, classes: tuple[str, ...]) -> None:
+    for name in folders(part):
+        if name not in classes:
+            ignore = ", or write dataset.val: unused" if SPLIT_NAMES[part.name.lower()] == "val" else ""
+            raise InputError(
+                f"{part / name}: {train} has no class of that name; list the classes to use in dataset.classes{ignore}"
+            )
 
 
 def _splits(root: Path) -> dict[str, Path]:

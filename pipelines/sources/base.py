@@ -8,6 +8,7 @@ from typing import Any, Literal, Protocol, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from pipelines.listing.inventory import Inventory
 from pipelines.sources.images import encode_png
 from pipelines.spec.datasets.base import DataSet
 
@@ -60,6 +61,15 @@ class Split:
             [self.ids[row] for row in rows], self.labels[positions], lambda position: self.read(rows[position])
         )
 
+    def joined(self, other: "Split") -> "Split":
+        """These samples, then those of another split."""
+        first = len(self)
+        return Split(
+            [*self.ids, *other.ids],
+            np.concatenate([self.labels, other.labels]),
+            lambda position: self.read(position) if position < first else other.read(position - first),
+        )
+
 
 @dataclass(frozen=True)
 class Source:
@@ -67,12 +77,18 @@ class Source:
 
     classes  names by class number, empty where nothing is labelled
     skipped  what was found and is no part of it: kind -> {"count", "examples"}
+    inventory  the files it was read from, where they are somebody's own
+    held     positions in train that are there for choices; None: a share of train is drawn
+    layout   how its files were understood, in a line
     """
 
     classes: tuple[str, ...]
     train: Split
     test: Split
     skipped: Mapping[str, Any] = field(default_factory=dict)
+    inventory: Inventory = field(default_factory=Inventory)
+    held: frozenset[int] | None = None
+    layout: str = ""
 
     def split(self, name: SplitName) -> Split:
         """The split of that name."""

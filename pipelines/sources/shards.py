@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pipelines.errors import InputError
 from pipelines.files import digest
@@ -25,6 +26,7 @@ from pipelines.sources.packing import CONTENT, NOTES, How, Note, Plan, finished,
 from pipelines.sources.reader import open_shards
 from pipelines.sources.strata import equal_per_class, stratified_share
 from pipelines.spec.datasets.base import DataSet
+from pipelines.spec.layout import LISTING
 
 SEED = 0
 """Of the order, the limit and the held-out slice. Fixed: the shards of a data set do not depend on a run's seed."""
@@ -46,9 +48,12 @@ def build_shards(source: Source, dataset: DataSet, out: Path, workers: int = 1) 
             killed.unlink()
         splits, held_out = _select(source, dataset)
         may_fail = int(dataset.max_unreadable * sum(len(split) for split in splits.values()))
-        plans = [plan for name in SPLITS for plan in _plans(name, splits[name], held_out, spec)]
+        plans = [
+            plan for name in SPLITS for plan in _plans(name, splits[name], held_out, spec, source.inventory.digest)
+        ]
         notes = _pack_all(out, plans, splits, (How(dataset.image_size, Decoding.of(spec)), may_fail), workers)
         index = index_of(source, dataset, plans, notes, may_fail)
+        source.inventory.write(out / LISTING)
         save_index(out, index)
         remember(out, {shard.name: shard.sha256 for shards in index.splits.values() for shard in shards})
         for tar in {path.name for path in out.glob("*.tar")} - {plan.name for plan in plans}:
@@ -89,25 +94,36 @@ def _claim(out: Path) -> None:
 def _select(source: Source, dataset: DataSet) -> tuple[dict[SplitName, Split], frozenset[int]]:
     """Both splits limited and shuffled, and the rows of train that are held out."""
     splits: dict[SplitName, Split] = {}
+    order: dict[SplitName, NDArray[np.int64]] = {}
     for name in SPLITS:
         split = source.split(name)
         if not len(split):
             raise InputError(f"{dataset.short_name}: the {name} split has no images")
-        rows = np.arange(len(split))
-        if name == "train" and dataset.limit is not None:
-            rows = equal_per_class(split.labels, dataset.limit, SEED, "limit")
-        splits[name] = split.take(numpy_generator(SEED, "shards", name).permutation(rows))
+        rows = _limited(source, dataset) if name == "train" else np.arange(len(split))
+        order[name] = numpy_generator(SEED, "shards", name).permutation(rows)
+        splits[name] = split.take(order[name])
+    if source.held is not None:
+        return splits, frozenset(row for row, old in enumerate(order["train"].tolist()) if old in source.held)
     held_out = stratified_share(splits["train"].labels, dataset.holdout, SEED, "holdout")
     return splits, frozenset(held_out.tolist())
 
 
-def _plans(name: SplitName, split: Split, held_out: frozenset[int], spec: Mapping[str, Any]) -> list[Plan]:
+def _limited(source: Source, dataset: DataSet) -> NDArray[np.int64]:
+    """Rows of train: all, or ``limit`` of them and those that the source itself holds out."""
+    held = np.array(sorted(source.held or ()), np.int64)
+    free = np.setdiff1d(np.arange(len(source.train)), held)
+    if dataset.limit is None:
+        return np.arange(len(source.train))
+    return np.union1d(free[equal_per_class(source.train.labels[free], dataset.limit, SEED, "limit")], held)
+
+
+def _plans(name: SplitName, split: Split, held_out: frozenset[int], spec: Mapping[str, Any], listed: str) -> list[Plan]:
     plans = []
     for number, first in enumerate(range(0, len(split), spec["per_shard"])):
         rows = tuple(range(first, min(first + spec["per_shard"], len(split))))
         held = frozenset(held_out.intersection(rows)) if name == "train" else frozenset()
         samples = [[split.ids[row], int(split.labels[row])] for row in rows]
-        content = [VERSION, CONTENT, name, spec, samples, sorted(held)]
+        content = [VERSION, CONTENT, name, spec, samples, sorted(held), listed]
         plans.append(Plan(f"{name}-{number:06d}.tar", name, first, rows, held, digest(content, 16)))
     return plans
 

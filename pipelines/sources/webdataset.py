@@ -5,6 +5,7 @@ They are packed anew (shuffled, checksummed), with the image bytes as they are. 
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from pipelines.errors import InputError
 from pipelines.listing.kinds import EXTENSIONS, Skipped
 from pipelines.listing.paths import expand
 from pipelines.listing.tars import Entry, entries_of
-from pipelines.sources.base import Sample, Source, Split
+from pipelines.sources.base import Labels, Sample, Source, Split
 from pipelines.sources.strata import stratified_share
 from pipelines.spec.datasets.webdataset import Options as WebDataset
 
@@ -24,15 +25,27 @@ MOST_CLASSES = 1_000_000
 
 def read(options: WebDataset) -> Source:
     """InputError for a pattern without tars, a damaged tar, a sample without image, a label that is no class number."""
-    skipped = Skipped()
+    inventory, skipped = options.inventory(), Skipped()
     train = _split(options.train, options, skipped)
     if options.test is not None:
         test = _split(options.test, options, skipped)
     else:
         chosen = stratified_share(train.labels, options.test_share, 0, "test")
         train, test = train.take(np.setdiff1d(np.arange(len(train)), chosen)), train.take(chosen)
-    num_classes = max(train.labels.max(initial=-1), test.labels.max(initial=-1)) + 1
-    return Source(tuple(str(number) for number in range(num_classes)), train, test, skipped.plain())
+    given = np.unique(np.concatenate([train.labels, test.labels]))
+    given = given[given >= 0]
+    told = f"train: {options.train}; test: {options.test or f'{options.test_share:.0%} of it'}; {len(given)} classes"
+    classes = tuple(
+        str(number) for number in given.tolist()
+    )  # a class's own number is its place, its name the given one
+    train, test = _renumbered(train, given), _renumbered(test, given)
+    return Source(classes, train, test, skipped.plain(), inventory, layout=told)
+
+
+def _renumbered(split: Split, given: Labels) -> Split:
+    """The same samples with the place of their label in ``given``: numbers nobody has are no classes."""
+    own = np.where(split.labels < 0, -1, np.searchsorted(given, split.labels))
+    return Split(split.ids, own, lambda row: replace(split.read(row), label=int(own[row])))
 
 
 def _split(pattern: str, options: WebDataset, skipped: Skipped) -> Split:

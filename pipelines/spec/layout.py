@@ -5,6 +5,9 @@ from pathlib import Path
 RESERVED = ("jobs", "logs", "units", "features", "mlartifacts", "mlflow.db", "tracking.log", "index.html")
 """What stands in results/ beside the studies' own folders; a name cannot be that of a hidden file."""
 
+LISTING = "listing.json"
+"""In the folder of shards: the files that they were packed from."""
+
 
 def is_reserved(name: str) -> bool:
     """Whether a study of this name would write over something else; SQLite keeps mlflow.db-wal beside mlflow.db."""
@@ -30,6 +33,11 @@ def spec_file(results: Path, stage: str, key: str) -> Path:
 def record_file(results: Path, stage: str, key: str) -> Path:
     """What came of a job, written last."""
     return job_folder(results, stage, key) / "record.json"
+
+
+def listing_file(results: Path, key: str) -> Path:
+    """The files that a data set was packed from, by name, size and time."""
+    return job_folder(results, "shards", key) / LISTING
 
 
 def worker_file(results: Path, key: str, worker: int) -> Path:

@@ -15,6 +15,7 @@ from pipelines.spec.jobs import ShardsSpec
 from pipelines.spec.layout import made_from_file, marker, record_file, report_page, units_file
 from pipelines.spec.made_by import code_of
 from pipelines.spec.plan import Place, Plan
+from pipelines.spec.restocked import check_stock, restocked
 from pipelines.spec.units import Unit, units
 
 
@@ -27,14 +28,16 @@ class Pending:
 
     @classmethod
     def of(cls, plans: Iterable[Plan], results: Path, rerun_changed: bool = False) -> "Pending":
-        """What these plans still need; ``rerun_changed``: also what other code made.
+        """What these plans still need; ``rerun_changed``: also what other code, or other files of a data set, made.
 
-        InputError where the files of a data set to be packed are missing.
+        InputError where the files of a data set to be packed are missing, or changed after it was packed.
         """
         plans = list(plans)
         for made in plans:
             check_files(made, results)
         jobs = {place: job for made in plans for place, job in made.jobs.items()}
+        if not rerun_changed:
+            check_stock(jobs.values(), results)
         anew = _changed(jobs, results) if rerun_changed else set()
         return cls(units(job for place, job in jobs.items() if place in anew or not job.done(results)))
 
@@ -90,11 +93,11 @@ def is_changed(job: Job, results: Path) -> bool:
 
 
 def _changed(jobs: dict[Place, Job], results: Path) -> set[Place]:
-    """The finished jobs that other code made, and all that were made from them: a plan lists inputs first."""
+    """The finished jobs that other code or other files made, and all that were made from them: a plan lists inputs first."""
     found: set[Place] = set()
     for place, job in jobs.items():
         inputs = {(INPUT_STAGE[name], key) for name, key in job.inputs.items()}
-        if job.done(results) and (inputs & found or is_changed(job, results)):
+        if job.done(results) and (inputs & found or is_changed(job, results) or restocked(job, results)):
             found.add(place)
     return found
 

@@ -8,7 +8,6 @@ from pipelines.listing.kinds import in_words
 from pipelines.sources.base import SPLITS, Source, Split, open_source
 from pipelines.sources.images import Decoding, Unreadable, open_image
 from pipelines.spec.datasets.base import DataSet
-from pipelines.spec.datasets.imagefolder import Options as ImageFolder
 from pipelines.spec.load import load_study
 
 MOST_OPENED = 100
@@ -34,20 +33,15 @@ def _lines(dataset: DataSet) -> list[str]:
     if getattr(dataset, "folder", dataset.use) is None:
         return ["no folder given: found or downloaded when it is packed"]
     source = open_source(dataset)
-    lines = _layout(dataset) if isinstance(dataset, ImageFolder) else []
+    lines = [f"layout: {source.layout}"] if source.layout else []
     for name in SPLITS:
         lines += [f"{name}: {len(source.split(name))} images", *_classes(source, source.split(name))]
         lines += _pixels(source.split(name), Decoding.of(dataset.model_dump()))
+    if source.held is not None:
+        lines.append(f"held out of train for choices: {len(source.held)} images")
     if not source.classes:
         lines.append("labels: none")
     return [*lines, f"left out: {in_words(source.skipped) or 'nothing'}"]
-
-
-def _layout(dataset: ImageFolder) -> list[str]:
-    layout = dataset.layout()
-    test = layout.test or f"{dataset.test_share:.0%} of train"
-    unused = f", unused: {', '.join(part.name for part in layout.unused)}" if layout.unused else ""
-    return [f"layout: train {layout.train}, test {test}{unused}"]
 
 
 def _classes(source: Source, split: Split) -> list[str]:

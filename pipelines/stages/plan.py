@@ -1,9 +1,11 @@
 """Stage plan: print the jobs of studies in an order in which they run, each with its command and whether it is done."""
 
+import contextlib
 from pathlib import Path
 
 from pipelines.code import changed
 from pipelines.durations import duration
+from pipelines.errors import InputError
 from pipelines.records import read_record
 from pipelines.spec.job import Job
 from pipelines.spec.made_by import code_of
@@ -11,6 +13,7 @@ from pipelines.spec.pending import check_files, is_changed
 from pipelines.spec.plan import Plan, plan_file
 from pipelines.spec.price import ASSUMED, Prices, gpu_seconds
 from pipelines.spec.resources import CORE_GFLOPS, GPU_GFLOPS
+from pipelines.spec.restocked import restocked
 from pipelines.spec.units import Unit, units
 from pipelines.spec.writing import write_specs
 
@@ -34,9 +37,18 @@ def run(studies: list[Path], results: Path, write: bool = False, counts: bool = 
         if cost:
             _print_cost(made, results)
             continue
+        _print_data(made)
         _print_notes(made)
         for unit in () if counts else units(made.jobs.values()):
             _print_unit(unit, made, results)
+
+
+def _print_data(made: Plan) -> None:
+    """How the files of each data set were understood; ``look`` counts them."""
+    for dataset in made.study.all_datasets:
+        with contextlib.suppress(InputError):  # its files are gone, but it is packed: else check_files has told
+            if told := dataset.told():
+                print(f"# data set {dataset.short_name}: {told}")
 
 
 def _print_notes(made: Plan) -> None:
@@ -81,6 +93,8 @@ def _print_cost(made: Plan, results: Path) -> None:
 def _state(job: Job, results: Path) -> str:
     if not job.done(results):
         return "to do"
+    if found := restocked(job, results):
+        return f"done of other files ({found.told}): "
     if not is_changed(job, results):
         return "done"
     record = read_record(job.folder(results))

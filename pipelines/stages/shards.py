@@ -11,6 +11,7 @@ from pipelines.sources.shards import build_shards, complete
 from pipelines.sources.told import flags, told
 from pipelines.spec.folder import open_job
 from pipelines.spec.jobs import ShardsSpec
+from pipelines.spec.layout import LISTING
 from pipelines.spec.made_by import code_of
 
 
@@ -48,6 +49,6 @@ def run(job: Path, workers: int = 1) -> None:
         images_per_second=None if done else sum(counts.values()) / seconds,
         code=code,
         flags=flags(index),
-        artifacts={"index": FILE},
+        artifacts={"index": FILE, **({"listing": LISTING} if (folder.path / LISTING).exists() else {})},
         started=started,
     )

@@ -12,6 +12,7 @@ from pipelines.listing.layout import layout_of
 from pipelines.listing.paths import expand, expanded
 from pipelines.sources.base import open_source
 from pipelines.sources.imagefolder import read
+from pipelines.sources.reader import open_shards
 from pipelines.sources.shards import build_shards
 from pipelines.spec.datasets.imagefolder import Options as ImageFolder
 
@@ -125,12 +126,48 @@ def test_split_names_are_known_in_any_case_and_an_unused_one_is_told(tmp_path: P
             make_folder(root / name, {"a": 2})
         source = read(ImageFolder(name="toy", folder=str(root)))
         assert (len(source.train), len(source.test)) == (2, 2)
-    root = tmp_path / "three"
-    for name, count in (("train", 4), ("val", 2), ("test", 3)):
-        make_folder(root / name, {"a": count})
-    source = read(ImageFolder(name="toy", folder=str(root)))
-    assert source.test.ids[0] == "test/a/000.png"
-    assert source.skipped == {"split folder that is not used": {"count": 1, "examples": ["val"]}}
+
+
+def three_splits(root: Path) -> Path:
+    """Train, val and test of two classes; val lacks the second."""
+    for name, counts in (("train", {"a": 6, "b": 6}), ("Validation", {"a": 3}), ("test", {"a": 2, "b": 2})):
+        make_folder(root / name, counts, seed=len(name))
+    return root
+
+
+@pytest.mark.parametrize("limit", [None, 4])
+def test_a_val_folder_beside_train_and_test_is_what_choices_are_made_on(tmp_path: Path, limit: int | None) -> None:
+    options = ImageFolder(name="toy", folder=str(three_splits(tmp_path / "raw")), limit=limit, per_shard=4)
+    index = build_shards(read(options), options, tmp_path / "out")
+    shards = open_shards(tmp_path / "out")
+    held = {shards.ids("train")[row] for row in index.holdout}
+    assert {name.partition("-")[2].partition("_")[0] for name in held} == {"Validation"}
+    assert (len(held), index.count("train"), index.count("test")) == (3, 3 + (limit or 12), 4)
+    assert "choices: Validation/" in options.told()
+
+
+def test_a_study_may_leave_a_val_folder_unused(tmp_path: Path) -> None:
+    options = ImageFolder(name="toy", folder=str(three_splits(tmp_path)), val="unused", holdout=0.25)
+    source = read(options)
+    assert (len(source.train), source.held) == (12, None)
+    assert source.skipped == {"split folder that is not used": {"count": 1, "examples": ["Validation"]}}
+    assert options.told() == "train: train/; test: test/; choices: 25% of train; not used: Validation/; 2 classes"
+
+
+def test_planning_tells_how_the_folders_were_understood(tmp_path: Path, capsys) -> None:
+    three_splits(tmp_path / "pics")
+    study = tmp_path / "x.yaml"
+    study.write_text(STUDY.format(dataset=f"use: imagefolder, name: mine, folder: {tmp_path}/pics"))
+    assert main(["plan", str(study), "--results", str(tmp_path / "results")]) == 0
+    line = "# data set mine: train: train/; test: test/; choices: Validation/; 2 classes\n"
+    assert line in capsys.readouterr().out
+
+
+def test_a_folder_in_val_that_is_no_class_is_refused_with_the_way_out(tmp_path: Path) -> None:
+    make_folder(three_splits(tmp_path) / "Validation", {"images": 2})
+    with pytest.raises(InputError, match=r"Validation/images: .*no class of that name.*dataset.val: unused"):
+        read(ImageFolder(name="toy", folder=str(tmp_path)))
+    assert len(read(ImageFolder(name="toy", folder=str(tmp_path), val="unused")).train) == 12
 
 
 @pytest.mark.parametrize(
@@ -158,7 +195,7 @@ def test_look_prints_what_a_study_s_data_sets_hold_and_writes_nothing(tmp_path: 
     told = capsys.readouterr().out
     for line in (
         "train: 5 images", "test: 2 images", "classes: cat 3, dog 2", "5 opened: 8x8 pixels, 5 colour",
-        f"layout: train {tmp_path}/pics/train, test {tmp_path}/pics/val", "left out: 1 .txt (train/cat/notes.txt)",
+        "layout: train: train/; test: val/; choices: 10% of train; 2 classes", "left out: 1 .txt (train/cat/notes.txt)",
     ):  # fmt: skip
         assert line in told
     assert sorted(tmp_path.rglob("*")) == before

@@ -10,6 +10,7 @@ from source_tools import encoded, noise
 
 from pipelines.errors import InputError
 from pipelines.listing.paths import expand
+from pipelines.sources.shards import build_shards
 from pipelines.sources.webdataset import read
 from pipelines.spec.datasets.webdataset import Options as WebDataset
 
@@ -37,12 +38,12 @@ def test_labels_captions_fields_and_meta(tmp_path: Path) -> None:
     write(tmp_path / "test.tar", ("c.txt", "ein Hund é".encode()), ("c.jpg", IMAGES[2]), ("c.depth.png", depth))
     source = read(options(tmp_path, test=str(tmp_path / "test.tar"), fields=("depth.png",)))
     first, second = source.samples("train")
-    assert (first.image, first.extension, first.label, first.caption) == (IMAGES[0], "jpg", 2, None)
+    assert (first.image, first.extension, first.label, first.caption) == (IMAGES[0], "jpg", 1, None)
     assert first.fields == {"depth.png": depth}
-    assert (second.label, second.caption, second.meta["width"], second.extension) == (1, "a dog", 8, "jpg")
+    assert (second.label, second.caption, second.meta["width"], second.extension) == (0, "a dog", 8, "jpg")
     (third,) = source.samples("test")
     assert (third.label, third.caption) == (-1, "ein Hund é")
-    assert source.classes == ("0", "1", "2")
+    assert source.classes == ("1", "2")
 
 
 def test_without_test_tars_a_share_of_train_is_test(tmp_path: Path) -> None:
@@ -186,3 +187,18 @@ def test_labels_none_takes_the_images_alone(tmp_path: Path) -> None:
     write(tmp_path / "train-0.tar", ("0.jpg", IMAGES[0]), ("0.cls", b"0.6"), ("1.jpg", IMAGES[1]))
     source = read(options(tmp_path, labels="none", test_share=0.5))
     assert (source.classes, source.train.labels.tolist(), source.test.read(0).label) == ((), [-1], -1)
+
+
+def test_class_numbers_with_gaps_are_names_and_numbers_that_nobody_has_are_no_classes(tmp_path: Path) -> None:
+    labels = {"a": "7", "b": "90210", "c": "7.0", "d": "-1"}
+    members = [(f"{key}.{kind}", data) for n, (key, label) in enumerate(labels.items())
+               for kind, data in (("jpg", IMAGES[n]), ("cls", label.encode()))]  # fmt: skip
+    write(tmp_path / "train-0.tar", *members)
+    write(tmp_path / "test.tar", ("e.jpg", IMAGES[4]), ("e.cls", b"12"))
+    made = options(tmp_path, test=str(tmp_path / "test.tar"), max_unreadable=0.0, holdout=0.0)
+    source = read(made)
+    assert source.classes == ("7", "12", "90210")
+    assert [sample.label for sample in source.samples("train")] == source.train.labels.tolist() == [0, 2, 0, -1]
+    assert [sample.label for sample in source.samples("test")] == [1]
+    index = build_shards(source, made, tmp_path / "out")
+    assert (index.classes, index.class_counts) == (source.classes, {"train": [2, 0, 1], "test": [0, 1, 0]})

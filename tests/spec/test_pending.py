@@ -5,10 +5,9 @@ import shutil
 from pathlib import Path
 
 import pytest
+from study_tools import finish, left
 
-from pipelines.records import now, write_record
 from pipelines.spec import layout, made_by
-from pipelines.spec.job import Job
 from pipelines.spec.made_by import code_of
 from pipelines.spec.pending import Pending, is_changed, is_fresh, mark_fresh
 from pipelines.spec.plan import Plan, plan_file
@@ -25,20 +24,6 @@ evaluation: [{use: knn}, {use: linear}]
 """
 
 
-def finish(job: Job, results: Path) -> None:
-    write_record(
-        job.folder(results),
-        key=job.key,
-        stage=job.stage,
-        spec=job.spec.model_dump(mode="json"),
-        inputs=job.inputs,
-        metrics={},
-        seconds=1.0,
-        code=code_of(job.spec),
-        started=now(),
-    )
-
-
 @pytest.fixture
 def done(tmp_path: Path) -> tuple[Plan, Path]:
     """A study, every job of it finished."""
@@ -48,10 +33,6 @@ def done(tmp_path: Path) -> tuple[Plan, Path]:
     for job in plan.jobs.values():
         finish(job, results)
     return plan, results
-
-
-def left(plan: Plan, results: Path, **options: bool) -> set[tuple[str, str]]:
-    return {job.place for unit in Pending.of([plan], results, **options).units.values() for job in unit.jobs}
 
 
 def test_a_finished_study_has_nothing_left(done):

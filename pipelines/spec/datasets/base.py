@@ -6,6 +6,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from pipelines.errors import InputError
+from pipelines.listing.inventory import Inventory
 from pipelines.listing.paths import expanded
 from pipelines.spec.base import Count, Model, Name, Share
 
@@ -70,6 +71,18 @@ class DataSet(Model):
 
     def check_files(self) -> None:
         """InputError when the files that the options name are not there. Quick: names are looked at, not images."""
+
+    def inventory(self, packed: Inventory | None = None) -> Inventory:
+        """The files as they lie now, InputError where they cannot be listed; empty for published data sets.
+
+        ``packed``: what it was packed from. It is given back where the files are here no more, which changes nothing,
+        and where there are very many, whose folders have their times still.
+        """
+        return Inventory()
+
+    def told(self) -> str:
+        """How the files were understood, in a line, InputError where they cannot be; empty where nothing is to be told."""
+        return ""
 
 
 class Downloaded(DataSet):

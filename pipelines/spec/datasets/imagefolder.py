@@ -5,20 +5,24 @@ from typing import Literal, Self
 from pydantic import model_validator
 
 from pipelines.errors import InputError
+from pipelines.listing.inventory import Inventory, of_folders
 from pipelines.listing.layout import Layout, layout_of
 from pipelines.listing.paths import expanded
 from pipelines.spec.datasets.base import OwnImages
 
 
 class Options(OwnImages):
-    """A folder of class folders, or of images without labels, with train/ and test/ (or val/) inside, or without: then
-    a share becomes test."""
+    """A folder of class folders, or of images without labels, with train/ and test/ inside, or train/ and val/, or all
+    three, or none: then a share becomes test."""
 
     use: Literal["imagefolder"] = "imagefolder"
     folder: str
     """The folder; ~ and $NAME are filled in."""
     classes: str | None = None
     """A text file, one class folder a line (more words on a line are ignored): only these, in this order (ImageNet-100)."""
+
+    val: Literal["holdout", "unused"] = "holdout"
+    """A val folder beside train and test. holdout: choices are made on it, in place of a share of train. unused: left out."""
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:
@@ -29,7 +33,7 @@ class Options(OwnImages):
     def layout(self) -> Layout:
         """How the images lie; InputError where that cannot be told."""
         class_list = expanded(self.classes) if self.classes else None
-        return layout_of(expanded(self.folder), self.labels == "auto", class_list)
+        return layout_of(expanded(self.folder), self.labels == "auto", class_list, self.val == "holdout")
 
     @property
     def without_labels(self) -> bool:
@@ -40,3 +44,17 @@ class Options(OwnImages):
 
     def check_files(self) -> None:
         self.layout().check()
+
+    def inventory(self, packed: Inventory | None = None) -> Inventory:
+        if packed and not expanded(self.folder).is_dir():
+            return packed
+        return of_folders(self.layout(), packed)
+
+    def told(self) -> str:
+        layout = self.layout()
+        train = "all images" if layout.train == layout.root else f"{layout.train.name}/"
+        test = f"{layout.test.name}/" if layout.test else f"{self.test_share:.0%} of it"
+        held = f"{layout.held.name}/" if layout.held else f"{self.holdout:.0%} of train"
+        unused = [f"not used: {', '.join(f'{part.name}/' for part in layout.unused)}"] if layout.unused else []
+        classes = f"{len(layout.classes)} classes" if layout.classes else "no labels"
+        return "; ".join([f"train: {train}", f"test: {test}", f"choices: {held}", *unused, classes])

@@ -1,7 +1,9 @@
 """Tars that somebody else made."""
 
+from pathlib import Path
 from typing import Literal
 
+from pipelines.listing.inventory import Inventory, of_tars
 from pipelines.listing.paths import expand
 from pipelines.spec.datasets.base import OwnImages
 
@@ -24,3 +26,8 @@ class Options(OwnImages):
     def check_files(self) -> None:
         for pattern in filter(None, (self.train, self.test)):
             expand(pattern)
+
+    def inventory(self, packed: Inventory | None = None) -> Inventory:
+        if packed and not any(Path(tar).exists() for tar in packed.stocks):
+            return packed
+        return of_tars(tar for pattern in filter(None, (self.train, self.test)) for tar in expand(pattern))
