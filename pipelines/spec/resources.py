@@ -21,6 +21,8 @@ MOST_CORES = 16
 """Cores that a job asks for beside each GPU, at most."""
 MIDDLE, LARGE = 20_000, 200_000
 """Images from which on packing and evaluation take 4 cores, and 8."""
+UNKNOWN = 100_000
+"""Images of a data set to pack or to evaluate on, whose size neither planning nor a record knows."""
 WIDEST = 2048
 """Numbers in a feature, at most: a ResNet-50's."""
 FEATURE_COPIES = 4
@@ -50,11 +52,12 @@ def work(spec: JobSpec) -> float:
     return 6 * images * trained * spec.encoder.forward_gflops(spec.dataset.side or 224)
 
 
-def resources(specs: list[JobSpec], gpus: int = 1) -> Resources:
+def resources(specs: list[JobSpec], gpus: int = 1, counted: int | None = None) -> Resources:
     """What jobs ask for that one process, or one a GPU, runs one after the other. Times are twice what is expected.
 
     Training takes its work on the GPUs, at least 30 minutes, and the cores that keep them fed; packing and evaluation what
-    the number of images asks for, at least an hour. gpus: those that a training gets; 0 counts as one.
+    the number of images asks for, at least an hour. gpus: those that a training gets; 0 counts as one. counted: images of
+    train, where shards have been packed that planning knows no size of.
     """
     if any(isinstance(spec, RunSpec) for spec in specs):
         done, devices = sum(work(spec) for spec in specs), max(1, gpus)
@@ -63,7 +66,7 @@ def resources(specs: list[JobSpec], gpus: int = 1) -> Resources:
             mem_mb=16_000 * devices,
             minutes=max(30, round(2 * done / GPU_GFLOPS / devices / 60)),
         )
-    images = max(_images(spec) for spec in specs)
+    images = max(_images(spec, counted) for spec in specs)
     threads = 1 if images < MIDDLE else 4 if images < LARGE else 8
     shards = isinstance(specs[0], ShardsSpec)
     features = 0 if shards else FEATURE_COPIES * images * WIDEST * 4 / 1e6
@@ -80,7 +83,7 @@ def _cores(spec: JobSpec) -> int:
     return min(MOST_CORES, max(4, math.ceil(eaten / (LOADED * (224 / side) ** 2))))
 
 
-def _images(spec: JobSpec) -> int:
+def _images(spec: JobSpec, counted: int | None) -> int:
     if not isinstance(spec, ShardsSpec | EvaluateSpec):
         return 0
-    return spec.dataset.train_images or spec.dataset.limit or IMAGENET
+    return spec.dataset.train_images or counted or spec.dataset.limit or UNKNOWN

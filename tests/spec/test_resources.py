@@ -66,12 +66,22 @@ def test_small_jobs_take_one_core_and_half_an_hour():
 def test_what_does_not_train_takes_an_hour_or_what_its_images_ask_for():
     small = resources([ShardsSpec(dataset=Digits())])
     assert (small.threads, small.mem_mb, small.minutes) == (1, 8_000, 60)
-    packing, measuring = resources([ShardsSpec(dataset=data())]), resources([evaluation()])
+    large = 1_281_167
+    packing, measuring = resources([ShardsSpec(dataset=data(large))]), resources([evaluation(large)])
     assert packing.threads == measuring.threads == 8
     assert packing.mem_mb == 8_000
-    assert measuring.mem_mb > 4 * 1_281_167 * 2048 * 4 / 1e6
-    assert resources([evaluation()] * 2).minutes == pytest.approx(2 * measuring.minutes, abs=1)
+    assert measuring.mem_mb > 4 * large * 2048 * 4 / 1e6
+    assert resources([evaluation(large)] * 2).minutes == pytest.approx(2 * measuring.minutes, abs=1)
     assert resources([evaluation(5_000)]).threads == 1
+
+
+def test_a_folder_of_unknown_size_asks_by_what_was_packed_of_it():
+    unknown, small, large = (resources([evaluation()], counted=count) for count in (None, 500, 1_281_167))
+    assert (small.threads, small.mem_mb, small.minutes) == (1, 8_000, 60)
+    assert large == resources([evaluation(1_281_167)])
+    assert small.minutes <= unknown.minutes < large.minutes
+    assert small.mem_mb <= unknown.mem_mb < large.mem_mb
+    assert resources([evaluation(400)], counted=500).minutes == small.minutes
 
 
 def evaluation(limit: int | None = None) -> EvaluateSpec:

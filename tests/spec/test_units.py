@@ -3,7 +3,9 @@
 from pathlib import Path
 
 import pytest
+from report_tools import finish, planned
 
+from pipelines.files import read_json
 from pipelines.spec.job import Job
 from pipelines.spec.plan import Plan, plan_file
 from pipelines.spec.units import ENCODERS, SECONDS, Unit, seconds, units
@@ -87,3 +89,23 @@ def test_a_command_names_every_job(tmp_path):
     words = unit.command(Path("results")).split()
     assert words[:4] == ["python", "-m", "pipelines", unit.stage]
     assert words[5:] == [str(job.folder(Path("results"))) for job in unit.jobs]
+
+
+def test_a_unit_asks_by_the_images_that_were_packed(tmp_path):
+    (tmp_path / "images").mkdir()
+    made_folder = planned(
+        tmp_path,
+        STUDY.format(width=8, epochs=5).replace(
+            "use: digits", f"use: imagefolder, name: mine, folder: {tmp_path}/images"
+        ),
+    )
+    plan = plan_file(tmp_path / "study.yaml")
+    unit = next(unit for unit in cut(plan) if unit.stage == "evaluate")
+    before = unit.resources(1, tmp_path)
+    packed = next(job for job in read_json(made_folder)["jobs"] if job["stage"] == "shards")
+    finish(tmp_path, packed, metrics={"data/train": 400})
+    small = unit.resources(1, tmp_path)
+    finish(tmp_path, packed, metrics={"data/train": 1_281_167})
+    large = unit.resources(1, tmp_path)
+    assert small.minutes < before.minutes < large.minutes
+    assert (small.threads, small.minutes) == (1, 60)

@@ -117,9 +117,9 @@ def minutes(stage):
 
 @functools.cache
 def asked(stage, name):
-    """What one unit asks for; Snakemake asks several times."""
+    """What one unit asks for; Snakemake asks several times, and not before its inputs are there."""
     gpus = CONFIG.gpus_per_job if stage == "pretrain" else 1
-    return unit_of(stage, name).resources(gpus)
+    return unit_of(stage, name).resources(gpus, RESULTS)
 
 
 def wanted():
