@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from pipelines import locks
-from pipelines.errors import Problem
+from pipelines.errors import EnvironmentFault, Problem
 from pipelines.files import read_json, write_json
 
 FILE = ".checked.json"
@@ -30,7 +30,7 @@ def remember(folder: Path, digests: Mapping[str, str]) -> None:
     if not os.access(folder, os.W_OK):
         return
     found = {name: [*_stamp(folder / name), digest] for name, digest in digests.items()}
-    with contextlib.suppress(OSError):  # a full disk loses nothing but time
+    with contextlib.suppress(EnvironmentFault):  # a full disk loses nothing but time
         write_json(folder / FILE, {**_read(folder), **found})
 
 

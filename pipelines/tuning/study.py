@@ -160,6 +160,7 @@ def _begin(search: OptunaStudy, slot: int, values: Values, repeats: int | None) 
     return trial
 
 
+@patient
 def _known(search: OptunaStudy, slot: int, epoch: int) -> list[float]:
     """What the trials of batches before the slot's had after this epoch."""
     first = search.batch_of(slot) * search.batch

@@ -1,5 +1,6 @@
 """Reading shards back: checked against the index, the same as webdataset and tarfile find, cached once."""
 
+import errno
 import json
 import os
 import shutil
@@ -233,4 +234,18 @@ def test_shards_in_a_folder_that_cannot_be_written_are_hashed_every_time(
     for _ in range(2):
         open_shards(folder).verify("train")
     assert len(hashed) == 2 * count
+    assert not (folder / ".checked.json").exists()
+
+
+def test_a_disk_too_full_to_remember_loses_nothing_but_time(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / ".checked.json").unlink()
+    real = Path.replace
+
+    def full(path: Path, target: Path) -> Path:
+        if Path(target).name == ".checked.json":
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return real(path, target)
+
+    monkeypatch.setattr(Path, "replace", full)
+    open_shards(folder).verify("train")
     assert not (folder / ".checked.json").exists()
