@@ -141,6 +141,9 @@ def test_without_its_gradient_the_key_is_a_constant():
         ({"positive": Extrapolation(keeps="gain")}, "set negatives_meet: original"),
         ({"start_epoch": 2.0, "end_epoch": 2.0}, "end_epoch 2 must lie after start_epoch 2"),
         ({"positive": None, "negative": None}, "both off"),
+        ({"positive": None, "renormalise": "both"}, "the positive side is off"),
+        ({"negative": None, "renormalise": "negatives"}, "the negative side is off"),
+        ({"negative": Interpolation(keeps="length"), "renormalise": "both"}, "renormalise takes back"),
     ],
 )
 def test_what_has_no_meaning_is_refused(options, message):

@@ -66,6 +66,20 @@ class FeatureTransform(Model):
             )
         return self
 
+    @model_validator(mode="after")
+    def _of_a_side_that_is_on(self) -> Self:
+        on = {"positives": self.positive, "negatives": self.negative}
+        for name in on if self.renormalise == "both" else (self.renormalise,):
+            if name in on and on[name] is None:
+                raise ValueError(
+                    f"renormalise: {self.renormalise}: the {name[:-1]} side is off; leave it out of renormalise"
+                )
+        if self.negative and self.negative.keeps == "length" and self.renormalise in ("negatives", "both"):
+            raise ValueError(
+                "negative.keeps: length changes the length alone, which renormalise takes back; leave one of them out"
+            )
+        return self
+
     def without_negatives(self, method: str, why: str) -> None:
         """ValueError unless the positive side alone is on, and is not a control against negatives that are not there."""
         if self.negative is not None:
