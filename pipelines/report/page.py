@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import vl_convert
 
 from pipelines.files import replacing
@@ -15,6 +14,7 @@ from pipelines.report.missing import Missing
 from pipelines.report.sections import Chart, Section
 from pipelines.report.study import Results
 from pipelines.report.summary import Fact
+from pipelines.report.templates import template
 from pipelines.report.verdicts import Told
 
 
@@ -31,16 +31,9 @@ class Head:
 
 def render_page(results: Results, head: Head, sections: Sequence[Section], templates: Path) -> str:
     """The HTML text. The same study gives the same bytes."""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(templates),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     shown = [section for section in sections if not section.is_empty]
     drawn = [chart for section in shown for chart in section.charts]
-    return environment.get_template("report.html.j2").render(
+    return template(templates, "report.html.j2").render(
         results=results,
         head=head,
         sections=shown,
