@@ -48,7 +48,7 @@ OUT = arg("--out", "folder for what is written, e.g. results/STUDY", type=Path, 
 TRACKED = (
     RESULTS_ARG,
     arg("--uri", "MLflow server or database (default: $PIPELINES_TRACKING_URI, else mlflow.db in the results folder)"),
-    arg("--experiment", "name of the MLflow experiment", default="ssl-pipelines"),
+    arg("--prefix", "before the names of experiments, which are those of the studies", default=""),
 )
 STUDIES = arg("--study", "only jobs of these: study files or names", nargs="+", default=[], metavar="STUDY")
 
@@ -151,10 +151,10 @@ STAGES = {
     "track": Command(
         "mirror the job folders in MLflow, and look at them",
         parts={
-            "init": Command("make database and experiment, before anything runs at once", TRACKED),
+            "init": Command("make the database, before anything runs at once", TRACKED),
             "sync": Command(
                 "send everything MLflow does not hold yet",
-                (*TRACKED, STUDIES, arg("--keys", "only these jobs", nargs="+", default=[], metavar="KEY")),
+                (*TRACKED, STUDIES),
             ),
             "follow": Command(
                 "sync again and again while a process lives",
@@ -167,7 +167,11 @@ STAGES = {
             ),
             "ui": Command(
                 "start MLflow's web page on this machine",
-                (*TRACKED, arg("--port", "port on 127.0.0.1 (default: 5000)", type=int, default=5000)),
+                (
+                    *TRACKED,
+                    arg("--study", "the one to look at", default=None, metavar="NAME"),
+                    arg("--port", "port on 127.0.0.1 (default: 5000)", type=int, default=5000),
+                ),
             ),
         },
     ),

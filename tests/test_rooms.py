@@ -34,7 +34,7 @@ ALLOWED = {
     "acceptance": {"records"},
     "history": set(),
     "progress": {"spec", "history"},
-    "tracking": {"tracking", "records", "history"},
+    "tracking": {"tracking", "records", "history", "spec.layout"},
     "tuning": {"tuning", "journal", "lease", "spec.tuning"},
     "journal": set(),
     "losses": {"losses"},

@@ -43,8 +43,8 @@ class Tracking(Model):
 
     uri: Annotated[Text | None, BeforeValidator(_null)] = None
     """A server (http://HOST:PORT) or a database (sqlite:///FILE, postgresql://...); null: mlflow.db in the results."""
-    experiment: Text = Field(default="ssl-pipelines", max_length=500)
-    """The name of the MLflow experiment."""
+    prefix: str = Field(default="", max_length=200)
+    """Before the names of MLflow's experiments, which are those of the studies."""
     every: Annotated[Positive, BeforeValidator(_typed)] = 20.0
     """Seconds between two looks at what running jobs have written."""
 
@@ -62,7 +62,7 @@ def _tracking(value: Any) -> Any:
     if value is False or value == "off":  # YAML reads off as false, the command line as text
         return None
     if not isinstance(value, Mapping):
-        raise ValueError("must be off, or a mapping of uri, experiment and every")
+        raise ValueError("must be off, or a mapping of uri, prefix and every")
     return value
 
 

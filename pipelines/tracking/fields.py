@@ -1,18 +1,19 @@
-"""A job's spec and record as MLflow's params, tags and final metrics: plain dicts of names and values."""
+"""Specs and records as MLflow's params, tags and metrics: plain dicts of names and values."""
 
 import json
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from pipelines.colours import colour
 from pipelines.records import Record
-from pipelines.tracking.folders import Contents
 
 LONGEST_VALUE = 5000
 """MLflow cuts params at 6000 characters; cutting them here keeps a second sync from taking them for others."""
+
+
+TEST = "test/"
 
 
 def clean(name: str) -> str:
@@ -21,41 +22,61 @@ def clean(name: str) -> str:
     return "/".join(part for part in parts if part.strip("."))[:250] or "_"
 
 
-def params(contents: Contents) -> dict[str, str]:
-    """The spec as dotted paths (``method.temperature``), and the record's derived numbers (``derived.lr``)."""
-    derived = contents.record.derived if contents.record else {}
-    tree = {**contents.spec, "derived": derived}
-    return {clean(name): value for name, value in _flat("", tree)}
+def params(spec: Mapping[str, Any], derived: Mapping[str, Any]) -> dict[str, str]:
+    """A spec as dotted paths (``method.temperature``), and a record's derived numbers (``derived.lr``)."""
+    return {clean(name): value for name, value in _flat("", {**spec, "derived": derived})}
 
 
-def tags(contents: Contents, given: dict[str, str]) -> dict[str, str]:
-    """What runs are searched and grouped by; ``given``, the caller's, come before what the spec says."""
-    spec, record = contents.spec, contents.record
-    found: dict[str, Any] = {"run_key": contents.key, "stage": contents.stage}
-    found["dataset"] = _name(spec.get("dataset"))
-    found["seed"] = spec.get("seed")
-    if "method" in spec or "source" in spec:
-        found["method"] = given.get("label") or _name(spec.get("method")) or _name(spec.get("source"))
-        found["mlflow.runColor"] = colour(str(found["method"]))
-    found["evaluation"] = _name(spec.get("evaluation"))
-    found |= {f"input.{name}": key for name, key in contents.inputs.items()}
-    if record:
-        found["commit"] = record.commit + ("-dirty" if record.dirty else "")
-        found["device"] = record.device
-        found["flags"] = ", ".join(record.flags) or None
-    found |= {name: value for name, value in given.items() if name != "label"}
+def chosen(prefix: str, record: Record) -> dict[str, str]:
+    """What an evaluation chose on the way, as params: ``linear/chosen/lr``."""
+    return {
+        clean(f"{prefix}/{name}"): str(value)[:LONGEST_VALUE]
+        for name, value in record.derived.items()
+        if name.startswith("chosen/")
+    }
+
+
+def tags(**found: object) -> dict[str, str]:
+    """Tags as MLflow takes them; what is empty is left out."""
     return {clean(name): str(value)[:LONGEST_VALUE] for name, value in found.items() if value not in (None, "")}
 
 
+def made_by(record: Record) -> dict[str, str]:
+    """Tags of the code and the machine that made a record, and what a reader has to know of it."""
+    return tags(
+        commit=record.commit + ("-dirty" if record.dirty else ""),
+        code=record.code_digest,
+        device=record.device,
+        flags=", ".join(record.flags),
+    )
+
+
 def final_metrics(record: Record) -> dict[str, float]:
-    """The record's metrics and timings under ``final/``; a number that was not finite has none."""
+    """A pretraining's or a search's numbers under ``final/``; one that was not finite has none."""
     found: dict[str, float | None] = {**record.metrics, "seconds": record.seconds}
     found["images_per_second"] = record.images_per_second
+    return {f"final/{name.removeprefix('final/')}": value for name, value in _finite(found).items()}
+
+
+def measured(prefix: str, record: Record) -> dict[str, float]:
+    """An evaluation's numbers on test: ``linear/top1`` for test/top1. What it chose by stands in the file of the record."""
+    numbers = {name: value for name, value in record.metrics.items() if name.startswith(TEST)}
+    return {clean(f"{prefix}/{name.removeprefix(TEST)}"): value for name, value in _finite(numbers).items()}
+
+
+def features(prefix: str, record: Record) -> dict[str, float]:
+    """What was said of the features themselves (effective rank, uniformity, alignment)."""
+    numbers = {name: value for name, value in record.derived.items() if name.startswith("features/")}
     return {
-        clean(f"final/{name.removeprefix('final/')}"): float(value)
-        for name, value in found.items()
-        if value is not None
+        clean(f"{prefix}/{name.removeprefix('features/')}"): value
+        for name, value in _finite(numbers).items()
+        if name != "features/seconds"
     }
+
+
+def _finite(values: Mapping[str, Any]) -> dict[str, float]:
+    """Numbers under names that MLflow allows."""
+    return {clean(name): float(value) for name, value in values.items() if isinstance(value, int | float)}
 
 
 def metric_value(value: float) -> float:
@@ -78,11 +99,3 @@ def _flat(path: str, value: Any) -> Iterator[tuple[str, str]]:
             yield from _flat(f"{path}.{i}", part)
     elif path != "derived":
         yield path, (value if isinstance(value, str) and value else json.dumps(value))[:LONGEST_VALUE]
-
-
-def _name(value: Any) -> str | None:
-    """What a part of a spec is called: its name or kind, with a data set's limit."""
-    if not isinstance(value, dict):
-        return None if value is None else str(value)
-    name = value.get("name") or value.get("use")
-    return f"{name}-{value['limit']}" if name and value.get("limit") else name

@@ -5,36 +5,35 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Hashable
 from pathlib import Path
 
 import psutil
 
-from pipelines import history
 from pipelines.errors import EnvironmentFault
 from pipelines.masking import masked
-from pipelines.records import FILE as RECORD
-from pipelines.tracking.folders import JobFolder, find_jobs
-from pipelines.tracking.replay import sync_jobs
+from pipelines.tracking.folders import files_digest, state_of
+from pipelines.tracking.replay import Outcome, sync_study
+from pipelines.tracking.report_run import NAME, report_files
 from pipelines.tracking.settings import Tracking
 from pipelines.tracking.store import Store, connect
+from pipelines.tracking.tree import StudyTree, Trees
 
 LONGEST_WAIT = 300.0
 LAST_SYNC = 300.0
 """Seconds that are left to bring MLflow up to date once the work that was followed has ended."""
 _TICK = 0.5
 
-State = tuple[int | bool, ...]
-
 
 class Follower:
-    """Syncs those job folders that changed since it last did; an unchanged folder costs three file look-ups."""
+    """Syncs those rows of the studies that changed since it last did; an unchanged job costs one or two file look-ups."""
 
     def __init__(self, results: Path, settings: Tracking, studies: Collection[str] = ()) -> None:
         self.results, self.settings, self.studies = results, settings, studies
         self.over: Callable[[], bool] = lambda: False
         """Whether MLflow shall not be asked for anything any more."""
-        self._seen: dict[tuple[Path, str], State] = {}
+        self._trees = Trees(results)
+        self._seen: dict[tuple[str, str], Hashable] = {}
         self._store: Store | None = None
 
     def sync(self) -> None:
@@ -46,18 +45,24 @@ class Follower:
             raise
 
     def _sync(self) -> None:
-        states = {}
-        for job in find_jobs(self.results, self.studies):
-            state = _state(job)
-            if state and self._seen.get((job.path, str(job.tags))) != state:
-                states[job.path, str(job.tags)] = (job, state)
-        if not states:
-            return
-        self._store = self._store or connect(self.settings, self.results, lambda: self.over())
-        outcome = sync_jobs([job for job, _ in states.values()], self.settings, self.results, self._store)
-        if outcome.problems:
-            raise EnvironmentFault("; ".join(outcome.problems))
-        self._seen |= {place: state for place, (_, state) in states.items()}
+        outcome = Outcome()
+        for study in self._trees.read(self.studies):
+            states = _states(study)
+            changed = {key for key, state in states.items() if self._seen.get((study.name, key)) != state}
+            if changed:
+                self._store = self._store or connect(self.settings, self.results, lambda: self.over())
+                sync_study(study, self._store, outcome, changed)
+                if outcome.problems:
+                    raise EnvironmentFault("; ".join(outcome.problems))
+                self._seen |= {(study.name, key): states[key] for key in changed}
+
+
+def _states(study: StudyTree) -> dict[str, Hashable]:
+    """Row -> what its folders look like; rows without any life are left out."""
+    states = {row.key: tuple(map(state_of, row.folders)) for row in study.rows}
+    files = report_files(study.folder)
+    report: dict[str, Hashable] = {NAME: files_digest(files)} if files else {}
+    return {key: state for key, state in states.items() if any(state)} | report
 
 
 def follow(follower: Follower, parent: int, every: float) -> None:
@@ -120,15 +125,3 @@ def _lives(pid: int) -> bool:
         return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
-
-
-def _state(job: JobFolder) -> State:
-    """Sizes and times of a job's record and history, and whether it is being written; empty when it has neither."""
-    state: list[int | bool] = []
-    for name in (RECORD, history.FILE):
-        try:
-            stat = (job.path / name).stat()
-        except FileNotFoundError:
-            continue
-        state += [stat.st_mtime_ns, stat.st_size]
-    return (*state, history.being_written(job.path / history.FILE)) if state else ()

@@ -14,11 +14,11 @@ HOST = "127.0.0.1"
 
 
 def page(server: str, experiment: str) -> str:
-    """The pretraining runs of an experiment as charts: MLflow's start page shows something else, and other runs no curves.
+    """The rows of an experiment side by side as charts, each the mean over its seeds.
 
-    Take the filter away to see the runs of all stages.
+    Take the filter away to see the seeds inside the rows, and their curves.
     """
-    chosen = quote("tags.stage = 'pretrain'")
+    chosen = quote("tags.level = 'row'")
     where = urlsplit(server)  # without credentials: the page asks for them itself
     server = f"{where.scheme}://{where.netloc.rpartition('@')[2]}{where.path.rstrip('/')}"
     query = f"workflowType=machine_learning&compareRunsMode=CHART&startTime=ALL&searchFilter={chosen}"

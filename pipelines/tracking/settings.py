@@ -1,6 +1,7 @@
 """Where MLflow is. Imports no MLflow."""
 
 import os
+import re
 import uuid
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -16,6 +17,8 @@ VARIABLE = "PIPELINES_TRACKING_URI"
 """Environment variable with the address, where none is given: a list of processes shows command lines to everybody."""
 LOCK = ".tracking.lock"
 IDENTITY = ".tracking.json"
+ARTIFACTS = "mlflow-artifacts:"
+"""What MLflow calls a folder that its server knows: ``track ui`` serves mlartifacts in the results."""
 
 
 class Tracking(BaseModel):
@@ -26,7 +29,8 @@ class Tracking(BaseModel):
     uri: str | None = Field(default=None, repr=False)
     """A server (http://HOST:PORT) or a database (sqlite:///FILE, postgresql://...); none: that of the environment
     variable, else mlflow.db in the results."""
-    experiment: str = Field(default="ssl-pipelines", min_length=1, max_length=500)
+    prefix: str = Field(default="", max_length=200)
+    """Before the names of experiments, which are those of the studies; people who share a server need different ones."""
 
     def address(self, results: Path) -> str:
         """The URI to use; InputError when the one given is neither a server nor a database."""
@@ -40,10 +44,14 @@ class Tracking(BaseModel):
             )
         return uri
 
-    def artifact_root(self, results: Path) -> str | None:
-        """Where a new experiment keeps its files; None leaves it to the server."""
+    def experiment(self, study: str) -> str:
+        """The name of a study's experiment."""
+        return f"{self.prefix}{study}"
+
+    def artifact_root(self, results: Path, experiment: str) -> str | None:
+        """Where a new experiment's files are: in the results, wherever these are moved; None leaves it to the server."""
         served = urlsplit(self.address(results)).scheme in ("http", "https")
-        return None if served else str(results.resolve() / "mlartifacts")
+        return None if served else f"{ARTIFACTS}/{re.sub('[^A-Za-z0-9_-]+', '-', experiment)}"
 
 
 def shown(uri: str) -> str:

@@ -32,45 +32,77 @@ _ENVIRONMENT = {
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "15",
     "MLFLOW_SQLALCHEMYSTORE_POOLCLASS": "NullPool",  # a kept connection would go on writing into a deleted file
 }
+NOTE = "mlflow.note.content"
+"""The tag that MLflow's UI shows as a description."""
 _DATABASE_PORTS = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}
 
 
 @dataclass(frozen=True)
 class Store:
-    """An open experiment, seen from one results folder."""
+    """An open MLflow, seen from one results folder."""
 
     client: MlflowClient
     """Every call has a limit; see ``limits``."""
-    experiment: str
-    """MLflow's id of the experiment."""
     results: str
     """The results folder's own id, a tag of its runs."""
+    settings: Tracking
+    folder: Path
+    """The results folder."""
     address: str = field(repr=False)
 
-    def runs(self, key: str | None = None) -> dict[str, list["Run"]]:
-        """This folder's live runs by run_key, oldest first; all of them, or those of one ``key``."""
-        query = f"tags.results = '{self.results}'" + (f" AND tags.run_key = '{key}'" if key else "")
+    def experiment(self, study: str, question: str) -> "Experiment":
+        """A study's experiment, made when it is missing and taken back when it was deleted."""
+        name = self.settings.experiment(study)
+        with locked(self.folder / LOCK):
+            found: Any = self.client.get_experiment_by_name(name)
+            found = found or self._created(name)
+        if found.lifecycle_stage == "deleted":
+            self.client.restore_experiment(found.experiment_id)
+        if found.tags.get(NOTE) != question:
+            self.client.set_experiment_tag(found.experiment_id, NOTE, question)
+        return Experiment(self, str(found.experiment_id), found.artifact_location)
+
+    def _created(self, name: str) -> Any:
+        try:
+            self.client.create_experiment(name, self.settings.artifact_root(self.folder, name))
+        except MlflowException as error:  # someone with other results was quicker
+            if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                raise
+        return self.client.get_experiment_by_name(name)
+
+    def answers(self) -> bool:
+        """Whether MLflow can be reached right now."""
+        try:
+            self.client.search_experiments(max_results=1)
+        except errors():
+            return False
+        return True
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A study's experiment: MLflow's id, and where the files of its runs are."""
+
+    store: Store
+    id: str
+    files: str
+
+    def runs(self, row: str | None = None) -> dict[str, list[Run]]:
+        """This folder's live runs by run_key, oldest first; all of them, or those of one row."""
+        query = f"tags.results = '{self.store.results}'" + (f" AND tags.row = '{row}'" if row else "")
         found: dict[str, list[Run]] = defaultdict(list)
         token: str | None = None
         while True:
-            page = self.client.search_runs([self.experiment], query, order_by=["start_time"], page_token=token)
+            page = self.store.client.search_runs([self.id], query, order_by=["start_time"], page_token=token)
             for run in page:
                 found[run.data.tags["run_key"]].append(run)
             token = page.token
             if not token:
                 return found
 
-    def answers(self) -> bool:
-        """Whether MLflow can be reached right now."""
-        try:
-            self.client.get_experiment(self.experiment)
-        except errors():
-            return False
-        return True
-
 
 def connect(settings: Tracking, results: Path, over: Callable[[], bool] = lambda: False) -> Store:
-    """Open MLflow, making schema and experiment when they are missing; EnvironmentFault when it cannot be reached.
+    """Open MLflow, making the schema when it is missing; EnvironmentFault when it cannot be reached.
 
     Creating a schema is a race between processes that all but one lose, so a lock in ``results`` lets one in at a time.
     ``over``: whether the time for talking to MLflow is over; then every call fails.
@@ -82,7 +114,7 @@ def connect(settings: Tracking, results: Path, over: Callable[[], bool] = lambda
         _knock(address)
         with locked(results / LOCK):
             client: Any = Limited(within(OPEN, _client, address), over)
-            return Store(client, _experiment(client, settings, results), identity, address)
+        return Store(client, identity, settings, results, address)
     except errors() as error:
         raise unreachable(address, error) from None
 
@@ -130,21 +162,6 @@ def _client(address: str) -> MlflowClient:
 def _mask(record: logging.LogRecord) -> bool:
     record.msg, record.args = masked(record.getMessage()), ()
     return True
-
-
-def _experiment(client: MlflowClient, settings: Tracking, results: Path) -> str:
-
-    found: Any = client.get_experiment_by_name(settings.experiment)
-    if found is None:
-        try:
-            return str(client.create_experiment(settings.experiment, settings.artifact_root(results)))
-        except MlflowException as error:  # someone with other results was quicker
-            if error.error_code != "RESOURCE_ALREADY_EXISTS":
-                raise
-            found = client.get_experiment_by_name(settings.experiment)
-    if found.lifecycle_stage == "deleted":
-        client.restore_experiment(found.experiment_id)
-    return str(found.experiment_id)
 
 
 def _knock(address: str) -> None:

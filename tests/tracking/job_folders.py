@@ -1,24 +1,57 @@
-"""Job folders for the tracking tests, and what MLflow holds of them."""
+"""Job folders of a small study for the tracking tests, and what MLflow holds of them."""
 
 from pathlib import Path
 from typing import Any
 
-from pipelines.files import write_json
+from mlflow.entities import Run
+
+from pipelines.files import read_json, write_json
 from pipelines.history import History
 from pipelines.records import now, write_record
+from pipelines.tracking.replay import Outcome, sync_studies
+from pipelines.tracking.settings import Tracking
+from pipelines.tracking.store import Experiment, Store, connect
+from pipelines.tracking.tree import Trees
 
+STUDY, QUESTION = "tested", "Does it hold?"
+KEY = "moco-digits-s0-0123abcd"
+DATASET = {"use": "digits", "limit": None}
 SPEC = {
     "method": {"use": "moco", "temperature": 0.2, "feature_transform": None},
-    "dataset": {"use": "digits", "limit": None},
+    "dataset": DATASET,
     "views": {"augmentations": [{"scale": [0.2, 1.0]}, {"scale": [0.1, 1.0]}]},
     "seed": 0,
 }
+KNN = {"use": "knn", "k": 20}
 
 
-def folder(results: Path, key: str = "moco-digits-s0-0123abcd", stage: str = "pretrain") -> Path:
-    """A job with a spec and nothing else."""
+def folder(results: Path, key: str = KEY, label: str = "moco", **spec: Any) -> Path:
+    """A planned pretraining with a spec and nothing else."""
+    return planned(results, "pretrain", key, label, {"shards": "digits-1"}, {**SPEC, **spec})
+
+
+def evaluated(results: Path, weights: str = KEY, label: str = "moco", **spec: Any) -> Path:
+    """A planned evaluation of weights, kNN where nothing else is said."""
+    given = {"evaluation": KNN, "source": {"use": "pretrain"}, "dataset": DATASET, "seed": 0, **spec}
+    key = "-".join(
+        [weights or label.replace(" ", "_"), given["evaluation"]["use"], given["dataset"]["use"], str(given["seed"])]
+    )
+    inputs = {"shards": f"{given['dataset']['use']}-1"} | ({"weights": weights} if weights else {})
+    return planned(results, "evaluate", key, label, inputs, given)
+
+
+def planned(
+    results: Path, stage: str, key: str, label: str, inputs: dict[str, str], spec: dict[str, Any], study: str = STUDY
+) -> Path:
+    """A job in the study's plan, and its folder."""
+    file = results / study / "plan.json"
+    plan = read_json(file) if file.exists() else {"study": study, "question": QUESTION, "jobs": []}
+    job = {"stage": stage, "key": key, "inputs": inputs, "spec": spec}
+    if not any(other["key"] == key and other["stage"] == stage for other in plan["jobs"]):
+        plan["jobs"].append({**job, "label": label})
+        write_json(file, plan)
     path = results / "jobs" / stage / key
-    write_json(path / "spec.json", {"stage": stage, "key": key, "inputs": {"shards": "digits-1"}, "spec": SPEC})
+    write_json(path / "spec.json", job)
     return path
 
 
@@ -31,12 +64,10 @@ def log(path: Path, *steps: int, keep_steps_below: int | None = None) -> None:
 
 def finish(path: Path, **changes: Any) -> None:
     """The job's record."""
+    job = read_json(path / "spec.json")
     values: dict[str, Any] = {
-        "key": path.name,
-        "stage": path.parent.name,
-        "spec": SPEC,
-        "inputs": {"shards": "digits-1"},
-        "metrics": {"test/knn_top1": 0.9},
+        **{name: job[name] for name in ("key", "stage", "spec", "inputs")},
+        "metrics": {"test/top1": 0.9},
         "derived": {"lr": 0.03},
         "seconds": 1.0,
         "started": now(),
@@ -44,6 +75,25 @@ def finish(path: Path, **changes: Any) -> None:
     write_record(path, **(values | changes))
 
 
-def held(client: Any, run: Any, name: str) -> list[tuple[int, float]]:
+def sync(results: Path, settings: Tracking | None = None, store: Store | None = None) -> Outcome:
+    """All studies into MLflow."""
+    return sync_studies(Trees(results).read(), settings or Tracking(), results, store)
+
+
+def opened(results: Path, settings: Tracking | None = None) -> Experiment:
+    """The study's experiment."""
+    return connect(settings or Tracking(), results).experiment(STUDY, QUESTION)
+
+
+def level(experiment: Experiment, name: str) -> dict[str, Run]:
+    """run_key -> the one run of each encoder (seed), or of each row."""
+    found = {key: runs for key, runs in experiment.runs().items() if runs[0].data.tags["level"] == name}
+    assert {len(runs) for runs in found.values()} <= {1}
+    return {key: runs[0] for key, runs in found.items()}
+
+
+def held(experiment: Experiment, run: Run, name: str) -> list[tuple[int, float]]:
     """(step, value) of every point MLflow holds, in order of step."""
-    return sorted((point.step, point.value) for point in client.get_metric_history(run.info.run_id, name))
+    return sorted(
+        (point.step, point.value) for point in experiment.store.client.get_metric_history(run.info.run_id, name)
+    )

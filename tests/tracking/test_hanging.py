@@ -13,16 +13,14 @@ from pathlib import Path
 
 import mlflow.store.db.utils
 import pytest
-from tracking.job_folders import finish, folder, log
+from tracking.job_folders import finish, folder, log, sync
 
 from pipelines import history
 from pipelines.errors import EnvironmentFault
 from pipelines.tracking import follow as following
 from pipelines.tracking import limits, store
-from pipelines.tracking.folders import find_jobs
 from pipelines.tracking.follow import Follower, follow
 from pipelines.tracking.limits import Limited, within
-from pipelines.tracking.replay import sync_jobs
 from pipelines.tracking.settings import Tracking
 
 ROOT = Path(history.__file__).parents[1]
@@ -68,7 +66,7 @@ def test_a_silent_server_is_given_up_and_named_without_its_password(tmp_path: Pa
     finish(folder(tmp_path))
     start = time.monotonic()
     with silent_server() as port, pytest.raises(EnvironmentFault, match="does not answer") as caught:
-        sync_jobs(find_jobs(tmp_path), Tracking(uri=address.format(port)), tmp_path)
+        sync(tmp_path, Tracking(uri=address.format(port)))
     assert time.monotonic() - start < 20
     assert f"***@127.0.0.1:{port}" in str(caught.value)
     assert "secret" not in str(caught.value)
@@ -80,7 +78,7 @@ def test_a_server_has_its_own_time_for_a_request(tmp_path: Path, monkeypatch: py
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     finish(folder(tmp_path))
     with silent_server() as port, pytest.raises(EnvironmentFault, match="ReadTimeoutError"):
-        sync_jobs(find_jobs(tmp_path), Tracking(uri=f"http://127.0.0.1:{port}"), tmp_path)
+        sync(tmp_path, Tracking(uri=f"http://127.0.0.1:{port}"))
 
 
 def test_following_ends_soon_after_what_it_followed(

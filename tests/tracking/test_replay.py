@@ -9,16 +9,17 @@ from typing import Any
 
 import pytest
 from mlflow.entities import Metric
-from tracking.job_folders import finish, folder, held, log
+from tracking import job_folders
+from tracking.job_folders import KEY, QUESTION, STUDY, evaluated, finish, folder, held, level, log
 
 from pipelines.errors import EnvironmentFault
+from pipelines.files import read_json, write_json
 from pipelines.history import History, read
 from pipelines.records import now
-from pipelines.tracking import replay
-from pipelines.tracking.folders import JobFolder, find_jobs
-from pipelines.tracking.replay import SENDING, SENT, sync_jobs
+from pipelines.tracking import fields, replay, sending
+from pipelines.tracking.sending import SENDING, SENT
 from pipelines.tracking.settings import Tracking
-from pipelines.tracking.store import Store, connect
+from pipelines.tracking.store import Experiment, connect
 
 
 @pytest.fixture(scope="module")
@@ -26,19 +27,24 @@ def uri(tmp_path_factory: pytest.TempPathFactory) -> str:
     return f"sqlite:///{tmp_path_factory.mktemp('store')}/mlflow.db"
 
 
+def experiment_of(results: Path, uri: str) -> Experiment:
+    """Of a prefix of its own, since all tests share one store."""
+    return connect(Tracking(uri=uri, prefix=f"{results.name}/"), results).experiment(STUDY, QUESTION)
+
+
 @pytest.fixture
-def store(uri: str, tmp_path: Path) -> Store:
-    return connect(Tracking(uri=uri, experiment=tmp_path.name), tmp_path)
+def mlflow(uri: str, tmp_path: Path) -> Experiment:
+    return experiment_of(tmp_path, uri)
 
 
-def sync(store: Store, results: Path) -> tuple[int, int, int]:
-    outcome = sync_jobs(find_jobs(results), Tracking(), results, store)
+def sync(mlflow: Experiment, results: Path) -> tuple[int, int, int]:
+    outcome = job_folders.sync(results, mlflow.store.settings, mlflow.store)
     assert outcome.problems == []
     return outcome.sent, outcome.unchanged, outcome.empty
 
 
-def the_run(store: Store) -> Any:
-    ((run,),) = store.runs().values()
+def the_run(mlflow: Experiment) -> Any:
+    (run,) = level(mlflow, "seed").values()
     return run
 
 
@@ -46,99 +52,104 @@ def points(path: Path, name: str) -> list[tuple[int, float]]:
     return [(point.step, point.metrics[name]) for point in read(path / "history.jsonl")]
 
 
-def same_as_folder(store: Store, path: Path) -> None:
+def same_as_folder(mlflow: Experiment, path: Path) -> None:
     for name in ("train/loss", "val/knn"):
-        assert held(store.client, the_run(store), name) == points(path, name)
+        assert held(mlflow, the_run(mlflow), name) == points(path, name)
 
 
-def test_a_job_from_planned_to_finished(store: Store, tmp_path: Path) -> None:
+def test_a_job_from_planned_to_finished(mlflow: Experiment, tmp_path: Path) -> None:
     path = folder(tmp_path)
-    assert sync(store, tmp_path) == (0, 0, 1)
+    assert sync(mlflow, tmp_path) == (0, 0, 1)
     with History.open(path / "history.jsonl") as history:
         history.log(0, {"train/loss": 1.0, "val/knn": 0.5})
-        assert sync(store, tmp_path) == (1, 0, 0)
-        assert the_run(store).info.status == "RUNNING"
-        assert sync(store, tmp_path) == (0, 1, 0)
-    assert sync(store, tmp_path) == (1, 0, 0)
-    assert the_run(store).info.status == "FAILED"
+        assert sync(mlflow, tmp_path) == (2, 0, 0)
+        assert the_run(mlflow).info.status == "RUNNING"
+        assert sync(mlflow, tmp_path) == (0, 2, 0)
+    assert sync(mlflow, tmp_path) == (2, 0, 0)
+    assert the_run(mlflow).info.status == "FAILED"
     log(path, *range(1, 1200))  # more than two requests' worth
     finish(path)
-    assert sync(store, tmp_path) == (1, 0, 0)
-    assert sync(store, tmp_path) == (0, 1, 0)
-    same_as_folder(store, path)
-    run = the_run(store)
-    assert (run.info.status, run.info.run_name) == ("FINISHED", path.name)
-    assert run.data.metrics["final/test/knn_top1"] == 0.9
+    assert sync(mlflow, tmp_path) == (2, 0, 0)
+    assert sync(mlflow, tmp_path) == (0, 2, 0)
+    same_as_folder(mlflow, path)
+    run = the_run(mlflow)
+    assert (run.info.status, run.info.run_name) == ("FINISHED", "moco, seed 0")
+    assert run.data.metrics["final/test/top1"] == 0.9
     assert (run.data.params["method.temperature"], run.data.params["derived.lr"]) == ("0.2", "0.03")
-    assert {"method": "moco", "dataset": "digits", "seed": "0", "stage": "pretrain"}.items() <= run.data.tags.items()
+    assert {"method": "moco", "dataset": "digits", "seed": "0", "level": "seed"}.items() <= run.data.tags.items()
     first = read(path / "history.jsonl")[0].time
-    assert store.client.get_metric_history(run.info.run_id, "train/loss")[0].timestamp == first == run.info.start_time
-    assert {file.path for file in store.client.list_artifacts(run.info.run_id)} == {"record.json", "spec.json"}
+    assert (
+        mlflow.store.client.get_metric_history(run.info.run_id, "train/loss")[0].timestamp
+        == first
+        == run.info.start_time
+    )
+    files = (tmp_path / "mlartifacts").glob(f"*/{run.info.run_id}/artifacts/*")
+    assert {file.name for file in files} == {"record.json", "spec.json", "history.jsonl"}
 
 
-def test_replaying_everything_adds_nothing(store: Store, tmp_path: Path) -> None:
+def test_replaying_everything_adds_nothing(mlflow: Experiment, tmp_path: Path) -> None:
     path = folder(tmp_path)
     log(path, *range(50))
     finish(path)
-    sync(store, tmp_path)
-    run = the_run(store)
+    sync(mlflow, tmp_path)
+    run = the_run(mlflow)
     for _ in range(2):
         for tag in (SENT, SENDING):
-            store.client.delete_tag(run.info.run_id, tag)
-        assert sync(store, tmp_path) == (1, 0, 0)
-    assert the_run(store).info.run_id == run.info.run_id
-    same_as_folder(store, path)
-    assert len(held(store.client, run, "final/seconds")) == 1
+            mlflow.store.client.delete_tag(run.info.run_id, tag)
+        assert sync(mlflow, tmp_path) == (2, 0, 0)
+    assert the_run(mlflow).info.run_id == run.info.run_id
+    same_as_folder(mlflow, path)
+    assert len(held(mlflow, run, "final/seconds")) == 1
 
 
-def test_a_half_line_is_sent_when_it_is_whole(store: Store, tmp_path: Path) -> None:
+def test_a_half_line_is_sent_when_it_is_whole(mlflow: Experiment, tmp_path: Path) -> None:
     path = folder(tmp_path)
     log(path, 0, 1)
     line = (path / "history.jsonl").read_bytes().splitlines(keepends=True)[1].replace(b'"step":1', b'"step":2')
     with (path / "history.jsonl").open("ab") as file:
         file.write(line[:20])
         file.flush()
-        sync(store, tmp_path)
-        assert [step for step, _ in held(store.client, the_run(store), "val/knn")] == [0, 1]
+        sync(mlflow, tmp_path)
+        assert [step for step, _ in held(mlflow, the_run(mlflow), "val/knn")] == [0, 1]
         file.write(line[20:])
-    sync(store, tmp_path)
-    assert [step for step, _ in held(store.client, the_run(store), "val/knn")] == [0, 1, 2]
+    sync(mlflow, tmp_path)
+    assert [step for step, _ in held(mlflow, the_run(mlflow), "val/knn")] == [0, 1, 2]
 
 
-def test_steps_repeated_after_a_resume_stand_once(store: Store, tmp_path: Path) -> None:
+def test_steps_repeated_after_a_resume_stand_once(mlflow: Experiment, tmp_path: Path) -> None:
     path = folder(tmp_path)
     log(path, *range(30))
-    sync(store, tmp_path)
+    sync(mlflow, tmp_path)
     log(path, *range(20, 40), keep_steps_below=20)
-    sync(store, tmp_path)
-    same_as_folder(store, path)
+    sync(mlflow, tmp_path)
+    same_as_folder(mlflow, path)
     finish(path)
-    sync(store, tmp_path)
-    same_as_folder(store, path)
+    sync(mlflow, tmp_path)
+    same_as_folder(mlflow, path)
 
 
-def test_a_job_run_anew_replaces_its_run(store: Store, tmp_path: Path) -> None:
+def test_a_job_run_anew_replaces_its_run(mlflow: Experiment, tmp_path: Path) -> None:
     path = folder(tmp_path)
     log(path, 0, 1, 2)
     finish(path)
-    sync(store, tmp_path)
+    sync(mlflow, tmp_path)
     shutil.rmtree(path)
     folder(tmp_path)
     log(path, 0, 1)
-    finish(path, metrics={"test/knn_top1": 0.7}, derived={"lr": 0.06})
-    sync(store, tmp_path)
-    same_as_folder(store, path)
-    assert held(store.client, the_run(store), "final/test/knn_top1") == [(0, 0.7)]
-    assert the_run(store).data.params["derived.lr"] == "0.06"
+    finish(path, metrics={"test/top1": 0.7}, derived={"lr": 0.06})
+    sync(mlflow, tmp_path)
+    same_as_folder(mlflow, path)
+    assert held(mlflow, the_run(mlflow), "final/test/top1") == [(0, 0.7)]
+    assert the_run(mlflow).data.params["derived.lr"] == "0.06"
 
 
 class Killed(BaseException):
     """Stands for a kill -9: nothing catches it."""
 
 
-def killed_after(monkeypatch: pytest.MonkeyPatch, store: Store, method: str, calls: int) -> None:
+def killed_after(monkeypatch: pytest.MonkeyPatch, mlflow: Experiment, method: str, calls: int) -> None:
     """The process dies behind its n-th call of a client method: the server has carried it out."""
-    real, count = getattr(store.client, method), iter(range(calls))
+    real, count = getattr(mlflow.store.client, method), iter(range(calls))
 
     def call(*arguments: Any, **options: Any) -> Any:
         result = real(*arguments, **options)
@@ -146,70 +157,76 @@ def killed_after(monkeypatch: pytest.MonkeyPatch, store: Store, method: str, cal
             raise Killed
         return result
 
-    monkeypatch.setattr(store.client, method, call)
+    monkeypatch.setattr(mlflow.store.client, method, call)
 
 
 @pytest.mark.parametrize("resumed", [False, True])
 @pytest.mark.parametrize(
-    ("method", "calls"), [("create_run", 1), ("log_batch", 1), ("log_batch", 2), ("log_batch", 4), ("log_dict", 1)]
+    ("method", "calls"),
+    [("create_run", 1), ("log_batch", 1), ("log_batch", 2), ("log_batch", 5), ("set_terminated", 1)],
 )
 def test_a_sync_killed_anywhere_is_completed(
-    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str, calls: int, resumed: bool
+    mlflow: Experiment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str, calls: int, resumed: bool
 ) -> None:
-    monkeypatch.setattr(replay, "BATCH", 30)
+    monkeypatch.setattr(sending, "METRICS", 30)
     path = folder(tmp_path)
     log(path, *range(60))
     finish(path)
     with monkeypatch.context() as patch:
-        killed_after(patch, store, method, calls)
+        killed_after(patch, mlflow, method, calls)
         with pytest.raises(Killed):
-            sync(store, tmp_path)
+            sync(mlflow, tmp_path)
     if resumed:  # what the dead sync sent last may be among the lines that a resume cuts off
         (path / "record.json").unlink()
         log(path, *range(3, 61), keep_steps_below=3)
         finish(path)
-    sync(store, tmp_path)
-    same_as_folder(store, path)
-    assert len(held(store.client, the_run(store), "final/seconds")) == 1
-    assert the_run(store).info.status == "FINISHED"
+    sync(mlflow, tmp_path)
+    same_as_folder(mlflow, path)
+    assert len(held(mlflow, the_run(mlflow), "final/seconds")) == 1
+    assert the_run(mlflow).info.status == "FINISHED"
 
 
-def sync_in_process(uri: str, experiment: str, results: Path, start: Any) -> None:
-    store = connect(Tracking(uri=uri, experiment=experiment), results)
+def sync_in_process(uri: str, results: Path, start: Any) -> None:
+    mlflow = experiment_of(results, uri)
     start.wait()
-    sync(store, results)
+    sync(mlflow, results)
 
 
-def test_two_syncs_at_once_make_one_run_a_job(store: Store, uri: str, tmp_path: Path) -> None:
-    paths = [folder(tmp_path, f"job-{i}") for i in range(6)]
+def test_two_syncs_at_once_make_one_run_of_everything(mlflow: Experiment, uri: str, tmp_path: Path) -> None:
+    paths = [folder(tmp_path, f"job-{i}", label=f"arm {i % 2}", seed=i // 2) for i in range(6)]
     for path in paths:
         log(path, *range(100))
         finish(path)
     context = multiprocessing.get_context("spawn")
     start = context.Barrier(2)
-    arguments = (uri, tmp_path.name, tmp_path, start)
-    workers = [context.Process(target=sync_in_process, args=arguments) for _ in range(2)]
+    workers = [context.Process(target=sync_in_process, args=(uri, tmp_path, start)) for _ in range(2)]
     for worker in workers:
         worker.start()
     for worker in workers:
         worker.join()
         assert worker.exitcode == 0
-    runs = store.runs()
-    assert {key: len(found) for key, found in runs.items()} == {f"job-{i}": 1 for i in range(6)}
+    seeds, rows = level(mlflow, "seed"), level(mlflow, "row")
+    assert seeds.keys() == {path.name for path in paths}
+    assert sorted(run.data.tags["method"] for run in rows.values()) == ["arm 0", "arm 1"]
     for path in paths:
-        assert held(store.client, runs[path.name][0], "train/loss") == points(path, "train/loss")
+        assert held(mlflow, seeds[path.name], "train/loss") == points(path, "train/loss")
 
 
-def test_a_deleted_run_and_a_deleted_experiment_are_filled_again(store: Store, uri: str, tmp_path: Path) -> None:
+def test_a_deleted_run_and_a_deleted_experiment_are_filled_again(mlflow: Experiment, uri: str, tmp_path: Path) -> None:
     path = folder(tmp_path)
     log(path, 0, 1)
     finish(path)
-    sync(store, tmp_path)
-    store.client.delete_run(the_run(store).info.run_id)
-    assert sync(store, tmp_path) == (1, 0, 0)
-    same_as_folder(store, path)
-    store.client.delete_experiment(store.experiment)
-    again = connect(Tracking(uri=uri, experiment=tmp_path.name), tmp_path)
+    sync(mlflow, tmp_path)
+    mlflow.store.client.delete_run(the_run(mlflow).info.run_id)
+    assert sync(mlflow, tmp_path) == (1, 1, 0)
+    same_as_folder(mlflow, path)
+    (row,) = level(mlflow, "row").values()
+    mlflow.store.client.delete_run(row.info.run_id)
+    assert sync(mlflow, tmp_path) == (2, 0, 0)
+    (row,) = level(mlflow, "row").values()
+    assert the_run(mlflow).data.tags[sending.PARENT] == row.info.run_id
+    mlflow.store.client.delete_experiment(mlflow.id)
+    again = experiment_of(tmp_path, uri)
     sync(again, tmp_path)
     same_as_folder(again, path)
 
@@ -219,64 +236,75 @@ def test_a_deleted_store_is_filled_again(tmp_path: Path) -> None:
     log(path, 0, 1)
     finish(path)
     for name in ("first.db", "second.db"):  # to the folder, a store at another place is one that was deleted
-        settings = Tracking(uri=f"sqlite:///{tmp_path / name}")
-        assert sync_jobs(find_jobs(tmp_path), settings, tmp_path).sent == 1
-        same_as_folder(connect(settings, tmp_path), path)
+        mlflow = experiment_of(tmp_path, f"sqlite:///{tmp_path / name}")
+        assert sync(mlflow, tmp_path) == (2, 0, 0)
+        same_as_folder(mlflow, path)
 
 
-def test_two_results_folders_on_one_server_leave_each_other_alone(store: Store, uri: str, tmp_path: Path) -> None:
-    mine, theirs = tmp_path / "mine", tmp_path / "theirs"
-    stores = [connect(Tracking(uri=uri, experiment=tmp_path.name), results) for results in (mine, theirs)]
-    for results in (mine, theirs):
-        log(folder(results), 0, 1)
-    for results, opened in zip((mine, theirs, mine), (*stores, stores[0]), strict=True):
-        sync(opened, results)
-    for results, opened in zip((mine, theirs), stores, strict=True):
-        same_as_folder(opened, results / "jobs" / "pretrain" / "moco-digits-s0-0123abcd")
+def test_two_results_folders_on_one_server_leave_each_other_alone(uri: str, tmp_path: Path) -> None:
+    settings = Tracking(uri=uri, prefix=f"{tmp_path.name}/")
+    opened = {name: connect(settings, tmp_path / name).experiment(STUDY, QUESTION) for name in ("mine", "theirs")}
+    assert len({mlflow.id for mlflow in opened.values()}) == 1
+    for i, name in enumerate(opened):
+        log(folder(tmp_path / name), *range(i + 2))
+    for name in ("mine", "theirs", "mine"):
+        sync(opened[name], tmp_path / name)
+    for name, mlflow in opened.items():
+        same_as_folder(mlflow, tmp_path / name / "jobs" / "pretrain" / KEY)
 
 
-def test_many_jobs_are_compared_at_once_and_only_changed_ones_sent(store: Store, tmp_path: Path) -> None:
-    for i in range(replay.FEW + 1):
-        finish(folder(tmp_path, f"digits-{i}", "evaluate"))
-    assert sync(store, tmp_path) == (replay.FEW + 1, 0, 0)
-    jobs = [
-        JobFolder(job.path, {"study": "late"} if job.path.name == "digits-3" else {}) for job in find_jobs(tmp_path)
-    ]
-    outcome = sync_jobs(jobs, Tracking(), tmp_path, store)
-    assert (outcome.sent, outcome.unchanged) == (1, replay.FEW)
-    assert store.runs("digits-3")["digits-3"][0].data.tags["study"] == "late"
+def test_many_rows_are_compared_at_once_and_only_changed_ones_sent(mlflow: Experiment, tmp_path: Path) -> None:
+    rows = replay.FEW + 1
+    for i in range(rows):
+        finish(folder(tmp_path, f"digits-{i}", label=f"arm {i}"))
+    assert sync(mlflow, tmp_path) == (2 * rows, 0, 0)
+    finish(evaluated(tmp_path, "digits-0", label="arm 0"))
+    assert sync(mlflow, tmp_path) == (2, 2 * rows - 2, 0)
+    assert level(mlflow, "seed")["digits-0"].data.metrics["knn20/top1"] == 0.9
 
 
-def test_a_copied_run_with_other_points_is_not_kept_beside(store: Store, tmp_path: Path) -> None:
+def test_a_row_that_the_study_gave_up_goes_and_what_is_left_stays(mlflow: Experiment, tmp_path: Path) -> None:
+    for label in ("kept", "dropped"):
+        finish(folder(tmp_path, f"{label}-1", label=label))
+    sync(mlflow, tmp_path)
+    plan = tmp_path / STUDY / "plan.json"
+    given = read_json(plan)
+    write_json(plan, {**given, "jobs": [job for job in given["jobs"] if job["label"] == "kept"]})
+    assert sync(mlflow, tmp_path) == (0, 2, 0)
+    assert level(mlflow, "seed").keys() == {"kept-1"}
+    assert len(level(mlflow, "row")) == 1
+
+
+def test_a_copied_run_with_other_points_is_not_kept_beside(mlflow: Experiment, tmp_path: Path) -> None:
     path = folder(tmp_path)
     log(path, 0, 1)
-    sync(store, tmp_path)
-    copy = store.client.create_run(store.experiment, tags=the_run(store).data.tags)
-    store.client.log_batch(copy.info.run_id, metrics=[Metric("val/knn", 5.0, 1, 1)])
+    sync(mlflow, tmp_path)
+    copy = mlflow.store.client.create_run(mlflow.id, tags=the_run(mlflow).data.tags)
+    mlflow.store.client.log_batch(copy.info.run_id, metrics=[Metric("val/knn", 5.0, 1, 1)])
     log(path, 2)
-    sync(store, tmp_path)
-    same_as_folder(store, path)
+    sync(mlflow, tmp_path)
+    same_as_folder(mlflow, path)
 
 
-def test_one_damaged_job_does_not_stop_the_others(store: Store, tmp_path: Path) -> None:
-    for key in ("a-1", "b-2", "c-3"):
-        finish(folder(tmp_path, key))
+def test_one_damaged_job_does_not_stop_the_others(mlflow: Experiment, tmp_path: Path) -> None:
+    for i, key in enumerate(("a-1", "b-2", "c-3")):
+        finish(folder(tmp_path, key, seed=i))
     (tmp_path / "jobs" / "pretrain" / "b-2" / "record.json").write_text("{")
-    outcome = sync_jobs(find_jobs(tmp_path), Tracking(), tmp_path, store)
-    assert outcome.sent == 2
-    assert len(outcome.problems) == 1
-    assert "b-2" in outcome.problems[0]
+    outcome = job_folders.sync(tmp_path, mlflow.store.settings, mlflow.store)
+    assert level(mlflow, "seed").keys() == {"a-1", "c-3"}
+    (problem,) = outcome.problems
+    assert "b-2" in problem
 
 
-def test_what_the_server_refuses_is_one_jobs_problem(
-    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_what_the_server_refuses_is_one_rows_problem(
+    mlflow: Experiment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for key in ("a-1", "b-2"):
-        log(folder(tmp_path, key), 0)
-    monkeypatch.setattr("pipelines.tracking.fields.clean", lambda name: name.replace("val", "v@l"))
-    outcome = sync_jobs(find_jobs(tmp_path), Tracking(), tmp_path, store)
-    assert len(outcome.problems) == 2
-    assert "v@l" in outcome.problems[0]
+    log(folder(tmp_path, "a-1", label="a"), 0)
+    finish(folder(tmp_path, "b-2", label="b"))
+    monkeypatch.setattr(fields, "clean", lambda name: name.replace("val/", "v@l"))
+    (problem,) = job_folders.sync(tmp_path, mlflow.store.settings, mlflow.store).problems
+    assert "v@l" in problem
+    assert level(mlflow, "seed")["b-2"].info.status == "FINISHED"
 
 
 @contextlib.contextmanager
@@ -300,6 +328,6 @@ def test_an_unreachable_mlflow_is_one_message_and_costs_nothing(tmp_path: Path, 
         (tmp_path / "damaged.db").write_text("no database" * 100)
         address = f"sqlite:///{tmp_path}/damaged.db"
     with unchanged(tmp_path), pytest.raises(EnvironmentFault, match="Nothing is lost") as caught:
-        sync_jobs(find_jobs(tmp_path), Tracking(uri=address), tmp_path)
+        job_folders.sync(tmp_path, Tracking(uri=address))
     assert address.replace("me:secret", "***") in str(caught.value)
     assert "secret" not in str(caught.value)

@@ -2,12 +2,8 @@
 
 from pathlib import Path
 
-from tracking.job_folders import folder, held, log
+from tracking.job_folders import KEY, folder, held, level, log, opened, sync
 
-from pipelines.tracking.folders import find_jobs
-from pipelines.tracking.replay import sync_jobs
-from pipelines.tracking.settings import Tracking
-from pipelines.tracking.store import connect
 from pipelines.tracking.thinning import ALL, AN_OCTAVE, is_sent
 
 
@@ -20,10 +16,9 @@ def test_a_long_curve_keeps_a_few_thousand_points_and_a_short_one_all() -> None:
 
 def test_the_points_do_not_depend_on_when_they_were_synced(tmp_path: Path) -> None:
     path = folder(tmp_path)
-    settings = Tracking(uri=f"sqlite:///{tmp_path}/mlflow.db")
-    store = connect(settings, tmp_path)
     for steps in (range(ALL + 5), range(ALL + 5, ALL + 40)):
         log(path, *steps)
-        assert sync_jobs(find_jobs(tmp_path), settings, tmp_path, store).problems == []
-    ((run,),) = store.runs().values()
-    assert [step for step, _ in held(store.client, run, "train/loss")] == [s for s in range(ALL + 40) if is_sent(s)]
+        assert sync(tmp_path).problems == []
+    experiment = opened(tmp_path)
+    run = level(experiment, "seed")[KEY]
+    assert [step for step, _ in held(experiment, run, "train/loss")] == [s for s in range(ALL + 40) if is_sent(s)]

@@ -195,7 +195,7 @@ def report_line(stage, folder):
 
 def track(verb, *arguments):
     """The command line of ``python -m pipelines track``."""
-    where = ["--results", str(RESULTS), "--experiment", TRACKING.experiment]
+    where = ["--results", str(RESULTS), f"--prefix={TRACKING.prefix}"]
     return [
         PYTHON,
         "-m",

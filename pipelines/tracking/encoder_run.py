@@ -1,0 +1,124 @@
+"""The run of one encoder: its pretraining's settings and curves, and every evaluation of it under a name of its own."""
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from pipelines.colours import colour
+from pipelines.history import read_from
+from pipelines.records import Record
+from pipelines.tracking import fields
+from pipelines.tracking.content import Content, DataSet, Final
+from pipelines.tracking.folders import Job, shards_record
+from pipelines.tracking.marks import Mark, complete
+from pipelines.tracking.names import measured_on
+from pipelines.tracking.tree import Encoder, Part, Row
+
+COUNTS = ("data/train", "data/holdout", "data/test")
+
+
+def encoder_content(encoder: Encoder, row: Row) -> Content | None:
+    """What its run shall say; None while none of its jobs has shown any life."""
+    trunk = Job.read(encoder.trunk) if encoder.trunk else None
+    parts = [(part, Job.read(part.folder)) for part in encoder.parts]
+    done = [(part, job.record) for part, job in parts if job.record]
+    jobs = [*([trunk] if trunk else []), *(job for _, job in parts)]
+    history = trunk.history if trunk else None
+    mark = Mark.of(history, [job.digest for job in jobs if job.record])
+    if mark == Mark():
+        return None
+    records = [job.record for job in jobs if job.record]
+    return Content(
+        key=encoder.key,
+        name=encoder.name,
+        mark=mark,
+        params=_params(trunk, parts)
+        | {k: v for part, record in done for k, v in fields.chosen(part.prefix, record).items()},
+        tags=_tags(encoder, row, records),
+        status=trunk.status if trunk else ("FINISHED" if len(done) == len(parts) else "SCHEDULED"),
+        started=_started(trunk, records),
+        ended=_ended(trunk, records),
+        history=history,
+        finals=tuple(_finals(encoder, trunk, parts)),
+        files=_files(trunk, parts),
+        datasets=tuple(_datasets(encoder)),
+        weights=_weights(trunk),
+    )
+
+
+def _params(trunk: Job | None, parts: Iterable[tuple[Part, Job]]) -> dict[str, str]:
+    if trunk:
+        return fields.params(trunk.spec, trunk.record.derived if trunk.record else {})
+    specs = [job.spec for _, job in parts if job.spec]
+    return fields.params({"source": specs[0]["source"]}, {}) if specs else {}
+
+
+def _tags(encoder: Encoder, row: Row, records: list[Record]) -> dict[str, str]:
+    who: Mapping[str, object] = {
+        "method": row.label,
+        "kind": row.kind,
+        "dataset": encoder.dataset,
+        "seed": encoder.seed,
+    }
+    shade = fields.tags(**{"mlflow.runColor": colour(row.label)})
+    level = "row" if row.kind == "search" else "seed"
+    flags = ", ".join(dict.fromkeys(flag for record in records for flag in record.flags))
+    made = fields.made_by(records[0]) if records else {}
+    return made | fields.tags(level=level, flags=flags, **who) | shade
+
+
+def _finals(encoder: Encoder, trunk: Job | None, parts: Iterable[tuple[Part, Job]]) -> Iterable[Final]:
+    if trunk and trunk.record:
+        yield Final(trunk.digest, fields.milliseconds(trunk.record.finished), fields.final_metrics(trunk.record))
+    described: set[str] = set()
+    for part, job in parts:
+        if job.record:
+            metrics = fields.measured(part.prefix, job.record)
+            if part.dataset not in described:  # all protocols of one data set read the same features
+                metrics |= fields.features(measured_on("features", part.dataset, encoder.dataset), job.record)
+            time = fields.milliseconds(job.record.finished)
+            yield Final(job.digest, time, metrics, _dataset(part.dataset, part.shards, "evaluation"))
+        described.add(part.dataset)
+
+
+def _files(trunk: Job | None, parts: Iterable[tuple[Part, Job]]) -> dict[str, Path]:
+    found = {f"evaluations/{part.prefix}.json": job.path / "record.json" for part, job in parts if job.record}
+    if trunk and trunk.record:
+        pictures = [place for place in trunk.record.artifacts.values() if place.endswith(".png")]
+        names = ["record.json", "spec.json", "history.jsonl", *pictures]
+        found |= {name: trunk.path / name for name in names if (trunk.path / name).exists()}
+    return found
+
+
+def _datasets(encoder: Encoder) -> Iterable[DataSet]:
+    if encoder.shards:
+        yield _dataset(encoder.dataset, encoder.shards, "pretraining")
+    for name, shards in {part.dataset: part.shards for part in encoder.parts}.items():
+        yield _dataset(name, shards, "evaluation")
+
+
+def _dataset(name: str, shards: Path, context: str) -> DataSet:
+    record = shards_record(shards)
+    profile: dict[str, Any] = {}
+    if record:
+        counts = {count.removeprefix("data/"): record.metrics.get(count) for count in COUNTS}
+        profile = {**counts, "classes": record.derived.get("classes"), "image_size": record.derived.get("image_size")}
+    return DataSet(
+        name, shards.name.rpartition("-")[2][:36], f"jobs/shards/{shards.name}", json.dumps(profile), context
+    )
+
+
+def _weights(trunk: Job | None) -> Path | None:
+    place = trunk.record.artifacts.get("encoder") if trunk and trunk.record else None
+    return trunk.path / place if trunk and place else None
+
+
+def _started(trunk: Job | None, records: list[Record]) -> int:
+    first = [next(read_from(trunk.history))[0].time] if trunk and complete(trunk.history) else []
+    return min(first + [fields.milliseconds(record.started) for record in records])
+
+
+def _ended(trunk: Job | None, records: list[Record]) -> int:
+    last = [int(trunk.history.stat().st_mtime * 1000)] if trunk and not trunk.record and complete(trunk.history) else []
+    return max(last + [fields.milliseconds(record.finished) for record in records])

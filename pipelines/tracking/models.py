@@ -1,0 +1,94 @@
+"""Models: MLflow's own record of every finished encoder, with the metrics that judge it, and the best one of a study.
+
+The weights stay in the job's folder, which the model names: a copy in MLflow would double what a study takes on disk.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from mlflow.entities import LoggedModel, LoggedModelOutput, LoggedModelStatus, Run
+from mlflow.exceptions import MlflowException
+
+from pipelines.tracking.content import Content
+from pipelines.tracking.fields import clean
+from pipelines.tracking.store import Experiment
+from pipelines.tracking.tree import StudyTree
+
+MODEL = "mlflow.replay.model"
+"""The hidden tag of a run that names its model."""
+WEIGHTS = "weights"
+"""The tag of a model with the path of its weights in the results folder."""
+BEST = "best"
+
+
+def model_of(content: Content, experiment: Experiment, run: Run, is_new: bool) -> str | None:
+    """The id of the model of a run, made when it is missing; None while there are no weights."""
+    if content.weights is None:
+        return None
+    if MODEL in run.data.tags:
+        return str(run.data.tags[MODEL])
+    client = experiment.store.client
+    query = f"source_run_id = '{run.info.run_id}'"  # an interrupted sync may have made one
+    found = [] if is_new else client.search_logged_models([experiment.id], query)
+    model: LoggedModel = found[0] if found else _create(content, experiment, run)
+    if model.status != LoggedModelStatus.READY:
+        client.finalize_logged_model(model.model_id, LoggedModelStatus.READY)
+    if not found:
+        client.log_outputs(run.info.run_id, [LoggedModelOutput(model.model_id, 0)])
+    return str(model.model_id)
+
+
+def forget_model(experiment: Experiment, run: Run) -> None:
+    """Take the model of a run away, if it has one."""
+    if MODEL in run.data.tags:
+        try:
+            experiment.store.client.delete_logged_model(run.data.tags[MODEL])
+        except MlflowException as error:  # somebody took it away before
+            if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+                raise
+
+
+def register_best(experiment: Experiment, study: StudyTree, runs: Mapping[str, Sequence[Run]]) -> None:
+    """Let the alias ``best`` in the registry name the first seed of the method that leads, once all methods are done."""
+    methods = [row for row in study.rows if row.kind == "method"]
+    tops = [runs[row.key][0] for row in methods if row.key in runs]
+    if not methods or len(tops) < len(methods) or any(top.info.status != "FINISHED" for top in tops):
+        return
+    first = max(range(len(methods)), key=lambda i: tops[i].data.metrics.get(study.main, -1.0))
+    seed = runs.get(methods[first].encoders[0].key, ())
+    if seed and MODEL in seed[0].data.tags:
+        _register(experiment, clean(experiment.store.settings.experiment(study.name)), seed[0].data.tags[MODEL])
+
+
+def _register(experiment: Experiment, name: str, model: str) -> None:
+    client, name = experiment.store.client, name.replace("/", "-").replace(":", "-")
+    try:
+        client.create_registered_model(name)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
+    versions = {version.model_id: version for version in client.search_model_versions(f"name = '{name}'")}
+    version = versions.get(model) or client.create_model_version(name, f"models:/{model}", model_id=model)
+    client.set_registered_model_alias(name, BEST, version.version)
+
+
+def _create(content: Content, experiment: Experiment, run: Run) -> LoggedModel:
+    assert content.weights is not None
+    found: LoggedModel = experiment.store.client.create_logged_model(
+        experiment.id,
+        name=_model_name(content.name),
+        source_run_id=run.info.run_id,
+        tags={
+            "results": experiment.store.results,
+            "run_key": content.key,
+            WEIGHTS: content.weights.relative_to(experiment.store.folder).as_posix(),
+            **{name: content.tags[name] for name in ("method", "dataset", "seed") if name in content.tags},
+        },
+        params={name: value for name, value in content.params.items() if name.startswith(("encoder.", "method.use"))},
+        model_type="encoder",
+    )
+    return found
+
+
+def _model_name(name: str) -> str:
+    """A name without the signs that MLflow keeps for addresses of models."""
+    return "".join("_" if sign in "/:.%\"'" else sign for sign in name)

@@ -1,0 +1,203 @@
+"""A study as MLflow shows it: rows like those of its tables, in each row the encoders of all seeds. Imports no MLflow."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipelines.errors import DamagedFile, InputError
+from pipelines.files import digest, read_json
+from pipelines.spec import layout
+from pipelines.tracking.names import measured_on, protocol_names
+
+Listed = Mapping[str, Any]
+"""A job as plan.json lists it."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """An evaluation: its folder, the first part of its metrics' names, and the data set's name and folder of shards."""
+
+    folder: Path
+    prefix: str
+    dataset: str
+    shards: Path
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """What becomes one run: an encoder with everything that was measured of it, or a search.
+
+    key    unique in the study
+    trunk  the folder of its pretraining or search; None for an encoder that nobody trained
+    """
+
+    key: str
+    name: str
+    seed: int | None
+    dataset: str
+    trunk: Path | None
+    shards: Path | None
+    parts: tuple[Part, ...]
+
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        """The folders of all its jobs."""
+        return (*([self.trunk] if self.trunk else []), *(part.folder for part in self.parts))
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line of the study's tables: a method with its grid point, a floor, or a search.
+
+    kind  method, reference (it saw the labels), floor, checkpoint (weights from a file) or search
+    """
+
+    key: str
+    label: str
+    kind: str
+    dataset: str
+    encoders: tuple[Encoder, ...]
+
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        """The folders of all its jobs."""
+        return tuple(folder for encoder in self.encoders for folder in encoder.folders)
+
+
+@dataclass(frozen=True)
+class StudyTree:
+    """An experiment. ``main``: the metric that leads the study's tables."""
+
+    name: str
+    question: str
+    folder: Path
+    main: str
+    rows: tuple[Row, ...]
+
+
+class Trees:
+    """The studies of a results folder; a plan that did not change is not read again."""
+
+    def __init__(self, results: Path) -> None:
+        self.results = results
+        self._read: dict[Path, tuple[int, StudyTree]] = {}
+
+    def read(self, studies: Collection[str] = ()) -> list[StudyTree]:
+        """All studies, or those named; InputError when one of these has no plan.
+
+        A plan that cannot be read is left out unless it was asked for: planning writes it anew.
+        """
+        for name in studies:
+            if not layout.plan_file(self.results, name).exists():
+                raise InputError(
+                    f"{layout.plan_file(self.results, name)}: study '{name}' has no plan here; "
+                    f"make one with: python -m pipelines plan experiments/{name}.yaml --write"
+                )
+        found = []
+        for path in sorted(self.results.glob("*/plan.json")):
+            if not studies or path.parent.name in studies:
+                try:
+                    found.append(self._tree(path))
+                except (DamagedFile, KeyError, TypeError):
+                    if studies:
+                        raise
+        return found
+
+    def _tree(self, path: Path) -> StudyTree:
+        changed = path.stat().st_mtime_ns
+        if path not in self._read or self._read[path][0] != changed:
+            self._read[path] = changed, tree_of(read_json(path), self.results)
+        return self._read[path][1]
+
+
+def tree_of(plan: Listed, results: Path) -> StudyTree:
+    """The rows of a plan, in its order; searches last."""
+    jobs: list[Listed] = plan["jobs"]
+    evaluations = [job for job in jobs if job["stage"] == "evaluate"]
+    trained = {job["key"]: job for job in jobs if job["stage"] == "pretrain"}
+    homes = list(dict.fromkeys(data_name(job) for job in trained.values()))
+    homes = homes or list(dict.fromkeys(data_name(job) for job in evaluations))[:1]
+    planner = _Planner(results, protocol_names(job["spec"]["evaluation"] for job in evaluations), homes)
+    judged: dict[str, list[Listed]] = defaultdict(list)
+    for job in evaluations:
+        judged[job["inputs"].get("weights", "")].append(job)
+    rows = [*planner.methods(trained.values(), judged), *planner.floors(judged[""])]
+    rows += [planner.search(job) for job in jobs if job["stage"] == "tune"]
+    name = str(plan["study"])
+    main = next((each for each in planner.names.values() if each.startswith("linear")), None)
+    main = main or next(iter(planner.names.values()), "final")
+    folder = layout.study_folder(results, name)
+    return StudyTree(name, str(plan["question"]), folder, f"{main}/top1", tuple(rows))
+
+
+@dataclass(frozen=True)
+class _Planner:
+    """homes: names of the data sets that are pretrained on; all others are targets of transfer."""
+
+    results: Path
+    names: Mapping[str, str]
+    homes: Sequence[str]
+
+    def methods(self, trained: Iterable[Listed], judged: Mapping[str, list[Listed]]) -> list[Row]:
+        found: dict[tuple[str, str], list[Encoder]] = defaultdict(list)
+        kinds: dict[str, str] = {}
+        for job in trained:
+            label, home = str(job["label"]), data_name(job)
+            kinds[label] = "reference" if saw_labels(job) else "method"
+            parts = tuple(self._part(each, home) for each in judged.get(job["key"], ()))
+            found[label, home].append(self._trunk(job, parts, f"{label}, seed {job['spec']['seed']}"))
+        return [self._row(label, kinds[label], home, encoders) for (label, home), encoders in found.items()]
+
+    def floors(self, evaluations: Iterable[Listed]) -> list[Row]:
+        """Encoders that nobody trained, beside the methods of every data set that is pretrained on."""
+        by_label: dict[str, dict[int, list[Listed]]] = defaultdict(lambda: defaultdict(list))
+        kinds: dict[str, str] = {}
+        for job in evaluations:
+            kinds[str(job["label"])] = "checkpoint" if job["spec"]["source"]["use"] == "checkpoint" else "floor"
+            by_label[str(job["label"])][job["spec"]["seed"]].append(job)
+        return [
+            self._row(label, kinds[label], home, [self._untrained(label, home, *item) for item in seeds.items()])
+            for home in self.homes
+            for label, seeds in by_label.items()
+        ]
+
+    def search(self, job: Listed) -> Row:
+        label = str(job["label"])
+        return self._row(label, "search", data_name(job), [self._trunk(job, (), label)])
+
+    def _untrained(self, label: str, home: str, seed: int, jobs: list[Listed]) -> Encoder:
+        wanted = [job for job in jobs if data_name(job) == home or data_name(job) not in self.homes]
+        parts = tuple(self._part(job, home) for job in wanted)
+        return Encoder(f"{digest([label, home], 8)}-s{seed}", f"{label}, seed {seed}", seed, home, None, None, parts)
+
+    def _trunk(self, job: Listed, parts: tuple[Part, ...], name: str) -> Encoder:
+        folder, seed = layout.job_folder(self.results, job["stage"], job["key"]), job["spec"].get("seed")
+        return Encoder(job["key"], name, seed, data_name(job), folder, self._shards(job), parts)
+
+    def _part(self, job: Listed, home: str) -> Part:
+        folder = layout.job_folder(self.results, "evaluate", job["key"])
+        protocol = self.names[digest(job["spec"]["evaluation"], 16)]
+        dataset = data_name(job)
+        return Part(folder, measured_on(protocol, dataset, home), dataset, self._shards(job))
+
+    def _shards(self, job: Listed) -> Path:
+        return layout.job_folder(self.results, "shards", job["inputs"]["shards"])
+
+    def _row(self, label: str, kind: str, home: str, encoders: Iterable[Encoder]) -> Row:
+        shown = label if len(self.homes) < 2 else f"{label} ({home})"
+        return Row(digest([label, kind, home], 12), shown, kind, home, tuple(encoders))
+
+
+def data_name(job: Listed) -> str:
+    """What a job's data set is called: its name, else its kind, with its limit."""
+    spec = job["spec"]["dataset"]
+    name = str(spec.get("name") or spec["use"])
+    return f"{name}-{spec['limit']}" if spec.get("limit") else name
+
+
+def saw_labels(job: Listed) -> bool:
+    """Trained on the labels: the supervised reference, and CLIP where its captions are made from class names."""
+    method, dataset = job["spec"]["method"]["use"], job["spec"]["dataset"]["use"]
+    return method == "supervised" or (method == "clip" and dataset != "webdataset")
