@@ -14,15 +14,15 @@ from typing import Any
 from urllib.request import urlopen
 
 import pytest
-from tracking.job_folders import finish, folder, held, log
+from tracking.job_folders import KEY, finish, folder, held, level, log, opened
 
 from pipelines import history
 from pipelines.__main__ import main
 from pipelines.history import read
-from pipelines.tracking.replay import SENDING, SENT
+from pipelines.tracking.sending import SENDING, SENT
 from pipelines.tracking.server import page, server_command
 from pipelines.tracking.settings import Tracking
-from pipelines.tracking.store import Store, connect
+from pipelines.tracking.store import Experiment
 from pipelines.tracking.thinning import is_sent
 
 Track = Callable[..., tuple[int, str, str]]
@@ -58,16 +58,15 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def the_run(store: Store) -> Any:
-    ((run,),) = store.runs().values()
-    return run
+def the_run(mlflow: Experiment) -> Any:
+    return level(mlflow, "seed")[KEY]
 
 
-def is_current(store: Store, path: Path) -> None:
+def is_current(mlflow: Experiment, path: Path) -> None:
     expected = [(point.step, point.metrics["a"]) for point in read(path / "history.jsonl")]
     assert [step for step, _ in expected] == list(range(len(expected)))
     sent = [point for number, point in enumerate(expected) if is_sent(number)]
-    assert held(store.client, the_run(store), "a") == sent
+    assert held(mlflow, the_run(mlflow), "a") == sent
 
 
 def test_help_is_quick_and_loads_nothing_heavy() -> None:
@@ -87,7 +86,7 @@ def test_sync_reports_and_fails_with_one_line_when_mlflow_is_down(tmp_path: Path
     assert "http://127.0.0.1:9 does not answer" in errors
     status, output, _ = track("sync", "--results", tmp_path)
     assert status == 0
-    assert "1 jobs sent, 0 unchanged" in output
+    assert "2 runs sent, 0 unchanged" in output
     (tmp_path / "jobs" / "pretrain" / "moco-digits-s0-0123abcd" / "record.json").write_text("{")
     status, output, _ = track("sync", "--results", tmp_path)
     assert status == 1
@@ -101,7 +100,7 @@ def test_first_uses_at_once_make_one_store(tmp_path: Path) -> None:
     for start in starts:
         _, errors = start.communicate(timeout=100)
         assert start.returncode == 0, errors
-    assert connect(Tracking(), tmp_path).runs() == {}
+    assert opened(tmp_path).runs() == {}
 
 
 def test_follow_syncs_while_its_parent_lives_and_once_more(tmp_path: Path) -> None:
@@ -123,9 +122,9 @@ def test_follow_syncs_while_its_parent_lives_and_once_more(tmp_path: Path) -> No
         parent.kill()
         parent.wait()
         assert follower.wait(60) == 0
-    store = connect(Tracking(), tmp_path)
-    assert [step for step, _ in held(store.client, the_run(store), "train/loss")] == [0, 1, 2, 3]
-    assert the_run(store).info.status == "FINISHED"
+    mlflow = opened(tmp_path)
+    assert [step for step, _ in held(mlflow, the_run(mlflow), "train/loss")] == [0, 1, 2, 3]
+    assert the_run(mlflow).info.status == "FINISHED"
 
 
 @contextmanager
@@ -177,9 +176,9 @@ def test_server_and_training_killed_in_mid_run(tmp_path: Path, track: Track) -> 
             follower = subprocess.Popen(
                 command("follow", *options, "--parent", training.pid, "--every", 0.2), cwd=ROOT, stderr=subprocess.PIPE
             )
-            store = connect(settings, tmp_path)
-            before = len(held(store.client, the_run(store), "a"))
-            until(lambda: len(held(store.client, the_run(store), "a")) > before)
+            mlflow = opened(tmp_path, settings)
+            before = len(held(mlflow, the_run(mlflow), "a"))
+            until(lambda: len(held(mlflow, the_run(mlflow), "a")) > before)
         status, _, errors = track("sync", *options)  # the server is gone, the training goes on
         assert status == 1
         assert "Nothing is lost" in errors
@@ -193,17 +192,17 @@ def test_server_and_training_killed_in_mid_run(tmp_path: Path, track: Track) -> 
     finish(path)
     with server(tmp_path, port):
         assert track("sync", *options)[0] == 0
-        is_current(store, path)
+        is_current(mlflow, path)
         for _ in range(2):
             for tag in (SENT, SENDING):
-                store.client.delete_tag(the_run(store).info.run_id, tag)
-            assert "1 jobs sent" in track("sync", *options)[1]
-            is_current(store, path)
-        assert the_run(store).info.status == "FINISHED"
-        assert page(f"http://127.0.0.1:{port}", store.experiment) in track("ui", *options)[1]
-        address = f"http://127.0.0.1:{port}/ajax-api/2.0/mlflow/artifacts/list?run_id={the_run(store).info.run_id}"
+                mlflow.store.client.delete_tag(the_run(mlflow).info.run_id, tag)
+            assert "1 runs sent" in track("sync", *options)[1]
+            is_current(mlflow, path)
+        assert the_run(mlflow).info.status == "FINISHED"
+        assert page(f"http://127.0.0.1:{port}", mlflow.id) in track("ui", *options)[1]
+        address = f"http://127.0.0.1:{port}/ajax-api/2.0/mlflow/artifacts/list?run_id={the_run(mlflow).info.run_id}"
         with urlopen(address, timeout=10) as reply:
-            assert {file["path"] for file in json.load(reply)["files"]} == {"record.json", "spec.json"}
+            assert {file["path"] for file in json.load(reply)["files"]} == {"record.json", "spec.json", "history.jsonl"}
 
 
 def test_a_taken_port_is_named(tmp_path: Path, track: Track) -> None:

@@ -1,6 +1,5 @@
 """What of a spec and a record becomes a param, a tag or a metric."""
 
-import dataclasses
 import math
 from pathlib import Path
 from typing import Any
@@ -10,23 +9,34 @@ from mlflow.utils.validation import _validate_metric_name
 from sqlalchemy.engine import make_url
 from tracking.job_folders import SPEC, finish, folder
 
-from pipelines.colours import colour
 from pipelines.database import bounded
 from pipelines.errors import InputError
-from pipelines.tracking.fields import clean, final_metrics, metric_value, milliseconds, params, tags
-from pipelines.tracking.folders import Contents
+from pipelines.records import Record, read_record
+from pipelines.tracking.fields import (
+    chosen,
+    clean,
+    features,
+    final_metrics,
+    made_by,
+    measured,
+    metric_value,
+    milliseconds,
+    params,
+    tags,
+)
 from pipelines.tracking.server import page
 from pipelines.tracking.settings import Tracking, results_id, shown
 
 
-def contents(tmp_path: Path, **spec: Any) -> Contents:
+def record(tmp_path: Path, **changes: Any) -> Record:
     path = folder(tmp_path)
-    finish(path, spec={**SPEC, **spec}, metrics={"test/knn_top1": 0.5, "final/val": 2, "train/loss": math.nan})
-    return Contents.read(path)
+    metrics = {"test/top1": 0.5, "final/val": 2, "train/loss": math.nan, "holdout/top1": 0.6}
+    finish(path, **({"metrics": metrics} | changes))
+    return read_record(path)
 
 
-def test_params_are_dotted_paths_with_lists_of_parts_written_out(tmp_path: Path) -> None:
-    found = params(contents(tmp_path, empty="", nothing={}, words="x" * 7000))
+def test_params_are_dotted_paths_with_lists_of_parts_written_out() -> None:
+    found = params({**SPEC, "empty": "", "nothing": {}, "words": "x" * 7000}, {"lr": 0.03})
     assert found["method.temperature"] == "0.2"
     assert found["method.feature_transform"] == "null"
     assert found["views.augmentations.1.scale"] == "[0.1, 1.0]"
@@ -34,33 +44,28 @@ def test_params_are_dotted_paths_with_lists_of_parts_written_out(tmp_path: Path)
     assert (found["empty"], found["nothing"], len(found["words"])) == ('""', "{}", 5000)
 
 
-def test_tags_say_what_to_search_and_group_by(tmp_path: Path) -> None:
-    found = tags(contents(tmp_path, dataset={"use": "imagefolder", "name": "birds", "limit": 100}), {})
-    expected = {"stage": "pretrain", "dataset": "birds-100", "seed": "0", "method": "moco", "input.shards": "digits-1"}
-    assert expected.items() <= found.items()
-    assert found["mlflow.runColor"] == colour("moco")
+def test_tags_leave_out_what_is_empty(tmp_path: Path) -> None:
+    assert tags(a=None, b="", c=0, d="x" * 7000) == {"c": "0", "d": "x" * 5000}
+    found = made_by(record(tmp_path))
     assert found["flags"] == "not_finite:train/loss"
-    assert "evaluation" not in found
-    planned = tags(contents(tmp_path), {"label": "moco_v2_ft[temperature=0.1]", "study": "one, two"})
-    assert planned["method"] == "moco_v2_ft[temperature=0.1]"
-    assert planned["study"] == "one, two"
-    assert planned["mlflow.runColor"] == colour("moco_v2_ft")
+    assert found["device"]
+    assert "code" not in found
 
 
-def test_shards_have_no_method_and_evaluations_name_their_protocol(tmp_path: Path) -> None:
-    read = contents(tmp_path)
-    shards = dataclasses.replace(read, spec={"dataset": {"use": "digits"}}, stage="shards")
-    assert not {"method", "mlflow.runColor", "seed"} & tags(shards, {"label": "digits"}).keys()
-    knn = dataclasses.replace(read, spec={"source": "pixels", "evaluation": {"use": "knn"}, "seed": 0})
-    assert {"method": "pixels", "evaluation": "knn", "seed": "0"}.items() <= tags(knn, {}).items()
-
-
-def test_final_metrics_leave_out_what_was_not_finite(tmp_path: Path) -> None:
-    record = contents(tmp_path).record
-    assert record is not None
-    assert final_metrics(record) == {"final/test/knn_top1": 0.5, "final/val": 2.0, "final/seconds": 1.0}
+def test_numbers_that_were_not_finite_have_no_metric(tmp_path: Path) -> None:
+    found = record(tmp_path)
+    expected = {"final/test/top1": 0.5, "final/val": 2.0, "final/seconds": 1.0, "final/holdout/top1": 0.6}
+    assert final_metrics(found) == expected
+    assert measured("linear", found) == {"linear/top1": 0.5}
     assert math.isnan(metric_value(math.inf))
     assert milliseconds("1970-01-01T00:00:01.250+00:00") == 1250
+
+
+def test_what_an_evaluation_chose_and_said_of_the_features(tmp_path: Path) -> None:
+    given = {"chosen/lr": 3.0, "chosen/by": "folds", "features/rank_me": 7.5, "features/seconds": 1.0, "width": 64}
+    found = record(tmp_path, derived=given)
+    assert chosen("linear", found) == {"linear/chosen/lr": "3.0", "linear/chosen/by": "folds"}
+    assert features("features", found) == {"features/rank_me": 7.5}
 
 
 @pytest.mark.parametrize("name", ["a@b=c[0]", "/a//b/", "../x", "ünï/..", "a/./b", "x" * 300, "..", "train/loss"])
@@ -71,7 +76,8 @@ def test_every_cleaned_name_is_one_mlflow_takes(name: str) -> None:
 
 def test_the_default_store_is_in_the_results_and_plain_folders_are_refused(tmp_path: Path) -> None:
     assert Tracking().address(tmp_path) == f"sqlite:///{tmp_path}/mlflow.db"
-    assert Tracking(uri="http://h:1").artifact_root(tmp_path) is None
+    assert Tracking(uri="http://h:1").artifact_root(tmp_path, "a") is None
+    assert Tracking(prefix="ana/").artifact_root(tmp_path, "ana/my study") == "mlflow-artifacts:/ana-my-study"
     for uri in ("mlruns", "file:///tmp/mlruns"):
         with pytest.raises(InputError, match="must be a server"):
             Tracking(uri=uri).address(tmp_path)
@@ -94,8 +100,8 @@ def test_an_address_comes_from_the_environment_where_none_is_given(
 def test_no_form_of_the_settings_shows_a_password() -> None:
     assert shown("postgresql://me:secret@h/db") == "postgresql://***@h/db"
     assert "secret" not in repr(Tracking(uri="postgresql://me:secret@h/db"))
-    with pytest.raises(ValueError, match="experiment") as caught:
-        Tracking(uri="postgresql://me:secret@h/db", experiment="")
+    with pytest.raises(ValueError, match="prefix") as caught:
+        Tracking(uri="postgresql://me:secret@h/db", prefix="x" * 300)
     assert "secret" not in str(caught.value)
     assert page("http://me:secret@h:5000/mlflow/?token=secret", "1").startswith("http://h:5000/mlflow/#/experiments/1/")
 

@@ -1,84 +1,76 @@
-"""Job folders: what is found, how it is tagged, and what a mark stands for."""
+"""Job folders and marks: what a folder says of its job, and what a mark stands for."""
 
 from pathlib import Path
 
 import pytest
 from tracking.job_folders import finish, folder, log
 
-from pipelines.errors import InputError
-from pipelines.files import write_json
 from pipelines.history import History
-from pipelines.tracking.folders import Contents, Mark, find_jobs
+from pipelines.tracking.folders import Job, state_of
+from pipelines.tracking.marks import Mark
 
 
-def plan(results: Path, study: str, *jobs: tuple[str, str, str]) -> None:
-    listed = [{"stage": stage, "key": key, "inputs": {}, "label": label, "spec": {}} for stage, key, label in jobs]
-    write_json(results / study / "plan.json", {"study": study, "jobs": listed})
+def mark_of(path: Path) -> Mark:
+    job = Job.read(path)
+    return Mark.of(job.history, [job.digest] if job.record else [])
 
 
-def test_jobs_are_tagged_with_every_study_that_plans_them(tmp_path: Path) -> None:
-    for key in ("a-1", "b-2", "c-3"):
-        folder(tmp_path, key)
-    plan(tmp_path, "first", ("pretrain", "a-1", "moco_v2"), ("pretrain", "b-2", "simclr"))
-    plan(tmp_path, "second", ("pretrain", "b-2", "simclr"), ("pretrain", "not-begun", "x"))
-    assert {job.path.name: job.tags for job in find_jobs(tmp_path)} == {
-        "a-1": {"label": "moco_v2", "study": "first"},
-        "b-2": {"label": "simclr", "study": "first, second"},
-        "c-3": {},
-    }
-    assert [job.path.name for job in find_jobs(tmp_path, ["second"])] == ["b-2"]
-    assert [job.path.name for job in find_jobs(tmp_path, keys=["c-3"])] == ["c-3"]
+def holds(path: Path, mark: Mark) -> bool:
+    return mark_of(path).holds(mark, path / "history.jsonl")
 
 
-def test_an_unknown_study_or_key_is_named(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="study 'nosuch' has no plan"):
-        find_jobs(tmp_path, ["nosuch"])
-    with pytest.raises(InputError, match="no folder for key gone-1"):
-        find_jobs(tmp_path, keys=["gone-1"])
-
-
-def test_contents_before_during_and_after_the_work(tmp_path: Path) -> None:
+def test_a_job_before_during_and_after_its_work(tmp_path: Path) -> None:
     path = folder(tmp_path)
-    assert Contents.read(path).empty
+    assert mark_of(path) == Mark()
+    assert state_of(path) == ()
     with History.open(path / "history.jsonl") as history:
-        assert Contents.read(path).empty
+        assert mark_of(path) == Mark()
         history.log(0, {"a": 1.0})
-        assert Contents.read(path).status == "RUNNING"
-    before = Contents.read(path)
-    assert (before.status, before.empty, before.mark.record) == ("FAILED", False, "")
+        assert Job.read(path).status == "RUNNING"
+        running = state_of(path)
+    before = mark_of(path)
+    assert (Job.read(path).status, before.records) == ("FAILED", frozenset())
+    assert state_of(path) not in ((), running)
     finish(path)
-    after = Contents.read(path)
-    assert after.status == "FINISHED"
-    assert (after.stage, after.key) == ("pretrain", path.name)
-    assert after.mark[:2] == before.mark[:2] != (0, "")
-    assert Mark.parse(str(after.mark)) == after.mark
+    after = mark_of(path)
+    job = Job.read(path)
+    assert (job.status, job.stage, job.key) == ("FINISHED", "pretrain", path.name)
+    assert (after.size, after.tail) == (before.size, before.tail) != (0, "")
+    assert len(after.records) == 1
+    assert Mark.parse(str(after)) == after
+
+
+def test_a_mark_of_no_record_and_of_many_is_read_back() -> None:
+    for mark in (Mark(), Mark(5, "abc"), Mark(5, "abc", frozenset({"1" * 12, "2" * 12}))):
+        assert Mark.parse(str(mark)) == mark
 
 
 @pytest.mark.parametrize("lines", [3, 300])
 def test_a_mark_holds_while_lines_are_added_and_breaks_when_they_are_cut(tmp_path: Path, lines: int) -> None:
     path = folder(tmp_path)
     log(path, *range(lines))
-    mark = Contents.read(path).mark
+    mark = mark_of(path)
     assert mark.size == (path / "history.jsonl").stat().st_size
     log(path, lines, lines + 1)
-    assert Contents.read(path).holds(mark)
+    assert holds(path, mark)
     with (path / "history.jsonl").open("a") as file:
         file.write('{"half')
-    assert Contents.read(path).mark.size < (path / "history.jsonl").stat().st_size
+    assert mark_of(path).size < (path / "history.jsonl").stat().st_size
     log(path, lines, keep_steps_below=lines)
-    assert Contents.read(path).holds(mark)
+    assert holds(path, mark)
     log(path, keep_steps_below=lines - 1)
-    assert not Contents.read(path).holds(mark)
+    assert not holds(path, mark)
     log(path, lines - 1, lines, lines + 1)  # as long as before, at other times
-    assert not Contents.read(path).holds(mark)
+    assert not holds(path, mark)
 
 
-def test_a_mark_breaks_with_another_record_or_none(tmp_path: Path) -> None:
+def test_a_mark_breaks_with_another_record_or_none_and_holds_with_one_more(tmp_path: Path) -> None:
     path = folder(tmp_path)
     finish(path)
-    mark = Contents.read(path).mark
-    assert Contents.read(path).holds(mark)
-    finish(path, metrics={"test/knn_top1": 0.8})
-    assert not Contents.read(path).holds(mark)
+    mark = mark_of(path)
+    assert holds(path, mark)
+    assert Mark(mark.size, mark.tail, mark.records | {"one more"}).holds(mark, path / "history.jsonl")
+    finish(path, metrics={"test/top1": 0.8})
+    assert not holds(path, mark)
     (path / "record.json").unlink()
-    assert not Contents.read(path).holds(mark)
+    assert not holds(path, mark)

@@ -34,16 +34,22 @@ def test_the_report_and_the_tables_are_there(workplace):
     assert len(rows) == 1 + len(list((workplace / "results" / "jobs").glob("*/*/record.json")))
 
 
-def test_mlflow_holds_every_job_once(workplace):
+def test_mlflow_holds_every_encoder_once_with_all_that_was_measured_of_it(workplace):
     from mlflow import MlflowClient
 
     client = MlflowClient(f"sqlite:///{workplace / 'results' / 'mlflow.db'}")
-    experiment = client.get_experiment_by_name("test")
+    plan = json.loads(next((workplace / "results").glob("*/plan.json")).read_text())
+    experiment = client.get_experiment_by_name(plan["study"])
     runs = client.search_runs([experiment.experiment_id], max_results=1000)
-    keys = [run.data.tags["run_key"] for run in runs]
-    jobs = list((workplace / "results" / "jobs").glob("*/*/record.json"))
-    assert sorted(keys) == sorted(path.parent.name for path in jobs)
-    assert all(run.info.status == "FINISHED" for run in runs)
+    levels = {level: [run for run in runs if run.data.tags["level"] == level] for level in ("seed", "row", "report")}
+    assert all(run.info.status == "FINISHED" for found in levels.values() for run in found)
+    pretrained = {job["key"] for job in plan["jobs"] if job["stage"] == "pretrain"}
+    assert pretrained <= {run.data.tags["run_key"] for run in levels["seed"]}
+    parts = [name for run in levels["seed"] for name in client.list_artifacts(run.info.run_id, "evaluations")]
+    assert len(parts) == sum(job["stage"] == "evaluate" for job in plan["jobs"])
+    labels = {job["label"] for job in plan["jobs"] if job["stage"] != "shards"}
+    assert {run.data.tags["method"] for run in levels["row"]} == labels
+    assert len(levels["report"]) == 1
 
 
 def test_a_second_run_has_nothing_to_do(workplace):
