@@ -76,7 +76,9 @@ def _finals(encoder: Encoder, trunk: Job | None, parts: Iterable[tuple[Part, Job
         if job.record:
             metrics = fields.measured(part.prefix, job.record)
             if part.dataset not in described:  # all protocols of one data set read the same features
-                metrics |= fields.features(measured_on("features", part.dataset, encoder.dataset), job.record)
+                metrics |= fields.features(
+                    measured_on(fields.REPRESENTATION, part.dataset, encoder.dataset), job.record
+                )
             time = fields.milliseconds(job.record.finished)
             yield Final(job.digest, time, metrics, _dataset(part.dataset, part.shards, "evaluation"))
         described.add(part.dataset)

@@ -14,6 +14,10 @@ LONGEST_VALUE = 5000
 
 
 TEST = "test/"
+PRETRAINING, REPRESENTATION = "pretraining", "representation"
+"""First parts of names. MLflow sorts its charts by them: these come after those of most protocols."""
+UNTOLD = ("features/seconds", "features/width")
+"""What a record says beside the features that is no measure of them."""
 
 
 def clean(name: str) -> str:
@@ -52,10 +56,10 @@ def made_by(record: Record) -> dict[str, str]:
 
 
 def final_metrics(record: Record) -> dict[str, float]:
-    """A pretraining's or a search's numbers under ``final/``; one that was not finite has none."""
+    """A pretraining's or a search's numbers under ``pretraining/``; one that was not finite has none."""
     found: dict[str, float | None] = {**record.metrics, "seconds": record.seconds}
     found["images_per_second"] = record.images_per_second
-    return {f"final/{name.removeprefix('final/')}": value for name, value in _finite(found).items()}
+    return {f"{PRETRAINING}/{name.removeprefix('final/')}": value for name, value in _finite(found).items()}
 
 
 def measured(prefix: str, record: Record) -> dict[str, float]:
@@ -70,7 +74,7 @@ def features(prefix: str, record: Record) -> dict[str, float]:
     return {
         clean(f"{prefix}/{name.removeprefix('features/')}"): value
         for name, value in _finite(numbers).items()
-        if name != "features/seconds"
+        if name not in UNTOLD
     }
 
 

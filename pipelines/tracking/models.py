@@ -5,7 +5,9 @@ The weights stay in the job's folder, which the model names: a copy in MLflow wo
 
 from collections.abc import Mapping, Sequence
 
+from mlflow import MlflowClient
 from mlflow.entities import LoggedModel, LoggedModelOutput, LoggedModelStatus, Run
+from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 
 from pipelines.tracking.content import Content
@@ -67,8 +69,15 @@ def _register(experiment: Experiment, name: str, model: str) -> None:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise
     versions = {version.model_id: version for version in client.search_model_versions(f"name = '{name}'")}
-    version = versions.get(model) or client.create_model_version(name, f"models:/{model}", model_id=model)
+    version = versions.get(model) or _version(client, name, client.get_logged_model(model))
     client.set_registered_model_alias(name, BEST, version.version)
+
+
+def _version(client: MlflowClient, name: str, model: LoggedModel) -> ModelVersion:
+    """Named by its folder and run: of an address ``models:/ID`` MLflow would ask the server of its global settings."""
+    return client.create_model_version(
+        name, model.artifact_location, run_id=model.source_run_id, model_id=model.model_id
+    )
 
 
 def _create(content: Content, experiment: Experiment, run: Run) -> LoggedModel:

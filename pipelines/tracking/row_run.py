@@ -47,7 +47,7 @@ def over_seeds(seeds: Iterable[dict[str, float]]) -> dict[str, float]:
     spreads = {
         f"{SPREAD}/{name}": statistics.stdev(found)
         for name, found in values.items()
-        if len(found) > 1 and not name.startswith("final/")
+        if len(found) > 1 and not name.startswith(fields.PRETRAINING)
     }
     return means | spreads
 

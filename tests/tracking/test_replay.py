@@ -74,7 +74,7 @@ def test_a_job_from_planned_to_finished(mlflow: Experiment, tmp_path: Path) -> N
     same_as_folder(mlflow, path)
     run = the_run(mlflow)
     assert (run.info.status, run.info.run_name) == ("FINISHED", "moco, seed 0")
-    assert run.data.metrics["final/test/top1"] == 0.9
+    assert run.data.metrics["pretraining/test/top1"] == 0.9
     assert (run.data.params["method.temperature"], run.data.params["derived.lr"]) == ("0.2", "0.03")
     assert {"method": "moco", "dataset": "digits", "seed": "0", "level": "seed"}.items() <= run.data.tags.items()
     first = read(path / "history.jsonl")[0].time
@@ -99,7 +99,7 @@ def test_replaying_everything_adds_nothing(mlflow: Experiment, tmp_path: Path) -
         assert sync(mlflow, tmp_path) == (1, 1, 0)
     assert the_run(mlflow).info.run_id == run.info.run_id
     same_as_folder(mlflow, path)
-    assert len(held(mlflow, run, "final/seconds")) == 1
+    assert len(held(mlflow, run, "pretraining/seconds")) == 1
 
 
 def test_a_half_line_is_sent_when_it_is_whole(mlflow: Experiment, tmp_path: Path) -> None:
@@ -139,7 +139,7 @@ def test_a_job_run_anew_replaces_its_run(mlflow: Experiment, tmp_path: Path) -> 
     finish(path, metrics={"test/top1": 0.7}, derived={"lr": 0.06})
     sync(mlflow, tmp_path)
     same_as_folder(mlflow, path)
-    assert held(mlflow, the_run(mlflow), "final/test/top1") == [(0, 0.7)]
+    assert held(mlflow, the_run(mlflow), "pretraining/test/top1") == [(0, 0.7)]
     assert the_run(mlflow).data.params["derived.lr"] == "0.06"
 
 
@@ -182,7 +182,7 @@ def test_a_sync_killed_anywhere_is_completed(
         finish(path)
     sync(mlflow, tmp_path)
     same_as_folder(mlflow, path)
-    assert len(held(mlflow, the_run(mlflow), "final/seconds")) == 1
+    assert len(held(mlflow, the_run(mlflow), "pretraining/seconds")) == 1
     assert the_run(mlflow).info.status == "FINISHED"
 
 

@@ -54,7 +54,12 @@ def test_tags_leave_out_what_is_empty(tmp_path: Path) -> None:
 
 def test_numbers_that_were_not_finite_have_no_metric(tmp_path: Path) -> None:
     found = record(tmp_path)
-    expected = {"final/test/top1": 0.5, "final/val": 2.0, "final/seconds": 1.0, "final/holdout/top1": 0.6}
+    expected = {
+        "pretraining/test/top1": 0.5,
+        "pretraining/val": 2.0,
+        "pretraining/seconds": 1.0,
+        "pretraining/holdout/top1": 0.6,
+    }
     assert final_metrics(found) == expected
     assert measured("linear", found) == {"linear/top1": 0.5}
     assert math.isnan(metric_value(math.inf))
