@@ -1,16 +1,22 @@
-"""How long MLflow takes to be filled from records: a study of N finished encoders, each evaluated by two protocols.
+"""How long MLflow takes to be filled from records: a study of 10,000 jobs, then a sync and a look with nothing to do.
 
-    python benchmarks/tracking.py --encoders 2500 --json benchmarks/results/tracking.json
+    python benchmarks/tracking.py --json benchmarks/results/tracking.json
 
-The folders are made by this script: records of plausible size with a history of 20 readings. Seeds go in rows of five.
+The folders are made by this script: records of plausible size, each encoder with a history of 20 readings and two protocols;
+seeds go in rows of five. MLflow is a SQLite file. Seconds are of this process's CPU time, which a busy machine leaves as they
+are; waits for the disk are not in them.
 """
 
-import argparse
-import json
+import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+sys.path.insert(0, str(Path(__file__).parents[1]))  # run as a script, from anywhere
+
+from benchmarks.common import Report, arguments_of, row
 from pipelines.files import write_json
 from pipelines.history import History
 from pipelines.records import now, write_record
@@ -19,6 +25,7 @@ from pipelines.tracking.replay import sync_studies
 from pipelines.tracking.settings import Tracking
 from pipelines.tracking.tree import Trees
 
+ENCODERS, QUICK = 3333, 20
 SEEDS = 5
 DATASET = {"use": "digits", "limit": None}
 OPTIONS = {f"option_{i}": i for i in range(40)}
@@ -28,31 +35,31 @@ EVALUATIONS = ({"use": "knn", "k": 20}, {"use": "linear", "epochs": 30})
 def make_study(results: Path, encoders: int) -> int:
     """The plan, folders and records; how many records there are."""
     jobs = [job for number in range(encoders) for job in _encoder(number)]
-    plan = {"study": "bench", "question": "How long?", "jobs": [_shards(), *jobs]}
+    plan: dict[str, Any] = {"study": "bench", "question": "How long?", "jobs": [_shards(), *jobs]}
     write_json(results / "bench" / "plan.json", plan)
     for job in plan["jobs"]:
         _finish(results, job)
     return len(plan["jobs"])
 
 
-def _shards() -> dict:
+def _shards() -> dict[str, Any]:
     return {"stage": "shards", "key": "digits-1", "label": "digits", "inputs": {}, "spec": {"dataset": DATASET}}
 
 
-def _encoder(number: int) -> list[dict]:
+def _encoder(number: int) -> list[dict[str, Any]]:
     row, seed = divmod(number, SEEDS)
     key, label = f"moco-{row}-s{seed}", f"moco_v2[option={row}]"
     spec = {"method": {"use": "moco", **OPTIONS}, "dataset": DATASET, "seed": seed}
     found = [{"stage": "pretrain", "key": key, "label": label, "inputs": {"shards": "digits-1"}, "spec": spec}]
     for evaluation in EVALUATIONS:
-        spec = {"evaluation": evaluation, "source": {"use": "pretrain"}, "dataset": DATASET, "seed": seed}
+        judged = {"evaluation": evaluation, "source": {"use": "pretrain"}, "dataset": DATASET, "seed": seed}
         inputs = {"weights": key, "shards": "digits-1"}
         name = f"{key}-{evaluation['use']}"
-        found.append({"stage": "evaluate", "key": name, "label": label, "inputs": inputs, "spec": spec})
+        found.append({"stage": "evaluate", "key": name, "label": label, "inputs": inputs, "spec": judged})
     return found
 
 
-def _finish(results: Path, job: dict) -> None:
+def _finish(results: Path, job: dict[str, Any]) -> None:
     folder = results / "jobs" / job["stage"] / job["key"]
     folder.mkdir(parents=True)
     artifacts = {}
@@ -67,37 +74,33 @@ def _finish(results: Path, job: dict) -> None:
     write_record(folder, **fields, metrics=metrics, seconds=1.0, artifacts=artifacts, started=now())
 
 
-def timed(work) -> float:
-    """Seconds of this process's CPU time, which a busy machine leaves as they are; waits for the disk are not in it."""
+def timed(work: Callable[[], object]) -> float:
+    """Seconds of CPU time."""
     start = time.process_time()
     work()
     return time.process_time() - start
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--encoders", type=int, default=2500)
-    parser.add_argument("--json", type=Path)
-    given = parser.parse_args()
+    """Measure and report."""
+    given = arguments_of(__doc__).parse_args()
+    encoders = QUICK if given.quick else ENCODERS
+    settings = {"encoders": encoders, "seeds a row": SEEDS, "protocols": len(EVALUATIONS)}
+    report = Report("tracking", "filling MLflow from records", ["mlflow", "sqlalchemy"], settings, given.quick)
     with tempfile.TemporaryDirectory() as folder:
-        results = Path(folder)
-        records = make_study(results, given.encoders)
-        settings, trees = Tracking(), Trees(results)
-        first = timed(lambda: sync_studies(trees.read(), settings, results))
-        again = timed(lambda: sync_studies(trees.read(), settings, results))
-        follower = Follower(results, settings)
+        results, where = Path(folder), Tracking()
+        records, trees = make_study(results, encoders), Trees(results)
+        first = timed(lambda: sync_studies(trees.read(), where, results))
+        again = timed(lambda: sync_studies(trees.read(), where, results))
+        follower = Follower(results, where)
         follower.sync()
         look = timed(follower.sync)
-    measured = {
-        "encoders": given.encoders,
-        "records": records,
-        "first_sync_s": first,
-        "no_op_sync_s": again,
-        "look_s": look,
-    }
-    print(measured)
-    if given.json:
-        given.json.write_text(json.dumps(measured))
+    rows = [
+        row(f"first sync of {records} records", round(first, 1), "CPU s", at_most=300.0),
+        row("a sync with nothing to do", round(again, 1), "CPU s"),
+        row("a look of the process that follows, nothing changed", round(look, 3), "CPU s"),
+    ]
+    report.finish(rows, {"first": first, "again": again, "look": look, "records": records}, given.json)
 
 
 if __name__ == "__main__":
