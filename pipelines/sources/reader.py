@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from pipelines.errors import InputError
 from pipelines.files import replacing, sha256_file
+from pipelines.sources.caches import is_whole, seal
 from pipelines.sources.checked import one_at_a_time, remember, remembered
 from pipelines.sources.index import REBUILD, Index, Shard, load_index
 from pipelines.sources.tars import scan
@@ -122,12 +123,13 @@ class ShardSet:
     def table(self, split: str) -> Table:
         """Where the samples of a split lie: scanned once, then from a file beside the shards, named after the index."""
         path = self.folder / f"cache-{split}-{self.index.fingerprint}.npz"
-        table = _load_table(path)
+        table = _load_table(path) if is_whole(path) else None
         if table is None:
             table = self._scan(split)
             if os.access(self.folder, os.W_OK):
                 with replacing(path) as part:
                     _save_table(part, table)
+                seal(path)
         return table
 
     def verified_bytes(self, shard: Shard) -> bytes:

@@ -136,7 +136,9 @@ def is_fresh(plan: Plan, results: Path) -> bool:
     """Whether the study's report was made from this plan and from the records as they are now."""
     file = made_from_file(results, plan.study.name)
     page = report_page(results, plan.study.name)
-    return file.exists() and page.exists() and read_json(file) == {"state": state(plan.dump(), results)}
+    with contextlib.suppress(InputError):  # missing, or cut: the report is made anew
+        return page.exists() and bool(read_json(file) == {"state": state(plan.dump(), results)})
+    return False
 
 
 def mark_fresh(dump: dict[str, Any], results: Path) -> None:

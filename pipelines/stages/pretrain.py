@@ -16,7 +16,7 @@ from torch import nn
 from pipelines import distributed
 from pipelines.attempts import begin, forget
 from pipelines.building.devices import device_name
-from pipelines.building.methods import ENCODER, HEAD, METHOD
+from pipelines.building.methods import ENCODER, HEAD, METHOD, packed
 from pipelines.building.pictures import write_pictures
 from pipelines.building.pretraining import trainer
 from pipelines.building.tuned import chosen_values
@@ -27,7 +27,6 @@ from pipelines.launching.torchrun import become_launcher, launched
 from pipelines.lease import Lease, handed_over, leased
 from pipelines.records import FILE, now, write_record
 from pipelines.signals import Stop
-from pipelines.sources.reader import open_shards
 from pipelines.spec.folder import JobFolder, open_job, ready
 from pipelines.spec.jobs import PretrainSpec
 from pipelines.spec.made_by import code_of
@@ -81,7 +80,7 @@ def _pretrain(job: JobFolder[PretrainSpec], stop: Stop, lease: Lease | None) -> 
 
     chosen = chosen_values(job.inputs.get("best"))
     spec = job.spec.with_values(chosen)
-    shards = open_shards(job.inputs["shards"])
+    shards = packed(job.inputs["shards"])
     training = trainer(spec, shards, job.path, asked_to_end)
     with stop.deferred():
         fitted = training.fit()

@@ -9,11 +9,12 @@ from typing import Any, NamedTuple, Self
 
 from pipelines import history
 from pipelines.errors import InputError
-from pipelines.files import read_json, sha256_file
+from pipelines.files import read_json, read_sealed, sha256_file
 from pipelines.records import FILE as RECORD
 from pipelines.records import Record, read_record
 
 SPEC = "spec.json"
+PLAN_AGAIN = "write it anew with: python -m pipelines plan STUDY --write"
 _TAIL = 4096
 
 
@@ -125,7 +126,7 @@ def _planned(results: Path, studies: Iterable[str]) -> dict[tuple[str, str], dic
             )
     found: dict[tuple[str, str], dict[str, str]] = {}
     for path in sorted(results.glob("*/plan.json")):
-        for job in read_json(path)["jobs"]:
+        for job in read_sealed(path, PLAN_AGAIN)["jobs"]:
             tags = found.setdefault((job["stage"], job["key"]), {"label": job["label"]})
             tags["study"] = f"{tags['study']}, {path.parent.name}" if "study" in tags else path.parent.name
     return found
