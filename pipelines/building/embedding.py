@@ -57,7 +57,7 @@ def embedding_of(job: JobFolder[EvaluateSpec], last: Embedding | None) -> Embedd
         return last
     clock, device = time.perf_counter(), chosen_device()
     shards, weights = packed(job.inputs["shards"]), job.inputs.get("weights")
-    kept, made_from = features_file(job.results, name), _made_from(shards, weights)
+    kept, made_from = features_file(job.results, name), _made_from(name, shards, weights)
     features = _kept(kept, made_from)
     if features is None:
         features = embedded(source_of(job.spec, shards, weights), shards, device)
@@ -68,11 +68,11 @@ def embedding_of(job: JobFolder[EvaluateSpec], last: Embedding | None) -> Embedd
     return Embedding(name, features.to(device), shards, weights, seconds, diagnose(features))
 
 
-def _made_from(shards: ShardSet, weights: Path | None) -> str:
-    """Names the images, the weights and the code: features of the same name made from others are stale."""
+def _made_from(name: str, shards: ShardSet, weights: Path | None) -> str:
+    """The features' name, then a digest of images, weights and code: those of the same name made from others are stale."""
     encoder = read_record(weights).files.get("encoder") if weights else None
     code = sources_of({"pipelines.building.features"}).digest
-    return digest([shards.index.fingerprint, encoder.sha256 if encoder else "", code], 16)
+    return f"{name} {digest([shards.index.fingerprint, encoder.sha256 if encoder else None, code], 16)}"
 
 
 def _kept(path: Path, made_from: str) -> Features | None:

@@ -73,10 +73,10 @@ class Features:
             save_file(rows, part, metadata={**about, CHECKSUM: _checksum(rows, about)})
 
     @staticmethod
-    def load(path: Path, made_from: str | None = None) -> "Features":
+    def load(path: Path, made_from: str = "") -> "Features":
         """Read what ``save`` wrote; DamagedFile names the file and what is missing, superfluous or wrong in it.
 
-        Also where it does not fit its own checksum, or was made from anything but ``made_from``, where that is given.
+        Also where it does not fit its own checksum, or what it was made from does not begin with ``made_from``.
         """
         found, metadata = _read(path)
         rows = {name: value for name, value in found.items() if name not in IDS}
@@ -89,7 +89,7 @@ class Features:
         _check(features, str(path))
         if metadata.pop(CHECKSUM, None) != _checksum(found, metadata):
             raise DamagedFile(f"{path}: {CHECKSUM} does not fit the rest, so something in it was changed; {REMAKE}")
-        if made_from is not None and metadata.get(MADE_FROM) != made_from:
+        if not metadata.get(MADE_FROM, "").startswith(made_from):
             raise DamagedFile(f"{path}: was made from other weights, images or code; {REMAKE}")
         return features
 

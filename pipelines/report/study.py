@@ -15,11 +15,11 @@ from pipelines.spec.job import INPUT_STAGE
 from pipelines.spec.jobs import EvaluateSpec, PretrainSpec, ShardsSpec, TuneSpec
 from pipelines.spec.layout import job_folder
 from pipelines.spec.parse import parse
+from pipelines.spec.writing import AGAIN
 
 AnySpec = ShardsSpec | TuneSpec | PretrainSpec | EvaluateSpec
 SPECS: dict[str, type[AnySpec]] = {kind.stage: kind for kind in (ShardsSpec, TuneSpec, PretrainSpec, EvaluateSpec)}
 S = TypeVar("S", bound=AnySpec, covariant=True)
-AGAIN = "write it anew with: python -m pipelines plan STUDY --write"
 KEYS = {"study", "question", "seeds", "tuned", "claims", "jobs"}
 """What a plan.json holds."""
 

@@ -18,14 +18,11 @@ def seal(cache: Path) -> None:
     remember(cache.parent, {cache.name: found})
 
 
-def is_whole(cache: Path, again: bool = False) -> bool:
-    """Whether a cache is there as it was sealed; hashed unless that was done before and it has not changed since.
-
-    ``again``: hashed whatever is remembered.
-    """
+def is_whole(cache: Path) -> bool:
+    """Whether a cache is there as it was sealed; hashed unless that was done before and it has not changed since."""
     try:
-        wanted = _seal(cache).read_text(encoding="utf-8", errors="replace").strip()
-        if not again and cache.name in remembered(cache.parent, {cache.name: wanted}):
+        wanted = _wanted(cache)
+        if cache.name in remembered(cache.parent, {cache.name: wanted}):
             return True
         if sha256_file(cache) != wanted:
             return False
@@ -33,6 +30,15 @@ def is_whole(cache: Path, again: bool = False) -> bool:
         return False
     remember(cache.parent, {cache.name: wanted})
     return True
+
+
+def is_changed(cache: Path) -> bool:
+    """Whether a cache differs from what was sealed, hashed whatever is remembered; one without a seal is not believed."""
+    return _seal(cache).exists() and sha256_file(cache) != _wanted(cache)
+
+
+def _wanted(cache: Path) -> str:
+    return _seal(cache).read_text(encoding="utf-8", errors="replace").strip()
 
 
 def _seal(cache: Path) -> Path:

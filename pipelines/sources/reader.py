@@ -90,7 +90,7 @@ class ShardSet:
         """Compare the SHA-256 of all of a split's tars with the index, whatever is remembered."""
         shards = self.index.splits[split]
         with ThreadPoolExecutor(4) as pool:  # hashing lets other threads run
-            for _ in pool.map(self._hash, shards):
+            for _ in pool.map(self.check, shards):
                 pass
         remember(self.folder, {shard.name: shard.sha256 for shard in shards})
 
@@ -100,7 +100,8 @@ class ShardSet:
         self.verified |= remembered(self.folder, {name: digests[name] for name in digests.keys() - self.verified})
         return digests.keys() <= self.verified
 
-    def _hash(self, shard: Shard) -> None:
+    def check(self, shard: Shard) -> None:
+        """Compare size and SHA-256 of one tar with the index, whatever is remembered. InputError names it."""
         path = self.folder / shard.name
         try:
             size, found = path.stat().st_size, sha256_file(path)

@@ -152,6 +152,7 @@ def _close(job: JobFolder[TuneSpec]) -> None:
         artifacts={
             "trials": "trials.json",
             "best": "best.json",
+            "history": "history.jsonl",
             **({"journal": search.journal.name} if search.database is None else {}),
         },
         started=started,
