@@ -85,7 +85,7 @@ class Finished:
                 patch.setattr(module, "finished", lambda *chart, **options: {})
             plan = plan_of(self.results, self.plan.study.name)
             build.build_report(load_results(plan, self.results), out, TEXTS)
-            mark_fresh(self.plan.dump(), self.results, out)
+            mark_fresh(self.plan.dump(), self.results)
         return "".join((out / "tables" / f"{name}.csv").read_text() for name in ("results", "tuning", "settings"))
 
     def files(self) -> list[str]:

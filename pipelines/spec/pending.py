@@ -141,9 +141,11 @@ def is_fresh(plan: Plan, results: Path) -> bool:
     return False
 
 
-def mark_fresh(dump: dict[str, Any], results: Path, out: Path) -> None:
-    """Say that the report of this plan in ``out`` was just made from the records as they are now, and what it holds."""
-    written = [out / "report.html", *(out / "tables").glob("*"), *(out / "figures").glob("*")]
+def mark_fresh(dump: dict[str, Any], results: Path) -> None:
+    """Say that the report of this plan was just made from the records as they are now, and what it holds."""
+    page = report_page(results, dump["study"])
+    out = page.parent
+    written = [page, *(out / "tables").glob("*"), *(out / "figures").glob("*")]
     files = {path.relative_to(out).as_posix(): sha256_file(path) for path in written if path.is_file()}
     write_json(made_from_file(results, dump["study"]), sealed({"state": state(dump, results), "files": files}))
 

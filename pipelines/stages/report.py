@@ -17,4 +17,4 @@ def run(plan: Path, results: Path, out: Path, texts: Path) -> None:
     """Write everything and print where the page is."""
     print(f"report: {build_report(load_results(plan, results), out, texts)}")
     print(f"all studies: {build_index(results, texts / 'templates')}")
-    mark_fresh(read_sealed(plan, AGAIN), results, out)
+    mark_fresh(read_sealed(plan, AGAIN), results)
