@@ -135,6 +135,7 @@ class JobBench:
             seed=self.seed,
             device=device,
             out=self.out,
+            sound=lambda: self.shards.check_unchanged("train"),
         ).fit()
         return trained.derived
 
@@ -146,6 +147,7 @@ class JobBench:
         with evaluating(classifier):
             views = plain_views(loader(self.shards, "test", in_order(), device), self.wanted, device)
             scores = torch.cat([classifier.logits(images).cpu() for images in views])
+        self.shards.check_unchanged("test")
         return scores[label >= 0], label[label >= 0]
 
 

@@ -32,6 +32,11 @@ def is_whole(cache: Path) -> bool:
     return True
 
 
+def is_damaged(cache: Path) -> bool:
+    """Whether a cache was sealed and is not as it was left; hashed only where its size or time of change is another."""
+    return _seal(cache).exists() and not is_whole(cache)
+
+
 def is_changed(cache: Path) -> bool:
     """Whether a cache differs from what was sealed, hashed whatever is remembered; one without a seal is not believed."""
     return _seal(cache).exists() and sha256_file(cache) != _wanted(cache)

@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.errors import InputError
+from pipelines.errors import DamagedFile, InputError
 from pipelines.files import replacing, sha256_file
-from pipelines.sources.caches import is_whole, seal
-from pipelines.sources.checked import one_at_a_time, remember, remembered
+from pipelines.sources.caches import is_damaged, is_whole, seal
+from pipelines.sources.checked import one_at_a_time, remember, remembered, stamp
 from pipelines.sources.index import REBUILD, Index, Shard, load_index
 from pipelines.sources.tars import scan
 
@@ -48,11 +48,16 @@ class Table:
 
 @dataclass
 class ShardSet:
-    """A finished folder of shards. ``verified`` names the tars that this process knows to be right."""
+    """A finished folder of shards.
+
+    verified  the tars that this process knows to be right
+    stamps    name of a tar -> its size and time of change when it was opened
+    """
 
     folder: Path
     index: Index
     verified: set[str] = field(default_factory=set)
+    stamps: dict[str, list[int]] = field(default_factory=dict)
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -93,6 +98,17 @@ class ShardSet:
             for _ in pool.map(self.check, shards):
                 pass
         remember(self.folder, {shard.name: shard.sha256 for shard in shards})
+
+    def check_unchanged(self, split: str) -> None:
+        """Ask once more, after samples were used: InputError names a tar or cache of the split that was damaged meanwhile."""
+        for shard in self.index.splits[split]:
+            now = stamp(self.folder / shard.name)
+            if now != self.stamps.get(shard.name, now):
+                self.check(shard)
+                self.stamps[shard.name] = now
+        for cache in self.folder.glob(f"cache-{split}-*{self.index.fingerprint}.np[yz]"):
+            if is_damaged(cache):
+                raise DamagedFile(f"{cache}: its bytes changed while it was used; run the same command again")
 
     def _known(self, split: str) -> bool:
         """Whether all of a split's tars are known to be right."""
@@ -180,6 +196,7 @@ def open_shards(folder: Path) -> ShardSet:
                 raise InputError(f"{path}: the index lists it, but there is no such file; {advice}")
             if (size := path.stat().st_size) != shard.bytes:
                 raise InputError(f"{path}: {size} bytes, the index says {shard.bytes}: cut off or changed; {advice}")
+            shards.stamps[shard.name] = stamp(path)
     return shards
 
 
