@@ -39,6 +39,11 @@ def checked(path: Path, fact: FileFact | None, redo: str) -> Path:
     return path
 
 
+def forget() -> None:
+    """Hash every file again, whatever this process has seen of it."""
+    _sha256.cache_clear()
+
+
 @functools.cache
 def _sha256(path: Path, mtime_ns: int, size: int) -> str:
     return sha256_file(path)

@@ -89,6 +89,14 @@ STAGES = {
             arg("--reason", "why the results stand, e.g. 'renamed a variable'", required=True),
         ),
     ),
+    "verify": Command(
+        "compare all that studies' results hold with what is known of it, a line for every fault; changes nothing",
+        (arg("studies", "study files", nargs="+", type=Path, metavar="STUDY"), RESULTS_ARG),
+    ),
+    "repair": Command(
+        "set aside what verify finds damaged, rebuild what is derived, so that the next run makes exactly that anew",
+        (arg("studies", "study files", nargs="+", type=Path, metavar="STUDY"), RESULTS_ARG),
+    ),
     "look": Command(
         "print what a study's data sets hold: layout, splits, classes, sizes, what is left out; writes nothing",
         (arg("study", "a study file", type=Path, metavar="STUDY"),),

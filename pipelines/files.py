@@ -12,6 +12,9 @@ from typing import Any
 
 from pipelines.errors import DamagedFile, EnvironmentFault, InputError, Problem, disk_refuses, unwritten
 
+CHECKSUM = "checksum"
+"""Key of a JSON object's checksum of itself."""
+
 
 @contextlib.contextmanager
 def replacing(path: Path, durable: bool = True) -> Iterator[Path]:
@@ -80,16 +83,40 @@ def write_json(path: Path, value: Any, durable: bool = True) -> None:
     write_text(path, json.dumps(value, indent=1, allow_nan=False) + "\n", durable)
 
 
-def read_json(path: Path) -> Any:
-    """The value in a JSON file; InputError names the file when it is missing, DamagedFile when it is not JSON."""
+def read_json(path: Path, redo: str = "") -> Any:
+    """The value in a JSON file; InputError names the file when it is missing, DamagedFile when it is not JSON.
+
+    ``redo``: the way out, for the message.
+    """
+    way = f"; {redo}" if redo else ""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise InputError(f"{path}: no such file") from None
+        raise InputError(f"{path}: no such file{way}") from None
     except (ValueError, RecursionError) as error:  # not JSON, not UTF-8, a number of thousands of digits
-        raise DamagedFile(f"{path}: not valid JSON ({error})") from None
+        raise DamagedFile(f"{path}: not valid JSON ({error}){way}") from None
     except OSError as error:
         raise EnvironmentFault(f"{path}: cannot be read ({error.strerror}); mend that and run again") from error
+
+
+def sealed(value: Any) -> dict[str, Any]:
+    """A JSON object with a checksum of the rest, which ``read_sealed`` compares."""
+    plain: dict[str, Any] = json.loads(canonical(value))
+    return {**plain, CHECKSUM: digest(plain, 64)}
+
+
+def read_sealed(path: Path, redo: str) -> dict[str, Any]:
+    """The JSON object in a file, without its checksum; files of earlier programs have none.
+
+    InputError where it is missing, DamagedFile where it is no object or does not fit its checksum; ``redo``: the way out.
+    """
+    value = read_json(path, redo)
+    if not isinstance(value, dict):
+        raise DamagedFile(f"{path}: must hold a JSON object, got {type(value).__name__}; {redo}")
+    checksum = value.pop(CHECKSUM, None)
+    if checksum is not None and checksum != digest(value, 64):
+        raise DamagedFile(f"{path}: {CHECKSUM} does not fit the rest, so something in it was changed; {redo}")
+    return value
 
 
 def canonical(value: Any) -> str:

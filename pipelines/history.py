@@ -162,8 +162,8 @@ def _parse(path: Path, line: bytes, offset: int) -> Point:
         return Point(int(value["t"]), int(value["step"]), metrics)
     except (ValueError, KeyError, TypeError, AttributeError):
         raise DamagedFile(
-            f"{path}: the line at byte {offset} is damaged ({line[:60]!r}); remove it, "
-            "or delete the job's folder and run the job again"
+            f"{path}: the line at byte {offset} is damaged ({line[:60]!r}); remove the "
+            "line, or delete this file and checkpoint.pt beside it, and the job starts anew"
         ) from None
 
 

@@ -5,7 +5,6 @@ truth: MLflow, tables and figures are derived from them and may be deleted. A re
 every file it left, and carries a checksum of itself; records older than these have none of the three.
 """
 
-import json
 import math
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
@@ -17,11 +16,11 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from pipelines.artifacts import FileFact, checked, fact_of
 from pipelines.code import Code
 from pipelines.errors import DamagedFile, InputError
-from pipelines.files import canonical, digest, read_json, write_json
+from pipelines.files import CHECKSUM, digest, read_json, sealed, write_json
 from pipelines.machine import cpu_name, git_state, versions
 
 FILE = "record.json"
-CHECKSUM = "checksum"
+REDO = "delete the file and run its job again"
 
 
 def _utc(text: str) -> str:
@@ -124,15 +123,14 @@ def write_record(
         code=code.files if code else {},
         code_digest=code.digest if code else "",
     )
-    value = json.loads(canonical(record.model_dump(mode="json")))
-    write_json(out / FILE, {**value, CHECKSUM: digest(value, 64)})
+    write_json(out / FILE, sealed(record.model_dump(mode="json")))
     return record
 
 
 def read_record(path: Path) -> Record:
     """The record in ``path`` (a record.json, or the folder that holds it); InputError when it is missing, DamagedFile."""
     file = path / FILE if path.is_dir() else path
-    value = read_json(file)
+    value = read_json(file, REDO)
     checksum = value.pop(CHECKSUM, None) if isinstance(value, dict) else None
     try:
         record = Record.model_validate(value)
@@ -145,12 +143,12 @@ def read_record(path: Path) -> Record:
         reason = f"{where}: {first['msg']}"
     except ValueError as error:
         reason = str(error)
-    raise DamagedFile(f"{file}: not a record: {reason}; delete the file and run its job again")
+    raise DamagedFile(f"{file}: not a record: {reason}; {REDO}")
 
 
 def made_by(folder: Path) -> str:
     """The digest of the code that made the record in a folder, without checking the rest; empty: unknown."""
-    value = read_json(folder / FILE)
+    value = read_json(folder / FILE, REDO)
     return str(value.get("code_digest", "")) if isinstance(value, dict) else ""
 
 
@@ -165,6 +163,13 @@ def checked_file(record: Record, folder: Path, artifact: str) -> Path:
         known = ", ".join(record.artifacts) or "none"
         raise InputError(f"{folder / FILE}: names no file '{artifact}' (it has: {known}); {redo}")
     return checked(folder / record.artifacts[artifact], record.files.get(artifact), redo)
+
+
+def vouched_file(record: Record, folder: Path, artifact: str, name: str) -> Path | None:
+    """The file of an artifact, as ``checked_file``; of a record that does not name it, ``name`` in the folder or none."""
+    if artifact in record.artifacts:
+        return checked_file(record, folder, artifact)
+    return folder / name if (folder / name).exists() else None
 
 
 def now() -> str:

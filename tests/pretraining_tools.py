@@ -36,6 +36,7 @@ class Shards:
     @classmethod
     def made(cls, folder: Path) -> "Shards":
         """Plan the study above in a folder, and pack its images."""
+        folder.mkdir(parents=True, exist_ok=True)
         (folder / "study.yaml").write_text(STUDY)
         plan, results = plan_file(folder / "study.yaml"), folder / "results"
         write_specs(plan, results)

@@ -56,6 +56,7 @@ ALLOWED = {
         "spec",
         "records",
     },
+    "checking": {"checking", "spec", "records", "acceptance", "history", "sources", "evaluation.features"},
     "launching": {"launching"},
     "cli": set(),
     "training": {"training", "method", "spec", "encoders.base", "encoders.norms", "history"},

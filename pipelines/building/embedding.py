@@ -10,12 +10,16 @@ from numpy.typing import NDArray
 
 from pipelines.building.devices import chosen_device
 from pipelines.building.features import embedded, source_of
-from pipelines.building.methods import pretrained_method
+from pipelines.building.methods import packed, pretrained_method
+from pipelines.code import sources_of
+from pipelines.errors import InputError
 from pipelines.evaluation.diagnostics import diagnose
 from pipelines.evaluation.features import Features
 from pipelines.evaluation.zero_shot import ImagesAndTexts
+from pipelines.files import digest
 from pipelines.methods.clip import CLIP
-from pipelines.sources.reader import ShardSet, open_shards
+from pipelines.records import read_record
+from pipelines.sources.reader import ShardSet
 from pipelines.spec.folder import JobFolder
 from pipelines.spec.jobs import EvaluateSpec
 from pipelines.spec.layout import features_file
@@ -52,17 +56,34 @@ def embedding_of(job: JobFolder[EvaluateSpec], last: Embedding | None) -> Embedd
     if last is not None and last.name == name:
         return last
     clock, device = time.perf_counter(), chosen_device()
-    shards, weights = open_shards(job.inputs["shards"]), job.inputs.get("weights")
-    kept = features_file(job.results, name)
-    if kept.exists():
-        features = Features.load(kept)
-    else:
+    shards, weights = packed(job.inputs["shards"]), job.inputs.get("weights")
+    kept, made_from = features_file(job.results, name), _made_from(name, shards, weights)
+    features = _kept(kept, made_from)
+    if features is None:
         features = embedded(source_of(job.spec, shards, weights), shards, device)
         features.check()
-        if job.spec.keep_features:
-            features.save(kept, {split: _labelled_ids(shards, split) for split in ("train", "test")})
+        if job.spec.keep_features or kept.exists():
+            features.save(kept, made_from, {split: _labelled_ids(shards, split) for split in ("train", "test")})
     seconds = time.perf_counter() - clock
     return Embedding(name, features.to(device), shards, weights, seconds, diagnose(features))
+
+
+def _made_from(name: str, shards: ShardSet, weights: Path | None) -> str:
+    """The features' name, then a digest of images, weights and code: those of the same name made from others are stale."""
+    encoder = read_record(weights).files.get("encoder") if weights else None
+    code = sources_of({"pipelines.building.features"}).digest
+    return f"{name} {digest([shards.index.fingerprint, encoder.sha256 if encoder else None, code], 16)}"
+
+
+def _kept(path: Path, made_from: str) -> Features | None:
+    """The features on disk; none where they are missing, damaged or stale, which is told."""
+    if not path.exists():
+        return None
+    try:
+        return Features.load(path, made_from)
+    except InputError as error:
+        print(f"embedded anew: {error}", flush=True)
+        return None
 
 
 def _labelled_ids(shards: ShardSet, split: str) -> NDArray[np.bytes_]:

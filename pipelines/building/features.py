@@ -88,6 +88,7 @@ def embedded(source: Source, shards: ShardSet, device: torch.device) -> Features
     for split in ("train", "test"):
         found = embed(plain_views(loader(shards, split, in_order(), device), source.wanted, device))
         label = torch.as_tensor(shards.table(split).label)
+        shards.check_unchanged(split)
         rows[split], labels[split] = found[label >= 0], label[label >= 0]
     return Features(
         train=rows["train"],

@@ -23,6 +23,12 @@ ENCODER, HEAD, METHOD = "encoder.safetensors", "head.safetensors", "method.safet
 """What a pretraining leaves: its encoder, its head where it has one, all of it where evaluation needs more than those."""
 
 
+def packed(folder: Path) -> ShardSet:
+    """The shards of a finished job, whose record vouches for the index, which vouches for the tars. DamagedFile."""
+    checked_file(read_record(folder), folder, "index")
+    return open_shards(folder)
+
+
 def facts_of(shards: ShardSet, image_size: int | None = None) -> DataFacts:
     """What a method may know of the shards it is pretrained on; image_size: another than theirs."""
     return DataFacts(
@@ -74,7 +80,7 @@ def pretrained_spec(weights: Path) -> PretrainSpec:
 
 def pretraining_shards(weights: Path) -> ShardSet:
     """The shards that a finished pretraining read."""
-    return open_shards(weights.parents[1] / "shards" / read_record(weights).inputs["shards"])
+    return packed(weights.parents[1] / "shards" / read_record(weights).inputs["shards"])
 
 
 def pretrained_method(weights: Path, *, whole: bool = False) -> Method:

@@ -62,6 +62,7 @@ def trainer(
         out=out,
         evaluate=online_knn(shards, spec.views, spec.training, device),
         stop=stop,
+        sound=lambda: shards.check_unchanged("train"),
     )
 
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from pipelines.building.devices import chosen_device
 from pipelines.building.features import source_of
 from pipelines.building.images import Wanted, in_order, loader, plain_views
-from pipelines.building.methods import fresh_encoder, pretrained_method, pretrained_spec, pretraining_shards
+from pipelines.building.methods import fresh_encoder, packed, pretrained_method, pretrained_spec, pretraining_shards
 from pipelines.evaluation.classifier import Classifier
 from pipelines.evaluation.features import evaluating
 from pipelines.evaluation.workbench import Base, MakeViews, as_they_are
@@ -22,7 +22,7 @@ from pipelines.files import replacing
 from pipelines.methods.base import Method
 from pipelines.records import checked_file, read_record
 from pipelines.sources.order import Order
-from pipelines.sources.reader import ShardSet, open_shards
+from pipelines.sources.reader import ShardSet
 from pipelines.spec.encoders.base import EncoderOptions
 from pipelines.spec.evaluation.parts import OnImages
 from pipelines.spec.folder import JobFolder
@@ -49,7 +49,7 @@ class JobBench:
     @classmethod
     def of(cls, job: JobFolder[EvaluateSpec]) -> "JobBench":
         """The bench of one job."""
-        shards, teacher = open_shards(job.inputs["shards"]), job.inputs.get("teacher")
+        shards, teacher = packed(job.inputs["shards"]), job.inputs.get("teacher")
         weights = job.inputs.get("weights")
         if teacher is not None:
             weights = teacher.parents[1] / "pretrain" / read_record(teacher).inputs["weights"]
@@ -135,6 +135,7 @@ class JobBench:
             seed=self.seed,
             device=device,
             out=self.out,
+            sound=lambda: self.shards.check_unchanged("train"),
         ).fit()
         return trained.derived
 
@@ -146,6 +147,7 @@ class JobBench:
         with evaluating(classifier):
             views = plain_views(loader(self.shards, "test", in_order(), device), self.wanted, device)
             scores = torch.cat([classifier.logits(images).cpu() for images in views])
+        self.shards.check_unchanged("test")
         return scores[label >= 0], label[label >= 0]
 
 

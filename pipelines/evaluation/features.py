@@ -1,6 +1,7 @@
 """Frozen features of a data set: computed once for each (weights, data set), read by every protocol."""
 
 import contextlib
+import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -15,8 +16,8 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from pipelines.encoders.base import Encoder
-from pipelines.errors import InputError
-from pipelines.files import replacing
+from pipelines.errors import DamagedFile, InputError
+from pipelines.files import CHECKSUM, canonical, replacing
 
 REMAKE = "delete the file: the next evaluation embeds anew"
 
@@ -56,11 +57,11 @@ class Features:
         """InputError when something is not as the class says."""
         _check(self, "features")
 
-    def save(self, path: Path, ids: Mapping[str, NDArray[np.bytes_]] | None = None) -> None:
+    def save(self, path: Path, made_from: str = "", ids: Mapping[str, NDArray[np.bytes_]] | None = None) -> None:
         """Write to a safetensors file in one move. InputError when something is not as the class says.
 
-        ids: of the images by split (n,), for readers elsewhere: kept as train_id and test_id, (n, L) uint8, the bytes of
-        each name and zeros up to the longest.
+        made_from: names what they were made from; ``load`` asks for it. ids: of the images by split (n,), for readers
+        elsewhere: kept as train_id and test_id, (n, L) uint8, the bytes of each name and zeros up to the longest.
         """
         self.check()
         rows = {name: getattr(self, name).detach().cpu().contiguous() for name in TENSORS}
@@ -68,29 +69,51 @@ class Features:
             assert len(names) == len(rows[split]), "a name for every row"
             rows[f"{split}_id"] = torch.from_numpy(names.view(np.uint8).reshape(len(names), -1).copy())
         with replacing(path) as part:
-            save_file(rows, part, metadata={"num_classes": str(self.num_classes)})
+            about = {"num_classes": str(self.num_classes), MADE_FROM: made_from}
+            save_file(rows, part, metadata={**about, CHECKSUM: _checksum(rows, about)})
 
     @staticmethod
-    def load(path: Path) -> "Features":
-        """Read what ``save`` wrote; InputError names the file and what is missing, superfluous or wrong in it."""
-        try:
-            with safe_open(path, framework="pt") as file:
-                rows = {name: file.get_tensor(name) for name in file.keys() if name not in IDS}  # noqa: SIM118
-                metadata = file.metadata() or {}
-        except (SafetensorError, OSError) as error:
-            raise InputError(
-                f"{path}: not a readable features file ({error}); delete the file: the next evaluation embeds anew"
-            ) from None
+    def load(path: Path, made_from: str = "") -> "Features":
+        """Read what ``save`` wrote; DamagedFile names the file and what is missing, superfluous or wrong in it.
+
+        Also where it does not fit its own checksum, or what it was made from does not begin with ``made_from``.
+        """
+        found, metadata = _read(path)
+        rows = {name: value for name, value in found.items() if name not in IDS}
         if set(rows) != set(TENSORS) or not metadata.get("num_classes", "").isdigit():
-            raise InputError(
+            raise DamagedFile(
                 f"{path}: holds {sorted(rows)} with metadata {metadata}, but features are {sorted(TENSORS)} with "
                 f"num_classes; {REMAKE}"
             )
         features = Features(**rows, num_classes=int(metadata["num_classes"]))
         _check(features, str(path))
+        if metadata.pop(CHECKSUM, None) != _checksum(found, metadata):
+            raise DamagedFile(f"{path}: {CHECKSUM} does not fit the rest, so something in it was changed; {REMAKE}")
+        if not metadata.get(MADE_FROM, "").startswith(made_from):
+            raise DamagedFile(f"{path}: was made from other weights, images or code; {REMAKE}")
         return features
 
 
+def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """All tensors of a file, and its metadata."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        raise DamagedFile(f"{path}: not a readable features file ({error}); {REMAKE}") from None
+
+
+def _checksum(rows: Mapping[str, Tensor], about: Mapping[str, str]) -> str:
+    """SHA-256 of names, types, shapes and bytes, and of what is said about them."""
+    found = hashlib.sha256(canonical(dict(about)).encode())
+    for name, value in sorted(rows.items()):
+        found.update(f"{name} {value.dtype} {tuple(value.shape)} ".encode())
+        found.update(value.contiguous().numpy().data)
+    return found.hexdigest()
+
+
+MADE_FROM = "made_from"
+"""Key of a file's metadata that names what the features were made from."""
 IDS = ("train_id", "test_id")
 """What a file may hold beside the features: which image each row is of."""
 TENSORS = tuple(entry.name for entry in fields(Features) if entry.name != "num_classes")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipelines.history import FILE, read
+from pipelines.records import vouched_file
 from pipelines.report.study import Results
 from pipelines.spec.jobs import PretrainSpec
 
@@ -49,8 +50,8 @@ def curves(results: Results, metrics: Iterable[str]) -> list[Curve]:
     wanted = tuple(metrics)
     found = []
     for job in results.of(PretrainSpec):
-        path = job.folder / FILE
-        if job.record is None or not path.exists():
+        path = vouched_file(job.record, job.folder, "history", FILE) if job.record else None
+        if path is None:
             continue
         history = by_metric(path)
         for metric in wanted:

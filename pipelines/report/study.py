@@ -7,18 +7,21 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from pipelines.errors import InputError
-from pipelines.files import read_json
-from pipelines.records import FILE, Record, read_record
+from pipelines.files import read_sealed
+from pipelines.records import FILE, Record
 from pipelines.spec.claims import PlannedClaim
+from pipelines.spec.folder import own_record
 from pipelines.spec.job import INPUT_STAGE
 from pipelines.spec.jobs import EvaluateSpec, PretrainSpec, ShardsSpec, TuneSpec
 from pipelines.spec.layout import job_folder
 from pipelines.spec.parse import parse
+from pipelines.spec.writing import AGAIN
 
 AnySpec = ShardsSpec | TuneSpec | PretrainSpec | EvaluateSpec
 SPECS: dict[str, type[AnySpec]] = {kind.stage: kind for kind in (ShardsSpec, TuneSpec, PretrainSpec, EvaluateSpec)}
 S = TypeVar("S", bound=AnySpec, covariant=True)
-AGAIN = "write it anew by planning the study"
+KEYS = {"study", "question", "seeds", "tuned", "claims", "jobs"}
+"""What a plan.json holds."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +101,7 @@ def load_results(plan: Path, results: Path) -> Results:
 
     Raises InputError when the plan lacks a field, or when a record is not of the job whose folder it lies in.
     """
-    return results_of(read_json(plan), results, str(plan))
+    return results_of(read_sealed(plan, AGAIN), results, str(plan))
 
 
 def results_of(value: Any, results: Path, plan: str) -> Results:
@@ -108,6 +111,8 @@ def results_of(value: Any, results: Path, plan: str) -> Results:
     for name in ("study", "question", "jobs"):
         if name not in value:
             raise InputError(f"{plan}: {name} is missing; {AGAIN}")
+    if unknown := sorted(set(value) - KEYS):
+        raise InputError(f"{plan}: there is no key {unknown[0]!r} in a plan; {AGAIN}")
     found = tuple(_result(f"{plan}: jobs[{number}]", job, results) for number, job in enumerate(value["jobs"]))
     _refuse_twins(plan, found)
     claims = parse(tuple[PlannedClaim, ...], value.get("claims", []), f"{plan}: claims")
@@ -122,12 +127,7 @@ def _result(where: str, job: dict[str, Any], results: Path) -> Result[AnySpec]:
     if stage not in SPECS:
         raise InputError(f"{where}.stage: there is no stage {stage!r} with a result ({', '.join(SPECS)}); {AGAIN}")
     folder = job_folder(results, stage, key)
-    record = read_record(folder) if (folder / FILE).exists() else None
-    if record and (record.key, record.stage) != (key, stage):
-        raise InputError(
-            f"{folder / FILE}: is the record of {record.stage} {record.key}, not of {stage} {key}; "
-            "delete the folder and run the job again"
-        )
+    record = own_record(folder) if (folder / FILE).exists() else None
     spec = parse(SPECS[stage], job["spec"], f"{where}.spec: ")
     label = str(job["label"]).removesuffix(" (tuning)").removesuffix(" (teacher)")
     return Result(key, label, spec, job["inputs"], folder, record)

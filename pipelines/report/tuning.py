@@ -9,6 +9,7 @@ import optuna
 
 from pipelines.errors import InputError
 from pipelines.files import read_json
+from pipelines.records import vouched_file
 from pipelines.report.study import Results
 from pipelines.report.tables import Entry, Table
 from pipelines.spec.jobs import TuneSpec
@@ -108,8 +109,8 @@ def searches(results: Results) -> list[Search]:
     """The finished tuning studies, in the plan's order."""
     found = []
     for job in results.of(TuneSpec):
-        path = job.folder / "trials.json"
-        if job.record is None or not path.exists():
+        path = vouched_file(job.record, job.folder, "trials", "trials.json") if job.record else None
+        if path is None:
             continue
         entries = read_json(path)
         trials = tuple(_trial(path, entry) for entry in entries if entry.get("repeats") is None)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.files import replacing
+from pipelines.sources.caches import is_whole, seal
 from pipelines.sources.images import open_image, square, to_array
 from pipelines.sources.locking import locked
 from pipelines.sources.reader import ShardSet, open_shards
@@ -39,9 +40,10 @@ class Arrays:
 def resident(shards: ShardSet | Path, split: str, image_size: int | None = None) -> Arrays:
     """A whole split, decoded to ``image_size`` (none: the index's): short side resized, centre cropped, see ``square``.
 
-    The first call decodes the verified shards into ``cache-SPLIT-SIZE-INDEX.npy`` beside them; later ones map that
-    file. INDEX is the fingerprint of the index it was made from. Of two processes at once the second waits for the
-    first. Where the folder cannot be written, the arrays are in memory only. A change to them stays in this process.
+    The first call decodes the verified shards into ``cache-SPLIT-SIZE-INDEX.npy`` beside them; later ones map that file
+    while it is as it was left. INDEX is the fingerprint of the index it was made from. Of two processes at once the
+    second waits for the first. Where the folder cannot be written, the arrays are in memory only. A change to them stays
+    in this process.
     """
     if isinstance(shards, Path):
         shards = open_shards(shards)
@@ -83,6 +85,7 @@ class _Decoder:
                 return images
             with replacing(path) as part:
                 self._fill(np.lib.format.open_memmap(part, "w+", np.uint8, shape), places)
+            seal(path)
         return np.load(path, mmap_mode="c")  # copy on write: torch wants memory it may write to
 
     def _fill(self, images: NDArray[np.uint8], places: NDArray[np.int64]) -> None:
@@ -104,6 +107,6 @@ class _Decoder:
 
 def _is_cache(path: Path, shape: tuple[int, ...]) -> bool:
     try:
-        return np.load(path, mmap_mode="r").shape == shape
+        return is_whole(path) and np.load(path, mmap_mode="r").shape == shape
     except (OSError, ValueError, EOFError):
         return False

@@ -22,14 +22,14 @@ PATIENCE = 4 * 3600.0
 def remembered(folder: Path, digests: Mapping[str, str]) -> set[str]:
     """Of these file names, each with its digest, those that were found to have it and have not changed since."""
     known = _read(folder)
-    return {name for name, digest in digests.items() if known.get(name) == [*_stamp(folder / name), digest]}
+    return {name for name, digest in digests.items() if known.get(name) == [*stamp(folder / name), digest]}
 
 
 def remember(folder: Path, digests: Mapping[str, str]) -> None:
     """These files have these digests; nothing is kept in a folder that cannot be written."""
     if not os.access(folder, os.W_OK):
         return
-    found = {name: [*_stamp(folder / name), digest] for name, digest in digests.items()}
+    found = {name: [*stamp(folder / name), digest] for name, digest in digests.items()}
     with contextlib.suppress(EnvironmentFault):  # a full disk loses nothing but time
         write_json(folder / FILE, {**_read(folder), **found})
 
@@ -39,7 +39,7 @@ def one_at_a_time(folder: Path) -> contextlib.AbstractContextManager[None]:
     return locks.locked(folder / LOCK, PATIENCE) if os.access(folder, os.W_OK) else contextlib.nullcontext()
 
 
-def _stamp(path: Path) -> list[int]:
+def stamp(path: Path) -> list[int]:
     """Size and time of change; nothing of a file that is not there."""
     try:
         found = path.stat()

@@ -5,8 +5,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pipelines.errors import InputError
-from pipelines.files import canonical, digest, read_json, write_text
+from pipelines.errors import DamagedFile, InputError
+from pipelines.files import canonical, digest, read_sealed, sealed, write_text
 from pipelines.sources.images import Decoding
 
 FILE = "index.json"
@@ -82,24 +82,24 @@ class Index:
 
 
 def save_index(folder: Path, index: Index) -> None:
-    """Write ``folder/index.json`` in one move."""
-    write_text(folder / FILE, canonical(asdict(index)) + "\n")
+    """Write ``folder/index.json`` with a checksum of itself, in one move."""
+    write_text(folder / FILE, canonical(sealed(asdict(index))) + "\n")
 
 
 def load_index(folder: Path) -> Index:
-    """Read ``folder/index.json``. InputError when it is missing (not finished), damaged or of another version."""
+    """Read ``folder/index.json``. InputError when it is missing (not finished), DamagedFile, also of another version."""
     path, advice = folder / FILE, REBUILD.format(folder=folder)
     if not path.is_file():
         raise InputError(f"{path}: no such file, so these shards are not finished; {advice}")
-    value = read_json(path)
+    value = read_sealed(path, advice)
     try:
         if value["version"] != VERSION:
-            raise InputError(f"{path}: version {value['version']}, this program reads {VERSION}; {advice}")
+            raise DamagedFile(f"{path}: version {value['version']}, this program reads {VERSION}; {advice}")
         splits = {name: tuple(Shard(**shard) for shard in shards) for name, shards in value["splits"].items()}
         listed = ("classes", "holdout", "mean", "std", "unreadable")
         return Index(**{**value, "splits": splits, **{name: tuple(value[name]) for name in listed}})
     except (KeyError, TypeError, AttributeError) as error:
-        raise InputError(f"{path}: not an index of shards ({error}); {advice}") from None
+        raise DamagedFile(f"{path}: not an index of shards ({error}); {advice}") from None
 
 
 def same_spec(index: Index, spec: Mapping[str, Any]) -> bool:

@@ -10,8 +10,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pipelines.batch import Batch
+from pipelines.errors import DamagedFile
 from pipelines.signals import leave_to_parent
 from pipelines.sources.arrays import Arrays
+from pipelines.sources.index import REBUILD
 from pipelines.sources.order import Order
 from pipelines.sources.reader import ShardSet
 from pipelines.sources.stream import Content, Cut, Requests, TarSamples
@@ -77,6 +79,7 @@ class Streaming:
         samples = TarSamples(shards, split, order.seed, cut, subset)
         self.order = order
         self.device = torch.device(device)
+        self._folder, self._again = shards.folder, REBUILD.format(folder=shards.folder)
         self.num_samples = len(samples)
         self.steps_per_epoch = order.steps_per_epoch(self.num_samples)
         self._requests = Requests()
@@ -92,6 +95,10 @@ class Streaming:
         batches = self.order.batches(self.num_samples, epoch, first_step)
         self._requests.listed = [(epoch, index.tolist()) for index in batches]
         for content in self._loader:
+            if "problem" in content:
+                raise DamagedFile(
+                    f"{self._folder}: an image cannot be read any more ({content['problem']}); {self._again}"
+                )
             yield self._on_device(content)
 
     def close(self) -> None:

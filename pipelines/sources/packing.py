@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from pipelines.errors import InputError
-from pipelines.files import read_json, replacing, sha256_file, write_json
+from pipelines.files import read_sealed, replacing, sealed, sha256_file, write_json
 from pipelines.sources.base import Sample, Split
 from pipelines.sources.images import Decoding, Unreadable, decoded, open_image, square, to_array
 from pipelines.sources.index import Shard
@@ -86,8 +86,8 @@ def finished(out: Path, plan: Plan) -> Note | None:
     """The note of a shard that an earlier run finished, if it is still what was planned and its bytes are whole."""
     path = out / NOTES / f"{plan.name}.json"
     try:
-        value = read_json(path)
-        note = Note(value["digest"], Shard(**value["shard"]), Found(**value["found"]))
+        value = read_sealed(path, "pack it again")
+        note = Note(**{**value, "shard": Shard(**value["shard"]), "found": Found(**value["found"])})
     except (InputError, TypeError, KeyError):
         return None
     tar = out / plan.name
@@ -102,7 +102,7 @@ def pack(out: Path, plan: Plan, split: Split, how: How, may_fail: int) -> Note:
         count = write_tar(part, _samples(plan, split, how, found, may_fail))
         shard = Shard(name=plan.name, sha256=sha256_file(part), bytes=part.stat().st_size, count=count)
     note = Note(plan.digest, shard, found)
-    write_json(out / NOTES / f"{plan.name}.json", asdict(note))
+    write_json(out / NOTES / f"{plan.name}.json", sealed(asdict(note)))
     return note
 
 

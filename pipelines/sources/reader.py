@@ -16,9 +16,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.errors import InputError
+from pipelines.errors import DamagedFile, InputError
 from pipelines.files import replacing, sha256_file
-from pipelines.sources.checked import one_at_a_time, remember, remembered
+from pipelines.sources.caches import is_damaged, is_whole, seal
+from pipelines.sources.checked import one_at_a_time, remember, remembered, stamp
 from pipelines.sources.index import REBUILD, Index, Shard, load_index
 from pipelines.sources.tars import scan
 
@@ -47,11 +48,16 @@ class Table:
 
 @dataclass
 class ShardSet:
-    """A finished folder of shards. ``verified`` names the tars that this process knows to be right."""
+    """A finished folder of shards.
+
+    verified  the tars that this process knows to be right
+    stamps    name of a tar -> its size and time of change when it was opened
+    """
 
     folder: Path
     index: Index
     verified: set[str] = field(default_factory=set)
+    stamps: dict[str, list[int]] = field(default_factory=dict)
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -89,9 +95,20 @@ class ShardSet:
         """Compare the SHA-256 of all of a split's tars with the index, whatever is remembered."""
         shards = self.index.splits[split]
         with ThreadPoolExecutor(4) as pool:  # hashing lets other threads run
-            for _ in pool.map(self._hash, shards):
+            for _ in pool.map(self.check, shards):
                 pass
         remember(self.folder, {shard.name: shard.sha256 for shard in shards})
+
+    def check_unchanged(self, split: str) -> None:
+        """Ask once more, after samples were used: InputError names a tar or cache of the split that was damaged meanwhile."""
+        for shard in self.index.splits[split]:
+            now = stamp(self.folder / shard.name)
+            if now != self.stamps.get(shard.name, now):
+                self.check(shard)
+                self.stamps[shard.name] = now
+        for cache in self.folder.glob(f"cache-{split}-*{self.index.fingerprint}.np[yz]"):
+            if is_damaged(cache):
+                raise DamagedFile(f"{cache}: its bytes changed while it was used; run the same command again")
 
     def _known(self, split: str) -> bool:
         """Whether all of a split's tars are known to be right."""
@@ -99,7 +116,8 @@ class ShardSet:
         self.verified |= remembered(self.folder, {name: digests[name] for name in digests.keys() - self.verified})
         return digests.keys() <= self.verified
 
-    def _hash(self, shard: Shard) -> None:
+    def check(self, shard: Shard) -> None:
+        """Compare size and SHA-256 of one tar with the index, whatever is remembered. InputError names it."""
         path = self.folder / shard.name
         try:
             size, found = path.stat().st_size, sha256_file(path)
@@ -122,12 +140,13 @@ class ShardSet:
     def table(self, split: str) -> Table:
         """Where the samples of a split lie: scanned once, then from a file beside the shards, named after the index."""
         path = self.folder / f"cache-{split}-{self.index.fingerprint}.npz"
-        table = _load_table(path)
+        table = _load_table(path) if is_whole(path) else None
         if table is None:
             table = self._scan(split)
             if os.access(self.folder, os.W_OK):
                 with replacing(path) as part:
                     _save_table(part, table)
+                seal(path)
         return table
 
     def verified_bytes(self, shard: Shard) -> bytes:
@@ -177,6 +196,7 @@ def open_shards(folder: Path) -> ShardSet:
                 raise InputError(f"{path}: the index lists it, but there is no such file; {advice}")
             if (size := path.stat().st_size) != shard.bytes:
                 raise InputError(f"{path}: {size} bytes, the index says {shard.bytes}: cut off or changed; {advice}")
+            shards.stamps[shard.name] = stamp(path)
     return shards
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.errors import InputError
+from pipelines.errors import DamagedFile, InputError
 from pipelines.files import digest
 from pipelines.randomness import numpy_generator
 from pipelines.sources.base import SPLITS, Source, Split, SplitName
@@ -68,10 +68,14 @@ def complete(out: Path, dataset: DataSet) -> Index | None:
     """
     if not (out / FILE).is_file():
         return None
-    index = load_index(out)
+    try:
+        index = load_index(out)
+    except DamagedFile:
+        return None
     if not same_spec(index, dataset.model_dump(mode="json")):
         raise InputError(
-            f"{out}: holds shards of {index.dataset} with other options; give another folder, or delete this one"
+            f"{out}: holds shards of {index.dataset} with other options; delete its {FILE} to pack these here, or give "
+            "another folder"
         )
     try:
         shards = open_shards(out)

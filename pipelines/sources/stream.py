@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
 from pipelines.randomness import generator
-from pipelines.sources.images import open_image, square, to_array
+from pipelines.sources.images import Unreadable, open_image, square, to_array
 from pipelines.sources.reader import ShardSet
 
 Cut = Callable[[Tensor, torch.Generator], list[Tensor]]
@@ -44,7 +44,13 @@ class TarSamples(Dataset[Content]):
         return len(self.rows)
 
     def __getitem__(self, request: Request) -> Content:
-        epoch, positions = request
+        """One batch; where an image cannot be read, ``problem`` alone: an error would reach the trainer as a traceback."""
+        try:
+            return self._batch(*request)
+        except (Unreadable, OSError) as error:
+            return {"problem": str(error)}
+
+    def _batch(self, epoch: int, positions: list[int]) -> Content:
         rows = self.rows[positions].tolist()
         pixels = (
             self._crops(rows, epoch) if self.cut else {"images": self._whole(self.table.image, rows, self.channels)}

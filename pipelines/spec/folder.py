@@ -4,9 +4,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from pipelines.errors import InputError
+from pipelines.errors import DamagedFile, InputError
 from pipelines.files import read_json
-from pipelines.spec.job import INPUT_STAGE
+from pipelines.records import FILE, REDO, Record, read_record
+from pipelines.spec.job import INPUT_STAGE, Job
 from pipelines.spec.jobs import JobSpec
 from pipelines.spec.parse import parse
 
@@ -26,7 +27,7 @@ class JobFolder(Generic[S]):
     @property
     def done(self) -> bool:
         """Whether its record exists."""
-        return (self.path / "record.json").exists()
+        return (self.path / FILE).exists()
 
     @property
     def results(self) -> Path:
@@ -35,22 +36,50 @@ class JobFolder(Generic[S]):
 
 
 def open_job(path: Path, kind: type[S]) -> JobFolder[S]:
-    """Read ``path``/spec.json; InputError when it is missing or damaged, or is of another stage."""
+    """Read ``path``/spec.json and make its key anew from what it says.
+
+    InputError when it is missing or of another stage, DamagedFile when its content is not what its key was made from.
+    """
     file = path / "spec.json"
-    data = read_json(file)
-    stage = data.get("stage") if isinstance(data, dict) else None
-    if stage != kind.stage:
+    rewrite = f"write it anew with: python -m pipelines plan STUDY --write --results {path.absolute().parents[2]}"
+    data = read_json(file, rewrite)
+    try:
+        stage, key, inputs, content = (data[name] for name in ("stage", "key", "inputs", "spec"))
+        folders = {name: path.parents[1] / INPUT_STAGE[name] / each for name, each in inputs.items()}
+    except (TypeError, KeyError, AttributeError) as error:
+        raise DamagedFile(f"{file}: is no spec of a job ({error!r}); {rewrite}") from None
+    if stage != kind.stage and stage in INPUT_STAGE.values():
         raise InputError(f"{file}: stage is {stage!r}; run: python -m pipelines {stage} --job {path}")
-    inputs = {name: path.parents[1] / INPUT_STAGE[name] / key for name, key in data["inputs"].items()}
-    return JobFolder(path, data["key"], parse(kind, data["spec"], f"{file}: spec"), data["inputs"], inputs)
+    try:
+        spec: S = parse(kind, content, f"{file}: spec")
+        made = Job.of(str(key).rpartition("-")[0], spec, inputs).key
+    except InputError as error:
+        raise DamagedFile(f"{error}; {rewrite}") from None
+    if not stage == kind.stage or not made == key == path.absolute().name:
+        raise DamagedFile(
+            f"{file}: says it is {stage} {key}, but what it says is {kind.stage} {made}: it was changed, moved, or written by "
+            f"an earlier program; {rewrite}"
+        )
+    return JobFolder(path, key, spec, inputs, folders)
+
+
+def own_record(folder: Path) -> Record:
+    """The record in a job's folder; DamagedFile when it is damaged, or of another job."""
+    record, place = read_record(folder), (folder.absolute().parent.name, folder.absolute().name)
+    if (record.stage, record.key) != place:
+        raise DamagedFile(
+            f"{folder / FILE}: is the record of {record.stage} {record.key}, not of {' '.join(place)}; {REDO}"
+        )
+    return record
 
 
 def ready(job: JobFolder[S]) -> JobFolder[S]:
-    """The same job; InputError when an input is not finished."""
+    """The same job; InputError when an input is not finished, DamagedFile when its record is damaged or another job's."""
     for name, folder in job.inputs.items():
-        if not (folder / "record.json").exists():
+        if not (folder / FILE).exists():
             stage = INPUT_STAGE[name]
             raise InputError(
                 f"{job.path}: its input '{name}' is not finished; run: python -m pipelines {stage} --job {folder}"
             )
+        own_record(folder)
     return job

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-RESERVED = ("jobs", "logs", "units", "features", "mlartifacts", "mlflow.db", "tracking.log", "index.html")
+RESERVED = ("jobs", "logs", "units", "features", "damaged", "mlartifacts", "mlflow.db", "tracking.log", "index.html")
 """What stands in results/ beside the studies' own folders; a name cannot be that of a hidden file."""
 
 LISTING = "listing.json"
@@ -65,8 +65,13 @@ def features_file(results: Path, name: str) -> Path:
     return results / "features" / f"{name}.safetensors"
 
 
+def damaged_folder(results: Path) -> Path:
+    """Where ``repair`` sets damaged results aside."""
+    return results / "damaged"
+
+
 def made_from_file(results: Path, study: str) -> Path:
-    """Which plan and records a study's report was made from."""
+    """Which plan and records a study's report was made from, and what was written."""
     return study_folder(results, study) / "made_from.json"
 
 

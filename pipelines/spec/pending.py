@@ -8,7 +8,7 @@ from typing import Any
 
 from pipelines.acceptance import standing
 from pipelines.errors import InputError, Problem
-from pipelines.files import digest, read_json, sha256_file, write_json
+from pipelines.files import digest, read_json, read_sealed, sealed, sha256_file, write_json
 from pipelines.records import made_by, read_record
 from pipelines.spec.job import INPUT_STAGE, Job
 from pipelines.spec.jobs import ShardsSpec
@@ -136,9 +136,30 @@ def is_fresh(plan: Plan, results: Path) -> bool:
     """Whether the study's report was made from this plan and from the records as they are now."""
     file = made_from_file(results, plan.study.name)
     page = report_page(results, plan.study.name)
-    return file.exists() and page.exists() and read_json(file) == {"state": state(plan.dump(), results)}
+    with contextlib.suppress(InputError):  # missing, or cut: the report is made anew
+        return page.exists() and _made_from(file)["state"] == state(plan.dump(), results)
+    return False
 
 
 def mark_fresh(dump: dict[str, Any], results: Path) -> None:
-    """Say that the report of this plan was just made from the records as they are now."""
-    write_json(made_from_file(results, dump["study"]), {"state": state(dump, results)})
+    """Say that the report of this plan was just made from the records as they are now, and what it holds."""
+    page = report_page(results, dump["study"])
+    out = page.parent
+    written = [page, *(out / "tables").glob("*"), *(out / "figures").glob("*")]
+    files = {path.relative_to(out).as_posix(): sha256_file(path) for path in written if path.is_file()}
+    write_json(made_from_file(results, dump["study"]), sealed({"state": state(dump, results), "files": files}))
+
+
+def changed_pages(plan: Plan, results: Path) -> list[Path]:
+    """The files of a study's report, of what was noted at its making, that are missing or were changed since."""
+    file = made_from_file(results, plan.study.name)
+    try:
+        files = _made_from(file)["files"] if file.exists() else {}
+    except InputError:
+        return [file]
+    paths = {file.parent / name: digest for name, digest in files.items()}
+    return [path for path, known in paths.items() if not path.is_file() or sha256_file(path) != known]
+
+
+def _made_from(file: Path) -> dict[str, Any]:
+    return {"state": "", "files": {}} | read_sealed(file, "delete it, and the report is made anew")

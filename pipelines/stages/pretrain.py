@@ -2,7 +2,8 @@
 
 Reads JOB/spec.json, writes JOB/history.jsonl while it runs and encoder.safetensors, then record.json at the end. On
 SIGTERM it saves a checkpoint and exits with 143, on SIGINT with 130; the same command goes on from there, as after a
-kill. Several jobs run one after the other in one process; one that fails does not keep the others from running.
+kill. Several jobs run one after the other in one process; one that fails does not keep the others from running, and one
+whose loss is no number any more, which no further attempt would mend, does not keep them from being measured.
 """
 
 import contextlib
@@ -16,18 +17,17 @@ from torch import nn
 from pipelines import distributed
 from pipelines.attempts import begin, forget
 from pipelines.building.devices import device_name
-from pipelines.building.methods import ENCODER, HEAD, METHOD
+from pipelines.building.methods import ENCODER, HEAD, METHOD, packed
 from pipelines.building.pictures import write_pictures
 from pipelines.building.pretraining import trainer
 from pipelines.building.tuned import chosen_values
-from pipelines.errors import Problem
+from pipelines.errors import BadResult, Problem
 from pipelines.files import replacing
 from pipelines.launching.processes import process_group
 from pipelines.launching.torchrun import become_launcher, launched
 from pipelines.lease import Lease, handed_over, leased
 from pipelines.records import FILE, now, write_record
 from pipelines.signals import Stop
-from pipelines.sources.reader import open_shards
 from pipelines.spec.folder import JobFolder, open_job, ready
 from pipelines.spec.jobs import PretrainSpec
 from pipelines.spec.made_by import code_of
@@ -36,10 +36,14 @@ from pipelines.training.monitors import collapse_flags
 
 
 def run(job: list[Path], processes: int = 1, nodes: int = 1) -> int:
-    """Pretrain, in this process, with one process a GPU, or on several nodes of a Slurm allocation."""
+    """Pretrain, in this process, with one process a GPU, or on several nodes of a Slurm allocation.
+
+    1 when one failed; where the only failures are bad results, 0 if some other job has its record: the evaluations of a bad
+    one say that it is not finished.
+    """
     if processes > 1 and not launched() and (left := [path for path in job if not (path / FILE).exists()]):
         become_launcher(left, processes, nodes)
-    failed = 0
+    failed = bad = 0
     with Stop.listening() as stop, handed_over(job) as leases, process_group():
         for path in job:
             if stop():
@@ -54,10 +58,13 @@ def run(job: list[Path], processes: int = 1, nodes: int = 1) -> int:
             except Stopped as stopped:
                 print(stopped, file=sys.stderr)
                 return stop.status
+            except BadResult as error:
+                print(f"error: {error}", file=sys.stderr)
+                bad += 1
             except Problem as error:
                 print(f"error: {error}", file=sys.stderr)
                 failed = 1
-    return failed
+    return failed or int(bad == len(job))
 
 
 @contextlib.contextmanager
@@ -81,7 +88,7 @@ def _pretrain(job: JobFolder[PretrainSpec], stop: Stop, lease: Lease | None) -> 
 
     chosen = chosen_values(job.inputs.get("best"))
     spec = job.spec.with_values(chosen)
-    shards = open_shards(job.inputs["shards"])
+    shards = packed(job.inputs["shards"])
     training = trainer(spec, shards, job.path, asked_to_end)
     with stop.deferred():
         fitted = training.fit()

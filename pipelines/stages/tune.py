@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from pipelines.building.methods import packed
 from pipelines.building.objective import judged, rows_of_trials
 from pipelines.building.pretraining import trainer
 from pipelines.errors import BadResult
@@ -17,7 +18,6 @@ from pipelines.history import History
 from pipelines.lease import Lease, leased
 from pipelines.records import now, write_record
 from pipelines.signals import Stop
-from pipelines.sources.reader import open_shards
 from pipelines.spec.folder import JobFolder, open_job, ready
 from pipelines.spec.jobs import TuneSpec
 from pipelines.spec.made_by import code_of
@@ -50,7 +50,7 @@ def run(job: Path, worker: int | None = None, of: int = 1, close: bool = False) 
 
 def _search(job: JobFolder[TuneSpec]) -> OptunaStudy:
     search = job.spec.search
-    classes = len(open_shards(job.inputs["shards"]).class_names)
+    classes = len(packed(job.inputs["shards"]).class_names)
     return OptunaStudy(
         name=job.key,
         journal=job.path / "journal.log",
@@ -88,7 +88,7 @@ def _work(job: JobFolder[TuneSpec], worker: int, of: int) -> int:
 def _objective(
     job: JobFolder[TuneSpec], search: OptunaStudy, stop: Stop, leases: tuple[Lease, Lease]
 ) -> study.Objective:
-    shards = open_shards(job.inputs["shards"])
+    shards = packed(job.inputs["shards"])
     rows, aim = rows_of_trials(job.spec.search, shards), job.spec.search.objective
 
     def asked_to_end() -> bool:
@@ -152,6 +152,7 @@ def _close(job: JobFolder[TuneSpec]) -> None:
         artifacts={
             "trials": "trials.json",
             "best": "best.json",
+            "history": "history.jsonl",
             **({"journal": search.journal.name} if search.database is None else {}),
         },
         started=started,

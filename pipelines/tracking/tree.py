@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.errors import DamagedFile, InputError
-from pipelines.files import digest, read_json
+from pipelines.files import digest, read_sealed
 from pipelines.spec import layout
 from pipelines.tracking.names import measured_on, protocol_names
 
+PLAN_AGAIN = "write it anew with: python -m pipelines plan STUDY --write"
 Listed = Mapping[str, Any]
 """A job as plan.json lists it."""
 
@@ -108,7 +109,7 @@ class Trees:
     def _tree(self, path: Path) -> StudyTree:
         changed = path.stat().st_mtime_ns
         if path not in self._read or self._read[path][0] != changed:
-            self._read[path] = changed, tree_of(read_json(path), self.results)
+            self._read[path] = changed, tree_of(read_sealed(path, PLAN_AGAIN), self.results)
         return self._read[path][1]
 
 

@@ -71,6 +71,7 @@ class Trainer:
     make_views   batch and generator -> float views
     evaluate     encoder -> metrics on the held-out slice, read every ``online_knn_epochs`` and at the end
     out          folder of history.jsonl and of the checkpoint; none: neither is written
+    sound        called before a checkpoint is written; raises where what was learned from was damaged meanwhile
     watch        called with (epoch, metrics) after each evaluation; may raise to stop (pruning)
     """
 
@@ -85,6 +86,7 @@ class Trainer:
     watch: Callable[[int, dict[str, float]], None] | None = None
     use_monitors: bool = True
     stop: Callable[[], bool] = lambda: False
+    sound: Callable[[], None] = lambda: None
     clock: Clock = field(default_factory=Clock)
 
     def __post_init__(self) -> None:
@@ -214,6 +216,7 @@ class Trainer:
         """Write a checkpoint; then end here if a stop was asked for: all processes do, or none."""
         self.saved_at = time.monotonic()
         if history:
+            self.sound()
             history.sync()
             self._write(step)
         if self.votes.carried and step < self.total_steps:

@@ -10,7 +10,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from pipelines.encoders.resnet import ResNet
-from pipelines.errors import InputError
+from pipelines.errors import DamagedFile, InputError
 from pipelines.evaluation.features import Features, evaluating, pixel_features, pooled_features
 
 
@@ -40,7 +40,7 @@ def test_saved_and_loaded_are_equal(tmp_path: Path) -> None:
 
 def test_ids_lie_beside_the_rows_and_can_be_read_back(tmp_path: Path) -> None:
     names = {"train": np.array([f"a/{i}" for i in range(8, 18)], "S"), "test": np.array(list("uvwxyz"), "S")}
-    example().save(tmp_path / "f.safetensors", names)
+    example().save(tmp_path / "f.safetensors", "x", names)
     found = load_file(tmp_path / "f.safetensors")
     for split, expected in names.items():
         rows = [bytes(row).rstrip(b"\0") for row in found[f"{split}_id"].numpy()]
@@ -95,6 +95,19 @@ def test_what_is_no_features_file_is_refused_by_name(tmp_path: Path) -> None:
     save_file(rows | {"holdout": example().holdout}, path, metadata={"num_classes": "2"})
     with pytest.raises(InputError, match=r"f.safetensors: train_label runs from 0 to 2"):
         Features.load(path)
+
+
+def test_features_of_other_weights_and_changed_bytes_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "f.safetensors"
+    example().save(path, "these weights")
+    assert same(Features.load(path, "these weights"), example())
+    with pytest.raises(DamagedFile, match=r"f.safetensors: was made from other weights, images or code; delete"):
+        Features.load(path, "other weights")
+    data = path.read_bytes()
+    for place in range(len(data) - 600, len(data), 7):  # tensors alone: a header that is changed may not even be JSON
+        path.write_bytes(data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :])
+        with pytest.raises(InputError, match=r"f.safetensors"):
+            Features.load(path)
 
 
 def test_pooled_features_leave_the_encoder_as_it_was() -> None:

@@ -135,6 +135,7 @@ def damage(folder: Path, kind: str) -> None:
         index = json.loads((folder / "index.json").read_text())
         path.write_bytes(data[: scan(data)[3].image[0] - 512] + bytes(1024))
         index["splits"]["train"][2] |= {"sha256": sha256_file(path), "bytes": path.stat().st_size}
+        del index["checksum"]
         (folder / "index.json").write_text(json.dumps(index))
 
 
@@ -166,8 +167,11 @@ def test_an_unfinished_folder_and_a_strange_index_are_refused(folder: Path) -> N
     text = (folder / "index.json").read_text()
     for damaged, message in (
         ("{", "not valid JSON"),
-        ("[]", "not an index"),
-        (text.replace('"version":1', '"version":9'), "version 9"),
+        ("[]", "must hold a JSON object, got list"),
+        ("{}", "not an index"),
+        (text.replace('"version":1', '"version":9'), "checksum does not fit"),
+        (text.replace('"checksum":', '"chequesum":'), "chequesum"),
+        (json.dumps({"version": 9}), "version 9"),
     ):
         (folder / "index.json").write_text(damaged)
         with pytest.raises(InputError, match=message):

@@ -21,6 +21,9 @@ from pipelines.sources.base import Sample, Source, Split, open_source
 from pipelines.sources.index import load_index
 from pipelines.sources.shards import build_shards
 from pipelines.spec.datasets.digits import Options as Digits
+from pipelines.spec.datasets.mnist import Options as Mnist
+from pipelines.spec.job import Job
+from pipelines.spec.jobs import ShardsSpec
 
 
 def names(tar: Path) -> list[str]:
@@ -237,20 +240,22 @@ def test_images_of_different_sizes_need_an_image_size(tmp_path: Path) -> None:
 def run_stage(job: Path, dataset: object) -> subprocess.CompletedProcess[str]:
     """``python -m pipelines shards --job JOB`` on these options."""
     job.mkdir(exist_ok=True)
-    spec = {"stage": "shards", "key": "digits-50-x", "inputs": {}, "spec": {"dataset": dataset}}
+    spec = {"stage": "shards", "key": job.name, "inputs": {}, "spec": {"dataset": dataset}}
     (job / "spec.json").write_text(json.dumps(spec))
     command = [sys.executable, "-m", "pipelines", "shards", "--job", str(job)]
     return subprocess.run(command, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=False)
 
 
 def test_the_stage_writes_shards_and_a_record_and_may_be_run_again(tmp_path: Path) -> None:
+    planned = Job.of("digits-50", ShardsSpec(dataset=Digits(limit=50)), {})
+    job = tmp_path / planned.key
     for _ in range(2):
-        done = run_stage(tmp_path, {"use": "digits", "limit": 50})
+        done = run_stage(job, {"use": "digits", "limit": 50})
         assert done.returncode == 0, done.stderr
-        record = json.loads((tmp_path / "record.json").read_text())
-        assert record["key"] == "digits-50-x"
+        record = json.loads((job / "record.json").read_text())
+        assert record["key"] == planned.key
         assert (record["metrics"]["data/train"], record["metrics"]["data/holdout"]) == (50, 5)
-        assert load_index(tmp_path).spec == Digits(limit=50).model_dump(mode="json")
+        assert load_index(job).spec == Digits(limit=50).model_dump(mode="json")
 
 
 @pytest.mark.parametrize(
@@ -258,7 +263,6 @@ def test_the_stage_writes_shards_and_a_record_and_may_be_run_again(tmp_path: Pat
     [
         ({"use": "digits", "limt": 5}, "limt"),
         ({"use": "digits", "holdout": 1.5}, "holdout"),
-        ({"use": "mnist"}, "mnist"),
     ],
 )
 def test_a_wrong_spec_is_one_message_without_a_traceback(tmp_path: Path, dataset: object, message: str) -> None:
@@ -267,6 +271,16 @@ def test_a_wrong_spec_is_one_message_without_a_traceback(tmp_path: Path, dataset
     assert message in done.stderr
     assert "Traceback" not in done.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["spec.json"]
+
+
+def test_images_that_are_not_there_are_one_message_without_a_traceback(tmp_path: Path) -> None:
+    job = tmp_path / Job.of("mnist", ShardsSpec(dataset=Mnist()), {}).key
+    done = run_stage(job, {"use": "mnist"})
+    assert done.returncode == 1
+    assert "mnist" in done.stderr
+    assert "write it anew" not in done.stderr
+    assert "Traceback" not in done.stderr
+    assert [path.name for path in job.iterdir()] == ["spec.json"]
 
 
 def test_help_imports_nothing_heavy() -> None:

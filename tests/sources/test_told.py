@@ -9,22 +9,24 @@ from source_tools import encoded, make_folder, noise
 from pipelines.batch import Batch
 from pipelines.building.images import plain_recipe
 from pipelines.cli import main
-from pipelines.files import write_json
 from pipelines.randomness import generator
 from pipelines.records import Record, read_record
 from pipelines.sources.index import Index, load_index
 from pipelines.spec.datasets.imagefolder import Options as ImageFolder
+from pipelines.spec.job import Job
+from pipelines.spec.jobs import ShardsSpec
 from pipelines.spec.views import Views
+from pipelines.spec.writing import write_spec
 from pipelines.views.maker import ViewMaker
 
 
 def packed(tmp_path: Path, options: ImageFolder) -> tuple[Record, Index]:
     """The record and index that the stage leaves."""
-    job = tmp_path / "results" / "jobs" / "shards" / "x"
-    spec = {"dataset": options.model_dump(mode="json")}
-    write_json(job / "spec.json", {"stage": "shards", "key": "x", "inputs": {}, "spec": spec})
-    assert main(["shards", "--job", str(job)]) == 0
-    return read_record(job), load_index(job)
+    job, results = Job.of("x", ShardsSpec(dataset=options), {}), tmp_path / "results"
+    write_spec(job, results)
+    folder = job.folder(results)
+    assert main(["shards", "--job", str(folder)]) == 0
+    return read_record(folder), load_index(folder)
 
 
 def split_folder(root: Path, train: dict[str, int], test: dict[str, int]) -> ImageFolder:

@@ -16,6 +16,7 @@ from pipelines.cli import main
 from pipelines.encoders import build_encoder
 from pipelines.spec.encoders.checkpoint import Options
 from pipelines.spec.jobs import EvaluateSpec, Foreign
+from pipelines.spec.writing import write_spec
 
 STUDY = """
 question: q
@@ -145,10 +146,9 @@ def test_an_encoder_of_a_methods_own_making_is_refused(folder_of, tmp_path, caps
 
 
 def test_a_pretraining_that_is_not_finished_is_refused(made, tmp_path, capsys):
-    text = (made.one("pretrain", "small").folder(made.results) / "spec.json").read_text()
-    job = tmp_path / "results" / "jobs" / "pretrain" / "x"
-    job.mkdir(parents=True)
-    (job / "spec.json").write_text(text)
+    planned = made.one("pretrain", "small")
+    write_spec(planned, tmp_path / "results")
+    job = planned.folder(tmp_path / "results")
     assert main(["export", str(job), "--to", str(tmp_path / "out")]) == 1
     assert "python -m pipelines" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()

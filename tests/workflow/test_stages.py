@@ -15,7 +15,7 @@ from pipelines.files import sha256_file
 from pipelines.spec.jobs import Trained
 from pipelines.spec.plan import Plan, plan_file
 from pipelines.spec.units import units
-from pipelines.spec.writing import write_specs
+from pipelines.spec.writing import write_spec, write_specs
 
 ROOT = Path(__file__).parents[2]
 TINY = Path(__file__).parent / "tiny.yaml"
@@ -125,10 +125,12 @@ def test_kill_9_in_mid_training_then_the_same_weights_as_undisturbed(made, tmp_p
 
 
 def test_sigterm_saves_and_exits_so_that_a_scheduler_tries_again(made, tmp_path):
-    target = copied(made, tmp_path, "pretrain", pretraining(made))
-    spec = json.loads((target / "spec.json").read_text())
-    spec["spec"]["training"] |= {"epochs": 500, "checkpoint_minutes": 100.0}
-    (target / "spec.json").write_text(json.dumps(spec))
+    long = TINY.read_text().replace("epochs: 2,", "epochs: 500,").replace("minutes: 0.0", "minutes: 100.0")
+    (tmp_path / "long.yaml").write_text(long)
+    job = next(job for job in plan_file(tmp_path / "long.yaml").of("pretrain") if "best" not in job.inputs)
+    write_spec(job, tmp_path)
+    target = job.folder(tmp_path)
+    (tmp_path / "jobs" / "shards").symlink_to(made[1] / "jobs" / "shards")
     process = subprocess.Popen([sys.executable, "-m", "pipelines", "pretrain", "--job", str(target)], env=ENVIRONMENT)
     history = target / "history.jsonl"
     while not (history.exists() and history.stat().st_size) and process.poll() is None:

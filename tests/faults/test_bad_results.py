@@ -1,0 +1,85 @@
+"""Images and settings from which nothing can be learned: told, and in nobody else's way."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from source_tools import encoded
+
+from pipelines.cli import main
+from pipelines.files import read_json
+from pipelines.records import read_record
+from pipelines.report.study import load_results
+from pipelines.spec.layout import plan_file as plan_of
+from pipelines.spec.plan import Plan, plan_file
+from pipelines.spec.units import units
+from pipelines.spec.writing import write_specs
+
+COMMON = """
+question: What can be learned from this?
+encoder: {use: resnet, depth: 10, width: 4, stem: small}
+seeds: [0]
+training: {epochs: 1, batch_size: 16, lr_per_256: 0.1, precision: float32, monitor_steps: 1}
+evaluation: [{use: knn, k: 5}, {use: linear, epochs: 2}]
+floors: false
+"""
+BAD = """
+dataset: {use: digits, limit: 40}
+methods:
+  - {use: simclr, label: bad, training: {lr_per_256: 1.0e+30, optimizer: sgd, warmup_epochs: 0}}
+  - {use: simclr, label: good}
+"""
+
+
+def planned(folder: Path, text: str) -> tuple[Plan, Path]:
+    (folder / "study.yaml").write_text(COMMON + text)
+    plan, results = plan_file(folder / "study.yaml"), folder / "results"
+    write_specs(plan, results)
+    for job in plan.of("shards"):
+        assert main(["shards", "--job", str(job.folder(results))]) == 0
+    return plan, results
+
+
+def test_a_loss_that_is_no_number_keeps_no_other_training_from_being_measured(tmp_path, capsys):
+    plan, results = planned(tmp_path, BAD)
+    label = {job.key: plan.labels[job.place] for job in plan.jobs.values()}
+    (trained,) = (unit for unit in units(plan.jobs.values()) if unit.stage == "pretrain")
+    (measured,) = (unit for unit in units(plan.jobs.values()) if unit.stage == "evaluate")
+    assert len(trained.jobs) == 2
+    assert main(trained.command(results).split()[3:]) == 0
+    assert "the loss is nan at step" in capsys.readouterr().err
+    assert {label[job.key]: job.done(results) for job in trained.jobs} == {"bad": False, "good": True}
+    assert main(measured.command(results).split()[3:]) == 1
+    assert "its input 'weights' is not finished; run: python -m pipelines pretrain --job" in capsys.readouterr().err
+    assert {(label[job.key], job.done(results)) for job in measured.jobs} == {("bad", False), ("good", True)}
+    alone = next(job for job in trained.jobs if label[job.key] == "bad").folder(results)
+    assert main(["pretrain", "--job", str(alone)]) == 1
+    assert not (alone / "record.json").exists()
+
+
+@pytest.mark.parametrize("classes", [("a", "b"), ("a",)], ids=["one-colour", "one-colour-one-class"])
+def test_images_of_one_colour_give_chance_or_a_refusal_that_names_why(tmp_path, capsys, classes):
+    for split in ("train", "test"):
+        for name in classes:
+            folder = tmp_path / "raw" / split / name
+            folder.mkdir(parents=True)
+            for number in range(16):
+                (folder / f"{number}.png").write_bytes(encoded(np.full((8, 8, 3), 77, np.uint8)))
+    data = f"dataset: {{use: imagefolder, name: dull, folder: {tmp_path / 'raw'}, image_size: 8}}\n"
+    plan, results = planned(tmp_path, data + "methods: [{use: simclr}]\n")
+    record = read_record(plan.of("shards")[0].folder(results))
+    assert [flag for flag in record.flags if flag.startswith("constant_channel:")]
+    capsys.readouterr()
+    for stage in ("pretrain", "evaluate"):
+        folders = [job.folder(results) for job in plan.of(stage)]
+        status = main([stage, "--job", *map(str, folders)])
+        told = capsys.readouterr().err
+        assert "Traceback" not in told
+        assert status == 0 or "error: " in told
+        for folder in folders:
+            if (folder / "record.json").exists():
+                metrics = read_record(folder).metrics
+                assert metrics.get("test/top1") in (None, 1 / len(classes))
+                assert stage != "pretrain" or "collapsed" in read_record(folder).flags
+    load_results(plan_of(results, "study"), results)
+    assert read_json(plan_of(results, "study"))["study"] == "study"
