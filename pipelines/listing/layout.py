@@ -38,26 +38,22 @@ class Layout:
         return tuple(part for part in (self.train, self.held, self.test) if part)
 
     def check(self) -> None:
-        """InputError when a class folder is missing or has no image; looks no further than to the first of each."""
+        """InputError when a class folder has no image, or train lacks one; looks no further than to the first of each."""
         for part in filter(None, (self.train, self.test)):
             if not self.classes and not has_image(part):
                 raise InputError(f"{part}: no image lies in it ({', '.join(sorted(EXTENSIONS))}); add images")
-            for name in self.classes:
-                if not has_image(class_folder(part, name)):
-                    raise no_image(part / name)
+            for folder in class_folders(self, part).values() if self.classes else ():
+                if not has_image(folder):
+                    raise no_image(folder)
 
 
 def class_folders(layout: Layout, part: Path) -> dict[str, Path]:
-    """Class -> its folder in a split; what is held out may lack some. InputError where train or test lacks one."""
-    names = folders(part) if part == layout.held else layout.classes
-    return {name: class_folder(part, name) for name in layout.classes if name in names}
-
-
-def class_folder(part: Path, name: str) -> Path:
-    """The folder of a class; InputError where there is none."""
-    if not (part / name).is_dir():
-        raise InputError(f"{part / name}: no such class folder; add it, or choose classes with dataset.classes")
-    return part / name
+    """Class -> its folder in a split. Train has them all, InputError; what is asked about may lack some, which is told."""
+    if part == layout.train:
+        for name in layout.classes:
+            if not (part / name).is_dir():
+                raise InputError(f"{part / name}: no such class folder; add it, or take it out of dataset.classes")
+    return {name: part / name for name in layout.classes if (part / name).is_dir()}
 
 
 def no_image(folder: Path) -> InputError:

@@ -23,7 +23,7 @@ encoder: {{use: resnet, depth: 10, width: 8, stem: small}}
 methods: [{{use: simclr}}]
 seeds: [0]
 training: {{epochs: 1, batch_size: 8}}
-evaluation: [{{use: knn}}]
+evaluation: [{{use: knn, k: 3}}]
 """
 
 
@@ -154,13 +154,16 @@ def test_a_study_may_leave_a_val_folder_unused(tmp_path: Path) -> None:
     assert options.told() == "train: train/; test: test/; choices: 25% of train; not used: Validation/; 2 classes"
 
 
-def test_planning_tells_how_the_folders_were_understood(tmp_path: Path, capsys) -> None:
+def test_planning_tells_how_the_folders_were_understood_and_what_they_hold(tmp_path: Path, capsys) -> None:
     three_splits(tmp_path / "pics")
+    (tmp_path / "pics" / "train" / "a" / "notes.txt").write_text("x")
     study = tmp_path / "x.yaml"
     study.write_text(STUDY.format(dataset=f"use: imagefolder, name: mine, folder: {tmp_path}/pics"))
     assert main(["plan", str(study), "--results", str(tmp_path / "results")]) == 0
     line = "# data set mine: train: train/; test: test/; choices: Validation/; 2 classes\n"
-    assert line in capsys.readouterr().out
+    counts = "#   train: 15 images, 3 of them held out for choices; a 9, b 6\n#   test: 4 images; a 2, b 2\n"
+    left_out = "#   left out: 1 .txt (train/a/notes.txt)\n"
+    assert line + counts + left_out in capsys.readouterr().out
 
 
 def test_a_folder_in_val_that_is_no_class_is_refused_with_the_way_out(tmp_path: Path) -> None:
