@@ -80,18 +80,16 @@ def _data(
 
 
 def online_knn(shards: ShardSet, recipe: Views, training: Training, device: torch.device) -> Evaluate | None:
-    """Weighted kNN of the held-out slice among the rest of train (at most ``ONLINE_BANK`` of it, evenly spaced).
+    """Weighted kNN of the labelled held-out images among the rest of train (at most ``ONLINE_BANK`` of it, evenly spaced).
 
     None where nothing is held out or labelled.
     """
     rest = shards.pretraining
     bank = rest[:: max(1, -(-len(rest) // ONLINE_BANK))]
     rows = np.sort(np.concatenate([bank, shards.holdout]))
-    held_out = np.flatnonzero(np.isin(rows, shards.holdout))
-
     labels = torch.as_tensor(shards.table("train").label[rows])
-    votes = labels >= 0
-    votes[held_out] = False
+    held = torch.as_tensor(np.isin(rows, shards.holdout))
+    votes, asked = (labels >= 0) & ~held, (labels >= 0) & held
 
     def evaluate(encoder: Encoder) -> dict[str, float]:
         gib, workers = training.resident_gib, training.workers
@@ -101,10 +99,10 @@ def online_knn(shards: ShardSet, recipe: Views, training: Training, device: torc
             Knn(k=min(Knn().all_k[0], int(votes.sum()))),
             features[votes],
             labels[votes],
-            features[held_out],
-            labels[held_out],
+            features[asked],
+            labels[asked],
             len(shards.class_names),
         )
         return {"eval/online_knn": found["top1"]}
 
-    return evaluate if len(held_out) and bool(votes.any()) else None
+    return evaluate if bool(asked.any()) and bool(votes.any()) else None

@@ -23,6 +23,7 @@ from pipelines.methods.base import Method
 from pipelines.records import checked_file, read_record
 from pipelines.sources.order import Order
 from pipelines.sources.reader import ShardSet
+from pipelines.spec.counts import Counts
 from pipelines.spec.encoders.base import EncoderOptions
 from pipelines.spec.evaluation.parts import OnImages
 from pipelines.spec.folder import JobFolder
@@ -64,6 +65,16 @@ class JobBench:
     def num_classes(self) -> int:
         """Number of classes."""
         return len(self.shards.class_names)
+
+    @property
+    def counts(self) -> Counts:
+        """Labelled images of each class."""
+        train, test = self.train_label, self.shards.table("test").label
+        labels = (train, train[self.holdout], test)
+        of_all, held, of_test = (
+            tuple(np.bincount(label[label >= 0], minlength=self.num_classes).tolist()) for label in labels
+        )
+        return Counts(of_all, held, of_test, self.shards.class_names)
 
     @property
     def seed(self) -> int:

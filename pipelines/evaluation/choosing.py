@@ -63,9 +63,11 @@ def draws_judged_by(features: Features) -> str:
 
 
 def judges_of_draw(features: Features, drawn: Tensor) -> Tensor:
-    """Positions into train that judge what was learnt from those ``drawn``: the held-out slice, or all the others."""
-    if len(features.holdout) >= ENOUGH:
-        return features.holdout
+    """Positions into train that judge what was learnt from those ``drawn``: the held-out ones, or all the others.
+
+    Of a held-out slice those that were not drawn; all the others also where none of it is left.
+    """
     left = torch.ones(len(features.train), dtype=torch.bool, device=drawn.device)
     left[drawn] = False
-    return left.nonzero().squeeze(1)
+    held = features.holdout[left[features.holdout]]
+    return held if len(features.holdout) >= ENOUGH and len(held) else left.nonzero().squeeze(1)

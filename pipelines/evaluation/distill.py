@@ -11,7 +11,8 @@ from pipelines.spec.evaluation.distill import Options
 
 
 def measure(options: Options, bench: Workbench) -> Outcome:
-    """Train the student; top1, top5 and mean_per_class on test. Nothing is chosen."""
+    """Train the student; top1, top5 and mean_per_class on test. Nothing is chosen. InputError: too few images."""
+    options.check_counts(bench.counts)
     labelled, every = labelled_rows(bench, options.teacher.amount), np.arange(len(bench.train_label))
     student = bench.fresh(options.student)
     method = Distilled(

@@ -11,23 +11,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from pipelines.errors import InputError
 from pipelines.evaluation.accuracy import over_draws, share
 from pipelines.evaluation.classifiers import logistic, nearest_mean
 from pipelines.evaluation.features import Features
 from pipelines.evaluation.measured import Measured
 from pipelines.spec.evaluation.few_shot import Options as FewShot
-
-
-def check(options: FewShot, ways: int, features: Features) -> None:
-    """InputError unless enough classes of test have the images that an episode asks for."""
-    most = max(options.shots) + options.queries
-    enough = int((torch.bincount(features.test_label, minlength=features.num_classes) >= most).sum())
-    if enough < ways:
-        raise InputError(
-            f"evaluation.few_shot.ways: {ways} classes asked for, but only {enough} of {features.num_classes} have the "
-            f"{most} test images that shots and queries need; lower ways, shots or queries"
-        )
 
 
 def measure_episodes(options: FewShot, ways: int, features: Features, generator: torch.Generator) -> Measured:

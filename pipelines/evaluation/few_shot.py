@@ -14,10 +14,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from pipelines.errors import InputError
 from pipelines.evaluation import episodes
 from pipelines.evaluation.accuracy import over_draws, share
-from pipelines.evaluation.checks import check_features, check_held_out
+from pipelines.evaluation.checks import check_features
 from pipelines.evaluation.choosing import draws_judged_by, judges_of_draw
 from pipelines.evaluation.classifiers import logistic, nearest_mean
 from pipelines.evaluation.features import Features
@@ -27,18 +26,7 @@ from pipelines.spec.evaluation.few_shot import Options as FewShot
 
 def check(options: FewShot, features: Features) -> None:
     """InputError unless there are enough images of every class, and rows to choose a strength on."""
-    check_features("few_shot", features)
-    if options.ways is not None:
-        episodes.check(options, options.ways, features)
-        return
-    strengths = len(options.all_strengths) if options.use_logistic else 1
-    check_held_out("few_shot", features, strengths, "strengths", "give one strength or take classifier: centroid")
-    counts = torch.bincount(features.train_label[features.fit], minlength=features.num_classes)
-    if int(counts.min()) < max(options.shots):
-        raise InputError(
-            f"evaluation.few_shot.shots: {max(options.shots)} images a class asked for, but class {int(counts.argmin())} has "
-            f"{int(counts.min())} in train outside the held-out slice; lower shots, or the data set's holdout"
-        )
+    check_features(options, features)
 
 
 def measure(options: FewShot, features: Features, generator: torch.Generator) -> Measured:

@@ -6,8 +6,6 @@ Mixup and cutmix are torchvision's, drawn for a batch at a time; RandAugment and
 
 from functools import partial
 
-import numpy as np
-
 from pipelines.encoders.base import Encoder
 from pipelines.encoders.vit import Block, ViT
 from pipelines.errors import InputError
@@ -20,7 +18,8 @@ from pipelines.spec.evaluation.finetune import Options
 
 
 def measure(options: Options, bench: Workbench) -> Outcome:
-    """Train on the labelled share; top1, top5 and mean_per_class on test. Nothing is chosen."""
+    """Train on the labelled share; top1, top5 and mean_per_class on test. Nothing is chosen. InputError: too few images."""
+    options.check_counts(bench.counts)
     rows = labelled_rows(bench, options.amount)
     base = bench.base(options.head_layers)
     if options.drop_path:
@@ -46,16 +45,5 @@ def drop_paths(encoder: Encoder, rate: float) -> None:
 
 
 def labelled_rows(bench: Workbench, amount: float) -> Rows:
-    """Sorted positions in train whose labels may be used: see ``few_labels``. InputError where a class has too few."""
-    label = bench.train_label
-    if not (label >= 0).any():
-        raise InputError(
-            "finetune: no image of train has a label, and fine-tuning needs some; evaluate on labelled data"
-        )
-    counts = np.bincount(label[label >= 0], minlength=bench.num_classes)
-    if isinstance(amount, int) and counts.min() < amount:
-        raise InputError(
-            f"evaluation.finetune.labels_per_class: {amount} images asked for, but class {counts.argmin()} has "
-            f"{counts.min()} in train; ask for fewer"
-        )
-    return few_labels(label, bench.num_classes, amount, evaluation_seed(bench.seed))
+    """Sorted positions in train whose labels may be used: see ``few_labels``."""
+    return few_labels(bench.train_label, bench.num_classes, amount, evaluation_seed(bench.seed))

@@ -8,7 +8,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from pipelines.errors import InputError
 from pipelines.evaluation.accuracy import accuracies, predicted
 from pipelines.evaluation.checks import check_features
 from pipelines.evaluation.features import Features
@@ -60,9 +59,8 @@ def votes(train: Tensor, label: Tensor, query: Tensor, num_classes: int, k: int,
 
 
 def check(options: Knn, features: Features) -> None:
-    """InputError unless there are k rows to vote, of every class, and all is finite."""
-    check_features("knn", features)
-    _enough(options, len(features.train))
+    """InputError unless there are k rows to vote, of two classes at least, and all is finite."""
+    check_features(options, features)
 
 
 def measure(options: Knn, features: Features, generator: torch.Generator | None = None) -> Measured:
@@ -87,14 +85,6 @@ def measure(options: Knn, features: Features, generator: torch.Generator | None 
 def accuracy(
     options: Knn, train: Tensor, label: Tensor, query: Tensor, query_label: Tensor, num_classes: int
 ) -> dict[str, float]:
-    """top1, top5 and mean_per_class of query rows, train rows voting; of several k the first. InputError: fewer than k."""
-    _enough(options, len(train))
+    """top1, top5 and mean_per_class of query rows, train rows voting; of several k the first, at most n."""
     scores = votes(train, label, query, num_classes, options.all_k[0], options.temperature)
     return accuracies(scores, query_label)
-
-
-def _enough(options: Knn, rows: int) -> None:
-    if max(options.all_k) > rows:
-        raise InputError(
-            f"evaluation.knn.k: {max(options.all_k)} neighbours asked for, but only {rows} rows vote; lower k"
-        )

@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.randomness import numpy_generator, seed_for
+from pipelines.spec.evaluation.low_shot import few_of
 
 Rows = NDArray[np.int64]
 
@@ -23,5 +24,5 @@ def few_labels(label: Rows, num_classes: int, amount: float, seed: int) -> Rows:
     chosen = []
     for number in range(num_classes):
         rows = draw.permutation(np.flatnonzero(label == number))
-        chosen.append(rows[: amount if isinstance(amount, int) else max(1, round(amount * len(rows)))])
+        chosen.append(rows[: few_of(amount, len(rows))])
     return np.sort(np.concatenate(chosen))

@@ -19,7 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from pipelines.evaluation.accuracy import accuracies, predicted
-from pipelines.evaluation.checks import check_features, check_held_out
+from pipelines.evaluation.checks import check_features
 from pipelines.evaluation.choosing import judging
 from pipelines.evaluation.features import Features
 from pipelines.evaluation.measured import Measured
@@ -106,10 +106,7 @@ def num_steps(options: Linear, num_rows: int) -> int:
 
 def check(options: Linear, features: Features) -> None:
     """InputError unless there is something to learn, and rows to choose on where there is something to choose."""
-    check_features("linear", features)
-    candidates = len(options.lrs) * len(options.weight_decays)
-    way_out = "give one lr and one weight decay"
-    check_held_out("linear", features, candidates, "candidates (lrs x weight_decays)", way_out)
+    check_features(options, features)
 
 
 class Choice(NamedTuple):

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from pipelines.errors import BadResult, InputError
+from pipelines.errors import BadResult
 from pipelines.evaluation.accuracy import accuracies
 from pipelines.evaluation.choosing import Judging, judging_rows
 from pipelines.evaluation.features import evaluating
@@ -24,7 +24,11 @@ from pipelines.spec.evaluation.linear_augmented import Options
 
 
 def measure(options: Options, bench: Workbench) -> Outcome:
-    """top1, top5 and mean_per_class on test of the chosen candidate, and top1 of all on the rows that judged them."""
+    """top1, top5 and mean_per_class on test of the chosen candidate, and top1 of all on the rows that judged them.
+
+    InputError where images are too few.
+    """
+    options.check_counts(bench.counts)
     rows = np.flatnonzero(bench.train_label >= 0)
     label = torch.from_numpy(bench.train_label[rows])
     candidates = [Candidate(feature, lr) for feature in options.features for lr in options.lrs]
@@ -47,18 +51,8 @@ def measure(options: Options, bench: Workbench) -> Outcome:
 
 
 def _judging(bench: Workbench, rows: Rows, label: Tensor, choices: int) -> Judging:
-    """What judges the labelled rows' candidates; InputError where there is nothing to learn or to choose on."""
-    if len(label.unique()) < bench.num_classes or bench.num_classes < 2:
-        raise InputError(
-            f"evaluation.linear_augmented: train has labelled images of {len(label.unique())} of {bench.num_classes} "
-            "classes, and all have to occur, two at least; take more of the data set, or leave classes out of it"
-        )
+    """What judges the labelled rows' candidates."""
     held = torch.from_numpy(np.isin(rows, bench.holdout))
-    if choices > 1 and not held.any():
-        raise InputError(
-            f"evaluation.linear_augmented: {choices} candidates (features x lrs), but nothing is held out to choose on; "
-            "set the data set's holdout above 0 or give one feature and one lr"
-        )
     return judging_rows(label, (~held).nonzero().squeeze(1), held.nonzero().squeeze(1), choices)
 
 

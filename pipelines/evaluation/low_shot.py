@@ -11,9 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from pipelines.errors import InputError
 from pipelines.evaluation.accuracy import accuracies, predicted
-from pipelines.evaluation.checks import check_features, check_held_out
+from pipelines.evaluation.checks import check_features
 from pipelines.evaluation.choosing import draws_judged_by, judges_of_draw
 from pipelines.evaluation.features import Features
 from pipelines.evaluation.labelled import few_labels
@@ -25,20 +24,7 @@ from pipelines.spec.evaluation.low_shot import amount_name
 
 def check(options: LowShot, features: Features) -> None:
     """InputError unless every class has as many images as asked for, and rows are left to choose on."""
-    check_features("low_shot", features)
-    choices = len(options.probe.lrs) * len(options.probe.weight_decays)
-    check_held_out("low_shot", features, choices, "candidates (probe.lrs x weight_decays)", "give one of each")
-    counts = torch.bincount(features.train_label, minlength=features.num_classes)
-    most = max((each for each in options.labels if isinstance(each, int)), default=0)
-    if int(counts.min()) < most:
-        raise InputError(
-            f"evaluation.low_shot.labels: {most} images a class asked for, but class {int(counts.argmin())} has "
-            f"{int(counts.min())} in train; ask for fewer"
-        )
-    if choices > 1 and int(counts.max()) <= most:
-        raise InputError(
-            f"evaluation.low_shot.labels: {most} images a class are all of train, and none is left to choose on; ask for fewer"
-        )
+    check_features(options, features)
 
 
 def measure(options: LowShot, features: Features, generator: torch.Generator) -> Measured:
@@ -69,7 +55,6 @@ def _scores(options: LowShot, f: Features, listed: Tensor, generator: torch.Gene
     if len(candidates) == 1:
         return probes.scores(f.test)[0], candidates[0]
     judges = judges_of_draw(f, listed)
-    judges = judges[~torch.isin(judges, listed)]
     truth, judged = f.train_label[judges], probes.scores(f.train[judges])
     top1 = [accuracies(each, truth)["top1"] for each in judged]
     loss = [F.cross_entropy(each, truth).item() for each in judged]

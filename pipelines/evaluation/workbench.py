@@ -12,6 +12,7 @@ from pipelines.batch import Batch
 from pipelines.encoders.base import Encoder
 from pipelines.evaluation.classifier import Classifier
 from pipelines.methods.base import Method
+from pipelines.spec.counts import Counts
 from pipelines.spec.encoders.base import EncoderOptions
 from pipelines.spec.evaluation.parts import OnImages
 
@@ -46,12 +47,14 @@ class Workbench(Protocol):
     train_label  (n,) class numbers of the train split, -1 where there is none
     holdout      (h,) sorted positions in train kept for choosing; may be empty
     num_classes  number of classes
+    counts       labelled images of each class
     seed         the run's
     """
 
     train_label: Rows
     holdout: Rows
     num_classes: int
+    counts: Counts
     seed: int
 
     def base(self, head_layers: int) -> Base:

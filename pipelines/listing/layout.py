@@ -12,6 +12,8 @@ SPLIT_NAMES = {
     "val": "val", "valid": "val", "validation": "val",
 }  # fmt: skip
 """Lower-case folder name -> the split it holds."""
+TINY = "val_annotations.txt"
+"""In Tiny-ImageNet's val: which class each image is of."""
 
 
 @dataclass(frozen=True)
@@ -38,33 +40,29 @@ class Layout:
         return tuple(part for part in (self.train, self.held, self.test) if part)
 
     def check(self) -> None:
-        """InputError when a class folder is missing or has no image; looks no further than to the first of each."""
+        """InputError when a class folder has no image, or train lacks one; looks no further than to the first of each."""
         for part in filter(None, (self.train, self.test)):
             if not self.classes and not has_image(part):
                 raise InputError(f"{part}: no image lies in it ({', '.join(sorted(EXTENSIONS))}); add images")
-            for name in self.classes:
-                if not has_image(class_folder(part, name)):
-                    raise no_image(part / name)
+            for folder in class_folders(self, part).values() if self.classes else ():
+                if not has_image(folder):
+                    raise no_image(folder)
 
 
 def class_folders(layout: Layout, part: Path) -> dict[str, Path]:
-    """Class -> its folder in a split; what is held out may lack some. InputError where train or test lacks one."""
-    names = folders(part) if part == layout.held else layout.classes
-    return {name: class_folder(part, name) for name in layout.classes if name in names}
-
-
-def class_folder(part: Path, name: str) -> Path:
-    """The folder of a class; InputError where there is none."""
-    if not (part / name).is_dir():
-        raise InputError(f"{part / name}: no such class folder; add it, or choose classes with dataset.classes")
-    return part / name
+    """Class -> its folder in a split. Train has them all, InputError; what is asked about may lack some, which is told."""
+    if part == layout.train:
+        for name in layout.classes:
+            if not (part / name).is_dir():
+                raise InputError(f"{part / name}: no such class folder; add it, or take it out of dataset.classes")
+    return {name: part / name for name in layout.classes if (part / name).is_dir()}
 
 
 def no_image(folder: Path) -> InputError:
     """The refusal of an empty class folder."""
     return InputError(
         f"{folder}: the class folder holds no image ({', '.join(sorted(EXTENSIONS))}); "
-        "add images, remove the folder, or choose classes with dataset.classes"
+        "add images, remove the folder from every split, or list the other classes in dataset.classes"
     )
 
 
@@ -82,18 +80,26 @@ def layout_of(root: Path, labelled: bool = True, class_list: Path | None = None,
     usable = [splits[name] for name in ("test", "val") if name in splits and (not classes or folders(splits[name]))]
     test = usable[0] if usable else None
     held = usable[1] if hold and len(usable) > 1 else None
-    if classes and not class_list:
-        for part in filter(None, (test, held)):
-            _check_classes(part, train, classes)
+    for part in filter(None, (test, held)) if classes else ():
+        _check_classes(part, train, classes, listed=class_list is not None, is_held=part == held)
     return Layout(root, train, test, held, tuple(part for part in splits.values() if part not in (test, held)), classes)
 
 
-def _check_classes(part: Path, train: Path, classes: tuple[str, ...]) -> None:
-    for name in folders(part):
+def _check_classes(part: Path, train: Path, classes: tuple[str, ...], listed: bool, is_held: bool) -> None:
+    """InputError where none of a split's folders is a class, or, where no list leaves it out, one of them is none."""
+    names = folders(part)
+    if not set(names) & set(classes):
+        move = "write dataset.val: unused" if is_held else "move it elsewhere, and val, or a share of train, is test"
+        tiny = "; as Tiny-ImageNet is published: write use: tiny_imagenet" * (part.parent / "val" / TINY).exists()
+        raise InputError(
+            f"{part}: none of its folders ({', '.join(names[:3])}) is named like a class of {train.name} ({classes[0]}, ...); "
+            f"sort its images into folders of those names, or {move}{tiny}"
+        )
+    for name in names if not listed else ():
         if name not in classes:
-            ignore = ", or write dataset.val: unused" if SPLIT_NAMES[part.name.lower()] == "val" else ""
             raise InputError(
-                f"{part / name}: {train} has no class of that name; list the classes to use in dataset.classes{ignore}"
+                f"{part / name}: {train} has no class of that name; list the classes to use in dataset.classes"
+                f"{', or write dataset.val: unused' if is_held else ''}"
             )
 
 

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 
-from pipelines.listing.folders import folders, images_below, note_beside
+from pipelines.listing.images import images_of, note_outside
 from pipelines.listing.kinds import HEAD, Skipped, kind_of
-from pipelines.listing.layout import Layout, class_folders, no_image
+from pipelines.listing.layout import Layout
 from pipelines.sources.base import Sample, Source, Split
 from pipelines.sources.strata import stratified_share
 from pipelines.spec.datasets.imagefolder import Options as ImageFolder
@@ -17,10 +17,7 @@ def read(options: ImageFolder) -> Source:
     inventory = options.inventory()  # taken first: what is added from here on is seen as new by the next plan
     layout, skipped = options.layout(), Skipped()
     layout.check()
-    if layout.train != layout.root:
-        note_beside(layout.root, layout.root, skipped)
-    for part in layout.unused:
-        skipped.add("split folder that is not used", part.name)
+    note_outside(layout, skipped)
     train, told = _split(layout, layout.train, skipped), options.told()
     if layout.test is None:
         chosen = stratified_share(train.labels, options.test_share, 0, "test")
@@ -34,22 +31,9 @@ def read(options: ImageFolder) -> Source:
 
 
 def _split(layout: Layout, part: Path, skipped: Skipped) -> Split:
-    paths: list[Path] = []
-    labels: list[int] = []
-    if not layout.classes:
-        paths = images_below(part, layout.root, skipped)
-        labels = [-1] * len(paths)
-    else:
-        note_beside(part, layout.root, skipped)
-    for name in folders(part) if layout.classes else ():
-        if name not in layout.classes:
-            skipped.add("class folder that dataset.classes does not list", f"{part.name}/{name}")
-    for name, folder in (class_folders(layout, part) if layout.classes else {}).items():
-        found = images_below(folder, layout.root, skipped)
-        if not found:
-            raise no_image(folder)
-        paths += found
-        labels += [layout.classes.index(name)] * len(found)
+    found = images_of(layout, part, skipped)
+    paths = [path for images in found.values() for path in images]
+    labels = [layout.classes.index(name) if name else -1 for name, images in found.items() for _ in images]
     ids = [path.relative_to(layout.root).as_posix() for path in paths]
 
     def sample(position: int) -> Sample:

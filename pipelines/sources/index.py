@@ -8,8 +8,9 @@ from typing import Any
 from pipelines.errors import DamagedFile, InputError
 from pipelines.files import canonical, digest, read_sealed, sealed, write_text
 from pipelines.sources.images import Decoding
+from pipelines.spec.layout import INDEX
 
-FILE = "index.json"
+FILE = INDEX
 VERSION = 1
 REBUILD = "rebuild it with: python -m pipelines shards --job {folder}"
 """The way out of every damaged shard."""
@@ -41,7 +42,7 @@ class Index:
     captions    whether every sample has a caption
     unreadable  the images left out: {"split", "id", "reason"}
     changed     images with alpha, in cmyk, turned by their EXIF tag: how many
-    class_counts  split -> images of each class
+    class_counts  train, test and holdout (what of train is held out) -> images of each class
     equal       images that repeat another by content: how many in train, in test, of test in train; see equal_images
     skipped     what else lay among the images: kind -> {"count", "examples"}
     """

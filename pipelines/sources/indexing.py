@@ -1,9 +1,11 @@
 """The index of a folder of shards, from the notes of its shards."""
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from pipelines.errors import InputError
-from pipelines.sources.base import SPLITS, Source
+from pipelines.sources.base import SPLITS, Source, SplitName
 from pipelines.sources.equal import equal_images
 from pipelines.sources.index import Index, Shard
 from pipelines.sources.packing import Found, Note, Plan, too_many
@@ -41,13 +43,19 @@ def index_of(source: Source, dataset: DataSet, plans: list[Plan], notes: list[No
         unreadable=tuple(unreadable),
         skipped=source.skipped,
         changed={what: sum(note.found.changed.get(what, 0) for note in notes) for what in ("alpha", "cmyk", "turned")},
-        class_counts={name: _class_counts(source, found) for name, found in by_split.items()},
+        class_counts=_class_counts(source, by_split),
         equal=equal_images(*([item for each in found for item in each.hashes] for found in by_split.values())),
     )
 
 
-def _class_counts(source: Source, found: list[Found]) -> list[int]:
-    return [sum(each.labels.get(str(label), 0) for each in found) for label in range(len(source.classes))]
+def _class_counts(source: Source, by_split: Mapping[SplitName, list[Found]]) -> dict[str, list[int]]:
+    """Of train, of test, and of the held-out images of train."""
+    every = {str(name): [each.labels for each in found] for name, found in by_split.items()}
+    every["holdout"] = [each.held_labels for each in by_split["train"]]
+    return {
+        name: [sum(each.get(str(label), 0) for each in counts) for label in range(len(source.classes))]
+        for name, counts in every.items()
+    }
 
 
 def _moments(notes: list[Note]) -> tuple[tuple[float, ...], tuple[float, ...]]:

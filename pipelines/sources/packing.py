@@ -14,7 +14,7 @@ from pipelines.sources.images import Decoding, Unreadable, decoded, open_image, 
 from pipelines.sources.index import Shard
 from pipelines.sources.tars import write_tar
 
-CONTENT = 2
+CONTENT = 3
 """Grows with what a note holds, so that shards are packed again where a note of an earlier program lacks it."""
 NOTES = ".notes"
 """Folder of the notes on finished shards. They stay, so that mending a damaged shard does not pack the others again."""
@@ -55,6 +55,7 @@ class Found:
     pixels       of the train images that are not held out; sums, squares: of their values a channel, exact
     changed      images with alpha, in cmyk, turned by their EXIF tag
     labels       class number, as text -> images
+    held_labels  the same of those held out
     unreadable   the images left out
     hashes       [hash of the bytes, id] of the others
     """
@@ -70,6 +71,7 @@ class Found:
     unreadable: list[dict[str, str]] = field(default_factory=list)
     changed: dict[str, int] = field(default_factory=dict)
     labels: dict[str, int] = field(default_factory=dict)
+    held_labels: dict[str, int] = field(default_factory=dict)
     hashes: list[list[str]] = field(default_factory=list)
 
 
@@ -120,6 +122,7 @@ def _samples(plan: Plan, split: Split, how: How, found: Found, may_fail: int) ->
             continue
         if row in plan.held_out:
             found.holdout.append(kept)
+            found.held_labels[str(sample.label)] = found.held_labels.get(str(sample.label), 0) + 1
         kept += 1
         yield f"{plan.first + number:08d}-{_slug(sample.id)}", sample
 

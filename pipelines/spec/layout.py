@@ -5,6 +5,8 @@ from pathlib import Path
 RESERVED = ("jobs", "logs", "units", "features", "damaged", "mlartifacts", "mlflow.db", "tracking.log", "index.html")
 """What stands in results/ beside the studies' own folders; a name cannot be that of a hidden file."""
 
+INDEX = "index.json"
+"""In the folder of shards: what they hold."""
 LISTING = "listing.json"
 """In the folder of shards: the files that they were packed from."""
 
@@ -38,6 +40,11 @@ def record_file(results: Path, stage: str, key: str) -> Path:
 def listing_file(results: Path, key: str) -> Path:
     """The files that a data set was packed from, by name, size and time."""
     return job_folder(results, "shards", key) / LISTING
+
+
+def index_file(results: Path, key: str) -> Path:
+    """What the shards of a data set hold."""
+    return job_folder(results, "shards", key) / INDEX
 
 
 def worker_file(results: Path, key: str, worker: int) -> Path:

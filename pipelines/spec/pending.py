@@ -10,6 +10,7 @@ from pipelines.acceptance import standing
 from pipelines.errors import InputError, Problem
 from pipelines.files import digest, read_json, read_sealed, sealed, sha256_file, write_json
 from pipelines.records import made_by, read_record
+from pipelines.spec.enough import check_enough, contents_of
 from pipelines.spec.job import INPUT_STAGE, Job
 from pipelines.spec.jobs import ShardsSpec
 from pipelines.spec.layout import made_from_file, marker, record_file, report_page, units_file
@@ -30,7 +31,8 @@ class Pending:
     def of(cls, plans: Iterable[Plan], results: Path, rerun_changed: bool = False) -> "Pending":
         """What these plans still need; ``rerun_changed``: also what other code, or other files of a data set, made.
 
-        InputError where the files of a data set to be packed are missing, or changed after it was packed.
+        InputError where the files of a data set to be packed are missing, or changed after it was packed, or are too few
+        for an evaluation.
         """
         plans = list(plans)
         for made in plans:
@@ -38,6 +40,8 @@ class Pending:
         jobs = {place: job for made in plans for place, job in made.jobs.items()}
         if not rerun_changed:
             check_stock(jobs.values(), results)
+        for made in plans:
+            check_enough(made, contents_of(made, results, rerun_changed), results)
         anew = _changed(jobs, results) if rerun_changed else set()
         return cls(units(job for place, job in jobs.items() if place in anew or not job.done(results)))
 

@@ -7,6 +7,7 @@ from pipelines.errors import InputError
 from pipelines.listing.kinds import in_words
 from pipelines.sources.base import SPLITS, Source, Split, open_source
 from pipelines.sources.images import Decoding, Unreadable, open_image
+from pipelines.spec.contents import lacking
 from pipelines.spec.datasets.base import DataSet
 from pipelines.spec.load import load_study
 
@@ -37,6 +38,8 @@ def _lines(dataset: DataSet) -> list[str]:
     for name in SPLITS:
         lines += [f"{name}: {len(source.split(name))} images", *_classes(source, source.split(name))]
         lines += _pixels(source.split(name), Decoding.of(dataset.model_dump()))
+    train, test = (_counts(source, source.split(name)) for name in SPLITS)
+    lines += [f"{what}: {named}" for what, named in lacking(source.classes, train, test).items()]
     if source.held is not None:
         lines.append(f"held out of train for choices: {len(source.held)} images")
     if not source.classes:
@@ -44,9 +47,13 @@ def _lines(dataset: DataSet) -> list[str]:
     return [*lines, f"left out: {in_words(source.skipped) or 'nothing'}"]
 
 
-def _classes(source: Source, split: Split) -> list[str]:
+def _counts(source: Source, split: Split) -> list[int]:
     counts = Counter(split.labels.tolist())
-    named = [f"{name} {counts[label]}" for label, name in enumerate(source.classes[:MOST_CLASSES])]
+    return [counts[label] for label in range(len(source.classes))]
+
+
+def _classes(source: Source, split: Split) -> list[str]:
+    named = [f"{name} {count}" for name, count in zip(source.classes[:MOST_CLASSES], _counts(source, split))]
     more = f", ... ({len(source.classes)} in all)" if len(source.classes) > MOST_CLASSES else ""
     return [f"  classes: {', '.join(named)}{more}"] if named else []
 

@@ -1,13 +1,17 @@
 """Stage plan: print the jobs of studies in an order in which they run, each with its command and whether it is done."""
 
 import contextlib
+from collections.abc import Mapping
 from pathlib import Path
 
 from pipelines.code import changed
 from pipelines.durations import duration
 from pipelines.errors import InputError
 from pipelines.records import read_record
+from pipelines.spec.contents import Contents
+from pipelines.spec.enough import check_enough, contents_of
 from pipelines.spec.job import Job
+from pipelines.spec.jobs import ShardsSpec
 from pipelines.spec.made_by import code_of
 from pipelines.spec.pending import check_files, is_changed
 from pipelines.spec.plan import Plan, plan_file
@@ -30,6 +34,8 @@ def run(studies: list[Path], results: Path, write: bool = False, counts: bool = 
     for path in studies:
         made = plan_file(path)
         check_files(made, results)
+        contents = contents_of(made, results)
+        check_enough(made, contents, results)
         if write:
             write_specs(made, results)
         print(f"# {path}: {made.study.question}")
@@ -37,18 +43,23 @@ def run(studies: list[Path], results: Path, write: bool = False, counts: bool = 
         if cost:
             _print_cost(made, results)
             continue
-        _print_data(made)
+        _print_data(made, contents)
         _print_notes(made)
         for unit in () if counts else units(made.jobs.values()):
             _print_unit(unit, made, results)
 
 
-def _print_data(made: Plan) -> None:
-    """How the files of each data set were understood; ``look`` counts them."""
-    for dataset in made.study.all_datasets:
+def _print_data(made: Plan, contents: Mapping[str, Contents]) -> None:
+    """How the files of each data set were understood, and what they hold as far as that is known; ``look`` opens some."""
+    for job in made.of("shards"):
+        assert isinstance(job.spec, ShardsSpec)
+        dataset = job.spec.dataset
+        lines = contents[job.key].lines if job.key in contents else []
         with contextlib.suppress(InputError):  # its files are gone, but it is packed: else check_files has told
-            if told := dataset.told():
-                print(f"# data set {dataset.short_name}: {told}")
+            if (told := dataset.told()) or lines:
+                print(f"# data set {dataset.short_name}: {told or dataset.use}")
+        for line in lines:
+            print(f"#   {line}")
 
 
 def _print_notes(made: Plan) -> None:

@@ -9,6 +9,7 @@ from pipelines.sources.base import open_source
 from pipelines.sources.index import FILE
 from pipelines.sources.shards import build_shards, complete
 from pipelines.sources.told import flags, told
+from pipelines.spec.contents import packed_contents
 from pipelines.spec.folder import open_job
 from pipelines.spec.jobs import ShardsSpec
 from pipelines.spec.layout import LISTING
@@ -24,6 +25,8 @@ def run(job: Path, workers: int = 1) -> None:
     index = done or build_shards(open_source(dataset), dataset, folder.path, max(1, workers))
     seconds = time.perf_counter() - clock
     counts = {name: index.count(name) for name in index.splits}
+    if contents := packed_contents(folder.path / FILE):
+        print("\n".join(contents.lines))
     write_record(
         folder.path,
         key=folder.key,

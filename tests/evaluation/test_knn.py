@@ -112,7 +112,7 @@ def test_all_rows_of_train_vote_on_test() -> None:
 
 
 def test_what_cannot_be_measured_is_refused() -> None:
-    with pytest.raises(InputError, match=r"knn.k: 301 neighbours .* only 300 rows"):
+    with pytest.raises(InputError, match=r"knn.k: 301 neighbours .* only 300 images"):
         knn.measure(Knn(k=301), features())
 
 

@@ -11,6 +11,7 @@ from pipelines.errors import InputError
 from pipelines.evaluation import choosing, low_shot
 from pipelines.evaluation.finetune import labelled_rows
 from pipelines.evaluation.labelled import evaluation_seed, few_labels
+from pipelines.spec.counts import Counts
 from pipelines.spec.evaluation.finetune import Options as FineTune
 from pipelines.spec.evaluation.linear import Options as Linear
 from pipelines.spec.evaluation.low_shot import Options as LowShot
@@ -73,9 +74,12 @@ def test_more_labels_than_there_are(monkeypatch):
         low_shot.measure(LowShot(labels=(41,)), features(), seeded())
     with pytest.raises(InputError, match="40 images a class are all of train, and none is left to choose on"):
         low_shot.measure(LowShot(labels=(40,)), features(), seeded())
-    bench = SimpleNamespace(train_label=LABEL, num_classes=4, seed=0)
-    with pytest.raises(InputError, match=r"finetune\.labels_per_class: 5 images asked for, but class 3 has 3 in train"):
-        labelled_rows(bench, FineTune(labels_per_class=5).amount)
+    counts = Counts((40, 20, 10, 3), (4, 2, 1, 0), (9, 9, 9, 9), ("a", "b", "c", "d"))
+    with pytest.raises(
+        InputError, match=r"finetune\.labels_per_class: 5 images asked for, but class 3 \(d\) has 3 in train"
+    ):
+        FineTune(labels_per_class=5).check_counts(counts)
+    FineTune(labels_per_class=3).check_counts(counts)
 
 
 @pytest.mark.parametrize("labels", [(), (0.0,), (1.0,), (0,), (0.1, 0.1), 0.1])

@@ -1,5 +1,6 @@
 """What every protocol promises: walked through the folder, so that none goes untested."""
 
+import math
 from typing import Any
 
 import pytest
@@ -7,12 +8,13 @@ import torch
 from protocol_tools import CASES, NAMES, OPTIONS, PROTOCOLS, changed, features, measured, seeded, suited
 
 from pipelines.errors import InputError
-from pipelines.evaluation import choosing
+from pipelines.evaluation import choosing, diagnostics
 from pipelines.evaluation.features import Features
 from pipelines.evaluation.measured import Measured
 from pipelines.spec.evaluation.few_shot import Options as FewShot
 from pipelines.spec.evaluation.knn import Options as Knn
 from pipelines.spec.evaluation.linear import Options as Linear
+from pipelines.spec.evaluation.low_shot import Options as LowShot
 
 
 @pytest.fixture(params=[choosing.ENOUGH, 10], ids=["small slice", "large slice"])
@@ -97,19 +99,17 @@ def broken(f: Features, split: str, value: float) -> Features:
 
 
 BAD = {
-    "test of one class": (lambda f: without(f, "test", 0, 1, 3), "test has rows of class 2 alone"),
-    "test without a class": (lambda f: without(f, "test", 3), r"test has no row of class 3 \(3 of 4 classes occur\)"),
+    "test of one class": (lambda f: without(f, "test", 0, 1, 3), "test has images of class 2 alone"),
     "NaN in test": (lambda f: broken(f, "test", torch.nan), "1 of 80 rows of test hold NaN or infinity"),
     "infinity in test": (lambda f: broken(f, "test", -torch.inf), "1 of 80 rows of test hold NaN or infinity"),
-    "no test": (lambda f: without(f, "test", 0, 1, 2, 3), "test has rows of no class"),
+    "no test": (lambda f: without(f, "test", 0, 1, 2, 3), "test has images of no class"),
 }
 BAD_TRAIN = {
-    "train of one class": (lambda f: without(f, "train", 0, 1, 3), "train has rows of class 2 alone"),
-    "train without classes": (lambda f: without(f, "train", 0, 3), "train has no row of class 0, 3 "),
+    "train of one class": (lambda f: without(f, "train", 0, 1, 3), "train has images of class 2 alone"),
     "NaN in train": (lambda f: broken(f, "train", torch.nan), "1 of 160 rows of train hold NaN or infinity"),
     "one class in all": (
         lambda f: changed(f, train_label=f.train_label * 0, test_label=f.test_label * 0, num_classes=1),
-        "train has rows of class 0 alone",
+        "train has images of class 0 alone",
     ),
 }
 EVERY = [(*case, *bad) for case in CASES for bad in BAD.values()]
@@ -137,6 +137,65 @@ def test_texts_have_to_be_finite_too():
 
 
 @pytest.mark.parametrize(("name", "options"), CASES, ids=NAMES)
+@pytest.mark.parametrize("odd", ["test lacks a class", "train lacks a class", "one row of a class"])
+def test_what_can_be_measured_is_measured(name, options, odd, either_way):
+    """A class that a split lacks, or that has one row: every number is finite, or the protocol says what it needs."""
+    f = features()
+    given = {
+        "test lacks a class": lambda: without(f, "test", 3),
+        "train lacks a class": lambda: without(f, "train", 1),
+        "one row of a class": lambda: thinned(f, 2),
+    }[odd]()
+    if name == "zero_shot":
+        given = suited(name, changed(given, train=f.train, train_label=f.train_label))
+    asked = max(
+        getattr(options, "shots", None) or [each for each in getattr(options, "labels", ()) if each >= 1] or [0]
+    )
+    if (
+        odd != "test lacks a class"
+        and name in ("few_shot", "low_shot")
+        and asked
+        and not getattr(options, "ways", None)
+    ):
+        with pytest.raises(InputError, match=rf"^evaluation\.{name}\.(shots|labels): {asked} images a class asked for"):
+            measured(name, options, given)
+        return
+    assert measured(name, options, given).test
+    assert all(map(math.isfinite, measured(name, options, given).metrics.values()))
+
+
+def thinned(f: Features, *numbers: int) -> Features:
+    """These classes with their last row of train alone."""
+    last = [int((f.train_label == number).nonzero()[-1]) for number in numbers]
+    kept = ~torch.isin(f.train_label, torch.tensor(numbers))
+    kept[last] = True
+    holdout = (kept.cumsum(0) - 1)[f.holdout[kept[f.holdout]]]
+    return changed(f, train=f.train[kept], train_label=f.train_label[kept], holdout=holdout)
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("knn", Knn(k=1)),
+        ("linear", Linear(least_steps=5, epochs=1, lrs=(3.0,))),
+        ("few_shot", FewShot(shots=(1,), draws=2, classifier="centroid")),
+        ("few_shot", FewShot(shots=(1,), draws=2, strengths=(1.0,))),
+        ("low_shot", LowShot(labels=(0.01, 0.5, 1), probe=Linear(least_steps=5, epochs=1, lrs=(3.0,)))),
+    ],
+)
+def test_one_row_of_each_class_is_enough_where_nothing_is_chosen(name, options):
+    given = thinned(changed(features(), holdout=torch.empty(0, dtype=torch.int64)), 0, 1, 2, 3)
+    found = measured(name, options, given)
+    assert all(map(math.isfinite, (*found.metrics.values(), *diagnostics.diagnose(given).values())))
+
+
+def test_of_all_of_train_nothing_is_left_to_choose_on():
+    given = changed(thinned(features(), 0, 1, 2, 3), holdout=torch.tensor([0]))
+    with pytest.raises(InputError, match=r"low_shot\.labels: a share of 0\.01 is all of train, and none is left"):
+        measured("low_shot", LowShot(labels=(0.01,)), given)
+
+
+@pytest.mark.parametrize(("name", "options"), CASES, ids=NAMES)
 def test_without_a_held_out_slice_only_what_chooses_is_refused(name, options):
     bare = changed(features(), holdout=torch.empty(0, dtype=torch.int64))
     probe = getattr(options, "probe", options)
@@ -151,7 +210,7 @@ def test_without_a_held_out_slice_only_what_chooses_is_refused(name, options):
 @pytest.mark.parametrize(
     ("name", "options", "message"),
     [
-        ("knn", Knn(k=161), r"knn\.k: 161 neighbours asked for, but only 160 rows vote"),
+        ("knn", Knn(k=161), r"knn\.k: 161 neighbours asked for, but only 160 images vote"),
         ("knn", Knn(k=(5, 161)), r"knn\.k: 161 neighbours"),
         (
             "few_shot",

@@ -23,7 +23,7 @@ encoder: {{use: resnet, depth: 10, width: 8, stem: small}}
 methods: [{{use: simclr}}]
 seeds: [0]
 training: {{epochs: 1, batch_size: 8}}
-evaluation: [{{use: knn}}]
+evaluation: [{{use: knn, k: 3}}]
 """
 
 
@@ -154,13 +154,16 @@ def test_a_study_may_leave_a_val_folder_unused(tmp_path: Path) -> None:
     assert options.told() == "train: train/; test: test/; choices: 25% of train; not used: Validation/; 2 classes"
 
 
-def test_planning_tells_how_the_folders_were_understood(tmp_path: Path, capsys) -> None:
+def test_planning_tells_how_the_folders_were_understood_and_what_they_hold(tmp_path: Path, capsys) -> None:
     three_splits(tmp_path / "pics")
+    (tmp_path / "pics" / "train" / "a" / "notes.txt").write_text("x")
     study = tmp_path / "x.yaml"
     study.write_text(STUDY.format(dataset=f"use: imagefolder, name: mine, folder: {tmp_path}/pics"))
     assert main(["plan", str(study), "--results", str(tmp_path / "results")]) == 0
     line = "# data set mine: train: train/; test: test/; choices: Validation/; 2 classes\n"
-    assert line in capsys.readouterr().out
+    counts = "#   train: 15 images, 3 of them held out for choices; a 9, b 6\n#   test: 4 images; a 2, b 2\n"
+    left_out = "#   left out: 1 .txt (train/a/notes.txt)\n"
+    assert line + counts + left_out in capsys.readouterr().out
 
 
 def test_a_folder_in_val_that_is_no_class_is_refused_with_the_way_out(tmp_path: Path) -> None:
@@ -168,6 +171,72 @@ def test_a_folder_in_val_that_is_no_class_is_refused_with_the_way_out(tmp_path: 
     with pytest.raises(InputError, match=r"Validation/images: .*no class of that name.*dataset.val: unused"):
         read(ImageFolder(name="toy", folder=str(tmp_path)))
     assert len(read(ImageFolder(name="toy", folder=str(tmp_path), val="unused")).train) == 12
+
+
+def planned(tmp_path: Path, capsys, dataset: str) -> str:
+    """What planning says of a data set: its refusal, or nothing."""
+    study = tmp_path / "advice.yaml"
+    study.write_text(STUDY.format(dataset=dataset))
+    main(["plan", str(study), "--results", str(tmp_path / "results")])
+    return capsys.readouterr().err
+
+
+def test_the_way_out_of_folders_that_are_no_classes_leads_out(tmp_path: Path, capsys) -> None:
+    root = tmp_path / "pics"
+    make_folder(root / "train", {"a": 8, "b": 8})
+    make_folder(root / "test", {"images": 4})
+    mine = f"use: imagefolder, name: mine, folder: {root}"
+    assert "none of its folders (images) is named like a class of train (a, ...); sort" in planned(
+        tmp_path, capsys, mine
+    )
+    (tmp_path / "list.txt").write_text("a\nb\n")
+    listed = f"{mine}, classes: {tmp_path}/list.txt"
+    assert "test: none of its folders (images)" in planned(tmp_path, capsys, listed)
+    (root / "test" / "images").rename(root / "test" / "a")
+    make_folder(root / "test", {"b": 2})
+    assert not planned(tmp_path, capsys, mine)  # sorted
+    make_folder(root / "test", {"z": 1})
+    assert "test/z:" in (told := planned(tmp_path, capsys, mine))
+    assert "list the classes to use in dataset.classes" in told
+    assert not planned(tmp_path, capsys, listed)
+    (root / "test").rename(tmp_path / "elsewhere")
+    assert not planned(tmp_path, capsys, mine)  # moved
+    make_folder(root / "val", {"images": 4})
+    assert "val: none of its folders" in (told := planned(tmp_path, capsys, mine))
+    assert "dataset.val" not in told  # it is the test split
+    make_folder(root / "test", {"a": 2, "b": 2})
+    assert "or write dataset.val: unused" in planned(tmp_path, capsys, mine)
+    assert not planned(tmp_path, capsys, f"{mine}, val: unused")
+
+
+def test_an_empty_class_folder_has_two_ways_out(tmp_path: Path, capsys) -> None:
+    root = tmp_path / "pics"
+    for split in ("train", "test"):
+        make_folder(root / split, {"a": 8, "b": 8, "hollow": 0 if split == "train" else 2})
+    mine = f"use: imagefolder, name: mine, folder: {root}"
+    assert "train/hollow: the class folder holds no image" in planned(tmp_path, capsys, mine)
+    (tmp_path / "list.txt").write_text("a\nb\n")
+    assert not planned(tmp_path, capsys, f"{mine}, classes: {tmp_path}/list.txt")
+    for split in ("train", "test"):
+        (root / split / "hollow").rename(tmp_path / f"{split}-hollow")
+    assert not planned(tmp_path, capsys, mine)
+
+
+def test_tiny_imagenet_as_a_folder_is_told_its_own_name_and_that_is_taken(tmp_path: Path, capsys) -> None:
+    """The published layout: the images of val and test lie in one folder each."""
+    root = tmp_path / "tiny-imagenet-200"
+    for wnid in ("n01443537", "n01629819"):
+        for number in range(8):
+            image(root / "train" / wnid / "images" / f"{wnid}_{number}.JPEG", side=64, kind="jpeg")
+    for split in ("val", "test"):
+        image(root / split / "images" / f"{split}_0.JPEG", side=64, kind="jpeg")
+    (root / "wnids.txt").write_text("n01443537\nn01629819\n")
+    (root / "words.txt").write_text("n01443537\tgoldfish\n")
+    (root / "val" / "val_annotations.txt").write_text("val_0.JPEG\tn01443537\t0\t0\t62\t62\n")
+    told = planned(tmp_path, capsys, f"use: imagefolder, name: mine, folder: {root}")
+    assert "test: none of its folders (images)" in told
+    assert "write use: tiny_imagenet" in told
+    assert not planned(tmp_path, capsys, f"use: tiny_imagenet, folder: {root}")
 
 
 @pytest.mark.parametrize(

@@ -58,7 +58,7 @@ def test_a_class_of_one_image_and_one_missing_from_test_are_told_by_name(tmp_pat
     assert record.derived["classes_missing_from_test"] == "1: single"
     assert record.derived["classes_missing_from_train"] is None
     assert {"classes_of_one_image", "classes_missing_from_test"} <= set(record.flags)
-    assert index.class_counts == {"train": [16, 1], "test": [4, 0]}
+    assert index.class_counts == {"train": [16, 1], "test": [4, 0], "holdout": [2, 0]}
 
 
 def test_one_class_is_told_and_not_measured_on(tmp_path: Path) -> None:

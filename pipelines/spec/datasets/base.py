@@ -9,6 +9,7 @@ from pipelines.errors import InputError
 from pipelines.listing.inventory import Inventory
 from pipelines.listing.paths import expanded
 from pipelines.spec.base import Count, Model, Name, Share
+from pipelines.spec.contents import Contents
 
 
 class DataSet(Model):
@@ -79,6 +80,10 @@ class DataSet(Model):
         and where there are very many, whose folders have their times still.
         """
         return Inventory()
+
+    def contents(self) -> Contents | None:
+        """What its files hold, counted without reading them, InputError where they cannot be; None where that takes long."""
+        return None
 
     def told(self) -> str:
         """How the files were understood, in a line, InputError where they cannot be; empty where nothing is to be told."""

@@ -1,13 +1,19 @@
 """Folders of class folders, or of images alone."""
 
+from pathlib import Path
 from typing import Literal, Self
 
 from pydantic import model_validator
 
 from pipelines.errors import InputError
+from pipelines.listing.images import images_of, note_outside
 from pipelines.listing.inventory import Inventory, of_folders
+from pipelines.listing.kinds import Skipped
 from pipelines.listing.layout import Layout, layout_of
 from pipelines.listing.paths import expanded
+from pipelines.listing.quotas import evenly, shares
+from pipelines.spec.contents import Contents
+from pipelines.spec.counts import Counts
 from pipelines.spec.datasets.base import OwnImages
 
 
@@ -49,6 +55,24 @@ class Options(OwnImages):
         if packed and not expanded(self.folder).is_dir():
             return packed
         return of_folders(self.layout(), packed)
+
+    def contents(self) -> Contents:
+        layout, skipped = self.layout(), Skipped()
+        note_outside(layout, skipped)
+        names = layout.classes or ("",)
+
+        def count(part: Path) -> list[int]:
+            found = images_of(layout, part, skipped)
+            return [len(found.get(name, ())) for name in names]
+
+        train = count(layout.train)
+        test = count(layout.test) if layout.test else shares(train, self.test_share)
+        rest = train if layout.test else [one - other for one, other in zip(train, test)]
+        learnt = evenly(rest, self.limit) if self.limit else rest
+        held = count(layout.held) if layout.held else shares(learnt, self.holdout)
+        whole = [one + other for one, other in zip(learnt, held)] if layout.held else learnt
+        each = Counts(tuple(whole), tuple(held), tuple(test), layout.classes) if layout.classes else Counts((), (), ())
+        return Contents(sum(whole), sum(held), sum(test), each, skipped.plain())
 
     def told(self) -> str:
         layout = self.layout()

@@ -3,6 +3,7 @@
 from typing import ClassVar
 
 from pipelines.spec.base import Model
+from pipelines.spec.counts import Counts
 from pipelines.spec.methods.base import MethodOptions
 
 
@@ -25,6 +26,14 @@ class Protocol(Model):
     def accuracies(self) -> tuple[str, ...]:
         """Every number that could be an objective: fractions, higher is better."""
         return (*self.numbers, "mean_per_class", "top5") if "top1" in self.numbers else self.numbers
+
+    def check_counts(self, counts: Counts) -> None:
+        """InputError, by the protocol's name, where there are too few images for it to measure anything.
+
+        A class that train or test lacks is no obstacle in itself: it is never named, or never asked about.
+        """
+        counts.check_classes(self.use, "train", counts.train)
+        counts.check_classes(self.use, "test", counts.test)
 
     def suits(self, method: MethodOptions) -> bool:
         """Whether the protocol has a meaning for the method."""

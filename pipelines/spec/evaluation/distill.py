@@ -5,6 +5,7 @@ from typing import Literal, Self
 from pydantic import model_validator
 
 from pipelines.spec.base import Positive, Share
+from pipelines.spec.counts import Counts
 from pipelines.spec.encoders import AnyEncoder
 from pipelines.spec.evaluation import finetune
 from pipelines.spec.evaluation.parts import WholeEncoder
@@ -36,3 +37,7 @@ class Options(WholeEncoder):
 
     def suits(self, method: MethodOptions) -> bool:
         return self.teacher.suits(method)
+
+    def check_counts(self, counts: Counts) -> None:
+        super().check_counts(counts)
+        self.teacher.check_counts(counts)

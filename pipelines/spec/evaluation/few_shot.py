@@ -4,7 +4,9 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
+from pipelines.errors import InputError
 from pipelines.spec.base import Count, Positive
+from pipelines.spec.counts import Counts
 from pipelines.spec.evaluation.base import Protocol
 
 
@@ -55,3 +57,27 @@ class Options(Protocol):
     def all_strengths(self) -> tuple[float, ...]:
         """The candidates, weakest first unless given."""
         return self.strengths or ((1.0,) if self.ways else (1e-6, 1e-4, 1e-2, 1.0, 1e2, 1e4, 1e6))
+
+    def check_counts(self, counts: Counts) -> None:
+        super().check_counts(counts)
+        if self.ways is not None:
+            self._check_episodes(self.ways, counts)
+            return
+        strengths = len(self.all_strengths) if self.use_logistic else 1
+        way_out = "give one strength or take classifier: centroid"
+        counts.check_held_out("few_shot", strengths, "strengths", way_out)
+        least = counts.fewest(counts.fit)
+        if counts.fit[least] < max(self.shots):
+            raise InputError(
+                f"evaluation.few_shot.shots: {max(self.shots)} images a class asked for, but {counts.named(least)} has "
+                f"{counts.fit[least]} in train outside the held-out slice; lower shots, or the data set's holdout"
+            )
+
+    def _check_episodes(self, ways: int, counts: Counts) -> None:
+        most = max(self.shots) + self.queries
+        enough = sum(count >= most for count in counts.test)
+        if enough < ways:
+            raise InputError(
+                f"evaluation.few_shot.ways: {ways} classes asked for, but only {enough} of {len(counts.test)} have the "
+                f"{most} test images that shots and queries need; lower ways, shots or queries"
+            )

@@ -4,7 +4,9 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
+from pipelines.errors import InputError
 from pipelines.spec.base import Count, NotNegative, Positive, Share
+from pipelines.spec.counts import Counts
 from pipelines.spec.evaluation.parts import WholeEncoder
 from pipelines.spec.methods.base import MethodOptions
 
@@ -53,3 +55,12 @@ class Options(WholeEncoder):
 
     def suits(self, method: MethodOptions) -> bool:
         return method.layered_head or not self.head_layers
+
+    def check_counts(self, counts: Counts) -> None:
+        super().check_counts(counts)
+        least, asked = counts.fewest(counts.train), self.labels_per_class or 0
+        if counts.train[least] < asked:
+            raise InputError(
+                f"evaluation.finetune.labels_per_class: {asked} images asked for, but {counts.named(least)} has "
+                f"{counts.train[least]} in train; ask for fewer"
+            )

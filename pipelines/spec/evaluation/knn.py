@@ -4,7 +4,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
+from pipelines.errors import InputError
 from pipelines.spec.base import Count
+from pipelines.spec.counts import Counts
 from pipelines.spec.evaluation.base import Protocol
 
 
@@ -30,3 +32,10 @@ class Options(Protocol):
     def all_k(self) -> tuple[int, ...]:
         """One or several, the headline first."""
         return self.k if isinstance(self.k, tuple) else (self.k,)
+
+    def check_counts(self, counts: Counts) -> None:
+        super().check_counts(counts)
+        if max(self.all_k) > (rows := sum(counts.train)):
+            raise InputError(
+                f"evaluation.knn.k: {max(self.all_k)} neighbours asked for, but only {rows} images vote; lower k"
+            )

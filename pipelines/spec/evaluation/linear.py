@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from pipelines.spec.base import Count, NotNegative, Positive, Share
+from pipelines.spec.counts import Counts
 from pipelines.spec.evaluation.base import Protocol
 
 
@@ -26,3 +27,13 @@ class Options(Protocol):
     """Of stochastic gradient descent."""
     standardise: bool = True
     """Scale each feature to equal spread (statistics of the rows trained on); no: all features by one number."""
+
+    @property
+    def num_candidates(self) -> int:
+        """Pairs of a learning rate and a weight decay."""
+        return len(self.lrs) * len(self.weight_decays)
+
+    def check_counts(self, counts: Counts) -> None:
+        super().check_counts(counts)
+        way_out = "give one lr and one weight decay"
+        counts.check_held_out("linear", self.num_candidates, "candidates (lrs x weight_decays)", way_out)

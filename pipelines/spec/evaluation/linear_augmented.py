@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from pipelines.spec.base import Positive, Share
+from pipelines.spec.counts import Counts
 from pipelines.spec.evaluation.parts import OnImages
 
 FORMS: dict[str, dict[str, Any]] = {
@@ -68,3 +69,8 @@ class Options(OnImages):
     def training(self) -> dict[str, Any]:
         own = {"lr_per_256": max(self.lrs), "schedule": self.schedule, "milestones": self.milestones}
         return super().training() | own
+
+    def check_counts(self, counts: Counts) -> None:
+        super().check_counts(counts)
+        choices = len(self.features) * len(self.lrs)
+        counts.check_held_out("linear_augmented", choices, "candidates (features x lrs)", "give one feature and one lr")

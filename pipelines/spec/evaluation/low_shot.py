@@ -4,6 +4,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
+from pipelines.errors import InputError
+from pipelines.spec.counts import Counts
 from pipelines.spec.evaluation.base import Protocol
 from pipelines.spec.evaluation.linear import Options as Linear
 
@@ -17,6 +19,11 @@ def _amounts(given: Any) -> Any:
             f"has to be a list of different shares between 0 and 1 or whole numbers of at least 1, got {given}"
         )
     return tuple(given)
+
+
+def few_of(amount: float, count: int) -> int:
+    """How many images of a class that has ``count`` a list takes: a share of them, at least one, or so many of them."""
+    return min(amount, count) if isinstance(amount, int) else min(count, max(1, round(amount * count)))
 
 
 def amount_name(amount: float) -> str:
@@ -40,3 +47,21 @@ class Options(Protocol):
     @property
     def numbers(self) -> tuple[str, ...]:
         return tuple(map(amount_name, self.labels))
+
+    def check_counts(self, counts: Counts) -> None:
+        super().check_counts(counts)
+        choices = self.probe.num_candidates
+        counts.check_held_out("low_shot", choices, "candidates (probe.lrs x weight_decays)", "give one of each")
+        most = max((each for each in self.labels if isinstance(each, int)), default=0)
+        least = counts.fewest(counts.train)
+        if counts.train[least] < most:
+            raise InputError(
+                f"evaluation.low_shot.labels: {most} images a class asked for, but {counts.named(least)} has "
+                f"{counts.train[least]} in train; ask for fewer"
+            )
+        for amount in self.labels if choices > 1 else ():
+            if all(few_of(amount, count) == count for count in counts.train):
+                what = f"{amount} images a class are" if isinstance(amount, int) else f"a share of {amount:g} is"
+                raise InputError(
+                    f"evaluation.low_shot.labels: {what} all of train, and none is left to choose on; ask for fewer"
+                )

@@ -2,6 +2,7 @@
 
 from typing import ClassVar, Literal
 
+from pipelines.spec.counts import Counts
 from pipelines.spec.evaluation.base import Protocol
 from pipelines.spec.templates import Templates
 
@@ -13,3 +14,6 @@ class Options(Protocol):
     needs_text: ClassVar[bool] = True
     templates: Templates | None = None
     """Descriptions of a class, averaged; none: those the method was trained with."""
+
+    def check_counts(self, counts: Counts) -> None:
+        counts.check_classes("zero_shot", "test", counts.test)
