@@ -5,6 +5,7 @@ choice below is fixed, and what the figure was measured on is printed with it ev
 """
 
 import math
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -195,7 +196,7 @@ def choose(rows: list[Published], wanted: Wanted) -> Published | None:
 
 def _fits(row: Published, wanted: Wanted) -> bool:
     """A figure of an ablation may leave the method's version open: MoCo stands for MoCo v1 and v2."""
-    version_open = bool(row.settings) and wanted.method.startswith(f"{row.method} v")
+    version_open = bool(row.settings) and re.fullmatch(rf"{re.escape(row.method)} v\d", wanted.method) is not None
     what = (row.protocol, row.metric, row.settings) == (wanted.protocol, "top1", wanted.settings)
     return what and (row.method == wanted.method or version_open)
 

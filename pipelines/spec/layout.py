@@ -100,6 +100,11 @@ def report_page(results: Path, study: str) -> Path:
     return study_folder(results, study) / "report.html"
 
 
+def tables_folder(results: Path, study: str) -> Path:
+    """A study's tables: the report's, and those that the study declares."""
+    return study_folder(results, study) / "tables"
+
+
 def index_page(results: Path) -> Path:
     """A page over the reports of all studies."""
     return results / "index.html"

@@ -25,10 +25,15 @@ class Place:
 def columns_of(study: Study, table: PaperTable, where: str) -> tuple[PlannedColumn, ...]:
     """The columns of a table, in its order; InputError names the key and what there is instead."""
     entries = [
-        (f"{where}.columns[{i}]", each) for i, entry in enumerate(table.columns) for each in _spelt(study, entry)
+        (entry, f"{where}.columns[{i}]") for i, written in enumerate(table.columns) for entry in _spelt(study, written)
     ]
-    several = len({entry.dataset for _, entry in entries if entry.kind not in ("rank", "elsewhere")}) > 1
-    return tuple(column for place, entry in entries for column in _columns(study, table, entry, several, place))
+    found = [(entry, _number(study, entry, place), _places(study, entry, place)) for entry, place in entries]
+    shown = {place.dataset for entry, _, places in found if entry.kind not in ("rank", "elsewhere") for place in places}
+    return tuple(
+        column
+        for entry, what, places in found
+        for column in _columns(table, entry, what, places, several=len(shown) > 1)
+    )
 
 
 def _spelt(study: Study, entry: TableColumn) -> list[TableColumn]:
@@ -39,9 +44,10 @@ def _spelt(study: Study, entry: TableColumn) -> list[TableColumn]:
     return [entry.model_copy(update={"metric": name}) for name in numbers]
 
 
-def _columns(study: Study, table: PaperTable, entry: TableColumn, several: bool, where: str) -> list[PlannedColumn]:
-    """The columns of one entry; ``several``: whether the table's entries name different data sets."""
-    what, places = _number(study, entry, where), _places(study, entry, where)
+def _columns(
+    table: PaperTable, entry: TableColumn, what: str, places: list[Place], several: bool
+) -> list[PlannedColumn]:
+    """The columns of one entry; ``several``: whether the table is about several data sets."""
     digits = MONITOR_DIGITS if entry.kind == "monitor" else table.digits
     words, each = _words(entry, what), len(places) > 1
     return [
