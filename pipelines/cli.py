@@ -154,6 +154,10 @@ STAGES = {
         "write the tables that studies declare (LaTeX, Markdown, CSV, HTML) into results/STUDY/tables, from the records alone",
         (STUDY_FILES, RESULTS_ARG, TEXTS_ARG),
     ),
+    "paper": Command(
+        "put the declared tables of studies, and their reports' figures, into one document: results/paper/paper.tex and .pdf",
+        (STUDY_FILES, RESULTS_ARG),
+    ),
     "track": Command(
         "mirror the job folders in MLflow, and look at them",
         parts={

@@ -3,15 +3,21 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+from pipelines.report.estimates import RESAMPLES
 from pipelines.report.measured import Found, Measured
 from pipelines.report.missing import commands
-from pipelines.report.results import INTERVALS
 from pipelines.report.study import AnySpec, Result
 from pipelines.report.tables import Entry, Table
 from pipelines.spec.tables import PlannedColumn, PlannedRow, PlannedTable
 
 DASH = "–"
 UNCONFIRMED = "†"
+INTERVALS = {
+    "seeds and images": f"seeds and test images (two-way bootstrap of {RESAMPLES:,} resamples)",
+    "seeds": "seeds (Student's t)",
+    "images": "test images for the very weights (Wilson)",
+}
+"""What an interval counts, in words."""
 CONDITIONS = ("data set", "network", "epochs")
 """Headers of what follows a figure from elsewhere."""
 
@@ -164,8 +170,9 @@ def _remarks(filling: _Filling) -> Iterator[str]:
     if filling.counted:
         spread = " ± sample standard deviation" if plan.spread == "sd" and filling.seeds != {1} else ""
         yield f"In percent, mean{spread} over {seeds}."
-    if plan.spread == "interval":
-        yield from (sentence for counted, sentence in INTERVALS.items() if counted in filling.counted)
+    if plan.spread == "interval" and filling.counted & INTERVALS.keys():
+        counts = [words for counted, words in INTERVALS.items() if counted in filling.counted]
+        yield f"Intervals are of 95 %, over {', or '.join(counts)}."
     if any(column.kind == "gain" for column in plan.columns):
         titles = {row.label: row.title for row in plan.rows}
         over = dict.fromkeys(titles.get(row.over, row.over) for row in plan.rows if row.over)

@@ -81,7 +81,7 @@ def _column(entries: Sequence[Entry]) -> _Column:
     whole = max((len(match["whole"]) for match in numbers), default=2)
     part = max((len(match["part"] or "") for match in numbers), default=1)
     sign = "+" if any(match["sign"] for match in numbers) else ""
-    form = f"S[table-format={sign}{whole}.{part}]"
+    form = f"S[table-format={sign}{whole}.{part}{', retain-explicit-plus' if sign else ''}]"
     return _Column(form, True, any(_after(entry) for entry in entries))
 
 

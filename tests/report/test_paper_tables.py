@@ -165,6 +165,7 @@ def test_intervals_floors_and_all_numbers(tables: dict[str, Filled]) -> None:
     half = 4.302653 * 0.5 / 3**0.5  # Student's t of two degrees of freedom
     assert row[1].text == f"50.50 [{50.5 - half:.2f}, {50.5 + half:.2f}]"
     assert row[3].text.startswith("30.50 [")
+    assert "Intervals are of 95 %, over seeds (Student's t)." in table.remarks
     assert "A note of one's own." in table.remarks
     assert len({cell.keys for cell in tables["intervals"].absent if cell.row == "raw pixels"}) == 4  # of six cells
 
@@ -189,7 +190,7 @@ def test_latex_aligns_numbers_and_keeps_the_commands_in_comments(written: Path) 
     lines = (written / "momentum.tex").read_text().splitlines()
     assert lines[lines.index("l") + 1 :][:6] == [
         *("S[table-format=2.1]", "@{}l"),
-        *("S[table-format=+2.2]", "@{}l"),
+        *("S[table-format=+2.2, retain-explicit-plus]", "@{}l"),
         *("S[table-format=1.3]", "@{}l"),
     ]
     plus = r"\,$\pm$\,"
