@@ -67,7 +67,7 @@ def _lettered(table: Table) -> list[tuple[str, str]]:
 def _absent_lines(absent: tuple[Absent, ...]) -> list[str]:
     lines = [FILL] if absent else []
     for cell in absent:
-        lines += [f"{cell.row} / {cell.column}: {', '.join(cell.keys)}", *(f"  {command}" for command in cell.commands)]
+        lines += [f"{cell.place}: {', '.join(cell.keys)}", *(f"  {command}" for command in cell.commands)]
     return lines
 
 
@@ -75,7 +75,7 @@ def _absent_markdown(absent: tuple[Absent, ...]) -> list[str]:
     lines = [FILL, ""] if absent else []
     for cell in absent:
         keys = ", ".join(f"`{key}`" for key in cell.keys)
-        lines += [f"- {cell.row} / {cell.column}: {keys}", *(f"  - `{command}`" for command in cell.commands)]
+        lines += [f"- {cell.place}: {keys}", *(f"  - `{command}`" for command in cell.commands)]
     return [*lines, ""] if lines else []
 
 
@@ -89,7 +89,7 @@ def _to_csv(filled: Filled) -> str:
         notes = [
             f"{title}: {table.notes[entry.note - 1]}" for title, entry in zip(titles, row, strict=True) if entry.note
         ]
-        lacking = [key for cell in filled.absent if cell.row == row[0].text for key in cell.keys]
+        lacking = [key for cell in filled.absent if cell.row == number for key in cell.keys]
         rows.append([heading, *(entry.text + entry.marks for entry in row), "; ".join(notes), " ".join(lacking)])
     kept = [0] * bool(headings) + list(range(1, len(titles) + 1))
     kept += [len(titles) + 1] * bool(table.notes) + [len(titles) + 2] * bool(filled.absent)

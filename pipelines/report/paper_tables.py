@@ -26,12 +26,14 @@ CONDITIONS = ("data set", "network", "epochs")
 class Absent:
     """A cell that no record has a number for, with what makes its jobs, in an order in which it can be typed.
 
+    row        its number from 0
+    place      in words: the row's group and title, and the column's
     keys       of the jobs without a record that the cell itself is made of
     commands   these and what they are made from
     """
 
-    row: str
-    column: str
+    row: int
+    place: str
     keys: tuple[str, ...]
     commands: tuple[str, ...]
 
@@ -102,7 +104,9 @@ class _Filling:
             lacking = tuple(dict.fromkeys(job.key for job in found.jobs if job.record is None))
             if not lacking:
                 return Entry(DASH, muted=True, note=self.note("not finite"))
-            self.absent.append(Absent(row.title, column.title, lacking, commands(self._line(found.jobs))))
+            place = " / ".join(text for text in (row.group, row.title, column.group, column.title) if text)
+            number = self.plan.rows.index(row)
+            self.absent.append(Absent(number, place, lacking, commands(self._line(found.jobs))))
             return Entry(DASH, muted=True)
         if column.kind != "monitor":
             self.counted.add(cell.estimate.counts)

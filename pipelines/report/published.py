@@ -227,7 +227,10 @@ def wanted_for(pretraining: PretrainSpec, evaluated: DataSet, protocol: str) -> 
 
 
 def method_name(method: MethodOptions) -> str | None:
-    """The published name of a method; None for what has none (a transformed SimCLR, a method of one's own)."""
+    """The published name of a method; None for what has none (a transformed SimCLR, one side of feature transformation)."""
+    transform = getattr(method, "feature_transform", None)
+    if transform is not None and None in (transform.positive, transform.negative):
+        return None
     return _METHODS.get(method.short_name)
 
 

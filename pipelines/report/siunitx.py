@@ -16,6 +16,8 @@ _ALONE = (
     r"\fi",
 )
 """Makes a document of a file that no document has begun for. Inside one, @nodocument is \\relax, and all this is skipped."""
+_SET = r"\centering\setlength{\belowcaptionskip}{4pt}"
+"""A caption above a table touches its rule in most classes."""
 _SMALL, _SHRUNK = 80, 100
 """Letters a line from which on the type is smaller, and from which on the table is made as narrow as the text."""
 _SHRINK = (r"\sbox0{%", r"\end{tabular}}\ifdim\wd0>\linewidth\resizebox{\linewidth}{!}{\usebox0}\else\usebox0\fi")
@@ -47,7 +49,7 @@ def to_siunitx(table: Table, above: str, below: Iterable[str] = ()) -> str:
     wide = _width(table)
     before, end = _SHRINK if wide > _SHRUNK else ("", r"\end{tabular}")
     lines = [f"% {above}", f"% In a paper: {PACKAGES} and \\input.", *_ALONE]
-    lines += [r"\begin{table}[tbp]", r"\centering" + (r"\small" if wide > _SMALL else "")]
+    lines += [r"\begin{table}[htbp]", _SET + (r"\small" if wide > _SMALL else "")]
     lines += [rf"\caption{{{escape_latex(table.caption)}}}", rf"\label{{{table.label or f'tab:{table.name}'}}}"]
     lines += [before] if before else []
     lines += [r"\begin{tabular}{@{}", *(form for column in columns for form in column.forms), r"@{}}", r"\toprule"]

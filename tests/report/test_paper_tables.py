@@ -15,10 +15,11 @@ from pipelines.report.measured import Measured
 from pipelines.report.paper_tables import Filled, filled
 from pipelines.report.published import load_published
 from pipelines.report.siunitx import letter
-from pipelines.report.study import load_results
+from pipelines.report.study import load_results, results_of
 from pipelines.spec.plan import plan_file
 
 REPORTS = Path(__file__).parents[2] / "reports"
+PUBLISHED = load_published(REPORTS / "published")
 STUDY = """
 question: How?
 name: study
@@ -88,7 +89,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def tables(folder: Path) -> dict[str, Filled]:
-    measured = Measured(load_results(folder / "study" / "plan.json", folder), load_published(REPORTS / "published"))
+    measured = Measured(load_results(folder / "study" / "plan.json", folder), PUBLISHED)
     return {table.name: filled(measured, table) for table in plan_file(folder / "study.yaml").tables}
 
 
@@ -129,7 +130,9 @@ def test_a_published_figure_stands_beside_its_own_setting_with_its_conditions_an
 
 def test_a_cell_that_never_ran_says_by_which_commands_it_is_filled(tables: dict[str, Filled], folder: Path) -> None:
     found = tables["momentum"].absent
-    assert [(cell.row, cell.column) for cell in found] == [("0.5", "kNN"), ("0.5", "gain"), ("0.5", "variance")]
+    assert [(cell.row, cell.place.rpartition(" / ")) for cell in found] == [
+        (2, ("changed_50 / 0.5", " / ", title)) for title in ("kNN", "gain", "variance")
+    ]
     knn = found[0]
     assert len(knn.keys) == 3
     assert [command.split()[3] for command in knn.commands] == ["shards", "pretrain", "evaluate"]
@@ -167,7 +170,9 @@ def test_intervals_floors_and_all_numbers(tables: dict[str, Filled]) -> None:
     assert row[3].text.startswith("30.50 [")
     assert "Intervals are of 95 %, over seeds (Student's t)." in table.remarks
     assert "A note of one's own." in table.remarks
-    assert len({cell.keys for cell in tables["intervals"].absent if cell.row == "raw pixels"}) == 4  # of six cells
+    assert (
+        len({cell.keys for cell in tables["intervals"].absent if cell.place.startswith("raw pixels")}) == 4
+    )  # of six cells
 
 
 @pytest.fixture(scope="module")
@@ -208,6 +213,7 @@ def test_csv_names_the_jobs_and_html_escapes(written: Path) -> None:
     assert header.startswith("group,momentum,kNN,gain,variance,published elsewhere · linear probe,")
     assert header.endswith("notes,jobs not run")
     assert rows[2].startswith("changed_50,0.5,–,–,–,,,,,")
+    assert "-knn-" not in rows[0]  # plain at 0.5, which has the same title
     assert "-knn-" in rows[2]
     page = (written / "momentum.html").read_text()
     assert "Momentum, 5 % &amp; α" in page
@@ -247,6 +253,44 @@ def test_a_study_without_records_has_tables_of_dashes_and_one_without_tables_say
     bare.write_text(STUDY.partition("\ntables:")[0] + "\n")
     assert main(["tables", str(bare), "--results", str(tmp_path)]) == 0
     assert "bare.yaml: declares no tables" in capsys.readouterr().out
+
+
+EXPERIMENTS = REPORTS.parent / "experiments"
+READY = [
+    *sorted((EXPERIMENTS / "feature_transformation").glob("*.yaml")),
+    *map(EXPERIMENTS.joinpath, ("all_methods.yaml",)),
+]
+FIGURES = {
+    "momentum": {"0.9": "46.5", "0.99": "56.2", "0.999": "53.1", "1.0": "31.2"},
+    "sides": {"MoCo v1 without": "60.6", "MoCo v1 both": "61.9", "MoCo v2 without": "67.5", "MoCo v2 both": "69.6"},
+    "tuned": {"as released with feature transformation": "69.6", "tuned MoCo v2": "67.5"},
+    "all_methods": {"moco_v1": "60.6", "simclr_v2": "71.7", "byol": "74.3", "vicreg": "73.2"},
+}
+"""Table -> row -> what was published elsewhere: read in reports/published by hand."""
+
+
+@pytest.mark.parametrize("file", READY, ids=lambda file: file.stem)
+def test_the_ready_made_tables_are_filled_and_show_the_figures_of_their_rows(file: Path, tmp_path: Path) -> None:
+    made = plan_file(file)
+    measured = Measured(results_of(made.dump(), tmp_path, "the plan"), PUBLISHED)
+    for planned_table in made.tables:
+        found = filled(measured, planned_table)
+        assert found.absent
+        place = next((i for i, group in enumerate(spread(found)) if group == "published elsewhere"), None)
+        shown = {
+            f"{row.group} {row.title}".strip(): entries[place].text
+            for row, entries in zip(planned_table.rows, found.table.rows, strict=True)
+            if place is not None
+        }
+        for row, figure in FIGURES.get(planned_table.name, {}).items():
+            assert shown[row] == figure
+        if planned_table.name == "sides":
+            assert shown["MoCo v2 positive"] == shown["MoCo v1 negative"] == shown["SimCLR both"] == ""
+    assert made.tables
+
+
+def spread(found: Filled) -> list[str]:
+    return [title for title, span in found.table.groups for _ in range(span)]
 
 
 def test_footnotes_count_on_after_z() -> None:

@@ -148,9 +148,10 @@ def test_same_setting_needs_both_data_and_backbone(rows: list[Published]) -> Non
     [
         ({"use": "moco", "version": 1, "feature_transform": None}, "MoCo v1"),
         (
-            {"use": "moco", "version": 2, "feature_transform": {"positive": {"alpha": 2.0}, "negative": None}},
+            {"use": "moco", "version": 2, "feature_transform": {"positive": {"alpha": 2.0}}},
             "MoCo v2+FT",
         ),
+        ({"use": "moco", "version": 2, "feature_transform": {"negative": None}}, None),
         ({"use": "simclr"}, "SimCLR"),
         ({"use": "simclr", "version": 2}, "SimCLR v2"),
         ({"use": "simclr", "feature_transform": {"positive": {"alpha": 2.0}}}, None),
