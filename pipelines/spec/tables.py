@@ -136,7 +136,7 @@ class PaperTable(Model):
     """The stem of its files in results/STUDY/tables."""
     caption: Text
     """Plain text, as a sentence; Greek letters may stand as they are."""
-    label: str | None = None
+    label: Annotated[str, Field(pattern=r"^[A-Za-z0-9:._-]+$")] | None = None
     """For \\ref; none: tab:NAME."""
     heading: str | None = None
     """Of the first column; none: method, or the option whose arms the rows are."""

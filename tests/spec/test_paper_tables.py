@@ -157,6 +157,10 @@ def test_several_data_sets_have_a_column_each_under_the_protocol(tmp_path: Path)
             "rows[0].tuned: simclr is not tuned; name it under tuning.methods",
         ),
         ("    rows: []\n", "tables[0].rows: must have at least 1 value, got 0"),
+        (
+            "    label: 'tab:100%'\n",
+            "tables[0].label: string should match pattern '^[A-Za-z0-9:._-]+$', got 'tab:100%'",
+        ),
         ("    digits: 9\n", "tables[0].digits: input should be less than or equal to 6, got 9"),
         ("    sprad: sd\n", "tables[0].sprad: paper table has no such option; did you mean 'spread'?"),
         ("  - {name: Mine, caption: again}\n", "tables[1].name: two tables are called Mine; rename one of them"),
