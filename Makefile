@@ -7,7 +7,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 export DO_NOT_TRACK := true
 
 .DEFAULT_GOAL := help
-.PHONY: help install reproduce methods claims test mutants check format ui bench lock schema clean
+.PHONY: help install reproduce methods claims tables paper test mutants check format ui bench lock schema clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -28,6 +28,12 @@ methods: $(STAMP) ## every method of the project on the same images: runs experi
 
 claims: $(STAMP) ## the studies of feature transformation and the ablations, with a verdict on every claim (hours)
 	PATH="$(CURDIR)/$(BIN):$$PATH" snakemake --profile local reproduce_claims
+
+tables: $(STAMP) ## the tables that studies declare, from the records alone
+	PATH="$(CURDIR)/$(BIN):$$PATH" snakemake --profile local tables
+
+paper: $(STAMP) ## these tables in one document, and its PDF where a LaTeX is installed
+	PATH="$(CURDIR)/$(BIN):$$PATH" snakemake --profile local paper
 
 test: $(STAMP) ## the test suite, two tests at a time with one thread each
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadgroup

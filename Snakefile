@@ -26,6 +26,16 @@ rule reproduce_claims:
         wanted(),
 
 
+rule tables:
+    input:
+        tables(),
+
+
+rule paper:
+    input:
+        layout.marker(RESULTS, "paper", "paper"),
+
+
 onstart:
     start()
 

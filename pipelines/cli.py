@@ -42,6 +42,8 @@ JOBS = arg(
     "--job", "folders of jobs, each with its spec.json (results/jobs/STAGE/KEY)", type=Path, nargs="+", required=True
 )
 ONE_JOB = arg("--job", "the job's folder, with its spec.json (results/jobs/STAGE/KEY)", type=Path, required=True)
+STUDY_FILES = arg("studies", "study files", nargs="+", type=Path, metavar="STUDY")
+TEXTS_ARG = arg("--texts", "folder with published/, templates/ and captions/", type=Path, default=TEXTS)
 RESULTS_ARG = arg("--results", "results folder (default: results)", type=Path, default=RESULTS)
 PLAN = arg("--plan", "the study's plan.json (results/STUDY/plan.json)", type=Path, required=True)
 OUT = arg("--out", "folder for what is written, e.g. results/STUDY", type=Path, required=True)
@@ -65,7 +67,7 @@ STAGES = {
     ),
     "status": Command(
         "print where studies stand: done, running, stopped with the reason, and left, from the records alone",
-        (arg("studies", "study files", nargs="+", type=Path, metavar="STUDY"), RESULTS_ARG),
+        (STUDY_FILES, RESULTS_ARG),
     ),
     "power": Command(
         "print how many seeds each claim of a study needs to show a difference, and what they cost",
@@ -84,7 +86,7 @@ STAGES = {
     "accept": Command(
         "say that a change of the code alters no result of these studies; their records keep the reason",
         (
-            arg("studies", "study files", nargs="+", type=Path, metavar="STUDY"),
+            STUDY_FILES,
             RESULTS_ARG,
             arg("--reason", "why the results stand, e.g. 'renamed a variable'", required=True),
         ),
@@ -153,8 +155,16 @@ STAGES = {
             PLAN,
             RESULTS_ARG,
             OUT,
-            arg("--texts", "folder with published/, templates/ and captions/", type=Path, default=TEXTS),
+            TEXTS_ARG,
         ),
+    ),
+    "tables": Command(
+        "write the tables that studies declare (LaTeX, Markdown, CSV, HTML) into results/STUDY/tables, from the records alone",
+        (STUDY_FILES, RESULTS_ARG, TEXTS_ARG),
+    ),
+    "paper": Command(
+        "put the declared tables of studies, and their reports' figures, into one document: results/paper/paper.tex and .pdf",
+        (STUDY_FILES, RESULTS_ARG),
     ),
     "track": Command(
         "mirror the job folders in MLflow, and look at them",

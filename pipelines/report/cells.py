@@ -10,17 +10,8 @@ from pipelines.report.study import Result
 from pipelines.spec.base import Model
 from pipelines.spec.evaluation.base import Protocol
 from pipelines.spec.jobs import AnySource, Foreign, PretrainSpec
+from pipelines.spec.titles import protocol_title
 from pipelines.statistics.intervals import Estimate
-
-_PROTOCOLS = {
-    "knn": "kNN",
-    "linear": "linear probe",
-    "few_shot": "few-shot",
-    "low_shot": "low-shot",
-    "linear_augmented": "linear probe, augmented",
-    "zero_shot": "zero-shot",
-    "finetune": "fine-tuning",
-}
 
 
 @dataclass(frozen=True)
@@ -41,7 +32,7 @@ class Column:
     @property
     def protocol_name(self) -> str:
         """The kind in words, without its settings."""
-        return _kind(self.evaluation)
+        return protocol_title(self.evaluation.use)
 
 
 @dataclass(frozen=True)
@@ -153,12 +144,9 @@ def protocol_titles(evaluations: Iterable[Protocol]) -> dict[Protocol, str]:
         if evaluation.use == "knn" and "k" not in differing:
             differing.insert(0, "k")
         options = ", ".join(f"{name.replace('_', ' ')} {_plain(getattr(evaluation, name))}" for name in differing)
-        titles[evaluation] = f"{_kind(evaluation)} ({options})" if options else _kind(evaluation)
+        kind = protocol_title(evaluation.use)
+        titles[evaluation] = f"{kind} ({options})" if options else kind
     return titles
-
-
-def _kind(evaluation: Protocol) -> str:
-    return _PROTOCOLS.get(evaluation.use, evaluation.use.replace("_", " "))
 
 
 def _plain(value: Any) -> str:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from pipelines.report.cells import Cell, Row
 from pipelines.report.comparison import Comparison
+from pipelines.report.monitored import last_readings
 from pipelines.report.study import Results
 from pipelines.spec.claims import PlannedClaim, PlannedRuns
 from pipelines.spec.jobs import PretrainSpec
@@ -86,8 +87,7 @@ def _sides(claim: PlannedClaim, comparison: Comparison, origin: str) -> tuple[_S
 
 def _measured(runs: PlannedRuns, rows: Sequence[Row], comparison: Comparison) -> _Side:
     """What these rows have in the column that the runs are judged by."""
-    named = {f"{column.evaluation.use}/{column.metric.removeprefix('test/')}": column for column in comparison.columns}
-    column = named.get(runs.metric or "")
+    column = comparison.column(runs.metric or "")
     return _of_cells([comparison.cells[row, column] for row in rows] if column else [])
 
 
@@ -138,12 +138,10 @@ def _by_monitor(claim: PlannedClaim, results: Results) -> list[Judged]:
 
 def _monitored(runs: PlannedRuns, claim: PlannedClaim, results: Results, place: str) -> _Side:
     """The last readings of a number during training."""
-    name = f"final/{claim.monitor}"
     cells = []
     for label in runs.labels:
         jobs = [job for job in results.of(PretrainSpec) if (job.label, job.dataset) == (label, place)]
-        read = {job.spec.seed: job.record.metrics.get(name) for job in jobs if job.record}
-        cells.append(Cell({seed: value for seed, value in read.items() if value is not None}, len(jobs)))
+        cells.append(last_readings(jobs, claim.monitor or ""))
     return _of_cells(cells)
 
 

@@ -33,6 +33,11 @@ class Comparison:
     cells: Mapping[tuple[Row, Column], Cell]
     codes: Codes[tuple[Row, Column]]
 
+    def column(self, number: str) -> Column | None:
+        """The column of PROTOCOL/NUMBER (``few_shot/4_shot``); None where no record has it."""
+        named = {f"{column.evaluation.use}/{column.metric.removeprefix('test/')}": column for column in self.columns}
+        return named.get(number)
+
     def ranking(self, column: Column) -> list[Row]:
         """The rows that compete and are complete, the highest mean first."""
         complete = [row for row in self.rows if row.competes and self.cells[row, column].is_complete]

@@ -1,9 +1,10 @@
 """What a study still lacks, by stage, with the command that makes it."""
 
 import shlex
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from pipelines.report.study import SPECS, Results
+from pipelines.report.study import SPECS, AnySpec, Result, Results
 
 ONE_JOB = ("shards", "tune")
 """Stages whose command takes one job; the others take several."""
@@ -24,9 +25,17 @@ def missing(results: Results) -> list[Missing]:
     found = []
     for stage, kind in SPECS.items():
         jobs = results.of(kind)
-        folders = [shlex.quote(str(job.folder)) for job in jobs if job.record is None]
-        calls = folders if stage in ONE_JOB else [" ".join(folders)]
-        commands = tuple(f"python -m pipelines {stage} --job {call}" for call in calls)
-        if folders:
-            found.append(Missing(stage, len(folders), len(jobs), commands))
+        if count := sum(job.record is None for job in jobs):
+            found.append(Missing(stage, count, len(jobs), commands(jobs)))
     return found
+
+
+def commands(jobs: Iterable[Result[AnySpec]]) -> tuple[str, ...]:
+    """What makes those of these jobs that have no record, in an order in which it can be typed; each job once."""
+    lacking = {job.folder: job.stage for job in jobs if job.record is None}
+    found = []
+    for stage in SPECS:
+        folders = [shlex.quote(str(folder)) for folder, of in lacking.items() if of == stage]
+        calls = folders if stage in ONE_JOB else [" ".join(folders)] if folders else []
+        found += [f"python -m pipelines {stage} --job {call}" for call in calls]
+    return tuple(found)

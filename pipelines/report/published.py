@@ -5,6 +5,7 @@ choice below is fixed, and what the figure was measured on is printed with it ev
 """
 
 import math
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,9 @@ from pipelines.spec.encoders.resnet import Options as ResNet
 from pipelines.spec.encoders.vit import Options as ViT
 from pipelines.spec.jobs import PretrainSpec
 from pipelines.spec.methods.base import MethodOptions
+from pipelines.spec.tables import FIGURES
 
+FILES = ("published.yaml", "published_extra.yaml", "ablations.yaml")
 REQUIRED = (
     "method",
     "dataset",
@@ -88,17 +91,16 @@ _REPOSITORIES = {
 }
 """Published name of a method -> how the sources begin that are its authors' own, beside its paper; the first is nearest."""
 _STRANGERS = 99
-_PROTOCOLS = {"knn": "knn", "linear": "linear", "finetune": "finetune"}
 _VIT = {"tiny": "Tiny", "small": "S", "base": "B", "large": "L"}
 
 
 @dataclass(frozen=True)
 class Published:
-    """One published figure. ``value`` in percent; ``epochs`` None where the source does not say."""
+    """One published figure. ``value`` in percent; ``epochs`` and ``backbone`` None where the source does not say."""
 
     method: str
     dataset: str
-    backbone: str
+    backbone: str | None
     epochs: int | None
     protocol: str
     metric: str
@@ -107,11 +109,17 @@ class Published:
     confirmed: bool
     linear_mode: str | None
     note: str | None
+    settings: tuple[tuple[str, Any], ...] = ()
+    """(option, value): what the run changed of its method, for a figure of an ablation."""
 
     @property
     def measured_on(self) -> str:
         """``ImageNet-1k, ResNet-50, 200 ep``, with what else sets the figure apart."""
-        parts = [self.dataset, self.backbone, "epochs not stated" if self.epochs is None else f"{self.epochs} ep"]
+        parts = [
+            self.dataset,
+            self.backbone or "network not stated",
+            "epochs not stated" if self.epochs is None else f"{self.epochs} ep",
+        ]
         if self.linear_mode == "online":
             parts.append("online probe")
         if not self.confirmed:
@@ -128,22 +136,25 @@ class Wanted:
     backbone: str | None
     epochs: int
     protocol: str
+    settings: tuple[tuple[str, Any], ...] = ()
 
 
 def load_published(folder: Path) -> list[Published]:
-    """All rows of published.yaml and published_extra.yaml that measure a full, unrestricted protocol.
+    """All rows of published.yaml, published_extra.yaml and ablations.yaml that measure a full, unrestricted protocol.
 
     Rows probed with fewer labels than there are (``train_labels``) or by another head are other protocols and left out.
     Raises InputError naming file and row when a required key is missing.
     """
     rows = []
-    for name in ("published.yaml", "published_extra.yaml"):
+    for name in FILES:
         for number, row in enumerate(read_rows(folder / name)):
             lacking = [key for key in REQUIRED if key not in row]
             if lacking:
                 raise InputError(f"{folder / name}: row {number} lacks {', '.join(lacking)}")
             if "train_labels" not in row and "head" not in row:
-                rows.append(Published(**{key: row.get(key) for key in Published.__dataclass_fields__}))
+                settings = tuple(sorted(row.get("settings", {}).items()))
+                found = {key: row.get(key) for key in Published.__dataclass_fields__}
+                rows.append(Published(**{**found, "settings": settings}))
     return rows
 
 
@@ -157,14 +168,12 @@ def read_rows(path: Path) -> Any:
 def choose(rows: list[Published], wanted: Wanted) -> Published | None:
     """The row to print beside a measured top-1, or None when the method has none under this protocol.
 
-    Method, protocol and metric must agree exactly. Then: the same data set with the same backbone; confirmed before
-    second-hand; the same data set, else ImageNet-1k, then any other; the same backbone, else ResNet-50; offline before
-    online probes; the authors' own paper or repository before other people's runs; the nearest number of epochs (in the
-    logarithm; unstated last); the paper before the repository; the higher value.
+    Method, protocol, metric and the options that were changed must agree exactly. Then: the same data set with the same
+    backbone; confirmed before second-hand; the same data set, else ImageNet-1k, then any other; the same backbone, else
+    ResNet-50; offline before online probes; the authors' own paper or repository before other people's runs; the nearest
+    number of epochs (in the logarithm; unstated last); the paper before the repository; the higher value.
     """
-    fitting = [
-        row for row in rows if (row.method, row.protocol, row.metric) == (wanted.method, wanted.protocol, "top1")
-    ]
+    fitting = [row for row in rows if _fits(row, wanted)]
 
     def order(row: Published) -> tuple[Any, ...]:
         return (
@@ -185,6 +194,13 @@ def choose(rows: list[Published], wanted: Wanted) -> Published | None:
     return min(fitting, key=order, default=None)
 
 
+def _fits(row: Published, wanted: Wanted) -> bool:
+    """A figure of an ablation may leave the method's version open: MoCo stands for MoCo v1 and v2."""
+    version_open = bool(row.settings) and re.fullmatch(rf"{re.escape(row.method)} v\d", wanted.method) is not None
+    what = (row.protocol, row.metric, row.settings) == (wanted.protocol, "top1", wanted.settings)
+    return what and (row.method == wanted.method or version_open)
+
+
 def as_printed(value: float) -> str:
     """One decimal, or as many as the source prints."""
     return f"{value:.1f}" if round(value, 1) == value else f"{value:g}"
@@ -198,7 +214,7 @@ def is_same_setting(row: Published, wanted: Wanted) -> bool:
 def wanted_for(pretraining: PretrainSpec, evaluated: DataSet, protocol: str) -> Wanted | None:
     """A measured figure's place in the published tables; None for methods and protocols without published names."""
     method = method_name(pretraining.method)
-    if method is None or protocol not in _PROTOCOLS:
+    if method is None or protocol not in FIGURES:
         return None
     at_home = evaluated.short_name == pretraining.dataset.short_name
     return Wanted(
@@ -206,12 +222,15 @@ def wanted_for(pretraining: PretrainSpec, evaluated: DataSet, protocol: str) -> 
         dataset=_dataset_name(evaluated) if at_home else None,
         backbone=backbone_name(pretraining.encoder),
         epochs=pretraining.training.epochs,
-        protocol=_PROTOCOLS[protocol],
+        protocol=protocol,
     )
 
 
 def method_name(method: MethodOptions) -> str | None:
-    """The published name of a method; None for what has none (a transformed SimCLR, a method of one's own)."""
+    """The published name of a method; None for what has none (a transformed SimCLR, one side of feature transformation)."""
+    transform = getattr(method, "feature_transform", None)
+    if transform is not None and None in (transform.positive, transform.negative):
+        return None
     return _METHODS.get(method.short_name)
 
 

@@ -3,8 +3,14 @@
 import csv
 import io
 import re
+import unicodedata
 from dataclasses import dataclass
 
+_GREEK = {
+    chr(code): unicodedata.name(chr(code)).rpartition(" ")[2].lower().replace("lamda", "lambda")
+    for code in range(ord("α"), ord("ω") + 1)
+    if chr(code) not in "ος"
+}
 _LATEX = {
     "\\": r"\textbackslash{}",
     "&": r"\&",
@@ -17,12 +23,17 @@ _LATEX = {
     "~": r"\textasciitilde{}",
     "^": r"\textasciicircum{}",
     "±": r"$\pm$",
+    **{letter: rf"$\{name}$" for letter, name in _GREEK.items()},
     "–": "--",
     "—": "---",
     "×": r"$\times$",
     "−": r"$-$",
     "≤": r"$\leq$",
-    "α": r"$\alpha$",
+    "≥": r"$\geq$",
+    "≈": r"$\approx$",
+    "→": r"$\rightarrow$",
+    "∞": r"$\infty$",
+    "·": r"$\cdot$",
     "†": r"$\dagger$",
     "‡": r"$\ddagger$",
     "§": r"\S{}",
@@ -64,7 +75,8 @@ class Table:
     """A grid with a header. ``groups``: (title, columns it spans) above the header, from the left; may be empty.
 
     ``name`` is the stem of the files; ``text_columns``: how many columns from the left are set flush left; ``notes``:
-    footnotes, numbered from 1; ``remarks``: what has to be known to read it, below it.
+    footnotes, numbered from 1; ``remarks``: what has to be known to read it, below it. ``sections``: (row, heading) of
+    every row before which a heading stands. ``label``: for \\ref; none: tab:NAME.
     """
 
     name: str
@@ -75,6 +87,14 @@ class Table:
     notes: tuple[str, ...] = ()
     text_columns: int = 1
     remarks: tuple[str, ...] = ()
+    sections: tuple[tuple[int, str], ...] = ()
+    label: str = ""
+
+    @property
+    def titles(self) -> list[str]:
+        """The header in one line: group titles before the columns' own, separated by a middle dot."""
+        spread = [title for title, span in self.groups for _ in range(span)] or [""] * len(self.header)
+        return [f"{group} · {title}" if group else title for group, title in zip(spread, self.header, strict=True)]
 
     def __post_init__(self) -> None:
         assert all(len(row) == len(self.header) for row in self.rows)
@@ -99,7 +119,7 @@ def to_latex(table: Table) -> str:
     lines = [r"\begin{table}", r"\centering", rf"\caption{{{escape_latex(table.caption)}}}"]
     lines += [rf"\label{{tab:{table.name}}}", rf"\begin{{tabular}}{{@{{}}{columns}@{{}}}}", r"\toprule"]
     if table.groups:
-        lines += _latex_groups(table.groups)
+        lines += latex_groups(table.groups)
     lines += [" & ".join(escape_latex(title) for title in table.header) + r" \\", r"\midrule"]
     lines += [" & ".join(_latex_entry(entry) for entry in row) + r" \\" for row in table.rows]
     lines += [r"\bottomrule", r"\end{tabular}"]
@@ -113,12 +133,13 @@ def to_latex(table: Table) -> str:
 
 def to_markdown(table: Table) -> str:
     """A pipe table; group titles stand before the header's own, separated by a middle dot."""
-    titles = [
-        f"{group} · {title}" if group else title for group, title in zip(_spread(table), table.header, strict=True)
-    ]
     rules = ["---"] * table.text_columns + ["---:"] * (len(table.header) - table.text_columns)
-    lines = [table.caption, "", _pipes(titles), _pipes(rules)]
-    lines += [_pipes([_markdown_entry(entry) for entry in row]) for row in table.rows]
+    lines = [table.caption, "", _pipes(table.titles), _pipes(rules)]
+    headings = dict(table.sections)
+    for number, row in enumerate(table.rows):
+        if number in headings:
+            lines.append(_pipes([f"**{headings[number]}**", *[""] * (len(table.header) - 1)]))
+        lines.append(_pipes([_markdown_entry(entry) for entry in row]))
     lines += [line for remark in table.remarks for line in ("", remark)]
     lines += [""] if table.notes else []
     lines += [f"{number}. {note}" for number, note in enumerate(table.notes, start=1)]
@@ -127,10 +148,7 @@ def to_markdown(table: Table) -> str:
 
 def to_csv(table: Table) -> str:
     """The texts as they are printed, details in brackets; group titles as in Markdown."""
-    titles = [
-        f"{group} · {title}" if group else title for group, title in zip(_spread(table), table.header, strict=True)
-    ]
-    return csv_text([titles, *([_plain(entry) for entry in row] for row in table.rows)])
+    return csv_text([table.titles, *([_plain(entry) for entry in row] for row in table.rows)])
 
 
 def harmless(text: str) -> str:
@@ -150,7 +168,8 @@ def csv_text(rows: list[list[str]]) -> str:
     return buffer.getvalue()
 
 
-def _latex_groups(groups: tuple[tuple[str, int], ...]) -> list[str]:
+def latex_groups(groups: tuple[tuple[str, int], ...]) -> list[str]:
+    """Two lines above the header: the groups' titles, and a rule below each that has one."""
     cells, rules, start = [], [], 1
     for title, span in groups:
         cells.append(rf"\multicolumn{{{span}}}{{c}}{{{escape_latex(title)}}}")
@@ -188,7 +207,3 @@ def _plain(entry: Entry) -> str:
 
 def _pipes(cells: list[str]) -> str:
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
-
-
-def _spread(table: Table) -> list[str]:
-    return [title for title, span in table.groups for _ in range(span)] or [""] * len(table.header)

@@ -66,11 +66,15 @@ def _places(comparison: Comparison) -> list[Place]:
 def _ranks(places: Sequence[Place], column: Column, labels: Sequence[str]) -> dict[str, float]:
     """Label -> its mean rank over the places where this was planned at all."""
     asked = [place for place in places if any(place.of(label, column).expected for label in labels)]
+    return ranks_of({label: [place.of(label, column) for place in asked] for label in labels})
+
+
+def ranks_of(cells: Mapping[str, Sequence[Cell]]) -> dict[str, float]:
+    """Label -> its mean rank over its cells, one a place in the same order; of the labels that are complete everywhere."""
     scores = {}
-    for label in labels:
-        cells = [place.of(label, column) for place in asked]
-        means = [cell.mean for cell in cells if cell.is_complete and cell.mean is not None]
-        if asked and len(means) == len(asked):
+    for label, found in cells.items():
+        means = [cell.mean for cell in found if cell.is_complete and cell.mean is not None]
+        if found and len(means) == len(found):
             scores[label] = means
     if not scores:
         return {}

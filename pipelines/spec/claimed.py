@@ -1,15 +1,10 @@
 """Which runs of a study its claims are about, found before anything runs."""
 
-from typing import Any
-
 from pipelines.errors import InputError
 from pipelines.spec.claims import Claim, Group, PlannedClaim, PlannedRuns, Runs
 from pipelines.spec.mistakes import suggestion
-from pipelines.spec.resolve import Point, point_label, points
-from pipelines.spec.study import MethodEntry, Study
-
-PIXELS = "raw pixels"
-"""What tables call that floor."""
+from pipelines.spec.named import PIXELS, arms, check_floors, number
+from pipelines.spec.study import Study
 
 
 def planned_claims(study: Study) -> tuple[PlannedClaim, ...]:
@@ -47,64 +42,18 @@ def _side(study: Study, claim: Claim, group: Group, where: str) -> tuple[Planned
 
 def _measured(study: Study, claim: Claim, runs: Runs, metric: str | None, where: str) -> PlannedRuns:
     found = _runs(study, runs, where)
-    return found if claim.monitor else found.model_copy(update={"metric": _number(study, metric, where)})
+    return (
+        found
+        if claim.monitor
+        else found.model_copy(update={"metric": number(study, metric, f"{where}.metric", "the claim")})
+    )
 
 
 def _runs(study: Study, runs: Runs, where: str) -> PlannedRuns:
     if runs.floor:
-        if not study.floors:
-            raise InputError(f"{where}.floor: the study has floors: false; leave that out")
+        check_floors(study, where)
         return PlannedRuns(labels=(PIXELS,)) if runs.floor == "pixels" else PlannedRuns(untrained=True)
-    entry = next((entry for entry in study.methods if entry.label == runs.method), None)
-    if entry is None:
-        labels = [entry.label for entry in study.methods]
-        raise InputError(
-            f"{where}.method: the study has no method {runs.method!r}; {suggestion(str(runs.method), labels)}"
-        )
-    if runs.tuned and not (study.tuning and entry.label in study.tuning.methods):
-        raise InputError(f"{where}.tuned: {entry.label} is not tuned; name it under tuning.methods, or leave tuned out")
-    found = _fitting(study, entry, runs, where)
-    return PlannedRuns(labels=tuple(point_label(entry, point) + ("_tuned" if runs.tuned else "") for point in found))
-
-
-def _fitting(study: Study, entry: MethodEntry, runs: Runs, where: str) -> list[Point]:
-    """The entry's grid points with these values, over all data sets it is pretrained on."""
-    searched = study.tuning.search_of(entry.label).space if runs.tuned and study.tuning else {}
-    all_points: list[Point] = []
-    for dataset in study.pretraining_sets:
-        for point in points(study, entry, dataset):
-            kept = {path: value for path, value in point.items() if path not in searched}
-            if kept not in all_points:
-                all_points.append(kept)
-    axes: dict[str, list[Any]] = {}
-    for path, value in (item for point in all_points for item in point.items()):
-        axes.setdefault(path, []).append(value)
-    for path, value in runs.at.items():
-        if path not in axes:
-            raise InputError(f"{where}.at.{path}: {entry.label} has no such grid axis; {_there_are(axes)}")
-        if value not in axes[path]:
-            raise InputError(f"{where}.at.{path}: the grid has no {value!r}; {_there_are(axes[path])}")
-    return [point for point in all_points if all(point.get(path) == value for path, value in runs.at.items())]
-
-
-def _there_are(values: Any) -> str:
-    return f"there are: {', '.join(map(str, dict.fromkeys(map(str, values)))) or 'none'}"
-
-
-def _number(study: Study, metric: str | None, where: str) -> str:
-    uses = [evaluation.use for evaluation in study.evaluation]
-    use, _, number = (metric or uses[0]).partition("/")
-    if use not in uses:
-        raise InputError(f"{where}.metric: the study has no evaluation {use!r}; {suggestion(use, uses)}")
-    if uses.count(use) > 1:
-        raise InputError(
-            f"{where}.metric: the study has {uses.count(use)} evaluations that use {use}, and the claim does not say "
-            "which; leave one of them"
-        )
-    numbers = study.evaluation[uses.index(use)].numbers
-    if number and number not in numbers:
-        raise InputError(f"{where}.metric: {use} has no number {number!r}; {suggestion(number, list(numbers))}")
-    return f"{use}/{number or numbers[0]}"
+    return PlannedRuns(labels=tuple(arm.label for arm in arms(study, runs, where)))
 
 
 def _check_dataset(study: Study, claim: Claim, where: str) -> None:

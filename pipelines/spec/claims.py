@@ -1,47 +1,25 @@
 """Claims: a sentence of a paper as a hypothesis over the runs of a study."""
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
 from pipelines.spec.base import Model, NotNegative
+from pipelines.spec.runs import Named, short
 from pipelines.statistics.relation import Relation
 
-Floor = Literal["pixels", "untrained"]
 
+class Runs(Named):
+    """Where several runs fit, their values are averaged seed by seed; ``untrained`` is the other group's own encoder."""
 
-def _short(given: Any) -> Any:
-    """``first: moco_v2`` means that method."""
-    return {"method": given} if isinstance(given, str) else given
-
-
-class Runs(Model):
-    """Runs of the study by name. Where several fit, their values are averaged seed by seed."""
-
-    method: str | None = None
-    """The label of a method entry."""
-    at: dict[str, Any] = {}
-    """Grid axis -> one of its values; axes left out: all their points."""
-    tuned: bool = False
-    """The method with the values that tuning chose, in place of its grid points."""
-    floor: Floor | None = None
-    """pixels: raw pixels. untrained: the other group's own encoder at step 0."""
     metric: str | None = None
     """Of these runs, where the two sides are measured differently; none: the claim's."""
-
-    @model_validator(mode="after")
-    def _one(self) -> Self:
-        if (self.method is None) == (self.floor is None):
-            raise ValueError("give either method (a label of the study's methods) or floor (pixels, untrained)")
-        if self.floor and (self.at or self.tuned):
-            raise ValueError(f"floor {self.floor} has no grid and is not tuned; leave at and tuned out")
-        return self
 
 
 class Group(Runs):
     """One side of a claim."""
 
-    over: Annotated[Runs | None, BeforeValidator(_short)] = None
+    over: Annotated[Runs | None, BeforeValidator(short)] = None
     """What is subtracted seed by seed: the side is then a gain over these runs."""
 
     @model_validator(mode="after")
@@ -51,7 +29,7 @@ class Group(Runs):
         return self
 
 
-AnyGroup = Annotated[Group, BeforeValidator(_short)]
+AnyGroup = Annotated[Group, BeforeValidator(short)]
 
 
 class Claim(Model):

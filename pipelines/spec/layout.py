@@ -2,7 +2,10 @@
 
 from pathlib import Path
 
-RESERVED = ("jobs", "logs", "units", "features", "damaged", "mlartifacts", "mlflow.db", "tracking.log", "index.html")
+RESERVED = (
+    *("jobs", "logs", "units", "features", "damaged", "paper"),
+    *("mlartifacts", "mlflow.db", "tracking.log", "index.html"),
+)
 """What stands in results/ beside the studies' own folders; a name cannot be that of a hidden file."""
 
 INDEX = "index.json"
@@ -110,6 +113,26 @@ def records_table(results: Path, study: str) -> Path:
 def report_page(results: Path, study: str) -> Path:
     """A study's report."""
     return study_folder(results, study) / "report.html"
+
+
+def tables_folder(results: Path, study: str) -> Path:
+    """A study's tables: the report's, and those that the study declares."""
+    return study_folder(results, study) / "tables"
+
+
+def table_file(results: Path, study: str, name: str) -> Path:
+    """A declared table as LaTeX; .md, .csv and .html beside it hold the same."""
+    return tables_folder(results, study) / f"{name}.tex"
+
+
+def figures_folder(results: Path, study: str) -> Path:
+    """The figures of a study's report, as SVG and PDF."""
+    return study_folder(results, study) / "figures"
+
+
+def paper_file(results: Path) -> Path:
+    """The tables of several studies in one document; paper.pdf is beside it where there is a LaTeX."""
+    return results / "paper" / "paper.tex"
 
 
 def index_page(results: Path) -> Path:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.errors import InputError
-from pipelines.spec.claimed import PIXELS, planned_claims
+from pipelines.spec.claimed import planned_claims
 from pipelines.spec.claims import PlannedClaim
 from pipelines.spec.datasets.base import DataSet
 from pipelines.spec.evaluation.base import Protocol
@@ -15,8 +15,12 @@ from pipelines.spec.job import Job
 from pipelines.spec.jobs import AnySource, EvaluateSpec, Foreign, JobSpec, Pixels, ShardsSpec, Trained
 from pipelines.spec.labels import Labels
 from pipelines.spec.load import load_study
+from pipelines.spec.named import PIXELS
 from pipelines.spec.resolve import Run, points, resolve
 from pipelines.spec.study import MethodEntry, Study
+from pipelines.spec.table_rows import Known
+from pipelines.spec.tabled import planned_tables
+from pipelines.spec.tables import PlannedTable
 
 Place = tuple[str, str]
 """(stage, key)."""
@@ -32,6 +36,8 @@ class Plan:
     notes: dict[str, tuple[str, ...]]
     """Label of a method -> whose settings were overruled by whose."""
     claims: tuple[PlannedClaim, ...] = ()
+    tables: tuple[PlannedTable, ...] = ()
+    """Made from records alone, so that no dump and no report depends on them."""
 
     def of(self, stage: str) -> list[Job]:
         """The jobs of one stage."""
@@ -90,7 +96,8 @@ class _Planner:
         for dataset in self.study.pretraining_sets:
             self.labels_known.check(dataset)
             self._pretrain_on(dataset)
-        return Plan(self.study, self.jobs, self.labels, self.notes, planned_claims(self.study))
+        tables = planned_tables(Known.of(self.study, self.jobs.values(), self.labels))
+        return Plan(self.study, self.jobs, self.labels, self.notes, planned_claims(self.study), tables)
 
     def _add(self, prefix: str, spec: JobSpec, inputs: dict[str, str], label: str) -> str:
         """Register a job and return its key; jobs of equal content are one job."""

@@ -15,6 +15,10 @@ from pipelines.spec.plan import Plan, plan_file
 WHERE = "workflow config: "
 CLAIMS = "reproduce_claims"
 """The target that runs the studies of claims."""
+TABLES = frozenset({"tables", "paper"})
+"""The targets that run nothing, and write declared tables from the records."""
+TARGETS = frozenset({"reproduce_all", CLAIMS, *TABLES})
+"""What decides which studies a call is about."""
 Text = Annotated[str, Field(min_length=1)]
 
 
@@ -80,6 +84,12 @@ class WorkflowConfig(Model):
         "experiments/ablations",
     )
     """Study files, or folders of them, for reproduce_claims."""
+    tables: Annotated[tuple[Text, ...], Field(min_length=1), BeforeValidator(_files)] = (
+        "experiments/feature_transformation",
+        "experiments/all_methods.yaml",
+        "experiments/transfer.yaml",
+    )
+    """Study files, or folders of them, whose tables are written for the targets tables and paper, beside those of studies."""
     results: Text = "results"
     """The folder of all results: jobs, logs, reports and MLflow's database."""
     python: Annotated[Text | None, BeforeValidator(_null)] = None
@@ -110,19 +120,22 @@ def read_config(mapping: Mapping[str, Any]) -> WorkflowConfig:
 
 def study_files(config: WorkflowConfig, targets: Collection[str]) -> tuple[str, ...]:
     """The study files that a call of Snakemake with these targets is about; InputError for a folder without one."""
-    if CLAIMS not in targets:
-        return config.studies
-    found = [file for entry in config.claims for file in _in_folder(entry)]
-    others = config.studies if set(targets) - {CLAIMS} else ()
-    return (*others, *(file for file in found if file not in others))
+    found = list(config.studies) if set(targets) != {CLAIMS} else []
+    found += _in_folders(config.claims, "claims") if CLAIMS in targets else []
+    found += _in_folders(config.tables, "tables") if TABLES & set(targets) else []
+    return tuple(dict.fromkeys(found))
 
 
-def _in_folder(entry: str) -> list[str]:
+def _in_folders(entries: Iterable[str], key: str) -> list[str]:
+    return [file for entry in entries for file in _in_folder(entry, key)]
+
+
+def _in_folder(entry: str, key: str) -> list[str]:
     if not Path(entry).is_dir():
         return [entry]
     if files := sorted(str(path) for path in Path(entry).glob("*.yaml")):
         return files
-    raise InputError(f"{WHERE}claims: the folder {entry} holds no study (*.yaml); take it out of the list")
+    raise InputError(f"{WHERE}{key}: the folder {entry} holds no study (*.yaml); take it out of the list")
 
 
 def plans(files: Iterable[str], results: str) -> dict[str, Plan]:

@@ -13,6 +13,7 @@ import pytest
 from report_tools import FakeStudy, full_study
 
 from pipelines.report.page import packed
+from pipelines.spec.tables import REPORTED
 from pipelines.stages import report
 
 ROOT = Path(__file__).parents[2]
@@ -28,6 +29,10 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """(results folder, report folder) of the whole made-up study."""
     folder = tmp_path_factory.mktemp("results")
     return folder, built(folder, full_study(folder))
+
+
+def test_no_declared_table_may_take_the_name_of_one_of_the_reports(made: tuple[Path, Path]) -> None:
+    assert {path.stem for path in (made[1] / "tables").iterdir()} <= set(REPORTED)
 
 
 class Addresses(HTMLParser):

@@ -1,6 +1,7 @@
 """Published figures: the files keep their schema, and the right row stands beside a measured one."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,26 @@ def test_every_row_has_its_keys_and_lies_in_range(name: str) -> None:
         assert row["batch_size"] is None or row["batch_size"] > 0, row
         assert isinstance(row["confirmed"], bool), row
         assert row["source"], row
+
+
+def test_a_figure_of_an_ablation_stands_beside_its_own_setting_alone(rows: list[Published]) -> None:
+    plain = Wanted("MoCo v2", "ImageNet-100", "ResNet-50", 100, "linear")
+    found = {m: choose(rows, replace(plain, settings=(("momentum", m),))) for m in (0.5, 0.9, 0.99, 0.999, 1.0)}
+    assert {m: match and match.value for m, match in found.items()} == {
+        0.5: None,
+        0.9: 46.5,
+        0.99: 56.2,
+        0.999: 53.1,
+        1.0: 31.2,
+    }
+    match = choose(rows, plain)
+    assert match is not None
+    assert not match.settings
+    assert choose(rows, replace(plain, method="SimCLR", settings=(("momentum", 0.99),))) is None
+    table = next(
+        table for table in read_rows(FOLDER / "ft_iccv21.yaml")["tables"] if table["id"] == "momentum_accuracy"
+    )
+    assert {row["m"]: row["value"] for row in table["rows"]} == {m: match.value for m, match in found.items() if match}
 
 
 def test_the_feature_transformation_tables_agree_with_the_common_file(rows: list[Published]) -> None:
@@ -127,9 +148,10 @@ def test_same_setting_needs_both_data_and_backbone(rows: list[Published]) -> Non
     [
         ({"use": "moco", "version": 1, "feature_transform": None}, "MoCo v1"),
         (
-            {"use": "moco", "version": 2, "feature_transform": {"positive": {"alpha": 2.0}, "negative": None}},
+            {"use": "moco", "version": 2, "feature_transform": {"positive": {"alpha": 2.0}}},
             "MoCo v2+FT",
         ),
+        ({"use": "moco", "version": 2, "feature_transform": {"negative": None}}, None),
         ({"use": "simclr"}, "SimCLR"),
         ({"use": "simclr", "version": 2}, "SimCLR v2"),
         ({"use": "simclr", "feature_transform": {"positive": {"alpha": 2.0}}}, None),

@@ -16,8 +16,10 @@ from pipelines.launching.polling import look_often
 from pipelines.launching.verdicts import grown
 from pipelines.spec import layout
 from pipelines.spec.pending import Pending, is_fresh
-from pipelines.spec.workflow import plans, read_config, study_files
+from pipelines.spec.workflow import TABLES, TARGETS, plans, read_config, study_files
 
+ASKED = TARGETS & {*sys.argv}
+RUNS_NOTHING = bool(ASKED) and ASKED <= TABLES
 try:
     CONFIG = read_config(config)
     RESULTS = Path(CONFIG.results)
@@ -25,19 +27,20 @@ try:
         STUDIES = Pending.studies(RESULTS)
     else:
         # Snakemake itself knows its targets only after it has read this file.
-        STUDIES = study_files(
-            CONFIG, {"reproduce_all", "reproduce_claims"} & {*sys.argv}
-        )
+        STUDIES = study_files(CONFIG, ASKED)
     PLANS = plans(STUDIES, CONFIG.results)
     if workflow.remote_exec:
         PENDING = Pending.read(PLANS.values(), RESULTS)
+    elif RUNS_NOTHING:
+        PENDING = Pending([])  # no data has to be there to write what the records say
     else:
         PENDING = Pending.of(PLANS.values(), RESULTS, CONFIG.rerun_changed)
 except InputError as error:
     raise WorkflowError(str(error))
+FILES = dict(zip(PLANS, STUDIES))
 PYTHON = CONFIG.python or sys.executable
 RUN = uuid.uuid4().hex
-TRACKING = CONFIG.tracking
+TRACKING = None if RUNS_NOTHING else CONFIG.tracking
 TRACKING_ENVIRONMENT = (
     {  # an address may hold a password, which a process list would show
         **os.environ,
@@ -134,10 +137,28 @@ def wanted():
     ]
 
 
+def tables():
+    """The markers of all studies that declare tables."""
+    return [
+        layout.marker(RESULTS, "tables", name)
+        for name, made in PLANS.items()
+        if made.tables
+    ]
+
+
+def forget_tables():
+    """Take away the markers of tables and paper: both are written anew whenever they are asked for."""
+    for file in [*tables(), layout.marker(RESULTS, "paper", "paper")]:
+        file.unlink(missing_ok=True)
+
+
 def start():
     """Write the jobs' specs and the units, and let MLflow follow while this process lives."""
     from pipelines.spec.writing import write_specs
 
+    forget_tables()
+    if RUNS_NOTHING:
+        return
     for name, made in PLANS.items():
         write_specs(made, RESULTS)
         layout.marker(RESULTS, "report", name).unlink(missing_ok=True)
@@ -156,6 +177,9 @@ def start():
 
 def finish(failed):
     """Bring reports and MLflow up to date, and say where the results are. A failure here is told and harms nothing."""
+    forget_tables()
+    if RUNS_NOTHING:
+        return
     for name, made in PLANS.items():
         if failed and not is_fresh(made, RESULTS):
             for stage in ("collect", "report"):

@@ -1,0 +1,82 @@
+"""Which runs of a study a name means, and which number, found before anything runs."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from pipelines.errors import InputError
+from pipelines.spec.mistakes import suggestion
+from pipelines.spec.resolve import Point, point_label, points
+from pipelines.spec.runs import Named
+from pipelines.spec.study import MethodEntry, Study
+
+PIXELS = "raw pixels"
+"""What tables call that floor."""
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One row of a study's tables: its label, and the grid point it is of."""
+
+    label: str
+    point: Point
+
+
+def arms(study: Study, runs: Named, where: str) -> list[Arm]:
+    """The runs of a method that a name means, in the grid's order; InputError names the key and what there is instead."""
+    entry = next((entry for entry in study.methods if entry.label == runs.method), None)
+    if entry is None:
+        labels = [entry.label for entry in study.methods]
+        raise InputError(
+            f"{where}.method: the study has no method {runs.method!r}; {suggestion(str(runs.method), labels)}"
+        )
+    if runs.tuned and not (study.tuning and entry.label in study.tuning.methods):
+        raise InputError(f"{where}.tuned: {entry.label} is not tuned; name it under tuning.methods, or leave tuned out")
+    ending = "_tuned" if runs.tuned else ""
+    return [Arm(point_label(entry, point) + ending, point) for point in _fitting(study, entry, runs, where)]
+
+
+def check_floors(study: Study, where: str) -> None:
+    """InputError where a floor is named and the study measures none."""
+    if not study.floors:
+        raise InputError(f"{where}.floor: the study has floors: false; leave that out")
+
+
+def _fitting(study: Study, entry: MethodEntry, runs: Named, where: str) -> list[Point]:
+    """The entry's grid points with these values, over all data sets it is pretrained on."""
+    searched = study.tuning.search_of(entry.label).space if runs.tuned and study.tuning else {}
+    all_points: list[Point] = []
+    for dataset in study.pretraining_sets:
+        for point in points(study, entry, dataset):
+            kept = {path: value for path, value in point.items() if path not in searched}
+            if kept not in all_points:
+                all_points.append(kept)
+    axes: dict[str, list[Any]] = {}
+    for path, value in (item for point in all_points for item in point.items()):
+        axes.setdefault(path, []).append(value)
+    for path, value in runs.at.items():
+        if path not in axes:
+            raise InputError(f"{where}.at.{path}: {entry.label} has no such grid axis; {_there_are(axes)}")
+        if value not in axes[path]:
+            raise InputError(f"{where}.at.{path}: the grid has no {value!r}; {_there_are(axes[path])}")
+    return [point for point in all_points if all(point.get(path) == value for path, value in runs.at.items())]
+
+
+def _there_are(values: Any) -> str:
+    return f"there are: {', '.join(map(str, dict.fromkeys(map(str, values)))) or 'none'}"
+
+
+def number(study: Study, metric: str | None, where: str, who: str) -> str:
+    """PROTOCOL/NUMBER of what is measured, by default the first evaluation's headline. ``who`` asks: the claim."""
+    uses = [evaluation.use for evaluation in study.evaluation]
+    use, _, name = (metric or uses[0]).partition("/")
+    if use not in uses:
+        raise InputError(f"{where}: the study has no evaluation {use!r}; {suggestion(use, uses)}")
+    if uses.count(use) > 1:
+        raise InputError(
+            f"{where}: the study has {uses.count(use)} evaluations that use {use}, and {who} does not say "
+            "which; leave one of them"
+        )
+    numbers = study.evaluation[uses.index(use)].numbers
+    if name and name not in numbers:
+        raise InputError(f"{where}: {use} has no number {name!r}; {suggestion(name, list(numbers))}")
+    return f"{use}/{name or numbers[0]}"
