@@ -27,6 +27,9 @@ from pipelines.methods.heads import at_least_float32
 from pipelines.spec.methods.clip import Options
 from pipelines.spec.templates import captions
 
+TEXTS = 1024
+"""Texts that go through the tower at once where no gradient is wanted."""
+
 
 class CLIP(Method):
     """encoder and text tower, a linear projection of each into the common space, and the logarithm of the scale.
@@ -73,9 +76,12 @@ class CLIP(Method):
     def class_embeddings(self, names: tuple[str, ...], templates: tuple[str, ...] | None = None) -> Tensor:
         """Unit rows (C, T, dim) of C class names in T templates; templates None: those of the options."""
         chosen = templates or self.options.templates
-        texts = [captions(template, names) for template in chosen]
-        rows = [F.normalize(at_least_float32(self._texts(each)), dim=1) for each in texts]
-        return torch.stack(rows, dim=1)
+        return torch.stack([self.text_embeddings(captions(template, names)) for template in chosen], dim=1)
+
+    def text_embeddings(self, texts: list[str]) -> Tensor:
+        """Unit rows (n, dim) of n texts, ``TEXTS`` at once through the tower."""
+        parts = [texts[first : first + TEXTS] for first in range(0, len(texts), TEXTS)]
+        return torch.cat([F.normalize(at_least_float32(self._texts(part)), dim=1) for part in parts])
 
     def _contrast(self, queries: Tensor, candidates: Tensor, first: int, same: Tensor) -> Tensor:
         if self.options.duplicates == "multi_positive":

@@ -75,8 +75,7 @@ class Row:
         if self.pretraining is None:
             return False
         spec = self.pretraining.spec
-        captions = spec.dataset.use == "webdataset"  # tars may bring captions of their own
-        return spec.method.use == "supervised" or (spec.method.use == "clip" and not captions)
+        return spec.method.use == "supervised" or (spec.method.use == "clip" and not spec.dataset.may_have_captions)
 
     @property
     def competes(self) -> bool:

@@ -16,6 +16,8 @@ class DataSet(Model):
 
     use: str = ""
     """The data set's name: its file here and in sources/."""
+    may_have_captions: ClassVar[bool] = False
+    """Whether its images have captions, as far as planning can know."""
     convention: ClassVar[str] = "top1"
     """The number that the field reports on it: top1, or mean_per_class where classes differ in size."""
     role: Literal["pretrain", "target"] = Field(default="pretrain", exclude=True)

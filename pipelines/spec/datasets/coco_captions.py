@@ -10,6 +10,7 @@ from pipelines.spec.datasets.base import Fetched
 class Options(Fetched):
     """Photographs with five captions each, 118,287 + 5,000 (val2017 is test); no classes, so for methods that read text."""
 
+    may_have_captions: ClassVar[bool] = True
     needed: ClassVar[tuple[str, ...]] = (
         "train2017", "val2017", "annotations/captions_train2017.json", "annotations/captions_val2017.json",
     )  # fmt: skip

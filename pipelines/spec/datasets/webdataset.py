@@ -1,7 +1,7 @@
 """Tars that somebody else made."""
 
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pipelines.listing.inventory import Inventory, of_tars
 from pipelines.listing.paths import expand
@@ -11,6 +11,7 @@ from pipelines.spec.datasets.base import OwnImages
 class Options(OwnImages):
     """Existing tars: an image (png, jpg, webp, ...) and cls, txt or json members a sample."""
 
+    may_have_captions: ClassVar[bool] = True
     use: Literal["webdataset"] = "webdataset"
     train: str
     """Path pattern of the train tars, with * or {000..012}; ~ and $NAME are filled in."""

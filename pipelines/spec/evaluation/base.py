@@ -16,6 +16,9 @@ class Protocol(Model):
     needs_text: ClassVar[bool] = False
     """Whether it needs a method with a text tower, and the weights of that tower beside the features."""
 
+    needs_captions: ClassVar[bool] = False
+    """Whether it measures images against their captions, and needs no label."""
+
     @property
     def numbers(self) -> tuple[str, ...]:
         """What it says of test that tables show, the headline first."""
