@@ -17,6 +17,11 @@ def _neighbours(given: Any) -> Any:
     return tuple(given) if isinstance(given, list) else given
 
 
+def _is_off(value: bool) -> bool:
+    """Left out of what is written: the keys of jobs are those from before there was this option."""
+    return not value
+
+
 class Options(Protocol):
     """Weighted nearest neighbours on unit features (Wu et al. 2018, arXiv:1805.01978); nothing is chosen."""
 
@@ -25,8 +30,15 @@ class Options(Protocol):
     """Neighbours that vote; 20 is DINO's setting, 200 InstDisc's and MoCo's demo. Several: the first is the headline."""
     temperature: float = Field(default=0.07, ge=0.02, allow_inf_nan=False)
     """A neighbour of cosine s has the vote exp(s / temperature); below 0.02 the votes would leave float32's range."""
+    leave_one_out: bool = Field(default=False, exclude_if=_is_off)
+    """Every labelled image, of train and of test, is named by all the others, under numbers of their own: for a data set
+    that has no test split of its own, or too small a one. Pretraining has seen those of train."""
 
     @property
     def all_k(self) -> tuple[int, ...]:
         """One or several, the headline first."""
         return self.k if isinstance(self.k, tuple) else (self.k,)
+
+    @property
+    def numbers(self) -> tuple[str, ...]:
+        return ("leave_one_out",) if self.leave_one_out else super().numbers
