@@ -5,6 +5,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from pipelines.report.estimates import Correct
 from pipelines.report.study import Result
 from pipelines.spec.base import Model
@@ -94,6 +97,7 @@ class Cell:
     is_exact   worked out, not measured
     estimate   mean, sd over seeds (n - 1) and 95 % interval, in percent; None without values
     correct    by seed, whether each test image was named rightly; None where not every seed kept that
+    predicted  by seed, the class named for each test image; empty where none was kept
     """
 
     by_seed: Mapping[int, float]
@@ -103,6 +107,7 @@ class Cell:
     is_exact: bool = False
     estimate: Estimate | None = None
     correct: Correct | None = field(default=None, repr=False, compare=False)
+    predicted: Mapping[int, NDArray[np.unsignedinteger]] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def n(self) -> int:

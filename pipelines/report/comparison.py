@@ -136,8 +136,9 @@ def _cell(results: Results, jobs: Jobs, metric: str, answers: Answers, test: Tes
     kept = answers.of(done) if metric == HEADLINE else {}
     correct = kept if kept and set(kept) == set(by_seed) else None
     found = estimate(by_seed, correct, test.images if metric == HEADLINE and _asks_once(jobs) else None)
-    counted = tuple(sorted(flags.items()))
-    return Cell(by_seed, len(jobs), len(jobs) - len(done), counted, estimate=found, correct=correct)
+    counted, named = tuple(sorted(flags.items())), answers.named(done) if metric == HEADLINE else {}
+    missing = len(jobs) - len(done)
+    return Cell(by_seed, len(jobs), missing, counted, estimate=found, correct=correct, predicted=named)
 
 
 def _asks_once(jobs: Jobs) -> bool:
