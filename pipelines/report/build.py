@@ -26,6 +26,7 @@ from pipelines.report.sections import (
     shots_section,
     tuning_section,
 )
+from pipelines.report.sensitivity import ranks_tables
 from pipelines.report.settings import settings_table
 from pipelines.report.study import Results
 from pipelines.report.summary import jobs_table, overview, timings_table, warnings
@@ -49,6 +50,7 @@ def build_report(results: Results, out: Path, texts: Path, standing: Standings =
         _claims(verdicts, texts),
         *_results(found, texts),
         _elsewhere(found, published, texts),
+        _ranks([comparison for comparison, _ in found], texts),
         shots_section([comparison for comparison, _ in found], texts),
         _classes(classes, texts),
         *_details(results, texts),
@@ -91,6 +93,11 @@ def _results(found: Sequence[tuple[Comparison, Beside]], texts: Path) -> list[Se
 def _elsewhere(found: Sequence[tuple[Comparison, Beside]], published: list[Published], texts: Path) -> Section:
     table = elsewhere_table([comparison for comparison, _ in found], published, _short(texts, "published"))
     return Section("published", "Published elsewhere", caption(texts, "published"), tables=(table,) if table else ())
+
+
+def _ranks(found: Sequence[Comparison], texts: Path) -> Section:
+    tables = ranks_tables(found, _short(texts, "ranks"))
+    return Section("ranks", "Order of the methods", caption(texts, "ranks"), tables=tables)
 
 
 def _classes(found: Sequence[Sequence[Confusions]], texts: Path) -> Section:
