@@ -24,7 +24,7 @@ SPECS = "pipelines.spec.evaluation"
 def on_features(name: str) -> bool:
     kind = kinds.options_of(SPECS, name)
     assert issubclass(kind, Protocol)
-    return not (kind.on_images or kind.needs_captions)
+    return not kind.on_images and kind.targets == "labels"
 
 
 PROTOCOLS = {

@@ -78,7 +78,7 @@ class Row:
         if self.pretraining is None:
             return False
         spec = self.pretraining.spec
-        return spec.method.use == "supervised" or (spec.method.use == "clip" and not spec.dataset.may_have_captions)
+        return spec.method.use == "supervised" or (spec.method.use == "clip" and "captions" not in spec.dataset.beside)
 
     @property
     def competes(self) -> bool:

@@ -1,4 +1,4 @@
-"""Which data sets of a study are known to have no labels or captions, and what cannot be done on those."""
+"""Which data sets of a study are known to have no labels, and what cannot be done on those."""
 
 from dataclasses import dataclass
 
@@ -9,6 +9,12 @@ from pipelines.spec.methods import options_class
 from pipelines.spec.study import Study
 
 WAY_OUT = "add a labelled data set with role: target under datasets; encoders are then measured on that"
+
+WHERE = {
+    "captions": ("captions", "coco_captions, or tars with txt members (webdataset)"),
+    "label_sets": ("images of several labels", "voc"),
+}
+"""What else a protocol may measure against: in words, and which data sets have it."""
 
 
 @dataclass(frozen=True)
@@ -24,8 +30,10 @@ class Labels:
         return cls(study, frozenset(data.short_name for data in study.all_datasets if data.without_labels))
 
     def fits(self, evaluation: Protocol, dataset: DataSet) -> bool:
-        """Whether a data set has what a protocol needs, labels or captions, as far as planning can know."""
-        return dataset.may_have_captions if evaluation.needs_captions else dataset.short_name not in self.unlabelled
+        """Whether a data set has what a protocol measures against, as far as planning can know."""
+        if evaluation.targets == "labels":
+            return dataset.short_name not in self.unlabelled
+        return evaluation.targets in dataset.beside
 
     def evaluated_on(self, dataset: DataSet) -> list[DataSet]:
         """Where encoders pretrained on this one are measured, if by one protocol only: on itself and on the targets."""
@@ -33,7 +41,7 @@ class Labels:
         return [each for each in places if any(self.fits(one, each) for one in self.study.evaluation)]
 
     def check(self, dataset: DataSet) -> None:
-        """InputError where pretraining on a data set, or measuring the encoder, needs labels or captions that are not there."""
+        """InputError where pretraining on a data set, or measuring the encoder, needs what is not there."""
         measured = self.evaluated_on(dataset)
         for target in self.study.targets:
             if target not in measured:
@@ -41,10 +49,11 @@ class Labels:
                     f"datasets: the target {target.short_name} has no labels, or one class only; {WAY_OUT}"
                 )
         for i, evaluation in enumerate(self.study.evaluation):
-            if evaluation.needs_captions and not any(self.fits(evaluation, each) for each in self.study.all_datasets):
+            what, where = WHERE.get(evaluation.targets, ("", ""))
+            if what and not any(self.fits(evaluation, each) for each in self.study.all_datasets):
                 raise InputError(
-                    f"evaluation[{i}]: {evaluation.use} needs captions, and no data set of the study has any; take "
-                    "coco_captions, or tars with txt members (webdataset), or leave the evaluation out"
+                    f"evaluation[{i}]: {evaluation.use} needs {what}, and no data set of the study has any; take {where}, or "
+                    "leave the evaluation out"
                 )
         name = dataset.short_name
         if name not in self.unlabelled:

@@ -14,6 +14,7 @@ import torch
 
 from pipelines.building.devices import chosen_device, device_name
 from pipelines.building.embedding import Embedding, embedding_of
+from pipelines.building.label_sets import tagged_features_of
 from pipelines.building.pairs import pairs_of
 from pipelines.building.workbench import WEIGHTS, JobBench, save_classifier
 from pipelines.errors import Problem
@@ -42,8 +43,10 @@ def run(job: list[Path]) -> int:
                     print(f"{path}: done already")
                 elif folder.spec.evaluation.on_images:
                     _on_images(ready(folder))
-                elif folder.spec.evaluation.needs_captions:
+                elif folder.spec.evaluation.targets == "captions":
                     _on_captions(ready(folder))
+                elif folder.spec.evaluation.targets == "label_sets":
+                    _on_label_sets(ready(folder))
                 else:
                     embedding = embedding_of(ready(folder), embedding)
                     _on_features(folder, embedding)
@@ -70,6 +73,15 @@ def _on_captions(job: JobFolder[EvaluateSpec]) -> None:
     found: Measured = _protocol(job).measure(job.spec.evaluation, pairs)
     counts = {"candidates/images": len(pairs.image), "candidates/captions": len(pairs.text)}
     _record(job, found.metrics, {**found.derived, **counts}, time.perf_counter() - clock, started, {})
+
+
+def _on_label_sets(job: JobFolder[EvaluateSpec]) -> None:
+    started, clock = now(), time.perf_counter()
+    features = tagged_features_of(job)
+    seed = evaluation_seed(job.spec.seed) % 2**32  # scikit-learn takes 32 bits
+    found: Measured = _protocol(job).measure(job.spec.evaluation, features, seed)
+    sizes = {"features/width": features.train.shape[1]}
+    _record(job, found.metrics, {**found.derived, **sizes}, time.perf_counter() - clock, started, {})
 
 
 def _on_images(job: JobFolder[EvaluateSpec]) -> None:

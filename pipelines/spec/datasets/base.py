@@ -10,14 +10,19 @@ from pipelines.listing.inventory import Inventory
 from pipelines.listing.paths import expanded
 from pipelines.spec.base import Count, Model, Name, Share
 
+Targets = Literal["labels", "captions", "label_sets"]
+"""What encoders are measured against: a label an image, captions, or any number of labels an image."""
+
 
 class DataSet(Model):
     """Options of one data set. A subclass narrows ``use`` to ``Literal[NAME] = NAME`` and adds fields."""
 
     use: str = ""
     """The data set's name: its file here and in sources/."""
-    may_have_captions: ClassVar[bool] = False
-    """Whether its images have captions, as far as planning can know."""
+    beside: ClassVar[tuple[Targets, ...]] = ()
+    """What its images have beside, or in place of, one label each, as far as planning can know."""
+    label_names: ClassVar[tuple[str, ...]] = ()
+    """The classes of which an image may show several."""
     convention: ClassVar[str] = "top1"
     """The number that the field reports on it: top1, or mean_per_class where classes differ in size."""
     role: Literal["pretrain", "target"] = Field(default="pretrain", exclude=True)

@@ -3,6 +3,7 @@
 from typing import ClassVar
 
 from pipelines.spec.base import Model
+from pipelines.spec.datasets.base import Targets
 from pipelines.spec.methods.base import MethodOptions
 
 
@@ -16,8 +17,8 @@ class Protocol(Model):
     needs_text: ClassVar[bool] = False
     """Whether it needs a method with a text tower, and the weights of that tower beside the features."""
 
-    needs_captions: ClassVar[bool] = False
-    """Whether it measures images against their captions, and needs no label."""
+    targets: ClassVar[Targets] = "labels"
+    """What it measures images against."""
 
     @property
     def numbers(self) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from typing import ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from pipelines.spec.base import Count
+from pipelines.spec.datasets.base import Targets
 from pipelines.spec.evaluation.base import Protocol
 
 
@@ -13,7 +14,7 @@ class Options(Protocol):
 
     use: Literal["retrieval"] = "retrieval"
     needs_text: ClassVar[bool] = True
-    needs_captions: ClassVar[bool] = True
+    targets: ClassVar[Targets] = "captions"
     at: tuple[Count, ...] = Field(default=(1, 5, 10), min_length=1)
     """Numbers of candidates looked at, each a number of its own in the results."""
 
