@@ -1,8 +1,9 @@
 """Images with several labels: a linear classifier a class on frozen features, and the mean of their average precisions.
 
-The VOC07 benchmark as Goyal et al. (2019, arXiv:1905.01235, section 5.1) and their released code have it: linear SVMs with
+The VOC07 benchmark as Goyal et al. (2019, arXiv:1905.01235) and their released code have it: linear SVMs with
 squared hinge loss, positives weighing twice, on unit features; the cost of every class chosen in three stratified folds
-of train by average precision. Images that the data set marks as hard for a class take no part in that class.
+of train by average precision. Images that the data set marks as hard for a class take no part in that class, in
+training too, where others take them for not seen.
 
 Average precision is the area under the curve without interpolation, scikit-learn's, which may differ by some tenths of
 a point from the devkit's eleven points of 2007.

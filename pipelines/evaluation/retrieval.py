@@ -1,6 +1,6 @@
 """Retrieval: how often an image's caption, or a caption's image, is among the k nearest candidates of test.
 
-Recall@k as Karpathy and Fei-Fei (2015, arXiv:1412.2306, section 4.2) and CLIP (Radford et al. 2021, arXiv:2103.00020,
+Recall@k as Karpathy and Fei-Fei (2015, arXiv:1412.2306) and CLIP (Radford et al. 2021, arXiv:2103.00020,
 table 13) have it: an image is found right when any of its captions is among its k nearest; every caption asks for itself.
 Candidates are all captions, or all images, of the test split, so that numbers of splits of different sizes do not compare.
 
