@@ -13,6 +13,7 @@ WAY_OUT = "add a labelled data set with role: target under datasets; encoders ar
 WHERE = {
     "captions": ("captions", "coco_captions, or tars with txt members (webdataset)"),
     "label_sets": ("images of several labels", "voc"),
+    "masks": ("masks", "voc_segmentation"),
 }
 """What else a protocol may measure against: in words, and which data sets have it."""
 

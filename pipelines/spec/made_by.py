@@ -7,7 +7,11 @@ from pipelines.spec.jobs import EvaluateSpec, Foreign, JobSpec, RunSpec, ShardsS
 from pipelines.spec.tuning import Judged
 
 ON_FEATURES, ON_IMAGES, TEXTS = "pipelines.building.embedding", "pipelines.building.workbench", "pipelines.methods.clip"
-ON_CAPTIONS, ON_LABEL_SETS = "pipelines.building.pairs", "pipelines.building.label_sets"
+BESIDE = {
+    "captions": "pipelines.building.pairs",
+    "label_sets": "pipelines.building.label_sets",
+    "masks": "pipelines.building.masks",
+}
 """What one kind of evaluation needs and another does not."""
 
 
@@ -29,16 +33,14 @@ def code_of(spec: JobSpec) -> Code:
                 modules |= _part("methods", spec.source.method) if spec.source.method else set()
             if isinstance(spec.source, Foreign):
                 modules |= _part("encoders", spec.source.encoder) | _part("encoders", spec.source.encoder.of())
-            without |= {ON_FEATURES, ON_IMAGES, ON_CAPTIONS, ON_LABEL_SETS} - {_reads(spec.evaluation)}
+            without |= {ON_FEATURES, ON_IMAGES, *BESIDE.values()} - {_reads(spec.evaluation)}
             without |= set() if spec.evaluation.needs_text else {TEXTS} - modules
     return sources_of(modules, without=without)
 
 
 def _reads(evaluation: Protocol) -> str:
     """What puts together what a protocol works on."""
-    if evaluation.targets != "labels":
-        return ON_CAPTIONS if evaluation.targets == "captions" else ON_LABEL_SETS
-    return ON_IMAGES if evaluation.on_images else ON_FEATURES
+    return BESIDE.get(evaluation.targets, ON_IMAGES if evaluation.on_images else ON_FEATURES)
 
 
 def _part(room: str, options: Model) -> set[str]:

@@ -15,6 +15,7 @@ import torch
 from pipelines.building.devices import chosen_device, device_name
 from pipelines.building.embedding import Embedding, embedding_of
 from pipelines.building.label_sets import tagged_features_of
+from pipelines.building.masks import maps_of
 from pipelines.building.pairs import pairs_of
 from pipelines.building.workbench import WEIGHTS, JobBench, save_classifier
 from pipelines.errors import Problem
@@ -47,6 +48,8 @@ def run(job: list[Path]) -> int:
                     _on_captions(ready(folder))
                 elif folder.spec.evaluation.targets == "label_sets":
                     _on_label_sets(ready(folder))
+                elif folder.spec.evaluation.targets == "masks":
+                    _on_masks(ready(folder))
                 else:
                     embedding = embedding_of(ready(folder), embedding)
                     _on_features(folder, embedding)
@@ -81,6 +84,15 @@ def _on_label_sets(job: JobFolder[EvaluateSpec]) -> None:
     seed = evaluation_seed(job.spec.seed) % 2**32  # scikit-learn takes 32 bits
     found: Measured = _protocol(job).measure(job.spec.evaluation, features, seed)
     sizes = {"features/width": features.train.shape[1]}
+    _record(job, found.metrics, {**found.derived, **sizes}, time.perf_counter() - clock, started, {})
+
+
+def _on_masks(job: JobFolder[EvaluateSpec]) -> None:
+    started, clock = now(), time.perf_counter()
+    maps = maps_of(job)
+    found: Measured = _protocol(job).measure(job.spec.evaluation, maps)
+    _, width, height, length = maps.train.shape
+    sizes = {"map/width": width, "map/places": height * length}
     _record(job, found.metrics, {**found.derived, **sizes}, time.perf_counter() - clock, started, {})
 
 

@@ -10,8 +10,8 @@ from pipelines.listing.inventory import Inventory
 from pipelines.listing.paths import expanded
 from pipelines.spec.base import Count, Model, Name, Share
 
-Targets = Literal["labels", "captions", "label_sets"]
-"""What encoders are measured against: a label an image, captions, or any number of labels an image."""
+Targets = Literal["labels", "captions", "label_sets", "masks"]
+"""What encoders are measured against: a label an image, captions, any number of labels an image, or one a pixel."""
 
 
 class DataSet(Model):
@@ -22,7 +22,7 @@ class DataSet(Model):
     beside: ClassVar[tuple[Targets, ...]] = ()
     """What its images have beside, or in place of, one label each, as far as planning can know."""
     label_names: ClassVar[tuple[str, ...]] = ()
-    """The classes of which an image may show several."""
+    """The classes of which an image, or its pixels, may show several."""
     convention: ClassVar[str] = "top1"
     """The number that the field reports on it: top1, or mean_per_class where classes differ in size."""
     role: Literal["pretrain", "target"] = Field(default="pretrain", exclude=True)
