@@ -24,14 +24,14 @@ SPECS = "pipelines.spec.evaluation"
 def on_features(name: str) -> bool:
     kind = kinds.options_of(SPECS, name)
     assert issubclass(kind, Protocol)
-    return not kind.on_images
+    return not kind.on_images and kind.targets == "labels"
 
 
 PROTOCOLS = {
     name: importlib.import_module(f"{room.__name__}.{name}") for name in kinds.names(SPECS) if on_features(name)
 }
 OPTIONS: dict[str, list[Any]] = {
-    "knn": [Knn(k=5), Knn(k=(3, 10, 1))],
+    "knn": [Knn(k=5), Knn(k=(3, 10, 1)), Knn(k=5, leave_one_out=True)],
     "linear": [Linear(least_steps=40, epochs=1), Linear(least_steps=40, epochs=1, lrs=(3.0,))],
     "few_shot": [
         FewShot(shots=(1, 4), draws=3, strengths=(1e-2, 1.0, 1e4)),

@@ -31,11 +31,13 @@ def packed(folder: Path) -> ShardSet:
 
 def facts_of(shards: ShardSet, image_size: int | None = None) -> DataFacts:
     """What a method may know of the shards it is pretrained on; image_size: another than theirs."""
+    captions = shards.table("train").captions if shards.index.captions else None
     return DataFacts(
         num_samples=len(shards.pretraining),
         num_classes=len(shards.class_names),
         image_size=image_size or shards.index.image_size,
         class_names=shards.class_names,
+        captions=tuple(captions[row] for row in shards.pretraining.tolist()) if captions else (),
     )
 
 

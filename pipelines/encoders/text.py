@@ -38,14 +38,15 @@ class TextTransformer(nn.Module):
 
     width, layers, heads  512, 12, 8 in the paper; width must be a multiple of heads (InputError)
     context               most tokens of a text
+    merges                tokens beside the bytes and marks
     """
 
-    def __init__(self, width: int, layers: int, heads: int, context: int) -> None:
+    def __init__(self, width: int, layers: int, heads: int, context: int, merges: int = 0) -> None:
         super().__init__()
         if width % heads:
             raise InputError(f"text_heads: {heads} heads do not divide text_width {width}")
         self.width, self.context = width, context
-        self.tokens = nn.Embedding(VOCABULARY, width)
+        self.tokens = nn.Embedding(VOCABULARY + merges, width)
         self.positions = nn.Parameter(torch.zeros(context, width))
         self.blocks = nn.ModuleList(CausalBlock(width, heads) for _ in range(layers))
         self.norm = nn.LayerNorm(width)

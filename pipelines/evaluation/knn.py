@@ -2,6 +2,8 @@
 
 Each of the k training rows most similar to a test row (cosine s) votes for its class with weight exp(s / temperature).
 Several k share one search: the neighbours of the largest, cut short for the others.
+
+With ``leave_one_out`` every image of train and test is asked about, and all the others vote.
 """
 
 import torch
@@ -46,6 +48,14 @@ def neighbours(train: Tensor, query: Tensor, k: int) -> tuple[Tensor, Tensor]:
     return similarity, place
 
 
+def others(rows: Tensor, k: int) -> tuple[Tensor, Tensor]:
+    """(n, k) cosines of each row with the k nearest of the others, nearest first, and (n, k) their positions; k below n."""
+    similarity, place = neighbours(rows, rows, k + 1)
+    itself = place == torch.arange(len(rows), device=rows.device).unsqueeze(1)
+    itself[~itself.any(1), -1] = True  # among more than k equal rows it is not always in the list
+    return similarity[~itself].view(-1, k), place[~itself].view(-1, k)
+
+
 def tally(similarity: Tensor, label: Tensor, num_classes: int, temperature: float) -> Tensor:
     """(M, num_classes): the votes of neighbours (M, k) with these cosines and labels (int64)."""
     votes = similarity.new_zeros(len(similarity), num_classes)
@@ -66,20 +76,38 @@ def check(options: Knn, features: Features) -> None:
 def measure(options: Knn, features: Features, generator: torch.Generator | None = None) -> Measured:
     """top1, top5 and mean_per_class on test, all rows of train voting. Nothing is drawn: ``generator`` is not used.
 
-    Of several k those of the first, and beside them every one's by its name: top1_k5, top1_k20. InputError: see
-    ``check``.
+    Of several k those of the first, and beside them every one's by its name: top1_k5, top1_k20. With ``leave_one_out``
+    leave_one_out (top1 over all images) and leave_one_out_mean_per_class instead. InputError: see ``check``.
     """
     check(options, features)
-    f, found = features, {}
+    if options.leave_one_out:
+        return _leave_one_out(options, features)
+    f = features
     similarity, place = neighbours(f.train, f.test, max(options.all_k))
-    for k in options.all_k:
-        found[k] = tally(similarity[:, :k], f.train_label[place[:, :k]], f.num_classes, options.temperature)
-    first = found[options.all_k[0]]
-    test = accuracies(first, f.test_label)
-    if len(found) > 1:
-        for k, scores in found.items():
-            test |= {f"{name}_k{k}": value for name, value in accuracies(scores, f.test_label).items()}
-    return Measured(test=test, predicted=predicted(first))
+    found = _by_k(options, similarity, f.train_label[place], f.num_classes)
+    return Measured(test=_numbers(found, f.test_label), predicted=predicted(found[options.all_k[0]]))
+
+
+def _leave_one_out(options: Knn, f: Features) -> Measured:
+    """No predictions: those kept beside a record are of test alone."""
+    label = torch.cat([f.train_label, f.test_label])
+    similarity, place = others(torch.cat([f.train, f.test]), max(options.all_k))
+    numbers = _numbers(_by_k(options, similarity, label[place], f.num_classes), label)
+    named = {name.replace("top1", "leave_one_out"): value for name, value in numbers.items() if "top5" not in name}
+    return Measured(test={name.replace("mean", "leave_one_out_mean"): value for name, value in named.items()})
+
+
+def _by_k(options: Knn, similarity: Tensor, label: Tensor, num_classes: int) -> dict[int, Tensor]:
+    """The votes (M, C) of the first k of neighbours (M, most), for every k."""
+    return {k: tally(similarity[:, :k], label[:, :k], num_classes, options.temperature) for k in options.all_k}
+
+
+def _numbers(found: dict[int, Tensor], label: Tensor) -> dict[str, float]:
+    """The accuracies of the first k, and of several every one's by its name."""
+    numbers = accuracies(next(iter(found.values())), label)
+    for k, scores in found.items() if len(found) > 1 else ():
+        numbers |= {f"{name}_k{k}": value for name, value in accuracies(scores, label).items()}
+    return numbers
 
 
 def accuracy(

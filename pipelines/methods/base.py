@@ -13,12 +13,14 @@ __all__ = ["DataFacts", "MakeEncoder", "Method", "Output", "Progress", "full_pre
 
 @dataclass(frozen=True)
 class DataFacts:
-    """What a method may know of the data set: samples in the pretraining split, classes, image side in pixels."""
+    """What a method may know of the data set: samples in the pretraining split, classes, image side in pixels, captions of
+    the pretraining split where it has some."""
 
     num_samples: int
     num_classes: int
     image_size: int
     class_names: tuple[str, ...] = ()
+    captions: tuple[str, ...] = ()
 
 
 MakeEncoder = Callable[..., Encoder]

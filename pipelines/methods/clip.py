@@ -5,8 +5,8 @@ image. That is labels in other words: an image's negatives then hold its own cla
 Options.duplicates), and the text tower meets a few dozen sentences only. Numbers from it say little about CLIP on captions.
 
 Differs from the paper: the image encoder is the study's (no attention pooling, no LayerNorm before a ViT's blocks); texts
-are bytes, not merged tokens; Adam's eps is 1e-8 throughout; text positions decay as matrices do. Equal captions of a batch
-are computed once.
+are bytes, or tokens merged as the texts trained on suggest; Adam's eps is 1e-8 throughout; text positions decay as matrices
+do. Equal captions of a batch are computed once.
 """
 
 import hashlib
@@ -19,22 +19,35 @@ from pipelines import distributed
 from pipelines.batch import Batch
 from pipelines.encoders.base import Encoder
 from pipelines.encoders.text import TextTransformer
-from pipelines.encoders.tokeniser import ByteTokeniser
+from pipelines.encoders.tokeniser import ByteTokeniser, learnt_merges
 from pipelines.errors import InputError
 from pipelines.losses.clip import clamped_log_scale, image_text_contrast, multi_positive_contrast
 from pipelines.methods.base import DataFacts, MakeEncoder, Method, Output, Progress, full_precision
 from pipelines.methods.heads import at_least_float32
 from pipelines.spec.methods.clip import Options
-from pipelines.spec.templates import captions
+from pipelines.spec.templates import captions as made_of
+
+TEXTS = 1024
+"""Texts that go through the tower at once where no gradient is wanted."""
 
 
 class CLIP(Method):
     """encoder and text tower, a linear projection of each into the common space, and the logarithm of the scale.
 
-    names: the classes' names, for captions of data sets that have none.
+    names: the classes' names, for captions of data sets that have none. captions: those that merges are learnt from; none:
+    the made ones. The merges are part of the weights, so that a loaded method reads texts as the trained one did.
     """
 
-    def __init__(self, options: Options, encoder: Encoder, text: TextTransformer, names: tuple[str, ...] = ()) -> None:
+    merges: Tensor
+
+    def __init__(
+        self,
+        options: Options,
+        encoder: Encoder,
+        text: TextTransformer,
+        names: tuple[str, ...] = (),
+        captions: tuple[str, ...] = (),
+    ) -> None:
         super().__init__()
         self.options, self.encoder, self.text, self.names = options, encoder, text, names
         self.image_projection = nn.Linear(encoder.width, options.dim, bias=False)
@@ -43,6 +56,20 @@ class CLIP(Method):
             nn.init.normal_(projection.weight, std=projection.in_features**-0.5)
         self.log_scale = nn.Parameter(torch.tensor(1 / options.temperature).log())
         self.tokeniser = ByteTokeniser(options.context)
+        if options.merges:
+            self.register_buffer("merges", self._learnt(options.merges, captions))
+            self._read_merges()
+            self.register_load_state_dict_post_hook(lambda module, keys: module._read_merges())
+
+    def _learnt(self, count: int, captions: tuple[str, ...]) -> Tensor:
+        """(count, 2) int64, -1 behind the last where the texts give no more."""
+        texts = captions or [text for template in self.options.templates for text in made_of(template, self.names)]
+        found = learnt_merges(texts, count)
+        return torch.tensor([*found, *[(-1, -1)] * (count - len(found))])
+
+    def _read_merges(self) -> None:
+        pairs = [(int(one), int(other)) for one, other in self.merges.tolist() if one >= 0]
+        self.tokeniser = ByteTokeniser(self.options.context, pairs)
 
     def loss(self, views: list[Tensor], batch: Batch, progress: Progress) -> Output:
         """views: one (N, 3, H, W). Negatives of all processes, gathered with gradient.
@@ -73,9 +100,12 @@ class CLIP(Method):
     def class_embeddings(self, names: tuple[str, ...], templates: tuple[str, ...] | None = None) -> Tensor:
         """Unit rows (C, T, dim) of C class names in T templates; templates None: those of the options."""
         chosen = templates or self.options.templates
-        texts = [captions(template, names) for template in chosen]
-        rows = [F.normalize(at_least_float32(self._texts(each)), dim=1) for each in texts]
-        return torch.stack(rows, dim=1)
+        return torch.stack([self.text_embeddings(made_of(template, names)) for template in chosen], dim=1)
+
+    def text_embeddings(self, texts: list[str]) -> Tensor:
+        """Unit rows (n, dim) of n texts, ``TEXTS`` at once through the tower."""
+        parts = [texts[first : first + TEXTS] for first in range(0, len(texts), TEXTS)]
+        return torch.cat([F.normalize(at_least_float32(self._texts(part)), dim=1) for part in parts])
 
     def _contrast(self, queries: Tensor, candidates: Tensor, first: int, same: Tensor) -> Tensor:
         if self.options.duplicates == "multi_positive":
@@ -100,7 +130,7 @@ class CLIP(Method):
             )
         templates = self.options.templates
         drawn = torch.randint(len(templates), (len(batch),), generator=generator, device=generator.device).tolist()
-        sentences = [captions(template, self.names) for template in templates]
+        sentences = [made_of(template, self.names) for template in templates]
         return [sentences[template][label] for template, label in zip(drawn, labels)]
 
     @torch.no_grad()
@@ -134,5 +164,5 @@ def _identities(texts: list[str]) -> Tensor:
 def build(options: Options, make_encoder: MakeEncoder, facts: DataFacts) -> CLIP:
     """CLIP over fresh towers."""
     encoder = make_encoder()  # first, so that step 0 is the plain encoder of this seed
-    text = TextTransformer(options.text_width, options.text_layers, options.text_heads, options.context)
-    return CLIP(options, encoder, text, facts.class_names)
+    size = (options.text_width, options.text_layers, options.text_heads, options.context)
+    return CLIP(options, encoder, TextTransformer(*size, options.merges or 0), facts.class_names, facts.captions)

@@ -7,6 +7,7 @@ from pipelines.files import write_text
 from pipelines.report.answer import answer
 from pipelines.report.brief import brief_of, save
 from pipelines.report.claims import Judged, judged
+from pipelines.report.classes import Confusions, class_tables, confusions, per_class_csv
 from pipelines.report.comparison import NOT_JUDGED, Comparison, comparisons
 from pipelines.report.elsewhere import elsewhere_table
 from pipelines.report.missing import missing
@@ -22,8 +23,10 @@ from pipelines.report.sections import (
     comparison_section,
     curve_sections,
     pictures_section,
+    shots_section,
     tuning_section,
 )
+from pipelines.report.sensitivity import ranks_tables
 from pipelines.report.settings import settings_table
 from pipelines.report.study import Results
 from pipelines.report.summary import jobs_table, overview, timings_table, warnings
@@ -42,16 +45,22 @@ def build_report(results: Results, out: Path, texts: Path, standing: Standings =
     published = load_published(texts / "published")
     found = [(comparison, beside(comparison, published)) for comparison in comparisons(results, standing)]
     verdicts = judged(results, [comparison for comparison, _ in found])
+    classes = [confusions(results, comparison) for comparison, _ in found]
     sections = [
         _claims(verdicts, texts),
         *_results(found, texts),
         _elsewhere(found, published, texts),
+        _ranks([comparison for comparison, _ in found], texts),
+        shots_section([comparison for comparison, _ in found], texts),
+        _classes(classes, texts),
         *_details(results, texts),
     ]
     tables = [table for section in sections for table in section.tables if table.name != "jobs"]
     for table in tables:
         _write_table(table, out / "tables")
     write_text(out / "tables" / "results.csv", results_csv(found))
+    if any(classes):
+        write_text(out / "tables" / "per_class.csv", per_class_csv(classes))
     write_figures(sections, out / "figures")
     answers, lines = [answer(results, comparison) for comparison, _ in found], told(verdicts)
     save(brief_of(results, answers, lines), out)
@@ -86,6 +95,17 @@ def _elsewhere(found: Sequence[tuple[Comparison, Beside]], published: list[Publi
     return Section("published", "Published elsewhere", caption(texts, "published"), tables=(table,) if table else ())
 
 
+def _ranks(found: Sequence[Comparison], texts: Path) -> Section:
+    tables = ranks_tables(found, _short(texts, "ranks"))
+    return Section("ranks", "Order of the methods", caption(texts, "ranks"), tables=tables)
+
+
+def _classes(found: Sequence[Sequence[Confusions]], texts: Path) -> Section:
+    tables = class_tables(found, _short(texts, "classes"))
+    words = f"Show {len(tables)} tables of classes and confusions"
+    return Section("classes", "Classes", caption(texts, "classes"), tables=tables, fold=words)
+
+
 def _details(results: Results, texts: Path) -> list[Section]:
     """All sections after the main one."""
     found = searches(results)
@@ -99,7 +119,7 @@ def _details(results: Results, texts: Path) -> list[Section]:
         tuning_section(found, tuning_table(found, _short(texts, "tuning")), texts),
         pictures_section(results, texts),
         Section("timings", "Timings", caption(texts, "timings"), tables=(timings,)),
-        Section("jobs", "Jobs", caption(texts, "jobs"), tables=(jobs,)),
+        Section("jobs", "Jobs", caption(texts, "jobs"), tables=(jobs,), fold=f"Show all {len(jobs.rows)} jobs"),
     ]
 
 

@@ -5,6 +5,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from pipelines.report.estimates import Correct
 from pipelines.report.study import Result
 from pipelines.spec.base import Model
@@ -66,8 +69,7 @@ class Row:
         if self.pretraining is None:
             return False
         spec = self.pretraining.spec
-        captions = spec.dataset.use == "webdataset"  # tars may bring captions of their own
-        return spec.method.use == "supervised" or (spec.method.use == "clip" and not captions)
+        return spec.method.use == "supervised" or (spec.method.use == "clip" and "captions" not in spec.dataset.beside)
 
     @property
     def competes(self) -> bool:
@@ -86,6 +88,7 @@ class Cell:
     is_exact   worked out, not measured
     estimate   mean, sd over seeds (n - 1) and 95 % interval, in percent; None without values
     correct    by seed, whether each test image was named rightly; None where not every seed kept that
+    predicted  by seed, the class named for each test image; empty where none was kept
     """
 
     by_seed: Mapping[int, float]
@@ -95,6 +98,7 @@ class Cell:
     is_exact: bool = False
     estimate: Estimate | None = None
     correct: Correct | None = field(default=None, repr=False, compare=False)
+    predicted: Mapping[int, NDArray[np.unsignedinteger]] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def n(self) -> int:

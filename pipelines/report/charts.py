@@ -119,7 +119,9 @@ def finished(chart: Any, width: int, height: int, *datasets: Rows) -> Spec:
         full.configure(font="system-ui, Helvetica, Arial, sans-serif", background="white")
         .configure_view(stroke=None)
         .configure_axis(labelColor=_INK, titleColor=_INK, gridColor=_GRID, titleFontWeight="normal", titleFontSize=12)
-        .configure_legend(orient="bottom", columns=4, labelLimit=240, symbolStrokeWidth=2.5, labelColor=_INK)
+        .configure_legend(
+            orient="bottom", columns=4, labelLimit=240, symbolStrokeWidth=2.5, symbolOpacity=1, labelColor=_INK
+        )
         .configure_title(anchor="start", fontSize=13, fontWeight="bold", color=_INK)
     )
     spec: Spec = look.to_dict()

@@ -124,7 +124,9 @@ def _metrics(jobs: Sequence[Result[EvaluateSpec]], evaluation: Protocol, convent
     else every test metric that is a score."""
     records = [job.record for job in jobs if job.record and job.spec.evaluation == evaluation]
     names = dict.fromkeys(name for record in records for name in record.metrics if name.startswith("test/"))
-    scores = [name for name in names if not any(name.endswith(ending) for ending in _NOT_SCORES)]
+    scores = [
+        name for name in names if not any(name.endswith(ending) for ending in _NOT_SCORES) and name.count("/") == 1
+    ]
     known = [f"test/{name}" for name in evaluation.numbers]  # in the order of the study, 4 shots before 16
     scores = sorted(scores, key=lambda name: known.index(name) if name in known else len(known))
     usual = [name for name in dict.fromkeys((f"test/{convention}", "test/top1")) if name in scores]
@@ -141,8 +143,9 @@ def _cell(results: Results, jobs: Jobs, metric: str, answers: Answers, test: Tes
     kept = answers.of(done) if metric == HEADLINE else {}
     correct = kept if kept and set(kept) == set(by_seed) else None
     found = estimate(by_seed, correct, test.images if metric == HEADLINE and _asks_once(jobs) else None)
-    counted = tuple(sorted(flags.items()))
-    return Cell(by_seed, len(jobs), len(jobs) - len(done), counted, estimate=found, correct=correct)
+    counted, named = tuple(sorted(flags.items())), answers.named(done) if metric == HEADLINE else {}
+    missing = len(jobs) - len(done)
+    return Cell(by_seed, len(jobs), missing, counted, estimate=found, correct=correct, predicted=named)
 
 
 def _asks_once(jobs: Jobs) -> bool:

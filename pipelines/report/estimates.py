@@ -23,34 +23,39 @@ Correct = Mapping[int, NDArray[np.bool_]]
 
 @dataclass(frozen=True, eq=False)
 class Answers:
-    """What the evaluations of one data set said: its test labels (m,), and which of them each job got right, by key."""
+    """What the evaluations of one data set said: its test labels (m,), by job which of them it got right and what it named."""
 
     label: NDArray[np.unsignedinteger] | None
     correct: Mapping[str, NDArray[np.bool_]]
+    predicted: Mapping[str, NDArray[np.unsignedinteger]]
 
     def of(self, jobs: Sequence[Result[EvaluateSpec]]) -> Correct:
         """By seed; those that kept none are left out."""
         return {job.spec.seed: self.correct[job.key] for job in jobs if job.key in self.correct}
 
+    def named(self, jobs: Sequence[Result[EvaluateSpec]]) -> Mapping[int, NDArray[np.unsignedinteger]]:
+        """The named class of every test image (m,), by seed; those that kept none are left out."""
+        return {job.spec.seed: self.predicted[job.key] for job in jobs if job.key in self.predicted}
+
 
 def read_answers(jobs: Sequence[Result[EvaluateSpec]]) -> Answers:
     """All predictions that finished jobs of one data set kept; InputError unless all are of the same images."""
     first: Predictions | None = None
-    found = {}
+    found, named = {}, {}
     for job in jobs:
         if job.record is None or "predictions" not in job.record.artifacts:
             continue
         file = checked_file(job.record, job.folder, "predictions")
         kept = Predictions.load(file)
         first = first or kept
-        found[job.key] = correctness([first, kept])[1]
+        found[job.key], named[job.key] = correctness([first, kept])[1], kept.predicted
         said, recorded = float(found[job.key].mean()), job.record.metrics.get(HEADLINE)
         if recorded is not None and abs(said - recorded) > 1e-6:
             raise DamagedFile(
                 f"{file}: {said:.6f} of its images are right, its record says {recorded:.6f}; delete the job's record.json "
                 f"and run: python -m pipelines evaluate --job {job.folder}"
             )
-    return Answers(first.label if first else None, found)
+    return Answers(first.label if first else None, found, named)
 
 
 def estimate(by_seed: Mapping[int, float], correct: Correct | None, images: int | None) -> Estimate | None:

@@ -11,6 +11,8 @@ from pipelines.records import checked_file
 from pipelines.report import charts, tuning_charts
 from pipelines.report.comparison import Comparison
 from pipelines.report.curves import Curve, curves
+from pipelines.report.shot_charts import shot_chart
+from pipelines.report.shots import shot_curves
 from pipelines.report.study import Results
 from pipelines.report.tables import Table
 from pipelines.report.tuning import Search
@@ -48,7 +50,10 @@ class Picture:
 
 @dataclass(frozen=True)
 class Section:
-    """A chapter of the page; empty ones are left out. ``name`` is its anchor, caption file and figure file."""
+    """A chapter of the page; empty ones are left out. ``name`` is its anchor, caption file and figure file.
+
+    ``fold``: what to press to see its tables; empty where they are open.
+    """
 
     name: str
     title: str
@@ -57,6 +62,7 @@ class Section:
     tables: tuple[Table, ...] = ()
     pictures: tuple[Picture, ...] = ()
     legend: tuple[tuple[str, Style], ...] = ()
+    fold: str = ""
 
     @property
     def is_empty(self) -> bool:
@@ -83,6 +89,17 @@ def comparison_section(
     words = caption(texts, "results")
     title = "Results" if alone else f"Results on {comparison.dataset.short_name}"
     return Section(table.name, title, words if first else words[:1], tuple(drawn), (table,))
+
+
+def shots_section(comparisons: Sequence[Comparison], texts: Path) -> Section:
+    """Accuracy against the number of labels, a chart for every data set and protocol."""
+    found = [curves for comparison in comparisons for curves in shot_curves(comparison)]
+    rows = dict.fromkeys(point.row for curves in found for point in curves.points)
+    names = {row.title: row.origin if row.is_floor else row.label for row in rows}
+    known = styles(names.values())
+    style = {title: known[name] for title, name in names.items()}
+    drawn = tuple(Chart(curves.title, shot_chart(curves, style)) for curves in found)
+    return Section("shots", "Accuracy against labels", caption(texts, "shots"), drawn, legend=_legend(style))
 
 
 def curve_sections(results: Results, texts: Path) -> list[Section]:

@@ -99,10 +99,11 @@ def _is_turned(image: Image.Image) -> bool:
         return False
 
 
-def square(image: Image.Image, side: int) -> Image.Image:
+def square(image: Image.Image, side: int, how: Image.Resampling = Image.Resampling.BILINEAR) -> Image.Image:
     """Resize the short side to ``side`` pixels and cut the centre square; an image of that size comes back as it is.
 
-    Bilinear with antialiasing (PIL's, whose support grows with the reduction), as torchvision's Resize + CenterCrop.
+    how: by default bilinear with antialiasing (PIL's, whose support grows with the reduction), as torchvision's Resize and
+    CenterCrop.
     """
     if image.size == (side, side):
         return image
@@ -112,8 +113,8 @@ def square(image: Image.Image, side: int) -> Image.Image:
         starts = round((width - side) / 2) * scales[0], round((height - side) / 2) * scales[1]
         ends = [start + side * scale for start, scale in zip(starts, scales, strict=True)]
         box = (*starts, min(ends[0], image.size[0]), min(ends[1], image.size[1]))
-        return image.resize((side, side), Image.Resampling.BILINEAR, box)
-    resized = image.resize((width, height), Image.Resampling.BILINEAR)
+        return image.resize((side, side), how, box)
+    resized = image.resize((width, height), how)
     left, top = round((width - side) / 2), round((height - side) / 2)
     return resized.crop((left, top, left + side, top + side))
 

@@ -64,13 +64,14 @@ def members(sample: Sample) -> list[tuple[str, bytes]]:
 
 @dataclass
 class Place:
-    """Where a sample lies in its tar: (offset, size) in bytes of image and fields; its small members as they are."""
+    """Where a sample lies in its tar: (offset, size) in bytes of image, fields and JSON; its small members as they are."""
 
     key: str
     image: tuple[int, int]
     label: int = -1
     caption: str | None = None
     fields: dict[str, tuple[int, int]] = field(default_factory=dict)
+    meta: tuple[int, int] = (0, 0)
 
 
 def scan(data: bytes | memoryview) -> list[Place]:
@@ -92,7 +93,9 @@ def scan(data: bytes | memoryview) -> list[Place]:
             places[-1].label = int(bytes(data[start : start + size]))
         elif extension == "txt":
             places[-1].caption = bytes(data[start : start + size]).decode()
-        elif extension != "json":
+        elif extension == "json":
+            places[-1].meta = (start, size)
+        else:
             places[-1].fields[extension] = (start, size)
         position = start + -(-size // BLOCK) * BLOCK
     return places

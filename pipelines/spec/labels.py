@@ -4,10 +4,18 @@ from dataclasses import dataclass
 
 from pipelines.errors import InputError
 from pipelines.spec.datasets.base import DataSet
+from pipelines.spec.evaluation.base import Protocol
 from pipelines.spec.methods import options_class
 from pipelines.spec.study import Study
 
 WAY_OUT = "add a labelled data set with role: target under datasets; encoders are then measured on that"
+
+WHERE = {
+    "captions": ("captions", "coco_captions, or tars with txt members (webdataset)"),
+    "label_sets": ("images of several labels", "voc"),
+    "masks": ("masks", "voc_segmentation"),
+}
+"""What else a protocol may measure against: in words, and which data sets have it."""
 
 
 @dataclass(frozen=True)
@@ -22,25 +30,39 @@ class Labels:
         """Look at every data set of a study."""
         return cls(study, frozenset(data.short_name for data in study.all_datasets if data.without_labels))
 
+    def fits(self, evaluation: Protocol, dataset: DataSet) -> bool:
+        """Whether a data set has what a protocol measures against, as far as planning can know."""
+        if evaluation.targets == "labels":
+            return dataset.short_name not in self.unlabelled
+        return evaluation.targets in dataset.beside
+
     def evaluated_on(self, dataset: DataSet) -> list[DataSet]:
-        """Where encoders that were pretrained on this one are measured: on itself if it has labels, and on the targets."""
-        own = [] if dataset.short_name in self.unlabelled else [dataset]
-        return [*own, *self.study.targets]
+        """Where encoders pretrained on this one are measured, if by one protocol only: on itself and on the targets."""
+        places = (dataset, *self.study.targets)
+        return [each for each in places if any(self.fits(one, each) for one in self.study.evaluation)]
 
     def check(self, dataset: DataSet) -> None:
-        """InputError where pretraining on a data set, or measuring the encoder, needs labels that are not there."""
+        """InputError where pretraining on a data set, or measuring the encoder, needs what is not there."""
+        measured = self.evaluated_on(dataset)
         for target in self.study.targets:
-            if target.short_name in self.unlabelled:
+            if target not in measured:
                 raise InputError(
                     f"datasets: the target {target.short_name} has no labels, or one class only; {WAY_OUT}"
+                )
+        for i, evaluation in enumerate(self.study.evaluation):
+            what, where = WHERE.get(evaluation.targets, ("", ""))
+            if what and not any(self.fits(evaluation, each) for each in self.study.all_datasets):
+                raise InputError(
+                    f"evaluation[{i}]: {evaluation.use} needs {what}, and no data set of the study has any; take {where}, or "
+                    "leave the evaluation out"
                 )
         name = dataset.short_name
         if name not in self.unlabelled:
             return
-        if not self.study.targets:
-            asked = ", ".join(evaluation.use for evaluation in self.study.evaluation)
+        asked = [each.use for each in self.study.evaluation if not any(self.fits(each, place) for place in measured)]
+        if asked:
             raise InputError(
-                f"evaluation: {name} has no labels, or one class only, and {asked} would need more; {WAY_OUT}"
+                f"evaluation: {name} has no labels, or one class only, and {', '.join(asked)} would need more; {WAY_OUT}"
             )
         if self.study.tuning:
             raise InputError(

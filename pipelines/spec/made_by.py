@@ -2,10 +2,16 @@
 
 from pipelines.code import Code, sources_of
 from pipelines.spec.base import Model
+from pipelines.spec.evaluation.base import Protocol
 from pipelines.spec.jobs import EvaluateSpec, Foreign, JobSpec, RunSpec, ShardsSpec, TuneSpec, Untrained
 from pipelines.spec.tuning import Judged
 
 ON_FEATURES, ON_IMAGES, TEXTS = "pipelines.building.embedding", "pipelines.building.workbench", "pipelines.methods.clip"
+BESIDE = {
+    "captions": "pipelines.building.pairs",
+    "label_sets": "pipelines.building.label_sets",
+    "masks": "pipelines.building.masks",
+}
 """What one kind of evaluation needs and another does not."""
 
 
@@ -27,9 +33,14 @@ def code_of(spec: JobSpec) -> Code:
                 modules |= _part("methods", spec.source.method) if spec.source.method else set()
             if isinstance(spec.source, Foreign):
                 modules |= _part("encoders", spec.source.encoder) | _part("encoders", spec.source.encoder.of())
-            without.add(ON_FEATURES if spec.evaluation.on_images else ON_IMAGES)
+            without |= {ON_FEATURES, ON_IMAGES, *BESIDE.values()} - {_reads(spec.evaluation)}
             without |= set() if spec.evaluation.needs_text else {TEXTS} - modules
     return sources_of(modules, without=without)
+
+
+def _reads(evaluation: Protocol) -> str:
+    """What puts together what a protocol works on."""
+    return BESIDE.get(evaluation.targets, ON_IMAGES if evaluation.on_images else ON_FEATURES)
 
 
 def _part(room: str, options: Model) -> set[str]:

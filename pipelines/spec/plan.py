@@ -127,8 +127,8 @@ class _Planner:
         for i, evaluation in enumerate(self.study.evaluation):
             if runs and not any(evaluation.suits(run.method) for run in runs):
                 raise InputError(
-                    f"evaluation[{i}]: {evaluation.use} suits none of the methods: zero_shot needs a text tower (clip), "
-                    "head_layers a layered head (simclr); take it out or add such a method"
+                    f"evaluation[{i}]: {evaluation.use} suits none of the methods: zero_shot and retrieval need a text "
+                    "tower (clip), head_layers a layered head (simclr); take it out or add such a method"
                 )
 
     def _tuned(self, entry: MethodEntry, dataset: DataSet) -> list[tuple[Run, str | None]]:
@@ -207,7 +207,7 @@ class _Planner:
     ) -> None:
         """A job for each protocol; those on frozen features of one encoder run in one process (see units)."""
         inputs = {**inputs, "shards": self.shards[dataset.short_name]}
-        for evaluation in evaluations:
+        for evaluation in [each for each in evaluations if self.labels_known.fits(each, dataset)]:
             needed = dict(inputs)
             spec = EvaluateSpec(
                 evaluation=evaluation,

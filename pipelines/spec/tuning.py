@@ -87,8 +87,9 @@ class Judged(Model):
 
     @model_validator(mode="after")
     def _measured(self) -> Self:
-        if self.by.on_images or self.by.needs_text:
-            why = "needs texts" if self.by.needs_text else "trains on images anew for every trial"
+        if self.by.on_images or self.by.needs_text or self.by.targets != "labels":
+            why = "trains on images anew for every trial" if self.by.on_images else "needs more than one label an image"
+            why = "needs texts" if self.by.needs_text else why
             raise ValueError(f"{self.by.use} {why}, and an objective is measured on frozen features; use linear or knn")
         if self.name not in self.by.accuracies:
             known = list(self.by.accuracies)

@@ -14,6 +14,9 @@ import torch
 
 from pipelines.building.devices import chosen_device, device_name
 from pipelines.building.embedding import Embedding, embedding_of
+from pipelines.building.label_sets import tagged_features_of
+from pipelines.building.masks import maps_of
+from pipelines.building.pairs import pairs_of
 from pipelines.building.workbench import WEIGHTS, JobBench, save_classifier
 from pipelines.errors import Problem
 from pipelines.evaluation.labelled import evaluation_seed
@@ -41,6 +44,12 @@ def run(job: list[Path]) -> int:
                     print(f"{path}: done already")
                 elif folder.spec.evaluation.on_images:
                     _on_images(ready(folder))
+                elif folder.spec.evaluation.targets == "captions":
+                    _on_captions(ready(folder))
+                elif folder.spec.evaluation.targets == "label_sets":
+                    _on_label_sets(ready(folder))
+                elif folder.spec.evaluation.targets == "masks":
+                    _on_masks(ready(folder))
                 else:
                     embedding = embedding_of(ready(folder), embedding)
                     _on_features(folder, embedding)
@@ -54,23 +63,53 @@ def _on_features(job: JobFolder[EvaluateSpec], embedding: Embedding) -> None:
     started, clock, device, options = now(), time.perf_counter(), chosen_device(), job.spec.evaluation
     subject = embedding.with_texts(options.templates) if isinstance(options, ZeroShot) else embedding.features
     draw = torch.Generator(device).manual_seed(evaluation_seed(job.spec.seed))
-    found: Measured = importlib.import_module(f"pipelines.evaluation.{options.use}").measure(options, subject, draw)
+    found: Measured = _protocol(job).measure(options, subject, draw)
     sizes = {"features/width": embedding.features.train.shape[1], "features/seconds": embedding.seconds}
     sizes |= {f"features/{name}": value for name, value in embedding.diagnosed.items()}
     kept = _save_predictions(job.path, embedding.shards, found)
     _record(job, found.metrics, {**found.derived, **sizes}, time.perf_counter() - clock, started, kept)
 
 
+def _on_captions(job: JobFolder[EvaluateSpec]) -> None:
+    started, clock = now(), time.perf_counter()
+    pairs = pairs_of(job)
+    found: Measured = _protocol(job).measure(job.spec.evaluation, pairs)
+    counts = {"candidates/images": len(pairs.image), "candidates/captions": len(pairs.text)}
+    _record(job, found.metrics, {**found.derived, **counts}, time.perf_counter() - clock, started, {})
+
+
+def _on_label_sets(job: JobFolder[EvaluateSpec]) -> None:
+    started, clock = now(), time.perf_counter()
+    features = tagged_features_of(job)
+    seed = evaluation_seed(job.spec.seed) % 2**32  # scikit-learn takes 32 bits
+    found: Measured = _protocol(job).measure(job.spec.evaluation, features, seed)
+    sizes = {"features/width": features.train.shape[1]}
+    _record(job, found.metrics, {**found.derived, **sizes}, time.perf_counter() - clock, started, {})
+
+
+def _on_masks(job: JobFolder[EvaluateSpec]) -> None:
+    started, clock = now(), time.perf_counter()
+    maps = maps_of(job)
+    found: Measured = _protocol(job).measure(job.spec.evaluation, maps)
+    _, width, height, length = maps.train.shape
+    sizes = {"map/width": width, "map/places": height * length}
+    _record(job, found.metrics, {**found.derived, **sizes}, time.perf_counter() - clock, started, {})
+
+
 def _on_images(job: JobFolder[EvaluateSpec]) -> None:
     started, clock, options = now(), time.perf_counter(), job.spec.evaluation
-    protocol = importlib.import_module(f"pipelines.evaluation.{options.use}")
     with torch.random.fork_rng():  # torch's layers draw their weights from the global generator
         torch.manual_seed(seed_for(job.spec.seed, "classifier"))
-        found = protocol.measure(options, JobBench.of(job))
+        found = _protocol(job).measure(options, JobBench.of(job))
     save_classifier(found.classifier, job.path / WEIGHTS)
     metrics = {f"test/{name}": value for name, value in found.metrics.items()}
     metrics |= {f"holdout/{name}": value for name, value in found.holdout.items()}
     _record(job, metrics, found.derived, time.perf_counter() - clock, started, {"classifier": WEIGHTS})
+
+
+def _protocol(job: JobFolder[EvaluateSpec]) -> Any:
+    """The module that bears the protocol's name."""
+    return importlib.import_module(f"pipelines.evaluation.{job.spec.evaluation.use}")
 
 
 def _record(

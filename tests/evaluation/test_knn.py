@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from parity_tools import assert_close, both_precisions, load, tensors
 from sklearn.datasets import load_digits
+from sklearn.metrics import balanced_accuracy_score
+from sklearn.model_selection import LeaveOneOut, cross_val_predict
 from sklearn.neighbors import KNeighborsClassifier
 
 from pipelines.errors import InputError
@@ -53,13 +55,54 @@ def test_one_neighbour_is_a_look_up_and_length_does_not_matter() -> None:
     torch.testing.assert_close(own, expected, rtol=1e-4, atol=0)
 
 
+@pytest.mark.parametrize("k", [1, 4])
+def test_leave_one_out_is_scikit_learns(k: int) -> None:
+    f = features(n=60, m=25)
+    rows, label = torch.cat([f.train, f.test]).double(), torch.cat([f.train_label, f.test_label]).numpy()
+    model = KNeighborsClassifier(k, metric="cosine", weights=lambda distance: np.exp((1 - distance) / 0.07))
+    named = cross_val_predict(model, rows.numpy(), label, cv=LeaveOneOut())
+    found = knn.measure(Knn(k=k, leave_one_out=True), f).test
+    assert found["leave_one_out"] == pytest.approx((named == label).mean())
+    assert found["leave_one_out_mean_per_class"] == pytest.approx(balanced_accuracy_score(label, named))
+    assert 0.5 < found["leave_one_out"] < 1
+    several = knn.measure(Knn(k=(k, 9), leave_one_out=True), f).test
+    assert several["leave_one_out"] == several[f"leave_one_out_k{k}"] == found["leave_one_out"]
+    assert several["leave_one_out_k9"] == knn.measure(Knn(k=9, leave_one_out=True), f).test["leave_one_out"]
+
+
+def test_no_row_votes_for_itself_among_equal_ones() -> None:
+    """Ten rows of which all are equal: a search that cut itself off by its place would count some of them."""
+    rows = torch.ones(10, 3)
+    similarity, place = knn.others(rows, 4)
+    assert similarity.shape == place.shape == (10, 4)
+    assert not (place == torch.arange(10).unsqueeze(1)).any()
+    assert all(len(set(row)) == 4 for row in place.tolist())
+
+
+def test_as_many_neighbours_as_there_are_others() -> None:
+    f = features(n=30, m=10)
+    assert knn.measure(Knn(k=39, leave_one_out=True), f).test["leave_one_out"] > 0
+    with pytest.raises(InputError, match="40 neighbours asked for, but only 39 rows vote"):
+        knn.measure(Knn(k=40, leave_one_out=True), f)
+
+
+def test_the_option_changes_no_key_while_it_is_off() -> None:
+    assert Knn().model_dump(mode="json") == {"use": "knn", "k": 20, "temperature": 0.07}
+    on = Knn(leave_one_out=True)
+    assert Knn.model_validate(on.model_dump(mode="json")) == on
+    assert (Knn().numbers, on.numbers) == (("top1",), ("leave_one_out",))
+
+
 def test_chunks_give_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     f = features()
     whole = knn.votes(f.train, f.train_label, f.test, 3, 20, 0.07)
     for bank, elements in ((knn.BANK, 7 * len(f.train)), (8 * 50, 100), (1, 1)):
         monkeypatch.setattr(knn, "BANK", bank)
         monkeypatch.setattr(knn, "ELEMENTS", elements)
-        torch.testing.assert_close(knn.votes(f.train, f.train_label, f.test, 3, 20, 0.07), whole)
+        found = knn.votes(f.train, f.train_label, f.test, 3, 20, 0.07)
+        torch.testing.assert_close(
+            found, whole, rtol=1e-5, atol=1e-5
+        )  # 1 / temperature makes a rounding 14 times as large
 
 
 def test_votes_are_scikit_learns_on_digits(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,9 +13,11 @@ from trainer_tools import small_method, small_options
 
 from pipelines.batch import Batch
 from pipelines.encoders.text import TextTransformer
+from pipelines.encoders.tokeniser import VOCABULARY
 from pipelines.errors import InputError
 from pipelines.losses.clip import image_text_contrast
-from pipelines.methods.clip import CLIP
+from pipelines.methods.base import DataFacts
+from pipelines.methods.clip import CLIP, build
 from pipelines.spec.methods import names, options_class
 from pipelines.spec.methods.clip import Options
 
@@ -179,6 +181,36 @@ def test_images_find_the_names_of_their_classes_whichever_template_says_them(dup
     for template in options.templates:
         classes = method.class_embeddings(NAMES, (template,))[:, 0]
         assert (method.image_embeddings(torch.eye(3)) @ classes.T).argmax(1).tolist() == [0, 1, 2]
+
+
+def merged(captions: tuple[str, ...] = ()) -> CLIP:
+    facts = DataFacts(12, 3, 8, NAMES, captions)
+    options = Options(dim=8, text_width=8, text_layers=1, text_heads=1, merges=6)
+    return build(options, lambda: LinearEncoder(3), facts)
+
+
+def test_merges_travel_with_the_weights_and_need_no_captions_to_come_back():
+    trained, other = merged(("a red square", "a red car")), merged(("something else", "something"))
+    assert trained.tokeniser(["red"]).shape[1] < other.tokeniser(["red"]).shape[1]
+    other.load_state_dict(trained.state_dict(), strict=True)
+    assert other.tokeniser.merges == trained.tokeniser.merges
+    assert torch.equal(other.text_embeddings(["red"]), trained.text_embeddings(["red"]))
+
+
+def test_without_captions_merges_are_learnt_from_class_names_and_without_both_there_are_none():
+    assert merged().tokeniser(["a photo of a cat."]).shape[1] < 19
+    facts = DataFacts(12, 0, 8)
+    bare = build(Options(dim=8, text_width=8, text_layers=1, text_heads=1, merges=6), lambda: LinearEncoder(3), facts)
+    assert bare.tokeniser.merges == ()
+    assert bare.merges.tolist() == [[-1, -1]] * 6
+
+
+def test_merges_learn_as_bytes_do_and_change_no_key_while_they_are_off():
+    method, batch = merged(), labelled([0, 1, 2] * 4)
+    method.loss([torch.eye(3)[batch.label]], batch, progress(0, 60)).loss.backward()
+    assert method.text.tokens.weight.grad[VOCABULARY:].abs().sum() > 0
+    assert "merges" not in Options().model_dump()
+    assert "merges" not in small_method(small_options("clip")).state_dict()
 
 
 @pytest.mark.parametrize("name", names())

@@ -125,6 +125,20 @@ def test_zero_shot_without_any_method_that_reads_text_is_refused(tmp_path):
         plan_file(tmp_path / "x.yaml")
 
 
+def test_retrieval_is_planned_where_there_may_be_captions_and_nowhere_else(tmp_path):
+    text = STUDY.replace("  - {use: zero_shot}\n", "  - {use: retrieval}\n")
+    (tmp_path / "x.yaml").write_text(text)
+    with pytest.raises(InputError, match=r"evaluation\[0\]: retrieval needs captions, and no data set.*coco_captions"):
+        plan_file(tmp_path / "x.yaml")
+    target = f"{{use: coco_captions, folder: {tmp_path}, image_size: 16, role: target}}"
+    text = text.replace("dataset: {", "datasets:\n  - {").replace("encoder:", f"  - {target}\nencoder:", 1)
+    (tmp_path / "x.yaml").write_text(text)
+    planned = {(job.spec.evaluation.use, job.spec.dataset.use) for job in plan_file(tmp_path / "x.yaml").of("evaluate")}
+    assert {place for place in planned if "coco_captions" in place} == {("retrieval", "coco_captions")}
+    assert ("retrieval", "digits") not in planned
+    assert ("few_shot", "digits") in planned
+
+
 def test_other_templates_rerun_the_evaluation_only(tmp_path):
     keys = []
     for name, text in (("a", STUDY), ("b", STUDY.replace("the digit {}", "a handwritten {}"))):
@@ -137,12 +151,12 @@ def test_other_templates_rerun_the_evaluation_only(tmp_path):
 
 CAPTIONED = """
 question: q
-dataset: {{use: webdataset, name: squares, train: "{train}", image_size: 8}}
+dataset: {{use: webdataset, name: squares, labels: none, train: "{train}", image_size: 8}}
 encoder: {{use: resnet, depth: 10, width: 8, stem: small}}
 methods: [{{use: clip, dim: 8, text_width: 32, text_layers: 1, text_heads: 2, context: 32, duplicates: multi_positive}}]
 seeds: [0]
 training: {{epochs: 12, batch_size: 16, lr_per_256: 5e-3}}
-evaluation: [{{use: knn, k: 1}}]
+evaluation: [{{use: retrieval, at: [1, 15]}}]
 """
 
 
@@ -154,7 +168,9 @@ def test_captioned_tars_teach_images_their_captions(tmp_path):
         for number in range(120):
             image = draw.integers(0, 60, (8, 8, 3), dtype=np.uint8)
             image[..., number % 3] += 190
-            for kind, data in (("png", encoded(image)), ("txt", words[number % 3][number % 2].encode())):
+            said = words[number % 3]
+            own, both = said[number % 2].encode(), json.dumps({"captions": said}).encode()
+            for kind, data in (("png", encoded(image)), ("txt", own), ("json", both)):
                 info = tarfile.TarInfo(f"{number:03d}.{kind}")
                 info.size = len(data)
                 archive.addfile(info, io.BytesIO(data))
@@ -171,3 +187,11 @@ def test_captioned_tars_teach_images_their_captions(tmp_path):
         texts = method.class_embeddings(said, ("{}",))[:, 0]
         found = (method.image_embeddings(method.encoder(colours)) @ texts.T).argmax(1) // 2
     assert found.tolist() == [0, 1, 2]
+    (job,) = plan.of("evaluate")
+    assert main(["evaluate", "--job", str(job.folder(results))]) == 0
+    record = json.loads((job.folder(results) / "record.json").read_text())
+    assert (record["derived"]["candidates/images"], record["derived"]["candidates/captions"]) == (24, 48)
+    # each of three colours' captions stands beside those of the others of its colour, some 14, and beside no other's
+    assert record["metrics"]["test/image_to_text_recall_1"] == 0
+    assert record["metrics"]["test/image_to_text_recall_15"] > 0.9
+    assert record["metrics"]["test/text_to_image_recall_15"] == 1

@@ -11,12 +11,19 @@ from pipelines.listing.paths import expanded
 from pipelines.spec.base import Count, Model, Name, Share
 from pipelines.spec.contents import Contents
 
+Targets = Literal["labels", "captions", "label_sets", "masks"]
+"""What encoders are measured against: a label an image, captions, any number of labels an image, or one a pixel."""
+
 
 class DataSet(Model):
     """Options of one data set. A subclass narrows ``use`` to ``Literal[NAME] = NAME`` and adds fields."""
 
     use: str = ""
     """The data set's name: its file here and in sources/."""
+    beside: ClassVar[tuple[Targets, ...]] = ()
+    """What its images have beside, or in place of, one label each, as far as planning can know."""
+    label_names: ClassVar[tuple[str, ...]] = ()
+    """The classes of which an image, or its pixels, may show several."""
     convention: ClassVar[str] = "top1"
     """The number that the field reports on it: top1, or mean_per_class where classes differ in size."""
     role: Literal["pretrain", "target"] = Field(default="pretrain", exclude=True)

@@ -4,12 +4,13 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from pipelines.spec.datasets.base import Fetched
+from pipelines.spec.datasets.base import Fetched, Targets
 
 
 class Options(Fetched):
     """Photographs with five captions each, 118,287 + 5,000 (val2017 is test); no classes, so for methods that read text."""
 
+    beside: ClassVar[tuple[Targets, ...]] = ("captions",)
     needed: ClassVar[tuple[str, ...]] = (
         "train2017", "val2017", "annotations/captions_train2017.json", "annotations/captions_val2017.json",
     )  # fmt: skip

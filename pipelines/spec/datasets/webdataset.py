@@ -1,16 +1,17 @@
 """Tars that somebody else made."""
 
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pipelines.listing.inventory import Inventory, of_tars
 from pipelines.listing.paths import expand
-from pipelines.spec.datasets.base import OwnImages
+from pipelines.spec.datasets.base import OwnImages, Targets
 
 
 class Options(OwnImages):
     """Existing tars: an image (png, jpg, webp, ...) and cls, txt or json members a sample."""
 
+    beside: ClassVar[tuple[Targets, ...]] = ("captions",)
     use: Literal["webdataset"] = "webdataset"
     train: str
     """Path pattern of the train tars, with * or {000..012}; ~ and $NAME are filled in."""

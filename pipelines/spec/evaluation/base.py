@@ -4,6 +4,7 @@ from typing import ClassVar
 
 from pipelines.spec.base import Model
 from pipelines.spec.counts import Counts
+from pipelines.spec.datasets.base import Targets
 from pipelines.spec.methods.base import MethodOptions
 
 
@@ -16,6 +17,9 @@ class Protocol(Model):
     """Whether it trains on images from the weights, in a job of its own, instead of reading features."""
     needs_text: ClassVar[bool] = False
     """Whether it needs a method with a text tower, and the weights of that tower beside the features."""
+
+    targets: ClassVar[Targets] = "labels"
+    """What it measures images against."""
 
     @property
     def numbers(self) -> tuple[str, ...]:
@@ -30,10 +34,12 @@ class Protocol(Model):
     def check_counts(self, counts: Counts) -> None:
         """InputError, by the protocol's name, where there are too few images for it to measure anything.
 
-        A class that train or test lacks is no obstacle in itself: it is never named, or never asked about.
+        A class that train or test lacks is no obstacle in itself: it is never named, or never asked about. What does not
+        measure against one label an image has no classes to count.
         """
-        counts.check_classes(self.use, "train", counts.train)
-        counts.check_classes(self.use, "test", counts.test)
+        if self.targets == "labels":
+            counts.check_classes(self.use, "train", counts.train)
+            counts.check_classes(self.use, "test", counts.test)
 
     def suits(self, method: MethodOptions) -> bool:
         """Whether the protocol has a meaning for the method."""

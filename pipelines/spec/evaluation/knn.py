@@ -19,6 +19,11 @@ def _neighbours(given: Any) -> Any:
     return tuple(given) if isinstance(given, list) else given
 
 
+def _is_off(value: bool) -> bool:
+    """Left out of what is written: the keys of jobs are those from before there was this option."""
+    return not value
+
+
 class Options(Protocol):
     """Weighted nearest neighbours on unit features (Wu et al. 2018, arXiv:1805.01978); nothing is chosen."""
 
@@ -27,6 +32,9 @@ class Options(Protocol):
     """Neighbours that vote; 20 is DINO's setting, 200 InstDisc's and MoCo's demo. Several: the first is the headline."""
     temperature: float = Field(default=0.07, ge=0.02, allow_inf_nan=False)
     """A neighbour of cosine s has the vote exp(s / temperature); below 0.02 the votes would leave float32's range."""
+    leave_one_out: bool = Field(default=False, exclude_if=_is_off)
+    """Every labelled image, of train and of test, is named by all the others, under numbers of their own: for a data set
+    that has no test split of its own, or too small a one. Pretraining has seen those of train."""
 
     @property
     def all_k(self) -> tuple[int, ...]:
@@ -35,7 +43,12 @@ class Options(Protocol):
 
     def check_counts(self, counts: Counts) -> None:
         super().check_counts(counts)
-        if max(self.all_k) > (rows := sum(counts.train)):
+        rows = sum(counts.train) + (sum(counts.test) - 1 if self.leave_one_out else 0)
+        if max(self.all_k) > rows:
             raise InputError(
                 f"evaluation.knn.k: {max(self.all_k)} neighbours asked for, but only {rows} images vote; lower k"
             )
+
+    @property
+    def numbers(self) -> tuple[str, ...]:
+        return ("leave_one_out",) if self.leave_one_out else super().numbers

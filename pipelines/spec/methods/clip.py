@@ -10,6 +10,11 @@ from pipelines.spec.templates import Templates
 from pipelines.spec.views import Augmentation, Views
 
 
+def _is_none(value: Any) -> bool:
+    """Left out of what is written: the keys of jobs are those from before there was this option."""
+    return value is None
+
+
 class Options(MethodOptions):
     """CLIP (Radford et al. 2021, arXiv:2103.00020). Any encoder; the texts are the data set's captions.
 
@@ -30,7 +35,10 @@ class Options(MethodOptions):
     """Captions made from class names, where the data set has none: one drawn for each image and step. The first is the
     paper's. Zero-shot classes are described by all of them unless the evaluation names others."""
     context: int = Field(default=128, ge=8)
-    """Most tokens (bytes and two marks) of a caption; longer ones are cut. The paper's 76 merged tokens are about 300."""
+    """Most tokens (bytes or merges, and two marks) of a caption; longer ones are cut. The paper has 76 merged ones."""
+    merges: Count | None = Field(default=None, exclude_if=_is_none)
+    """Tokens beside the bytes, merged from them as byte-pair encoding learns it from the texts trained on; none: bytes alone.
+    The paper's vocabulary, learnt from other texts, has 48,894."""
     text_width: Count = 512
     text_layers: Count = 12
     text_heads: Count = 8

@@ -1,0 +1,94 @@
+"""Whether the protocols of a data set put the methods in the same order."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import rankdata
+
+from pipelines.colours import colour
+from pipelines.report.cells import Column, Row
+from pipelines.report.comparison import Comparison
+from pipelines.report.tables import Entry, Table
+from pipelines.statistics.ranks import FEWEST, agreement, mean_ranks
+
+
+def ranks_tables(found: Sequence[Comparison], caption: str) -> tuple[Table, ...]:
+    """Of every data set with two protocols and enough methods: the rank of each method, and how far the orders agree."""
+    tables = []
+    for comparison in found:
+        columns, rows, scores = _scores(comparison)
+        if len(columns) > 1:
+            ending = "" if len(found) == 1 else f"-{comparison.dataset.short_name}"
+            tables += [
+                _ranks(f"ranks{ending}", caption, comparison, columns, rows, scores),
+                _agreement(f"rank_correlations{ending}", caption, comparison, columns, scores),
+            ]
+    return tuple(tables)
+
+
+def _scores(comparison: Comparison) -> tuple[list[Column], list[Row], NDArray[np.float64]]:
+    """Protocols that enough methods share, those methods, and their means (P, M); NaN where seeds are missing."""
+    columns = [column for column in comparison.columns if len(comparison.ranking(column)) >= FEWEST]
+    ranked = {column: comparison.ranking(column) for column in columns}
+    rows = [row for row in comparison.rows if any(row in each for each in ranked.values())]
+    means = [
+        [_mean(comparison, row, column) if row in ranked[column] else np.nan for row in rows] for column in columns
+    ]
+    return columns, rows, np.array(means, dtype=np.float64)
+
+
+def _mean(comparison: Comparison, row: Row, column: Column) -> float:
+    mean = comparison.cells[row, column].mean
+    return np.nan if mean is None else mean
+
+
+def _ranks(
+    name: str, caption: str, comparison: Comparison, columns: list[Column], rows: list[Row], scores: NDArray[np.float64]
+) -> Table:
+    """A row a method, in the order of its mean rank; those without all protocols last, with no mean."""
+    ranks = np.stack([rankdata(-each, nan_policy="omit") for each in scores])
+    means = mean_ranks(scores)
+    order = sorted(range(len(rows)), key=lambda i: (np.isnan(means[i]), means[i]))
+    lines = tuple(
+        (
+            Entry(rows[i].title, colour=colour(rows[i].label)),
+            *(_rank(rank) for rank in ranks[:, i]),
+            _rank(means[i]),
+            Entry(f"{np.nanmin(ranks[:, i]):g} to {np.nanmax(ranks[:, i]):g}"),
+        )
+        for i in order
+    )
+    header = ("method", *(column.title for column in columns), "mean rank", "lowest to highest")
+    groups = (("", 1), (comparison.dataset.short_name, len(columns)), ("over protocols", 2))
+    return Table(name, caption, header, lines, groups)
+
+
+def _agreement(
+    name: str, caption: str, comparison: Comparison, columns: list[Column], scores: NDArray[np.float64]
+) -> Table:
+    """Kendall's tau-b of every two protocols, Spearman's rho and the number of shared methods beside it."""
+    found = agreement(scores)
+    lines = tuple(
+        (
+            Entry(column.title),
+            *(
+                _correlation(found.kendall[i, j], found.spearman[i, j], int(found.shared[i, j])) if j < i else Entry("")
+                for j in range(len(columns) - 1)
+            ),
+        )
+        for i, column in enumerate(columns)
+        if i
+    )
+    header = ("protocol", *(column.title for column in columns[:-1]))
+    return Table(name, caption, header, lines, (("", 1), (comparison.dataset.short_name, len(columns) - 1)))
+
+
+def _rank(rank: float) -> Entry:
+    return Entry("–", muted=True) if np.isnan(rank) else Entry(f"{rank:.1f}".removesuffix(".0"))
+
+
+def _correlation(kendall: float, spearman: float, shared: int) -> Entry:
+    if np.isnan(kendall):
+        return Entry("–", muted=True, detail=f"{shared} methods")
+    return Entry(f"{kendall:.2f}", detail=f"rho {spearman:.2f}, {shared} methods")

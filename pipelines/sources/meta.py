@@ -1,0 +1,18 @@
+"""What a source keeps of an image beside its label and caption: the JSON member of its sample in the shards."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from pipelines.sources.reader import ShardSet
+from pipelines.sources.tars import scan
+
+
+def metas(shards: ShardSet, split: str) -> Iterator[tuple[str | None, dict[str, Any]]]:
+    """Caption and JSON of every image in reading order; no JSON, or none that is an object, is an empty one."""
+    for shard in shards.index.splits[split]:
+        data = shards.verified_bytes(shard)
+        for place in scan(data):
+            offset, size = place.meta
+            meta = json.loads(data[offset : offset + size]) if size else {}
+            yield place.caption, meta if isinstance(meta, dict) else {}
