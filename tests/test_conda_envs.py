@@ -17,6 +17,8 @@ from rattler import MatchSpec
 ROOT = Path(__file__).parents[1]
 ENVIRONMENTS = {path.stem: path for path in sorted((ROOT / "conda_envs").glob("*.yaml"))}
 CONDA_TO_PYPI = {"pytorch": "torch", "matplotlib-base": "matplotlib"}
+ON_DEMAND = {"lightly"}
+"""What one kind of method needs and says so where it is missing: no environment carries it (docs/peers.md)."""
 MODULE_TO_PYPI = {"PIL": "pillow", "sklearn": "scikit-learn", "yaml": "pyyaml", "vl_convert": "vl-convert-python"}
 
 
@@ -97,7 +99,7 @@ def test_every_dependency_of_the_project_has_an_environment():
 def test_a_stage_finds_what_its_code_imports():
     assert imported(ROOT / "pipelines" / "spec") <= set(pins("plan")) & set(pins("train")) & set(pins("report"))
     assert imported(ROOT / "pipelines" / "report") <= set(pins("report"))
-    assert imported(ROOT / "pipelines") <= set().union(*(pins(name) for name in ENVIRONMENTS))
+    assert imported(ROOT / "pipelines") - ON_DEMAND <= set().union(*(pins(name) for name in ENVIRONMENTS))
 
 
 def test_planning_and_reporting_do_without_torch():

@@ -16,6 +16,7 @@ from pipelines.spec.encoders.resnet import Options as ResNet
 from pipelines.spec.encoders.vit import Options as ViT
 from pipelines.spec.methods import options_class
 from pipelines.spec.methods.base import MethodOptions
+from pipelines.spec.methods.lightly import USES
 from pipelines.spec.training import Training
 from pipelines.training.loop import Trainer
 from pipelines.views.maker import ViewMaker
@@ -50,7 +51,8 @@ class FewImages:
 def small_options(name: str, **given: object) -> MethodOptions:
     """A method's options, shrunk for tests."""
     kind = options_class(name)
-    return kind(**{key: value for key, value in SMALL.items() if key in kind.model_fields} | given)
+    known = USES[given.get("method", "simclr")] if name == "lightly" else kind.model_fields
+    return kind(**{key: value for key, value in SMALL.items() if key in known} | given)
 
 
 def small_method(options: MethodOptions, seed: int = 0, norm: str = "batch") -> Method:

@@ -1,5 +1,6 @@
 """One pretraining, put together from its spec; shared by the stages pretrain and tune."""
 
+import importlib
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -24,7 +25,7 @@ from pipelines.spec.evaluation.knn import Options as Knn
 from pipelines.spec.jobs import PretrainSpec
 from pipelines.spec.training import Training
 from pipelines.spec.views import Views
-from pipelines.training.loop import Evaluate, Trainer
+from pipelines.training.loop import Evaluate, MakeViews, Trainer
 from pipelines.training.memory import keep_freed_memory
 from pipelines.views.crops import cutter
 from pipelines.views.maker import ViewMaker
@@ -51,11 +52,10 @@ def trainer(
         spec.method.check(spec.training, spec.encoder, facts.num_samples)
     except ValueError as error:
         raise InputError(f"{shards.folder}: {spec.method.use}: {error}") from None
-    index = shards.index
     return Trainer(
         method=begun(fresh_method(spec.method, spec.encoder, facts, spec.seed), spec.start),
-        data=_data(spec.training, spec.views, spec.seed, shards, rows, device),
-        make_views=ViewMaker(spec.views, index.image_size, index.mean, index.std),
+        data=_data(spec, shards, rows, device),
+        make_views=view_maker(spec, shards),
         training=spec.training,
         seed=spec.seed,
         device=device,
@@ -66,16 +66,30 @@ def trainer(
     )
 
 
-def _data(
-    training: Training, recipe: Views, seed: int, shards: ShardSet, rows: NDArray[np.int64], device: torch.device
-) -> Resident | Streaming:
+def view_maker(spec: PretrainSpec, shards: ShardSet) -> MakeViews:
+    """Ours, or for a peer that has its own transforms one that calls those."""
+    index, peer = shards.index, spec.method.peer_transforms
+    if peer is None:
+        return ViewMaker(spec.views, index.image_size, index.mean, index.std)
+    theirs = importlib.import_module("pipelines.views.lightly")  # its package need not be installed
+    found: MakeViews = theirs.PeerViews(peer, spec.views, index.image_size, index.mean, index.std)
+    return found
+
+
+def _data(spec: PretrainSpec, shards: ShardSet, rows: NDArray[np.int64], device: torch.device) -> Resident | Streaming:
+    training = spec.training
     order = Order(
-        batch_size=training.batch_size, seed=seed, rank=distributed.rank(), world_size=distributed.world_size()
+        batch_size=training.batch_size, seed=spec.seed, rank=distributed.rank(), world_size=distributed.world_size()
     )
     whole = training.data == "resident" or (training.data == "auto" and fits(shards, training.resident_gib))
     if whole:
         return Resident(resident(shards, "train"), order, device, rows)
-    cut = cutter(recipe, shards.index.image_size)
+    if spec.method.peer_transforms:
+        raise InputError(
+            f"{shards.folder}: {spec.method.short_name}: lightly's transforms cut from whole images, and these are more than "
+            f"resident_gib ({training.resident_gib:g}); raise training.resident_gib, or set the method's transforms: ours"
+        )
+    cut = cutter(spec.views, shards.index.image_size)
     return Streaming(shards, order, device, rows, cut=cut, workers=data_workers(training.workers))
 
 

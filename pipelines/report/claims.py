@@ -39,6 +39,20 @@ class Judged:
     def decision(self) -> Decision:
         return self.verdict.decision if self.verdict else "not enough runs"
 
+    @property
+    def outcome(self) -> str:
+        """The decision; where two sides were claimed equal, in words that say which is ahead if they are not."""
+        if self.claim.relation != "equivalent" or self.verdict is None:
+            return self.decision
+        ahead = "ahead" if self.verdict.difference.estimate.mean > 0 else "behind"
+        words: dict[Decision, str] = {
+            "supported": f"equal within {self.claim.margin:g}{f' {self.unit}' if self.unit else ''}",
+            "contradicted": ahead,
+            "not supported": "not settled",
+            "not enough runs": "not enough runs",
+        }
+        return words[self.decision]
+
 
 @dataclass(frozen=True)
 class _Side:

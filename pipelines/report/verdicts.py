@@ -26,16 +26,17 @@ COLOURS: dict[Decision, str] = {
 
 @dataclass(frozen=True)
 class Told:
-    """One claim for the head of the page: its verdict, its text, and the numbers behind it."""
+    """One claim for the head of the page: its verdict, that in words, its text, and the numbers behind it."""
 
     decision: Decision
+    outcome: str
     text: str
     numbers: str
 
 
 def told(found: Sequence[Judged]) -> list[Told]:
     """Every claim in a line, in the order of the study file."""
-    return [Told(each.decision, each.claim.text, _numbers(each)) for each in found]
+    return [Told(each.decision, each.outcome, each.claim.text, _numbers(each)) for each in found]
 
 
 def summary(found: Sequence[Judged]) -> str:
@@ -104,7 +105,7 @@ def claims_table(found: Sequence[Judged], caption: str) -> Table:
         (
             Entry(each.claim.text, detail=each.claim.source or ""),
             Entry(each.place),
-            Entry(each.decision, bold=each.decision in ("supported", "contradicted"), colour=COLOURS[each.decision]),
+            Entry(each.outcome, bold=each.decision in ("supported", "contradicted"), colour=COLOURS[each.decision]),
             *_measured(each),
         )
         for each in found

@@ -13,6 +13,8 @@ BESIDE = {
     "masks": "pipelines.building.masks",
 }
 """What one kind of evaluation needs and another does not."""
+PEER_VIEWS = "pipelines.views.lightly"
+"""What makes a peer's views."""
 
 
 def code_of(spec: JobSpec) -> Code:
@@ -24,6 +26,7 @@ def code_of(spec: JobSpec) -> Code:
             modules |= _kind("datasets", spec.dataset) | {f"pipelines.sources.{_use(spec.dataset)}"}
         case RunSpec():
             modules |= _part("methods", spec.method) | _part("encoders", spec.encoder)
+            modules |= {PEER_VIEWS} if spec.method.peer_transforms else set()
             if isinstance(spec, TuneSpec) and isinstance(spec.search.objective, Judged):
                 modules |= _part("evaluation", spec.search.objective.by)
         case EvaluateSpec():

@@ -103,6 +103,7 @@ def resolve(study: Study, entry: MethodEntry, point: Point, dataset: DataSet) ->
     try:
         training.check(dataset.pretraining_images)
         options.check(training, encoder, dataset.pretraining_images)
+        options.check_views(views)
     except ValueError as error:
         raise InputError(f"{where}{error}") from None
     fitted = {name: value for name, value in encoder.model_dump().items() if value != getattr(given, name)}

@@ -103,6 +103,26 @@ def test_the_same_numbers_contradict_the_opposite_claim_and_do_not_support_a_wid
     assert decisions == ["contradicted", "not supported", "contradicted", "supported"]
 
 
+@pytest.mark.parametrize(
+    ("sides", "margin", "decision", "outcome"),
+    [
+        ("first: new, second: base", 1, "contradicted", "ahead"),
+        ("first: base, second: new", 1, "contradicted", "behind"),
+        ("first: base, second: new", 40, "supported", "equal within 40 points"),
+        ("first: base, second: new", 12.5, "not supported", "not settled"),
+    ],
+)
+def test_of_two_sides_claimed_equal_the_words_say_which_is_ahead(
+    tmp_path: Path, sides: str, margin: float, decision: str, outcome: str
+) -> None:
+    found = one(tmp_path, f"{sides}, relation: equivalent, margin: {margin}")
+    assert (found.decision, found.outcome) == (decision, outcome)
+    assert told([found])[0].outcome == outcome
+    assert claims_table([found], "").rows[0][2].text == outcome
+    other = one(tmp_path, f"{sides}, relation: at_least, margin: {margin}")
+    assert other.outcome == other.decision
+
+
 def test_floors_are_sides_too(tmp_path: Path) -> None:
     claims = """
   - {text: Above pixels., first: new, second: {floor: pixels}}

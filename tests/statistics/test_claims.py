@@ -63,6 +63,20 @@ def test_needed_is_for_the_distance_and_spread_seen():
     assert judge([1.0] * 5, [1.0] * 5, "greater").needed is None  # nothing seen: no number of seeds would show it
 
 
+def test_equal_means_no_worse_both_ways_and_unequal_means_better_one_way():
+    """Two one-sided tests: each bound by itself is a claim of another relation."""
+    generator, seen = np.random.default_rng(0), set()
+    for shift in np.linspace(-2, 2, 21):
+        a, b = generator.normal(shift, 0.5, 8), generator.normal(0, 0.5, 8)
+        both = [judge(a, b, "at_least", 1.0).decision, judge(b, a, "at_least", 1.0).decision]
+        either = [judge(a, b, "greater", 1.0).decision, judge(b, a, "greater", 1.0).decision]
+        found = judge(a, b, "equivalent", 1.0).decision
+        assert (found == "supported") == (both == ["supported"] * 2)
+        assert (found == "contradicted") == ("supported" in either)
+        seen.add(found)
+    assert seen == {"supported", "contradicted", "not supported"}
+
+
 def test_swapping_rows_turns_greater_into_less():
     generator = np.random.default_rng(0)
     for shift in (-1.0, 0.0, 1.0):

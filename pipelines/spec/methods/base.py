@@ -39,9 +39,17 @@ class MethodOptions(Model):
         """The recipe of the paper; ``image_size`` (pixels, none: unknown) lets it follow the paper's small-image form."""
         return Views(augmentations=(Augmentation(count=2),))
 
+    @property
+    def peer_transforms(self) -> str | None:
+        """The method of lightly's whose transforms make the views of the recipe; none: ours make them."""
+        return None
+
     def default_training(self) -> dict[str, Any]:
         """Where this method's training differs from the defaults of ``Training``."""
         return {}
 
     def check(self, training: Training, encoder: Encoder, num_samples: int | None) -> None:
         """ValueError when the options do not go with the rest; num_samples: of the pretraining split, where known."""
+
+    def check_views(self, views: Views) -> None:
+        """ValueError when the method cannot have the views of this recipe."""

@@ -1,0 +1,133 @@
+"""Options of the peers: methods that are trained with the parts of lightly (github.com/lightly-ai/lightly), for comparison."""
+
+from typing import Any, Literal, Self
+
+from pydantic import model_validator
+
+from pipelines.spec import kinds
+from pipelines.spec.base import Count, NotNegative, Positive, Share
+from pipelines.spec.methods.base import Encoder, MethodOptions
+from pipelines.spec.methods.moco import Options as MoCo
+from pipelines.spec.training import Training
+from pipelines.spec.views import Augmentation, Views
+
+Peer = Literal["simclr", "moco_v2", "byol", "simsiam", "barlow_twins", "vicreg"]
+OURS: dict[Peer, str] = {"moco_v2": "moco"}
+"""Our file of the same method, where it has another name."""
+USES: dict[Peer, tuple[str, ...]] = {
+    "simclr": ("temperature", "hidden", "dim"),
+    "moco_v2": ("temperature", "momentum", "last_momentum", "queue_size", "dim"),
+    "byol": ("momentum", "last_momentum", "hidden", "predictor_hidden", "dim"),
+    "simsiam": ("hidden", "predictor_hidden", "dim"),
+    "barlow_twins": ("off_diagonal", "hidden", "dim"),
+    "vicreg": ("invariance", "variance", "covariance", "hidden", "dim"),
+}
+"""The options that each method has."""
+SOLARIZING: tuple[Peer, ...] = ("byol", "barlow_twins", "vicreg")
+"""Methods whose transforms solarise."""
+SAYABLE = Augmentation()
+"""What lightly's transforms have fixed, they have as here."""
+
+
+class Options(MethodOptions):
+    """A method as lightly's documentation writes it (1.6): its transforms, heads, losses and momentum updates.
+
+    Options are those of our method of the same name, and have its defaults; those that it does not have are refused.
+    """
+
+    use: Literal["lightly"] = "lightly"
+    method: Peer = "simclr"
+    """Which of lightly's methods."""
+    transforms: Literal["lightly", "ours"] = "lightly"
+    """Who makes the views that the recipe describes: lightly from PIL pictures, one by one, or we."""
+    temperature: Positive | None = None
+    """SimCLR, MoCo v2."""
+    momentum: Share | None = None
+    """Of the moving average in the first epoch (MoCo v2, BYOL)."""
+    last_momentum: Share | None = None
+    """In the last one, 1 unless given, along a cosine by epoch; the same as ``momentum``: constant."""
+    queue_size: Count | None = None
+    """Keys in the memory bank (MoCo v2)."""
+    hidden: Count | None = None
+    """Width of the heads' hidden layers; none: the encoder's width."""
+    predictor_hidden: Count | None = None
+    """Width of the predictor's hidden layer (BYOL: none is ``hidden``; SimSiam: none is a quarter of ``dim``)."""
+    dim: Count | None = None
+    """Size of the embedding."""
+    off_diagonal: NotNegative | None = None
+    """Lambda of Barlow Twins."""
+    invariance: NotNegative | None = None
+    """Weight of VICReg's squared distance."""
+    variance: NotNegative | None = None
+    """Weight of VICReg's hinge, of which lightly takes the mean of both views: twice ours where ours has scale: paper."""
+    covariance: NotNegative | None = None
+    """Weight of VICReg's covariances."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _defaults_of_ours(cls, data: Any) -> Any:
+        if not isinstance(data, dict) or (method := data.get("method", "simclr")) not in USES:
+            return data
+        ours = _ours(method)
+        same = {name: getattr(ours, name) for name in USES[method] if name in type(ours).model_fields}
+        return {**same, **({"last_momentum": 1.0} if "last_momentum" in USES[method] else {}), **data}
+
+    @model_validator(mode="after")
+    def _no_other(self) -> Self:
+        for name in sorted({name for names in USES.values() for name in names} - set(USES[self.method])):
+            if getattr(self, name) is not None:
+                raise ValueError(f"{name}: {self.method} has no such option; it has {', '.join(USES[self.method])}")
+        return self
+
+    @property
+    def short_name(self) -> str:
+        return f"{self.method}_lightly"
+
+    @property
+    def peer_transforms(self) -> str | None:
+        return self.method if self.transforms == "lightly" else None
+
+    def default_views(self, image_size: int | None) -> Views:
+        """Those of our method, resized bilinearly, as lightly does."""
+        views = _ours(self.method).default_views(image_size)
+        plain = tuple(kind.model_copy(update={"interpolation": "bilinear"}) for kind in views.augmentations)
+        return views.model_copy(update={"augmentations": plain})
+
+    def default_training(self) -> dict[str, Any]:
+        return _ours(self.method).default_training()
+
+    def check(self, training: Training, encoder: Encoder, num_samples: int | None) -> None:
+        """The memory bank has the limits of our queue; lightly cuts its views from whole images, not from our crops."""
+        if self.queue_size is not None:
+            MoCo(queue_size=self.queue_size).check(training, encoder, num_samples)
+        if self.peer_transforms and training.data == "streaming":
+            raise ValueError(
+                "training.data: streaming: lightly's transforms need resident images; or set transforms: ours"
+            )
+
+    def check_views(self, views: Views) -> None:
+        """ValueError for what lightly's transforms of this method have no argument for."""
+        if self.peer_transforms is None:
+            return
+        if views.jigsaw is not None or views.shared_flip:
+            raise ValueError("views: lightly's transforms have no jigsaw and no shared_flip; set transforms: ours")
+        for kind in views.augmentations:
+            for name in ("ratio", "interpolation", "translate", "grayscale_first", "colour"):
+                if getattr(kind, name) != getattr(SAYABLE, name):
+                    raise ValueError(
+                        f"views: {name} {getattr(kind, name)}: lightly's transforms have {getattr(SAYABLE, name)} alone; "
+                        "leave it at that, or set transforms: ours"
+                    )
+            if kind.scale[1] != 1:
+                raise ValueError(
+                    f"views: scale {list(kind.scale)}: lightly's crops go up to 1, or set transforms: ours"
+                )
+            if kind.solarize and self.method not in SOLARIZING:
+                raise ValueError(f"views: solarize: lightly's {self.method} has none; set it to 0, or transforms: ours")
+
+
+def _ours(method: Peer) -> MethodOptions:
+    """The options of our method of that name, at their defaults."""
+    found = kinds.options_of("pipelines.spec.methods", OURS.get(method, method))()
+    assert isinstance(found, MethodOptions)
+    return found

@@ -1,0 +1,206 @@
+"""The peers: each of lightly's methods in our loop against a plain loop with lightly's parts, and what it is refused."""
+
+import copy
+import importlib
+import sys
+from typing import Any
+
+import pytest
+import torch
+from lightly.loss import BarlowTwinsLoss, NegativeCosineSimilarity, NTXentLoss, VICRegLoss
+from lightly.models.modules import heads
+from lightly.models.utils import update_momentum
+from methods.tools import batch, progress
+from torch import Tensor, nn
+from trainer_tools import SIDE, equal, small_method, small_options, small_trainer, weights
+
+from pipelines.errors import InputError
+from pipelines.methods.lightly import Lightly
+from pipelines.spec.encoders.resnet import Options as ResNet
+from pipelines.spec.methods.lightly import USES, Options
+from pipelines.spec.training import Training
+from pipelines.views.lightly import PeerViews
+
+every_peer = pytest.mark.parametrize("name", USES)
+
+
+def peer(name: str, **given: Any) -> Lightly:
+    found = small_method(small_options("lightly", method=name, **given))
+    assert isinstance(found, Lightly)
+    return found
+
+
+def views(seed: int) -> list[Tensor]:
+    return list(torch.randn(2, 16, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(seed)))
+
+
+def head(kind: type[nn.Module], given: nn.Module, *widths: int) -> nn.Module:
+    """lightly's head of these widths with the weights of ``given``: another class or another width does not load."""
+    made = kind(*widths)
+    made.load_state_dict(given.state_dict(), strict=True)
+    return made
+
+
+class Plain:
+    """A user's own loop with lightly's parts, written after its PyTorch examples, from the same weights."""
+
+    def __init__(self, name: str, method: Lightly) -> None:
+        self.name, self.backbone = name, copy.deepcopy(method.encoder)
+        width, peer = method.encoder.width, method.peer
+        kinds = {
+            "simclr": (heads.SimCLRProjectionHead, (width, 16, 8)),
+            "moco_v2": (heads.MoCoProjectionHead, (width, width, 8)),
+            "byol": (heads.BYOLProjectionHead, (width, 16, 8)),
+            "simsiam": (heads.SimSiamProjectionHead, (width, 16, 8)),
+            "barlow_twins": (heads.BarlowTwinsProjectionHead, (width, 16, 8)),
+            "vicreg": (heads.VICRegProjectionHead, (width, 16, 8)),
+        }
+        self.head = head(kinds[name][0], peer.projection_head, *kinds[name][1])
+        trained = [self.backbone, self.head]
+        if name in ("byol", "simsiam"):
+            kind = heads.BYOLPredictionHead if name == "byol" else heads.SimSiamPredictionHead
+            self.predictor = head(kind, peer.prediction_head, 8, 8, 8)
+            trained.append(self.predictor)
+        self.slow_backbone, self.slow_head = copy.deepcopy(self.backbone), copy.deepcopy(self.head)
+        self.parameters = [parameter for module in trained for parameter in module.parameters()]
+        self.contrast = NTXentLoss(0.3, (32, 8) if name == "moco_v2" else 0)
+        if name == "moco_v2":
+            self.contrast.memory_bank.bank.copy_(peer.criterion.memory_bank.bank)
+
+    def loss(self, x0: Tensor, x1: Tensor) -> Tensor:
+        z0, z1 = self.head(self.backbone(x0)), self.head(self.backbone(x1))
+        cosine = NegativeCosineSimilarity()
+        match self.name:
+            case "simclr":
+                return self.contrast(z0, z1)
+            case "barlow_twins":
+                return BarlowTwinsLoss(lambda_param=0.02)(z0, z1)
+            case "vicreg":
+                return VICRegLoss(lambda_param=20.0, mu_param=30.0, nu_param=2.0)(z0, z1)
+            case "simsiam":
+                p0, p1 = self.predictor(z0), self.predictor(z1)
+                return 0.5 * (cosine(z0.detach(), p1) + cosine(z1.detach(), p0))
+            case "byol":
+                self.follow()
+                slow0, slow1 = (self.slow_head(self.slow_backbone(x)).detach() for x in (x0, x1))
+                return 0.5 * (cosine(self.predictor(z0), slow1) + cosine(self.predictor(z1), slow0))
+        self.follow()
+        return self.contrast(z0, self.slow_head(self.slow_backbone(x1)).detach())
+
+    def follow(self) -> None:
+        update_momentum(self.backbone, self.slow_backbone, m=0.9)
+        update_momentum(self.head, self.slow_head, m=0.9)
+
+
+GIVEN: dict[str, dict[str, Any]] = {
+    "simclr": {"temperature": 0.3},
+    "moco_v2": {"temperature": 0.3, "momentum": 0.9, "last_momentum": 0.9},
+    "byol": {"momentum": 0.9, "last_momentum": 0.9},
+    "simsiam": {},
+    "barlow_twins": {"off_diagonal": 0.02},
+    "vicreg": {"invariance": 20.0, "variance": 30.0, "covariance": 2.0},
+}
+
+
+@every_peer
+def test_three_steps_are_those_of_a_plain_loop(name):
+    """Loss and gradients of every step, from the same weights and views; SGD in between moves weights, averages and banks."""
+    method = peer(name, **GIVEN[name])
+    plain = Plain(name, method)
+    mine = [parameter for parameter in method.parameters() if parameter.requires_grad]
+    assert sum(p.numel() for p in mine) == sum(p.numel() for p in plain.parameters)
+    ours, theirs = torch.optim.SGD(mine, lr=0.05), torch.optim.SGD(plain.parameters, lr=0.05)
+    for step in range(3):
+        given = views(step)
+        output = method.loss(given, batch(16), progress(step))
+        expected = plain.loss(*given)
+        torch.testing.assert_close(output.loss, expected, rtol=1e-5, atol=1e-6)
+        for optimizer, loss in ((ours, output.loss), (theirs, expected)):
+            optimizer.zero_grad()
+            loss.backward()
+        for one, other in zip(mine, plain.parameters, strict=True):
+            torch.testing.assert_close(one.grad, other.grad, rtol=1e-4, atol=1e-6)
+        ours.step()
+        theirs.step()
+
+
+@every_peer
+def test_a_killed_run_with_lightly_s_views_resumes_to_the_same_weights(name, tmp_path):
+    def trainer(folder: str, stops_after: int | None = None):
+        options = small_options("lightly", method=name)
+        made = small_trainer(options, tmp_path / folder, checkpoint_minutes=0.0)
+        make = PeerViews(name, options.default_views(SIDE), SIDE, (0.5,) * 3, (0.25,) * 3)
+        left = iter(range(stops_after if stops_after is not None else 100))
+
+        def until_killed(batch, generator):
+            if next(left, None) is None:
+                raise KeyboardInterrupt
+            return make(batch, generator)
+
+        made.make_views = until_killed
+        return made
+
+    whole, broken = trainer("whole"), trainer("broken", stops_after=4)
+    whole.fit()
+    with pytest.raises(KeyboardInterrupt):
+        broken.fit()
+    again = trainer("broken")
+    again.fit()
+    assert equal(weights(whole.method), weights(again.method))
+
+
+def test_the_memory_bank_is_in_the_checkpoint():
+    names = [key for key in peer("moco_v2").state_dict() if "memory_bank" in key]
+    assert len(names) == 2, names
+
+
+@every_peer
+def test_the_encoder_starts_where_ours_starts(name):
+    ours = {"moco_v2": "moco"}.get(name, name)
+    assert equal(dict(peer(name).encoder.state_dict()), dict(small_method(small_options(ours)).encoder.state_dict()))
+
+
+@pytest.mark.parametrize(("epoch", "momentum"), [(0.0, 0.5), (0.9, 0.5), (1.0, 0.75), (2.0, 1.0)])
+def test_momentum_follows_a_cosine_by_the_epoch(epoch, momentum):
+    """Of three epochs: the first value, halfway, and 1."""
+    method = peer("byol", momentum=0.5)
+    with torch.no_grad():
+        for parameter in method.encoder.parameters():
+            parameter.add_(1.0)
+    before = [parameter.clone() for parameter in method.peer.backbone_momentum.parameters()]
+    method.loss(views(0), batch(16), progress(epoch=epoch, epochs=3))
+    for old, new in zip(before, method.peer.backbone_momentum.parameters(), strict=True):
+        torch.testing.assert_close(new - old, torch.full_like(old, 1 - momentum), rtol=1e-4, atol=1e-5)
+
+
+@every_peer
+def test_defaults_are_those_of_our_method(name):
+    ours = importlib.import_module(f"pipelines.spec.methods.{ {'moco_v2': 'moco'}.get(name, name) }").Options()
+    options = Options(method=name)
+    for option in USES[name]:
+        assert getattr(options, option) == getattr(ours, option, 1.0)
+    assert options.default_training() == ours.default_training()
+    assert options.short_name == f"{name}_lightly"
+
+
+def test_an_option_of_another_method_is_refused():
+    with pytest.raises(ValueError, match="queue_size: byol has no such option; it has momentum, last_momentum, hidden"):
+        Options(method="byol", queue_size=64)
+
+
+def test_a_bank_as_large_as_the_data_and_streaming_are_refused():
+    with pytest.raises(ValueError, match="queue_size 64 must be smaller than the 64 images"):
+        Options(method="moco_v2", queue_size=64).check(Training(batch_size=16), ResNet(), 64)
+    with pytest.raises(ValueError, match="lightly's transforms need resident images; or set transforms: ours"):
+        Options().check(Training(data="streaming"), ResNet(), None)
+    Options(transforms="ours").check(Training(data="streaming"), ResNet(), None)
+
+
+@pytest.mark.parametrize("module", ["pipelines.methods.lightly", "pipelines.views.lightly"])
+def test_without_the_package_one_clear_error_says_what_to_install(module, monkeypatch):
+    for name in [name for name in sys.modules if name.split(".")[0] == "lightly"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "lightly", None)
+    monkeypatch.delitem(sys.modules, module)
+    with pytest.raises(InputError, match=r"needs the package lightly .*pip install 'ssl-pipelines\[peers\]'"):
+        importlib.import_module(module)
