@@ -17,7 +17,7 @@ from pipelines.errors import InputError
 from pipelines.files import sha256_file
 from pipelines.sources.arrays import resident, resident_bytes
 from pipelines.sources.base import Sample, Source, Split, open_source
-from pipelines.sources.images import open_image, square
+from pipelines.sources.images import open_image, square, to_array
 from pipelines.sources.index import load_index
 from pipelines.sources.reader import open_shards
 from pipelines.sources.shards import build_shards
@@ -43,6 +43,28 @@ def test_webdataset_reads_the_same_samples_in_the_same_order(folder: Path, split
     for sample, image, label in zip(samples, arrays.images, arrays.labels):
         assert sample["cls"] == label
         assert np.array_equal(np.asarray(sample["png"]), image.transpose(1, 2, 0))
+
+
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_wids_reads_the_same_samples_by_number(folder: Path, split: str) -> None:
+    wids = pytest.importorskip("wids", reason="webdataset's random access is a package of its own, not installed here")
+    arrays = resident(folder, split)
+    samples = wids.ShardListDataset(str(folder / f"wids-{split}.json"), transformations=[])
+    assert len(samples) == len(arrays)
+    for row in reversed(range(len(arrays))):
+        sample = samples[row]
+        assert int(sample[".cls"].read()) == arrays.labels[row]
+        assert np.array_equal(to_array(open_image(sample[".png"].read()), 3), arrays.images[row])
+
+
+def test_the_index_for_wids_counts_what_is_in_the_tars(folder: Path) -> None:
+    for split, count in (("train", 23), ("test", 7)):
+        about = json.loads((folder / f"wids-{split}.json").read_text())
+        assert (about["__kind__"], about["wids_version"]) == ("wids-shard-index-v1", 1)
+        for shard in about["shardlist"]:
+            data = (folder / shard["url"]).read_bytes()
+            assert (len(data), len(scan(data))) == (shard["filesize"], shard["nsamples"])
+        assert sum(shard["nsamples"] for shard in about["shardlist"]) == count
 
 
 def test_pixels_come_back_as_they_went_in(folder: Path) -> None:
