@@ -20,6 +20,7 @@ from pipelines.sources.arrays import resident
 from pipelines.sources.loader import Resident, Streaming
 from pipelines.sources.order import Order
 from pipelines.sources.reader import ShardSet
+from pipelines.sources.sequential import Sequential
 from pipelines.spec.evaluation.knn import Options as Knn
 from pipelines.spec.jobs import PretrainSpec
 from pipelines.spec.training import Training
@@ -49,6 +50,7 @@ def trainer(
     device, facts = chosen_device(), replace(facts_of(shards), num_samples=len(rows))
     try:  # planning knew the size of known data sets only
         spec.method.check(spec.training, spec.encoder, facts.num_samples)
+        spec.training.reading.check()
     except ValueError as error:
         raise InputError(f"{shards.folder}: {spec.method.use}: {error}") from None
     index = shards.index
@@ -67,15 +69,18 @@ def trainer(
 
 def _data(
     training: Training, recipe: Views, seed: int, shards: ShardSet, rows: NDArray[np.int64], device: torch.device
-) -> Resident | Streaming:
+) -> Resident | Streaming | Sequential:
     order = Order(
         batch_size=training.batch_size, seed=seed, rank=distributed.rank(), world_size=distributed.world_size()
     )
+    sequential = training.reading.order == "sequential"
     whole = training.data == "resident" or (training.data == "auto" and fits(shards, training.resident_gib))
-    if whole:
+    if whole and not sequential:
         return Resident(resident(shards, "train"), order, device, rows)
-    cut = cutter(recipe, shards.index.image_size)
-    return Streaming(shards, order, device, rows, cut=cut, workers=data_workers(training.workers))
+    cut, workers = cutter(recipe, shards.index.image_size), data_workers(training.workers)
+    if sequential:
+        return Sequential(shards, order, training.reading, device, rows, cut=cut, workers=workers)
+    return Streaming(shards, order, device, rows, cut=cut, workers=workers)
 
 
 def online_knn(shards: ShardSet, recipe: Views, training: Training, device: torch.device) -> Evaluate | None:

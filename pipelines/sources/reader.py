@@ -47,11 +47,22 @@ class Table:
 
 @dataclass
 class ShardSet:
-    """A finished folder of shards. ``verified`` names the tars that this process knows to be right."""
+    """A finished folder of shards. ``verified`` names the tars that this process knows to be right.
+
+    copied_from: the folder that they were packed in, where this is another one that holds copies of the tars.
+    """
 
     folder: Path
     index: Index
     verified: set[str] = field(default_factory=set)
+    copied_from: Path | None = None
+
+    @property
+    def advice(self) -> str:
+        """The way out of a damaged tar."""
+        return (
+            f"copy it there again from {self.copied_from}" if self.copied_from else REBUILD.format(folder=self.folder)
+        )
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -108,16 +119,16 @@ class ShardSet:
         self._compare(path, size, found, shard)
 
     def _compare(self, path: Path, size: int, found: str, shard: Shard) -> None:
-        advice = REBUILD.format(folder=self.folder)
         if size != shard.bytes:
-            raise InputError(f"{path}: {size} bytes, the index says {shard.bytes}: cut off or changed; {advice}")
+            raise InputError(f"{path}: {size} bytes, the index says {shard.bytes}: cut off or changed; {self.advice}")
         if found != shard.sha256:
-            raise InputError(f"{path}: SHA-256 is {found}, the index says {shard.sha256}: its bytes changed; {advice}")
+            raise InputError(
+                f"{path}: SHA-256 is {found}, the index says {shard.sha256}: its bytes changed; {self.advice}"
+            )
         self.verified.add(shard.name)
 
     def _unreadable(self, path: Path, error: OSError) -> InputError:
-        advice = REBUILD.format(folder=self.folder)
-        return InputError(f"{path}: the index lists it, but it cannot be read ({error.strerror}); {advice}")
+        return InputError(f"{path}: the index lists it, but it cannot be read ({error.strerror}); {self.advice}")
 
     def table(self, split: str) -> Table:
         """Where the samples of a split lie: scanned once, then from a file beside the shards, named after the index."""
@@ -148,8 +159,7 @@ class ShardSet:
             places = scan(self.verified_bytes(shard))
             if len(places) != shard.count:
                 raise InputError(
-                    f"{self.folder / shard.name}: index lists {shard.count} samples, tar holds {len(places)}; "
-                    + REBUILD.format(folder=self.folder)
+                    f"{self.folder / shard.name}: index lists {shard.count} samples, tar holds {len(places)}; {self.advice}"
                 )
             keys += [place.key.encode() for place in places]
             numbers += [number] * len(places)
@@ -169,14 +179,15 @@ class ShardSet:
 def open_shards(folder: Path) -> ShardSet:
     """Read the index and check that every tar is there with its size; hashing comes with use. InputError names it."""
     shards = ShardSet(folder, load_index(folder))
-    advice = REBUILD.format(folder=folder)
     for listed in shards.index.splits.values():
         for shard in listed:
             path = folder / shard.name
             if not path.is_file():
-                raise InputError(f"{path}: the index lists it, but there is no such file; {advice}")
+                raise InputError(f"{path}: the index lists it, but there is no such file; {shards.advice}")
             if (size := path.stat().st_size) != shard.bytes:
-                raise InputError(f"{path}: {size} bytes, the index says {shard.bytes}: cut off or changed; {advice}")
+                raise InputError(
+                    f"{path}: {size} bytes, the index says {shard.bytes}: cut off or changed; {shards.advice}"
+                )
     return shards
 
 

@@ -1,4 +1,4 @@
-"""What a worker of the streaming path does: read samples by offset, decode each once, cut crops."""
+"""What a worker of the streaming path does: decode each image once, cut crops; and how it reads samples by offset."""
 
 import os
 from collections.abc import Callable, Iterator, Sized
@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from PIL import Image
 from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
 from pipelines.randomness import generator
-from pipelines.sources.images import open_image, square, to_array
+from pipelines.sources.images import Unreadable, open_image, square, to_array
 from pipelines.sources.reader import ShardSet
 
 Cut = Callable[[Tensor, torch.Generator], list[Tensor]]
@@ -23,8 +24,20 @@ Content = dict[str, Any]
 """The fields of a Batch, by name: the loader pins tensors in a dict, not in a class of ours."""
 
 
-class TarSamples(Dataset[Content]):
-    """The samples of a split (or of a subset's rows), one batch a request.
+Read = Callable[[int, str], bytes]
+"""Row and field (empty: the image itself) to the encoded bytes."""
+
+
+class BadSample(Unreadable):
+    """A sample that could be read when it was packed, and cannot be now; ``row``: its place in the split."""
+
+    def __init__(self, row: int, message: str) -> None:
+        super().__init__(message)
+        self.row = row
+
+
+class Developer:
+    """Makes the fields of a batch from the encoded images of a split (or of a subset's rows).
 
     A crop's generator is seeded by (seed, epoch, row in the split): the same crops for any number of workers and ranks.
     """
@@ -37,43 +50,58 @@ class TarSamples(Dataset[Content]):
         self.side, self.channels = shards.index.image_size, shards.index.channels
         self.field_channels = dict(shards.index.field_channels)
         self.decoding = shards.index.decoding
-        self.tars = [Tar(path) for path in shards.paths(split)]
         self.seed, self.cut = seed, cut
 
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    def __getitem__(self, request: Request) -> Content:
-        epoch, positions = request
+    def content(self, positions: list[int], epoch: int, read: Read) -> Content:
+        """The samples at these positions, decoded, in this order."""
         rows = self.rows[positions].tolist()
-        pixels = (
-            self._crops(rows, epoch) if self.cut else {"images": self._whole(self.table.image, rows, self.channels)}
-        )
+        pixels = self._crops(rows, epoch, read) if self.cut else {"images": self._whole("", rows, self.channels, read)}
         return pixels | {
             "index": torch.tensor(positions, dtype=torch.int64),
             "label": torch.from_numpy(self.table.label[rows]),
             "captions": None if self.table.captions is None else [self.table.captions[row] for row in rows],
-            "fields": {
-                name: self._whole(places, rows, self.field_channels[name]) for name, places in self.table.fields.items()
-            },
+            "fields": {name: self._whole(name, rows, self.field_channels[name], read) for name in self.table.fields},
         }
 
-    def _read(self, places: NDArray[np.int64], row: int) -> bytes:
-        return self.tars[int(self.table.shard[row])].read(*places[row].tolist())
+    def _opened(self, row: int, field: str, read: Read) -> Image.Image:
+        """Raises BadSample."""
+        try:
+            return open_image(read(row, field), self.decoding)
+        except Unreadable as error:
+            raise BadSample(row, f"sample {self.table.key[row].decode()}: {error}") from None
 
-    def _whole(self, places: NDArray[np.int64], rows: list[int], channels: int) -> Tensor:
+    def _whole(self, field: str, rows: list[int], channels: int, read: Read) -> Tensor:
         images = np.empty((len(rows), channels, self.side, self.side), np.uint8)
         for number, row in enumerate(rows):
-            images[number] = to_array(square(open_image(self._read(places, row), self.decoding), self.side), channels)
+            images[number] = to_array(square(self._opened(row, field, read), self.side), channels)
         return torch.from_numpy(images)
 
-    def _crops(self, rows: list[int], epoch: int) -> Content:
+    def _crops(self, rows: list[int], epoch: int, read: Read) -> Content:
         assert self.cut is not None
         views = []
         for row in rows:
-            image = torch.from_numpy(to_array(open_image(self._read(self.table.image, row), self.decoding), 3).copy())
+            image = torch.from_numpy(to_array(self._opened(row, "", read), 3).copy())
             views.append(self.cut(image, generator(self.seed, "crops", epoch, row)))
         return {"crops": tuple(torch.stack(crops) for crops in zip(*views))}
+
+
+class TarSamples(Dataset[Content]):
+    """The samples of a split, each read by its place, one batch a request."""
+
+    def __init__(self, developer: Developer, paths: list[Path]) -> None:
+        self.developer, self.tars = developer, [Tar(path) for path in paths]
+
+    def __len__(self) -> int:
+        return len(self.developer.rows)
+
+    def __getitem__(self, request: Request) -> Content:
+        epoch, positions = request
+        return self.developer.content(positions, epoch, self._read)
+
+    def _read(self, row: int, field: str) -> bytes:
+        table = self.developer.table
+        places = table.fields[field] if field else table.image
+        return self.tars[int(table.shard[row])].read(*places[row].tolist())
 
 
 class Tar:
