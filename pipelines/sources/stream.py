@@ -1,5 +1,6 @@
 """What a worker of the streaming path does: decode each image once, cut crops; and how it reads samples by offset."""
 
+import contextlib
 import os
 from collections.abc import Callable, Iterator, Sized
 from pathlib import Path
@@ -8,12 +9,12 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
 from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
 from pipelines.randomness import generator
 from pipelines.sources.images import Unreadable, open_image, square, to_array
+from pipelines.sources.pixels import pixels
 from pipelines.sources.reader import ShardSet
 
 Cut = Callable[[Tensor, torch.Generator], list[Tensor]]
@@ -63,24 +64,28 @@ class Developer:
             "fields": {name: self._whole(name, rows, self.field_channels[name], read) for name in self.table.fields},
         }
 
-    def _opened(self, row: int, field: str, read: Read) -> Image.Image:
-        """Raises BadSample."""
+    @contextlib.contextmanager
+    def _named(self, row: int) -> Iterator[None]:
+        """BadSample in place of Unreadable."""
         try:
-            return open_image(read(row, field), self.decoding)
+            yield
         except Unreadable as error:
             raise BadSample(row, f"sample {self.table.key[row].decode()}: {error}") from None
 
     def _whole(self, field: str, rows: list[int], channels: int, read: Read) -> Tensor:
         images = np.empty((len(rows), channels, self.side, self.side), np.uint8)
         for number, row in enumerate(rows):
-            images[number] = to_array(square(self._opened(row, field, read), self.side), channels)
+            with self._named(row):
+                image = open_image(read(row, field), self.decoding)
+            images[number] = to_array(square(image, self.side), channels)
         return torch.from_numpy(images)
 
     def _crops(self, rows: list[int], epoch: int, read: Read) -> Content:
         assert self.cut is not None
         views = []
         for row in rows:
-            image = torch.from_numpy(to_array(self._opened(row, "", read), 3).copy())
+            with self._named(row):
+                image = torch.from_numpy(pixels(read(row, ""), self.decoding)).permute(2, 0, 1)
             views.append(self.cut(image, generator(self.seed, "crops", epoch, row)))
         return {"crops": tuple(torch.stack(crops) for crops in zip(*views))}
 
