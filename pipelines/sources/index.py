@@ -10,6 +10,8 @@ from pipelines.files import canonical, digest, read_json, write_text
 from pipelines.sources.images import Decoding
 
 FILE = "index.json"
+NOTES = ".notes"
+"""Folder of the notes on finished shards. They stay, so that mending a damaged shard does not pack the others again."""
 VERSION = 1
 REBUILD = "rebuild it with: python -m pipelines shards --job {folder}"
 """The way out of every damaged shard."""

@@ -84,7 +84,7 @@ class Streaming:
         self.device = torch.device(device)
         self.num_samples = len(samples)
         self.steps_per_epoch = order.steps_per_epoch(self.num_samples)
-        self._requests = Requests()
+        self._requests = Requests(order, self.num_samples)
         self._loader = torch.utils.data.DataLoader(
             samples, batch_size=None, sampler=self._requests, num_workers=workers, persistent_workers=workers > 0,
             pin_memory=self.device.type == "cuda", generator=torch.Generator(), worker_init_fn=leave_to_parent,
@@ -93,8 +93,7 @@ class Streaming:
 
     def epoch(self, epoch: int, first_step: int = 0) -> Iterator[Batch]:
         """This rank's batches of one epoch, from ``first_step`` on. One epoch at a time."""
-        batches = self.order.batches(self.num_samples, epoch, first_step)
-        self._requests.listed = [(epoch, index.tolist()) for index in batches]
+        self._requests.epoch, self._requests.first_step = epoch, first_step
         for content in self._loader:
             yield on_device(content, self.device)
 

@@ -5,44 +5,20 @@ damaged shard, so every shard's SHA-256 and sample count are compared with the i
 """
 
 import hashlib
-import json
 import os
-import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.errors import InputError
-from pipelines.files import replacing, sha256_file
+from pipelines.files import sha256_file
 from pipelines.sources.checked import one_at_a_time, remember, remembered
 from pipelines.sources.index import REBUILD, Index, Shard, load_index
+from pipelines.sources.table import Table, joined, load_table, places_file, save_table, table_of
 from pipelines.sources.tars import scan
-
-
-@dataclass(frozen=True)
-class Table:
-    """Where the N samples of a split lie, in reading order.
-
-    key     (N,) ASCII bytes, its name in the tar
-    shard   (N,) number of the tar
-    image   (N, 2) offset and size in bytes
-    label   (N,) class number, -1 where there is none
-    fields  by name, (N, 2) offset and size
-    """
-
-    key: NDArray[np.bytes_]
-    shard: NDArray[np.int64]
-    image: NDArray[np.int64]
-    label: NDArray[np.int64]
-    captions: list[str] | None
-    fields: dict[str, NDArray[np.int64]]
-
-    def __len__(self) -> int:
-        return len(self.shard)
 
 
 @dataclass
@@ -131,14 +107,14 @@ class ShardSet:
         return InputError(f"{path}: the index lists it, but it cannot be read ({error.strerror}); {self.advice}")
 
     def table(self, split: str) -> Table:
-        """Where the samples of a split lie: scanned once, then from a file beside the shards, named after the index."""
+        """Where the samples of a split lie: put together once, then from a file beside the shards, named after the index."""
         path = self.folder / f"cache-{split}-{self.index.fingerprint}.npz"
-        table = _load_table(path)
+        table = load_table(path)
         if table is None:
-            table = self._scan(split)
+            pieces = [self._table_of(shard) for shard in self.index.splits[split]]
+            table = joined(pieces, self.index.fields, self.index.captions)
             if os.access(self.folder, os.W_OK):
-                with replacing(path) as part:
-                    _save_table(part, table)
+                save_table(path, table)
         return table
 
     def verified_bytes(self, shard: Shard) -> bytes:
@@ -152,28 +128,17 @@ class ShardSet:
             self._compare(path, len(data), hashlib.sha256(data).hexdigest(), shard)
         return data
 
-    def _scan(self, split: str) -> Table:
-        keys, numbers, images, labels, captions = [], [], [], [], []
-        fields: dict[str, list[tuple[int, int]]] = {name: [] for name in self.index.fields}
-        for number, shard in enumerate(self.index.splits[split]):
-            places = scan(self.verified_bytes(shard))
-            if len(places) != shard.count:
-                raise InputError(
-                    f"{self.folder / shard.name}: index lists {shard.count} samples, tar holds {len(places)}; {self.advice}"
-                )
-            keys += [place.key.encode() for place in places]
-            numbers += [number] * len(places)
-            images += [place.image for place in places]
-            labels += [place.label for place in places]
-            captions += [place.caption or "" for place in places]
-            for name, extension in self.index.fields.items():
-                fields[name] += [place.fields[extension] for place in places]
-        arrays = {name: np.array(where, np.int64).reshape(-1, 2) for name, where in fields.items()}
-        return Table(
-            np.array(keys, np.bytes_), np.array(numbers, np.int64),
-            np.array(images, np.int64).reshape(-1, 2), np.array(labels, np.int64),
-            captions if self.index.captions else None, arrays,
-        )  # fmt: skip
+    def _table_of(self, shard: Shard) -> Table:
+        """The table of one tar: as packing left it, else from a scan of the tar."""
+        noted = load_table(places_file(self.folder, shard))
+        if noted is not None and len(noted) == shard.count:
+            return noted
+        places = scan(self.verified_bytes(shard))
+        if len(places) != shard.count:
+            raise InputError(
+                f"{self.folder / shard.name}: index lists {shard.count} samples, tar holds {len(places)}; {self.advice}"
+            )
+        return table_of(places)
 
 
 def open_shards(folder: Path) -> ShardSet:
@@ -189,21 +154,3 @@ def open_shards(folder: Path) -> ShardSet:
                     f"{path}: {size} bytes, the index says {shard.bytes}: cut off or changed; {shards.advice}"
                 )
     return shards
-
-
-def _save_table(path: Path, table: Table) -> None:
-    extra: dict[str, Any] = {f"field:{name}": where for name, where in table.fields.items()}
-    if table.captions is not None:
-        extra["captions"] = np.frombuffer(json.dumps(table.captions).encode(), np.uint8)
-    with path.open("wb") as file:
-        np.savez(file, key=table.key, shard=table.shard, image=table.image, label=table.label, **extra)
-
-
-def _load_table(path: Path) -> Table | None:
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            captions = json.loads(file["captions"].tobytes()) if "captions" in file.files else None
-            fields = {name[6:]: file[name] for name in file.files if name.startswith("field:")}
-            return Table(file["key"], file["shard"], file["image"], file["label"], captions, fields)
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile):
-        return None

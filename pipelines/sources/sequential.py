@@ -17,9 +17,10 @@ from pipelines.sources.index import Shard
 from pipelines.sources.loader import end_at_exit, end_workers, on_device
 from pipelines.sources.openers import Tars
 from pipelines.sources.order import Order
-from pipelines.sources.reader import ShardSet, Table
+from pipelines.sources.reader import ShardSet
 from pipelines.sources.stream import BadSample, Content, Cut, Developer
 from pipelines.sources.streams import Streams, pieces
+from pipelines.sources.table import Table
 from pipelines.sources.tars import BLOCK
 from pipelines.spec.reading import Reading
 
@@ -105,6 +106,7 @@ class StreamSamples(IterableDataset[Content | Problem]):
         line = self.streams.line(self.shard, epoch)
         read = [self._stream(self.streams.part(line, stream), epoch, stream, first) for stream in own]
         steps = self.streams.order.steps_per_epoch(len(line))
+        del line  # the streams have their own parts
         try:
             for _ in range(first, steps):
                 taken = [next(stream) for stream in read for _ in range(self.streams.each)]
@@ -123,7 +125,7 @@ class StreamSamples(IterableDataset[Content | Problem]):
         left = self.streams.shuffled(part, epoch, stream)[first * self.streams.each :]
         coming = self._read(part[np.isin(part, left)])
         kept: dict[int, Members] = {}
-        for position in left.tolist():
+        for position in map(int, left):
             while position not in kept:
                 found, members = next(coming)
                 kept[found] = members
@@ -133,7 +135,7 @@ class StreamSamples(IterableDataset[Content | Problem]):
     def _read(self, line: NDArray[np.int64]) -> Iterator[tuple[int, Members]]:
         """The samples at these positions, tar after tar."""
         for piece in pieces(line, self.shard):
-            yield from zip(piece.tolist(), self._read_tar(self.developer.rows[piece]), strict=True)
+            yield from zip(map(int, piece), self._read_tar(self.developer.rows[piece]), strict=True)
 
     def _read_tar(self, rows: NDArray[np.int64]) -> Iterator[Members]:
         """The samples of rows (n,), ascending and of one tar; InputError where the tar holds others."""

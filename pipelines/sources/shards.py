@@ -19,10 +19,10 @@ from pipelines.randomness import numpy_generator
 from pipelines.sources.base import SPLITS, Source, Split, SplitName
 from pipelines.sources.checked import remember
 from pipelines.sources.images import Decoding
-from pipelines.sources.index import FILE, VERSION, Index, load_index, same_spec, save_index
+from pipelines.sources.index import FILE, NOTES, VERSION, Index, load_index, same_spec, save_index
 from pipelines.sources.indexing import index_of
 from pipelines.sources.locking import locked
-from pipelines.sources.packing import CONTENT, NOTES, How, Note, Plan, finished, pack
+from pipelines.sources.packing import CONTENT, How, Note, Plan, finished, pack
 from pipelines.sources.reader import open_shards
 from pipelines.sources.strata import equal_per_class, stratified_share
 from pipelines.sources.wids import save_wids

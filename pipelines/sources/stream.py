@@ -14,6 +14,7 @@ from torch.utils.data import Dataset, Sampler
 
 from pipelines.randomness import generator
 from pipelines.sources.images import Unreadable, open_image, square, to_array
+from pipelines.sources.order import Order
 from pipelines.sources.pixels import pixels
 from pipelines.sources.reader import ShardSet
 
@@ -131,13 +132,16 @@ class Tar:
 
 
 class Requests(Sampler[Request], Sized):
-    """The batches of the epoch to come; the loader fills the list before each epoch."""
+    """The batches of an epoch to come, made one by one: all at once they would be a million numbers."""
 
-    def __init__(self) -> None:
-        self.listed: list[Request] = []
+    def __init__(self, order: Order, num_samples: int) -> None:
+        self.order, self.num_samples = order, num_samples
+        self.epoch = self.first_step = 0
 
     def __iter__(self) -> Iterator[Request]:
-        return iter(self.listed)
+        epoch = self.epoch
+        batches = self.order.batches(self.num_samples, epoch, self.first_step)
+        return ((epoch, index.tolist()) for index in batches)
 
     def __len__(self) -> int:
-        return len(self.listed)
+        return self.order.steps_per_epoch(self.num_samples) - self.first_step

@@ -63,7 +63,7 @@ class Streams:
     def part(self, line: NDArray[np.int64], stream: int) -> NDArray[np.int64]:
         """The stretch of the line that a stream reads."""
         length = self.order.steps_per_epoch(len(line)) * self.each
-        return line[stream * length : (stream + 1) * length]
+        return line[stream * length : (stream + 1) * length].copy()
 
     def shuffled(self, part: NDArray[np.int64], epoch: int, stream: int) -> NDArray[np.int64]:
         """The order in which a stream gives what it reads: that of webdataset's shuffle buffer.
@@ -71,7 +71,7 @@ class Streams:
         It is drawn for positions before anything is read, so that a start in mid epoch knows what was given already.
         """
         draws = random.Random(seed_for(self.order.seed, "buffer", epoch, stream))
-        return np.fromiter(webdataset.shuffle(self.buffer, rng=draws)(iter(part.tolist())), np.int64, len(part))
+        return np.fromiter(webdataset.shuffle(self.buffer, rng=draws)(map(int, part)), np.int64, len(part))
 
 
 def pieces(line: NDArray[np.int64], shard: NDArray[np.int64]) -> list[NDArray[np.int64]]:

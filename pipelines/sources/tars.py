@@ -15,22 +15,36 @@ from pipelines.sources.base import Sample
 BLOCK = 512
 
 
-def write_tar(path: Path, samples: Iterable[tuple[str, Sample]]) -> int:
-    """Write (key, sample) pairs as USTAR with constant owner, mode and time; the number of samples.
+@dataclass
+class Place:
+    """Where a sample lies in its tar: (offset, size) in bytes of image and fields; its small members as they are."""
+
+    key: str
+    image: tuple[int, int]
+    label: int = -1
+    caption: str | None = None
+    fields: dict[str, tuple[int, int]] = field(default_factory=dict)
+
+
+def write_tar(path: Path, samples: Iterable[tuple[str, Sample]]) -> list[Place]:
+    """Write (key, sample) pairs as USTAR with constant owner, mode and time; where each of them lies.
 
     Members: KEY.EXTENSION, KEY.cls where there is a label, KEY.txt for a caption, KEY.json for meta, one a field.
     """
-    count = 0
+    places = []
     with path.open("wb") as file:
         for key, sample in samples:
+            where: dict[str, tuple[int, int]] = {}
             for extension, data in members(sample):
                 file.write(_header(f"{key}.{extension}", len(data)))
+                where[extension] = (file.tell(), len(data))
                 file.write(data)
                 file.write(bytes(-len(data) % BLOCK))
-            count += 1
+            fields = {extension: where[extension] for extension in sorted(sample.fields)}
+            places.append(Place(key, where[sample.extension], max(sample.label, -1), sample.caption, fields))
         file.write(bytes(2 * BLOCK))
         file.write(bytes(-file.tell() % tarfile.RECORDSIZE))
-    return count
+    return places
 
 
 def _template() -> bytes:
@@ -64,17 +78,6 @@ def members(sample: Sample) -> list[tuple[str, bytes]]:
     if sample.meta:
         found.append(("json", json.dumps(sample.meta, sort_keys=True).encode()))
     return found + sorted(sample.fields.items())
-
-
-@dataclass
-class Place:
-    """Where a sample lies in its tar: (offset, size) in bytes of image and fields; its small members as they are."""
-
-    key: str
-    image: tuple[int, int]
-    label: int = -1
-    caption: str | None = None
-    fields: dict[str, tuple[int, int]] = field(default_factory=dict)
 
 
 def scan(data: bytes | memoryview) -> list[Place]:

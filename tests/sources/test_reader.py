@@ -130,6 +130,49 @@ def test_images_larger_than_thumbnails_are_decoded_the_same(tmp_path: Path) -> N
         assert np.array_equal(np.asarray(sample["png"]), image.transpose(1, 2, 0))
 
 
+def tables(folder: Path) -> list[list]:
+    """Every array of both tables; a new index's cache of them would hide where they come from."""
+    found = []
+    for split in ("train", "test"):
+        for cache in folder.glob(f"cache-{split}-*.npz"):
+            cache.unlink()
+        table = open_shards(folder).table(split)
+        arrays = [table.key, table.shard, table.image, table.label, *table.fields.values()]
+        found.append([*(array.tolist() for array in arrays), table.captions, list(table.fields)])
+    return found
+
+
+@pytest.mark.parametrize("kind", ["plain", "captioned"])
+def test_packing_leaves_where_samples_lie_so_that_no_tar_is_read_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    source = toy_source() if kind == "plain" else Source((), captioned(12), captioned(4))
+    build_shards(source, TOY.model_copy(update={"image_size": 5}), tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr("pipelines.sources.reader.scan", lambda _: pytest.fail("a tar was read"))
+        noted = tables(tmp_path)
+    for file in (tmp_path / ".notes").glob("*.npz"):
+        file.unlink()
+    assert tables(tmp_path) == noted
+
+
+def test_where_samples_lie_in_other_bytes_is_not_believed(tmp_path: Path) -> None:
+    build_shards(toy_source(), TOY, tmp_path)
+    expected = tables(tmp_path)
+    for file in (tmp_path / ".notes").glob("train-000001*.npz"):
+        file.write_bytes(b"damaged")
+    assert tables(tmp_path) == expected
+    (tmp_path / "index.json").unlink()
+    other = toy_source(23, shape=(9, 9, 3))
+    build_shards(other, TOY.model_copy(update={"max_unreadable": 0.5}), tmp_path)
+    assert len(list((tmp_path / ".notes").glob("*.npz"))) == 7
+    noted = tables(tmp_path)
+    assert noted != expected
+    for file in (tmp_path / ".notes").glob("*.npz"):
+        file.unlink()
+    assert tables(tmp_path) == noted
+
+
 def test_two_processes_at_once_make_one_cache(folder: Path) -> None:
     code = (
         "from pathlib import Path\nfrom pipelines.sources.arrays import resident\n"
@@ -179,7 +222,7 @@ def test_a_damaged_shard_is_named_with_numbers_and_the_way_out(folder: Path, kin
         )
     assert "train-000002.tar" in str(caught.value)
     assert f"rebuild it with: python -m pipelines shards --job {folder}" in str(caught.value)
-    assert not list(folder.glob("cache-train-*"))
+    assert not list(folder.glob("cache-train-*.npy"))
     if kind != "missing" and kind != "cut":
         assert len(resident(folder, "test")) == 7
 
