@@ -26,6 +26,7 @@ class RandomBytes:
     """The same batch over and over, grey (BATCH, 1, SIZE, SIZE)."""
 
     steps_per_epoch = 1000
+    reading = "resident"
 
     def __init__(self) -> None:
         import torch

@@ -22,17 +22,20 @@ import webdataset
 sys.path.insert(0, str(Path(__file__).parents[1]))  # run as a script, from anywhere
 
 from benchmarks.common import Report, arguments_of, row
-from benchmarks.contest import in_turn, seconds
+from benchmarks.contest import in_turn, paired, seconds
 from pipelines.files import sha256_file
 from pipelines.sources.arrays import resident
-from pipelines.sources.base import SPLITS, Source, open_source
+from pipelines.sources.base import SPLITS, Sample, Source, open_source
 from pipelines.sources.loader import Resident, Streaming
 from pipelines.sources.order import Order
 from pipelines.sources.reader import open_shards
 from pipelines.sources.shards import build_shards
+from pipelines.sources.tars import members, write_tar
 from pipelines.spec.datasets.fashion_mnist import Options as FashionMNIST
 
 ORDER = Order(batch_size=256, seed=0)
+FEW = 5000
+"""Images of one shard."""
 Feed = Resident | Streaming
 
 
@@ -46,6 +49,18 @@ def write_with_webdataset(source: Source, folder: Path) -> None:
                 writer.write({"__key__": sample.id, "png": sample.image, "cls": str(sample.label)})
         for tar in folder.glob(f"{split}-*.tar"):
             sha256_file(tar)
+
+
+def tar_by_ours(samples: list[Sample], path: Path) -> None:
+    """One tar, as packing writes it; nothing is looked at."""
+    write_tar(path, ((sample.id, sample) for sample in samples))
+
+
+def tar_by_webdataset(samples: list[Sample], path: Path) -> None:
+    """The same members with TarWriter. It sorts them by name, so that the image comes after its class."""
+    with webdataset.TarWriter(str(path), mtime=0, encoder=False) as writer:
+        for sample in samples:
+            writer.write({"__key__": sample.id, **dict(members(sample))})
 
 
 def read_with_webdataset(folder: Path, decode: bool) -> int:
@@ -87,7 +102,10 @@ def works(source: Source, dataset: FashionMNIST, folder: Path, steps: int) -> di
         data.close()
         return images / took
 
+    few = [source.train.read(row) for row in range(min(train, FEW))]
     return {
+        "tar alone: ours": rate(len(few), lambda: tar_by_ours(few, folder / "one.tar")),
+        "tar alone: webdataset": rate(len(few), lambda: tar_by_webdataset(few, folder / "other.tar")),
         "write: ours": packing(ours, lambda target: build_shards(source, dataset, target)),
         "write: ours, 2 processes": packing(both, lambda target: build_shards(source, dataset, target, workers=2)),
         "write: webdataset": packing(theirs, lambda target: write_with_webdataset(source, target)),
@@ -117,6 +135,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         rates = in_turn(works(Source(found.classes, *some), dataset, Path(folder), steps), rounds, warm=0)
     rows = [row(name, statistics.median(of), "images/s") for name, of in rates.items()]
+    alone = paired(rates["tar alone: ours"], rates["tar alone: webdataset"])
+    rows.append(row("tar alone: ours over webdataset's TarWriter", alone, "x", at_least=2))
     report.finish(rows, {"images_per_second": rates}, arguments.json)
 
 

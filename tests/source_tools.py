@@ -5,7 +5,9 @@ import struct
 from pathlib import Path
 
 import numpy as np
+import torch
 from PIL import Image
+from torch import Tensor
 
 from pipelines.sources.base import Source, array_split
 from pipelines.spec.datasets.digits import Options as Digits
@@ -43,6 +45,12 @@ def make_folder(root: Path, classes: dict[str, int], side: int = 8, seed: int = 
         for number, image in enumerate(noise(count, side, side, 3, seed=number_of_class)):
             (root / name / f"{number:03d}.png").write_bytes(encoded(image))
     return ImageFolder(name="toy", folder=str(root))
+
+
+def cut_two(image: Tensor, generator: torch.Generator) -> list[Tensor]:
+    """A crop of 4 x 4 at a random place, and the corner of 2 x 2."""
+    top, left = torch.randint(0, 3, (2,), generator=generator).tolist()
+    return [image[:, top : top + 4, left : left + 4], image[:, :2, :2]]
 
 
 def tree(folder: Path) -> dict[str, bytes]:

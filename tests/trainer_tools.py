@@ -33,6 +33,8 @@ SMALL = {
 class FewImages:
     """COUNT random images in COUNT // batch steps an epoch, order by epoch."""
 
+    reading = "resident"
+
     def __init__(self, batch_size: int, rank: int = 0, world: int = 1) -> None:
         source = torch.Generator().manual_seed(0)
         self.images = torch.randint(0, 256, (COUNT, 3, SIDE, SIDE), generator=source, dtype=torch.uint8)

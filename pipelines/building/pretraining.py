@@ -21,6 +21,7 @@ from pipelines.sources.arrays import resident
 from pipelines.sources.loader import Resident, Streaming
 from pipelines.sources.order import Order
 from pipelines.sources.reader import ShardSet
+from pipelines.sources.sequential import Sequential
 from pipelines.spec.evaluation.knn import Options as Knn
 from pipelines.spec.jobs import PretrainSpec
 from pipelines.spec.training import Training
@@ -50,6 +51,7 @@ def trainer(
     device, facts = chosen_device(), replace(facts_of(shards), num_samples=len(rows))
     try:  # planning knew the size of known data sets only
         spec.method.check(spec.training, spec.encoder, facts.num_samples)
+        spec.training.reading.check()
     except ValueError as error:
         raise InputError(f"{shards.folder}: {spec.method.use}: {error}") from None
     return Trainer(
@@ -76,21 +78,27 @@ def view_maker(spec: PretrainSpec, shards: ShardSet) -> MakeViews:
     return found
 
 
-def _data(spec: PretrainSpec, shards: ShardSet, rows: NDArray[np.int64], device: torch.device) -> Resident | Streaming:
+def _data(
+    spec: PretrainSpec, shards: ShardSet, rows: NDArray[np.int64], device: torch.device
+) -> Resident | Streaming | Sequential:
     training = spec.training
     order = Order(
         batch_size=training.batch_size, seed=spec.seed, rank=distributed.rank(), world_size=distributed.world_size()
     )
+    sequential = training.reading.order == "sequential"
     whole = training.data == "resident" or (training.data == "auto" and fits(shards, training.resident_gib))
-    if whole:
+    if whole and not sequential:
         return Resident(resident(shards, "train"), order, device, rows)
     if spec.method.peer_transforms:
         raise InputError(
             f"{shards.folder}: {spec.method.short_name}: lightly's transforms cut from whole images, and these are more than "
-            f"resident_gib ({training.resident_gib:g}); raise training.resident_gib, or set the method's transforms: ours"
+            f"resident_gib ({training.resident_gib:g}), or read in sequence; raise training.resident_gib, read them by random "
+            "access, or set the method's transforms: ours"
         )
-    cut = cutter(spec.views, shards.index.image_size)
-    return Streaming(shards, order, device, rows, cut=cut, workers=data_workers(training.workers))
+    cut, workers = cutter(spec.views, shards.index.image_size), data_workers(training.workers)
+    if sequential:
+        return Sequential(shards, order, training.reading, device, rows, cut=cut, workers=workers)
+    return Streaming(shards, order, device, rows, cut=cut, workers=workers)
 
 
 def online_knn(shards: ShardSet, recipe: Views, training: Training, device: torch.device) -> Evaluate | None:

@@ -66,7 +66,7 @@ def decoded(data: bytes, decoding: Decoding = AS_STORED) -> tuple[Image.Image, l
         image: Image.Image = Image.open(io.BytesIO(data))
         image.load()
         changed = ["cmyk"] if image.mode == "CMYK" else []
-        if decoding.orientation == "respect" and _is_turned(image):
+        if decoding.orientation == "respect" and is_turned(image):
             changed.append("turned")
             image = ImageOps.exif_transpose(image)
         if image.has_transparency_data:
@@ -89,7 +89,7 @@ def _on_background(image: Image.Image, alpha: str) -> Image.Image:
     return Image.alpha_composite(ground, over).convert("L" if grey else "RGB")
 
 
-def _is_turned(image: Image.Image) -> bool:
+def is_turned(image: Image.Image) -> bool:
     """Whether the EXIF tag says so; damaged EXIF data say nothing."""
     if "exif" not in image.info:
         return False

@@ -3,6 +3,7 @@
 import atexit
 import weakref
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,7 +17,7 @@ from pipelines.sources.arrays import Arrays
 from pipelines.sources.index import REBUILD
 from pipelines.sources.order import Order
 from pipelines.sources.reader import ShardSet
-from pipelines.sources.stream import Content, Cut, Requests, TarSamples
+from pipelines.sources.stream import Content, Cut, Developer, Requests, TarSamples
 
 
 class Resident:
@@ -25,6 +26,8 @@ class Resident:
     subset: sorted positions in the split to train on, none: all. A batch's index counts inside the subset. Grey images
     keep their one channel. On the CPU the images stay a mapped file.
     """
+
+    reading = "resident"
 
     def __init__(
         self, arrays: Arrays, order: Order, device: torch.device | str = "cpu", subset: NDArray[np.int64] | None = None
@@ -64,6 +67,8 @@ class Streaming:
     stay; ``close`` ends them. They ignore the signals that ask to end, which a scheduler sends to every process.
     """
 
+    reading = "random"
+
     def __init__(
         self,
         shards: ShardSet,
@@ -76,50 +81,58 @@ class Streaming:
         workers: int = 2,
     ) -> None:
         shards.verify(split)
-        samples = TarSamples(shards, split, order.seed, cut, subset)
+        samples = TarSamples(Developer(shards, split, order.seed, cut, subset), shards.paths(split))
         self.order = order
         self.device = torch.device(device)
         self._folder, self._again = shards.folder, REBUILD.format(folder=shards.folder)
         self.num_samples = len(samples)
         self.steps_per_epoch = order.steps_per_epoch(self.num_samples)
-        self._requests = Requests()
+        self._requests = Requests(order, self.num_samples)
         self._loader = torch.utils.data.DataLoader(
             samples, batch_size=None, sampler=self._requests, num_workers=workers, persistent_workers=workers > 0,
             pin_memory=self.device.type == "cuda", generator=torch.Generator(), worker_init_fn=leave_to_parent,
         )  # fmt: skip
-        # Python would wait for ever at its exit for workers that do not take its SIGTERM
-        atexit.register(_end_workers, weakref.ref(self._loader))
+        end_at_exit(self._loader)
 
     def epoch(self, epoch: int, first_step: int = 0) -> Iterator[Batch]:
         """This rank's batches of one epoch, from ``first_step`` on. One epoch at a time."""
-        batches = self.order.batches(self.num_samples, epoch, first_step)
-        self._requests.listed = [(epoch, index.tolist()) for index in batches]
+        self._requests.epoch, self._requests.first_step = epoch, first_step
         for content in self._loader:
             if "problem" in content:
                 raise DamagedFile(
                     f"{self._folder}: an image cannot be read any more ({content['problem']}); {self._again}"
                 )
-            yield self._on_device(content)
+            yield on_device(content, self.device)
 
     def close(self) -> None:
         """End the workers."""
-        _end_workers(weakref.ref(self._loader))
-
-    def _on_device(self, content: Content) -> Batch:
-        def move(tensor: Tensor) -> Tensor:
-            return tensor.to(self.device, non_blocking=True)
-
-        return Batch(
-            images=move(content["images"]) if "images" in content else None,
-            index=move(content["index"]),
-            label=move(content["label"]),
-            captions=content["captions"],
-            crops=tuple(move(crops) for crops in content["crops"]) if "crops" in content else None,
-            fields={name: move(images) for name, images in content["fields"].items()},
-        )
+        end_workers(self._loader)
 
 
-def _end_workers(loader: "weakref.ref[torch.utils.data.DataLoader[Content]]") -> None:
-    iterator = getattr(loader(), "_iterator", None)
+def on_device(content: Content, device: torch.device) -> Batch:
+    """What a worker made, as a batch on the device."""
+
+    def move(tensor: Tensor) -> Tensor:
+        return tensor.to(device, non_blocking=True)
+
+    return Batch(
+        images=move(content["images"]) if "images" in content else None,
+        index=move(content["index"]),
+        label=move(content["label"]),
+        captions=content["captions"],
+        crops=tuple(move(crops) for crops in content["crops"]) if "crops" in content else None,
+        fields={name: move(images) for name, images in content["fields"].items()},
+    )
+
+
+def end_at_exit(loader: "torch.utils.data.DataLoader[Any]") -> None:
+    """End the workers before Python ends: it would wait for ever for processes that do not take its SIGTERM."""
+    kept = weakref.ref(loader)
+    atexit.register(lambda: end_workers(kept()))
+
+
+def end_workers(loader: "torch.utils.data.DataLoader[Any] | None") -> None:
+    """End a loader's workers, where it has any."""
+    iterator = getattr(loader, "_iterator", None)
     if iterator is not None and hasattr(iterator, "_shutdown_workers"):
         iterator._shutdown_workers()

@@ -10,14 +10,14 @@ import numpy as np
 from pipelines.errors import InputError
 from pipelines.files import read_sealed, replacing, sealed, sha256_file, write_json
 from pipelines.sources.base import Sample, Split
+from pipelines.sources.caches import seal
 from pipelines.sources.images import Decoding, Unreadable, decoded, open_image, square, to_array
-from pipelines.sources.index import Shard
+from pipelines.sources.index import NOTES, Shard
+from pipelines.sources.table import places_file, save_table, table_of
 from pipelines.sources.tars import write_tar
 
 CONTENT = 3
 """Grows with what a note holds, so that shards are packed again where a note of an earlier program lacks it."""
-NOTES = ".notes"
-"""Folder of the notes on finished shards. They stay, so that mending a damaged shard does not pack the others again."""
 
 
 @dataclass(frozen=True)
@@ -101,8 +101,12 @@ def pack(out: Path, plan: Plan, split: Split, how: How, may_fail: int) -> Note:
     """Write one shard and its note. InputError as soon as more than ``may_fail`` of its images are unreadable."""
     found = Found()
     with replacing(out / plan.name) as part:
-        count = write_tar(part, _samples(plan, split, how, found, may_fail))
-        shard = Shard(name=plan.name, sha256=sha256_file(part), bytes=part.stat().st_size, count=count)
+        places = write_tar(part, _samples(plan, split, how, found, may_fail))
+        shard = Shard(name=plan.name, sha256=sha256_file(part), bytes=part.stat().st_size, count=len(places))
+    for old in (out / NOTES).glob(f"{plan.name}.*.npz"):
+        old.unlink()  # of other bytes
+    save_table(places_file(out, shard), table_of(places))
+    seal(places_file(out, shard))
     note = Note(plan.digest, shard, found)
     write_json(out / NOTES / f"{plan.name}.json", sealed(asdict(note)))
     return note

@@ -5,59 +5,44 @@ damaged shard, so every shard's SHA-256 and sample count are compared with the i
 """
 
 import hashlib
-import json
 import os
-import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.errors import DamagedFile, InputError
-from pipelines.files import replacing, sha256_file
+from pipelines.files import sha256_file
 from pipelines.sources.caches import is_damaged, is_whole, seal
 from pipelines.sources.checked import one_at_a_time, remember, remembered, stamp
 from pipelines.sources.index import REBUILD, Index, Shard, load_index
+from pipelines.sources.table import Table, joined, load_table, places_file, save_table, table_of
 from pipelines.sources.tars import scan
-
-
-@dataclass(frozen=True)
-class Table:
-    """Where the N samples of a split lie, in reading order.
-
-    key     (N,) ASCII bytes, its name in the tar
-    shard   (N,) number of the tar
-    image   (N, 2) offset and size in bytes
-    label   (N,) class number, -1 where there is none
-    fields  by name, (N, 2) offset and size
-    """
-
-    key: NDArray[np.bytes_]
-    shard: NDArray[np.int64]
-    image: NDArray[np.int64]
-    label: NDArray[np.int64]
-    captions: list[str] | None
-    fields: dict[str, NDArray[np.int64]]
-
-    def __len__(self) -> int:
-        return len(self.shard)
 
 
 @dataclass
 class ShardSet:
     """A finished folder of shards.
 
-    verified  the tars that this process knows to be right
-    stamps    name of a tar -> its size and time of change when it was opened
+    verified     the tars that this process knows to be right
+    stamps       name of a tar -> its size and time of change when it was opened
+    copied_from  the folder that they were packed in, where this is another one that holds copies of the tars
     """
 
     folder: Path
     index: Index
     verified: set[str] = field(default_factory=set)
     stamps: dict[str, list[int]] = field(default_factory=dict)
+    copied_from: Path | None = None
+
+    @property
+    def advice(self) -> str:
+        """The way out of a damaged tar."""
+        return (
+            f"copy it there again from {self.copied_from}" if self.copied_from else REBUILD.format(folder=self.folder)
+        )
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -126,26 +111,26 @@ class ShardSet:
         self._compare(path, size, found, shard)
 
     def _compare(self, path: Path, size: int, found: str, shard: Shard) -> None:
-        advice = REBUILD.format(folder=self.folder)
         if size != shard.bytes:
-            raise InputError(f"{path}: {size} bytes, the index says {shard.bytes}: cut off or changed; {advice}")
+            raise InputError(f"{path}: {size} bytes, the index says {shard.bytes}: cut off or changed; {self.advice}")
         if found != shard.sha256:
-            raise InputError(f"{path}: SHA-256 is {found}, the index says {shard.sha256}: its bytes changed; {advice}")
+            raise InputError(
+                f"{path}: SHA-256 is {found}, the index says {shard.sha256}: its bytes changed; {self.advice}"
+            )
         self.verified.add(shard.name)
 
     def _unreadable(self, path: Path, error: OSError) -> InputError:
-        advice = REBUILD.format(folder=self.folder)
-        return InputError(f"{path}: the index lists it, but it cannot be read ({error.strerror}); {advice}")
+        return InputError(f"{path}: the index lists it, but it cannot be read ({error.strerror}); {self.advice}")
 
     def table(self, split: str) -> Table:
-        """Where the samples of a split lie: scanned once, then from a file beside the shards, named after the index."""
+        """Where the samples of a split lie: put together once, then from a file beside the shards, named after the index."""
         path = self.folder / f"cache-{split}-{self.index.fingerprint}.npz"
-        table = _load_table(path) if is_whole(path) else None
+        table = load_table(path) if is_whole(path) else None
         if table is None:
-            table = self._scan(split)
+            pieces = [self._table_of(shard) for shard in self.index.splits[split]]
+            table = joined(pieces, self.index.fields, self.index.captions)
             if os.access(self.folder, os.W_OK):
-                with replacing(path) as part:
-                    _save_table(part, table)
+                save_table(path, table)
                 seal(path)
         return table
 
@@ -160,59 +145,30 @@ class ShardSet:
             self._compare(path, len(data), hashlib.sha256(data).hexdigest(), shard)
         return data
 
-    def _scan(self, split: str) -> Table:
-        keys, numbers, images, labels, captions = [], [], [], [], []
-        fields: dict[str, list[tuple[int, int]]] = {name: [] for name in self.index.fields}
-        for number, shard in enumerate(self.index.splits[split]):
-            places = scan(self.verified_bytes(shard))
-            if len(places) != shard.count:
-                raise InputError(
-                    f"{self.folder / shard.name}: index lists {shard.count} samples, tar holds {len(places)}; "
-                    + REBUILD.format(folder=self.folder)
-                )
-            keys += [place.key.encode() for place in places]
-            numbers += [number] * len(places)
-            images += [place.image for place in places]
-            labels += [place.label for place in places]
-            captions += [place.caption or "" for place in places]
-            for name, extension in self.index.fields.items():
-                fields[name] += [place.fields[extension] for place in places]
-        arrays = {name: np.array(where, np.int64).reshape(-1, 2) for name, where in fields.items()}
-        return Table(
-            np.array(keys, np.bytes_), np.array(numbers, np.int64),
-            np.array(images, np.int64).reshape(-1, 2), np.array(labels, np.int64),
-            captions if self.index.captions else None, arrays,
-        )  # fmt: skip
+    def _table_of(self, shard: Shard) -> Table:
+        """The table of one tar: as packing left it, else from a scan of the tar."""
+        noted = load_table(path) if is_whole(path := places_file(self.folder, shard)) else None
+        if noted is not None and len(noted) == shard.count:
+            return noted
+        places = scan(self.verified_bytes(shard))
+        if len(places) != shard.count:
+            raise InputError(
+                f"{self.folder / shard.name}: index lists {shard.count} samples, tar holds {len(places)}; {self.advice}"
+            )
+        return table_of(places)
 
 
 def open_shards(folder: Path) -> ShardSet:
     """Read the index and check that every tar is there with its size; hashing comes with use. InputError names it."""
     shards = ShardSet(folder, load_index(folder))
-    advice = REBUILD.format(folder=folder)
     for listed in shards.index.splits.values():
         for shard in listed:
             path = folder / shard.name
             if not path.is_file():
-                raise InputError(f"{path}: the index lists it, but there is no such file; {advice}")
+                raise InputError(f"{path}: the index lists it, but there is no such file; {shards.advice}")
             if (size := path.stat().st_size) != shard.bytes:
-                raise InputError(f"{path}: {size} bytes, the index says {shard.bytes}: cut off or changed; {advice}")
+                raise InputError(
+                    f"{path}: {size} bytes, the index says {shard.bytes}: cut off or changed; {shards.advice}"
+                )
             shards.stamps[shard.name] = stamp(path)
     return shards
-
-
-def _save_table(path: Path, table: Table) -> None:
-    extra: dict[str, Any] = {f"field:{name}": where for name, where in table.fields.items()}
-    if table.captions is not None:
-        extra["captions"] = np.frombuffer(json.dumps(table.captions).encode(), np.uint8)
-    with path.open("wb") as file:
-        np.savez(file, key=table.key, shard=table.shard, image=table.image, label=table.label, **extra)
-
-
-def _load_table(path: Path) -> Table | None:
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            captions = json.loads(file["captions"].tobytes()) if "captions" in file.files else None
-            fields = {name[6:]: file[name] for name in file.files if name.startswith("field:")}
-            return Table(file["key"], file["shard"], file["image"], file["label"], captions, fields)
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile):
-        return None

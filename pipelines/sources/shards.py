@@ -19,12 +19,13 @@ from pipelines.randomness import numpy_generator
 from pipelines.sources.base import SPLITS, Source, Split, SplitName
 from pipelines.sources.checked import remember
 from pipelines.sources.images import Decoding
-from pipelines.sources.index import FILE, VERSION, Index, load_index, same_spec, save_index
+from pipelines.sources.index import FILE, NOTES, VERSION, Index, load_index, same_spec, save_index
 from pipelines.sources.indexing import index_of
 from pipelines.sources.locking import locked
-from pipelines.sources.packing import CONTENT, NOTES, How, Note, Plan, finished, pack
+from pipelines.sources.packing import CONTENT, How, Note, Plan, finished, pack
 from pipelines.sources.reader import open_shards
 from pipelines.sources.strata import equal_per_class, stratified_share
+from pipelines.sources.wids import save_wids
 from pipelines.spec.datasets.base import DataSet
 from pipelines.spec.layout import LISTING
 
@@ -54,6 +55,7 @@ def build_shards(source: Source, dataset: DataSet, out: Path, workers: int = 1) 
         notes = _pack_all(out, plans, splits, (How(dataset.image_size, Decoding.of(spec)), may_fail), workers)
         index = index_of(source, dataset, plans, notes, may_fail)
         source.inventory.write(out / LISTING)
+        save_wids(out, index)
         save_index(out, index)
         remember(out, {shard.name: shard.sha256 for shards in index.splits.values() for shard in shards})
         for tar in {path.name for path in out.glob("*.tar")} - {plan.name for plan in plans}:

@@ -1,5 +1,6 @@
-"""What a worker of the streaming path does: read samples by offset, decode each once, cut crops."""
+"""What a worker of the streaming path does: decode each image once, cut crops; and how it reads samples by offset."""
 
+import contextlib
 import os
 from collections.abc import Callable, Iterator, Sized
 from pathlib import Path
@@ -13,6 +14,8 @@ from torch.utils.data import Dataset, Sampler
 
 from pipelines.randomness import generator
 from pipelines.sources.images import Unreadable, open_image, square, to_array
+from pipelines.sources.order import Order
+from pipelines.sources.pixels import pixels
 from pipelines.sources.reader import ShardSet
 
 Cut = Callable[[Tensor, torch.Generator], list[Tensor]]
@@ -23,8 +26,20 @@ Content = dict[str, Any]
 """The fields of a Batch, by name: the loader pins tensors in a dict, not in a class of ours."""
 
 
-class TarSamples(Dataset[Content]):
-    """The samples of a split (or of a subset's rows), one batch a request.
+Read = Callable[[int, str], bytes]
+"""Row and field (empty: the image itself) to the encoded bytes."""
+
+
+class BadSample(Unreadable):
+    """A sample that could be read when it was packed, and cannot be now; ``row``: its place in the split."""
+
+    def __init__(self, row: int, message: str) -> None:
+        super().__init__(message)
+        self.row = row
+
+
+class Developer:
+    """Makes the fields of a batch from the encoded images of a split (or of a subset's rows).
 
     A crop's generator is seeded by (seed, epoch, row in the split): the same crops for any number of workers and ranks.
     """
@@ -37,49 +52,66 @@ class TarSamples(Dataset[Content]):
         self.side, self.channels = shards.index.image_size, shards.index.channels
         self.field_channels = dict(shards.index.field_channels)
         self.decoding = shards.index.decoding
-        self.tars = [Tar(path) for path in shards.paths(split)]
         self.seed, self.cut = seed, cut
 
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    def __getitem__(self, request: Request) -> Content:
-        """One batch; where an image cannot be read, ``problem`` alone: an error would reach the trainer as a traceback."""
-        try:
-            return self._batch(*request)
-        except (Unreadable, OSError) as error:
-            return {"problem": str(error)}
-
-    def _batch(self, epoch: int, positions: list[int]) -> Content:
+    def content(self, positions: list[int], epoch: int, read: Read) -> Content:
+        """The samples at these positions, decoded, in this order."""
         rows = self.rows[positions].tolist()
-        pixels = (
-            self._crops(rows, epoch) if self.cut else {"images": self._whole(self.table.image, rows, self.channels)}
-        )
+        pixels = self._crops(rows, epoch, read) if self.cut else {"images": self._whole("", rows, self.channels, read)}
         return pixels | {
             "index": torch.tensor(positions, dtype=torch.int64),
             "label": torch.from_numpy(self.table.label[rows]),
             "captions": None if self.table.captions is None else [self.table.captions[row] for row in rows],
-            "fields": {
-                name: self._whole(places, rows, self.field_channels[name]) for name, places in self.table.fields.items()
-            },
+            "fields": {name: self._whole(name, rows, self.field_channels[name], read) for name in self.table.fields},
         }
 
-    def _read(self, places: NDArray[np.int64], row: int) -> bytes:
-        return self.tars[int(self.table.shard[row])].read(*places[row].tolist())
+    @contextlib.contextmanager
+    def _named(self, row: int) -> Iterator[None]:
+        """BadSample in place of Unreadable."""
+        try:
+            yield
+        except Unreadable as error:
+            raise BadSample(row, f"sample {self.table.key[row].decode()}: {error}") from None
 
-    def _whole(self, places: NDArray[np.int64], rows: list[int], channels: int) -> Tensor:
+    def _whole(self, field: str, rows: list[int], channels: int, read: Read) -> Tensor:
         images = np.empty((len(rows), channels, self.side, self.side), np.uint8)
         for number, row in enumerate(rows):
-            images[number] = to_array(square(open_image(self._read(places, row), self.decoding), self.side), channels)
+            with self._named(row):
+                image = open_image(read(row, field), self.decoding)
+            images[number] = to_array(square(image, self.side), channels)
         return torch.from_numpy(images)
 
-    def _crops(self, rows: list[int], epoch: int) -> Content:
+    def _crops(self, rows: list[int], epoch: int, read: Read) -> Content:
         assert self.cut is not None
         views = []
         for row in rows:
-            image = torch.from_numpy(to_array(open_image(self._read(self.table.image, row), self.decoding), 3).copy())
+            with self._named(row):
+                image = torch.from_numpy(pixels(read(row, ""), self.decoding)).permute(2, 0, 1)
             views.append(self.cut(image, generator(self.seed, "crops", epoch, row)))
         return {"crops": tuple(torch.stack(crops) for crops in zip(*views))}
+
+
+class TarSamples(Dataset[Content]):
+    """The samples of a split, each read by its place, one batch a request."""
+
+    def __init__(self, developer: Developer, paths: list[Path]) -> None:
+        self.developer, self.tars = developer, [Tar(path) for path in paths]
+
+    def __len__(self) -> int:
+        return len(self.developer.rows)
+
+    def __getitem__(self, request: Request) -> Content:
+        """One batch; where an image cannot be read, ``problem`` alone: an error would reach the trainer as a traceback."""
+        epoch, positions = request
+        try:
+            return self.developer.content(positions, epoch, self._read)
+        except (Unreadable, OSError) as error:
+            return {"problem": str(error)}
+
+    def _read(self, row: int, field: str) -> bytes:
+        table = self.developer.table
+        places = table.fields[field] if field else table.image
+        return self.tars[int(table.shard[row])].read(*places[row].tolist())
 
 
 class Tar:
@@ -104,13 +136,16 @@ class Tar:
 
 
 class Requests(Sampler[Request], Sized):
-    """The batches of the epoch to come; the loader fills the list before each epoch."""
+    """The batches of an epoch to come, made one by one: all at once they would be a million numbers."""
 
-    def __init__(self) -> None:
-        self.listed: list[Request] = []
+    def __init__(self, order: Order, num_samples: int) -> None:
+        self.order, self.num_samples = order, num_samples
+        self.epoch = self.first_step = 0
 
     def __iter__(self) -> Iterator[Request]:
-        return iter(self.listed)
+        epoch = self.epoch
+        batches = self.order.batches(self.num_samples, epoch, self.first_step)
+        return ((epoch, index.tolist()) for index in batches)
 
     def __len__(self) -> int:
-        return len(self.listed)
+        return self.order.steps_per_epoch(self.num_samples) - self.first_step

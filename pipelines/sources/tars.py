@@ -1,4 +1,8 @@
-"""Tars as WebDataset has them: the same bytes for the same samples, and a quick scan for where things lie."""
+"""Tars as WebDataset has them: the same bytes for the same samples, and a quick scan for where things lie.
+
+Written here and not by webdataset's TarWriter, which takes several times as long (``benchmarks/shards.py``) and sorts a
+sample's members by name: the image would come after its class, and a reader by offset has to find it first.
+"""
 
 import json
 import tarfile
@@ -11,22 +15,38 @@ from pipelines.sources.base import Sample
 BLOCK = 512
 
 
-def write_tar(path: Path, samples: Iterable[tuple[str, Sample]]) -> int:
-    """Write (key, sample) pairs as USTAR with constant owner, mode and time; the number of samples.
+@dataclass
+class Place:
+    """Where a sample lies in its tar: (offset, size) in bytes of image, fields and JSON; its small members as they are."""
+
+    key: str
+    image: tuple[int, int]
+    label: int = -1
+    caption: str | None = None
+    fields: dict[str, tuple[int, int]] = field(default_factory=dict)
+    meta: tuple[int, int] = (0, 0)
+
+
+def write_tar(path: Path, samples: Iterable[tuple[str, Sample]]) -> list[Place]:
+    """Write (key, sample) pairs as USTAR with constant owner, mode and time; where each of them lies.
 
     Members: KEY.EXTENSION, KEY.cls where there is a label, KEY.txt for a caption, KEY.json for meta, one a field.
     """
-    count = 0
+    places = []
     with path.open("wb") as file:
         for key, sample in samples:
+            where: dict[str, tuple[int, int]] = {}
             for extension, data in members(sample):
                 file.write(_header(f"{key}.{extension}", len(data)))
+                where[extension] = (file.tell(), len(data))
                 file.write(data)
                 file.write(bytes(-len(data) % BLOCK))
-            count += 1
+            fields = {extension: where[extension] for extension in sorted(sample.fields)}
+            label, meta = max(sample.label, -1), where.get("json", (0, 0))
+            places.append(Place(key, where[sample.extension], label, sample.caption, fields, meta))
         file.write(bytes(2 * BLOCK))
         file.write(bytes(-file.tell() % tarfile.RECORDSIZE))
-    return count
+    return places
 
 
 def _template() -> bytes:
@@ -60,18 +80,6 @@ def members(sample: Sample) -> list[tuple[str, bytes]]:
     if sample.meta:
         found.append(("json", json.dumps(sample.meta, sort_keys=True).encode()))
     return found + sorted(sample.fields.items())
-
-
-@dataclass
-class Place:
-    """Where a sample lies in its tar: (offset, size) in bytes of image, fields and JSON; its small members as they are."""
-
-    key: str
-    image: tuple[int, int]
-    label: int = -1
-    caption: str | None = None
-    fields: dict[str, tuple[int, int]] = field(default_factory=dict)
-    meta: tuple[int, int] = (0, 0)
 
 
 def scan(data: bytes | memoryview) -> list[Place]:

@@ -14,7 +14,7 @@ from pipelines.spec.evaluation import AnyEvaluation
 from pipelines.spec.methods import AnyMethod
 from pipelines.spec.overlay import laid_over, value_at
 from pipelines.spec.parse import parse
-from pipelines.spec.training import HOW_TO_RUN, Training
+from pipelines.spec.training import Training
 from pipelines.spec.tuning import Search
 from pipelines.spec.views import Views
 
@@ -52,7 +52,7 @@ class RunSpec(JobSpec):
 
     def content(self) -> dict[str, Any]:
         dump = self.model_dump(mode="json")
-        dump["training"] = {name: value for name, value in dump["training"].items() if name not in HOW_TO_RUN}
+        dump["training"] = self.training.content()
         if dump["start"] is None:
             del dump["start"]
         else:

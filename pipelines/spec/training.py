@@ -1,10 +1,11 @@
 """Training: the optimizer, the schedule, and how the loop runs."""
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
 from pipelines.spec.base import Count, Model, NotNegative, Positive, Share
+from pipelines.spec.reading import Reading
 
 HOW_TO_RUN = ("workers", "checkpoint_minutes", "resident_gib")
 """Settings that say how to run, not what: they change no result and no key."""
@@ -53,6 +54,8 @@ class Training(Model):
     data: Literal["auto", "resident", "streaming"] = "auto"
     """auto: resident when the set fits in resident_gib."""
     resident_gib: Positive = 4.0
+    reading: Reading = Reading()
+    """How the streaming path reads: sample by sample, or tar by tar."""
     workers: int | None = Field(default=None, ge=0)
     """Decoding processes of the streaming path; none: one for every core that the process may use but one."""
     checkpoint_minutes: NotNegative = 10.0
@@ -61,6 +64,12 @@ class Training(Model):
     """Steps between monitor readings."""
     online_knn_epochs: Count | None = None
     """Epochs between kNN readings on the held-out slice; none: only at the end."""
+
+    def content(self) -> dict[str, Any]:
+        """What of it decides a result, as plain JSON values; a reading in random order is no part of it."""
+        dump = {name: value for name, value in self.model_dump(mode="json").items() if name not in HOW_TO_RUN}
+        del dump["reading"]
+        return dump if (reading := self.reading.content()) is None else {**dump, "reading": reading}
 
     def check(self, num_samples: int | None = None) -> None:
         """ValueError when settings do not go together; apart from the fields, as a part of them may be given alone.
@@ -79,6 +88,9 @@ class Training(Model):
             raise ValueError(
                 f"warmup_epochs ({self.warmup_epochs:g}) must be fewer than epochs ({self.epochs}); shorten the warm-up"
             )
+        if self.data == "resident" and self.reading.order == "sequential":
+            raise ValueError("data resident keeps all images in memory; leave out reading, or the word resident")
+        self.reading.check()
         for name, optimizer in ONE_OPTIMIZER.items():
             if getattr(self, name) and self.optimizer != optimizer:
                 raise ValueError(f"{name} belongs to optimizer {optimizer}, not to {self.optimizer}; leave it out")

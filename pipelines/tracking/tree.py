@@ -198,7 +198,11 @@ def data_name(job: Listed) -> str:
     return f"{name}-{spec['limit']}" if spec.get("limit") else name
 
 
+CAPTIONED = ("webdataset", "coco_captions")
+"""Data sets that bring captions of their own."""
+
+
 def saw_labels(job: Listed) -> bool:
     """Trained on the labels: the supervised reference, and CLIP where its captions are made from class names."""
     method, dataset = job["spec"]["method"]["use"], job["spec"]["dataset"]["use"]
-    return method == "supervised" or (method == "clip" and dataset != "webdataset")
+    return method == "supervised" or (method == "clip" and dataset not in CAPTIONED)

@@ -31,6 +31,8 @@ class Data(Protocol):
     """What the loop asks of a loader."""
 
     steps_per_epoch: int
+    reading: str
+    """How the images come: resident, random, sequential and so on; for the record."""
 
     def epoch(self, epoch: int, first_step: int = 0) -> Iterator[Batch]:
         """The batches of one epoch, from ``first_step`` on."""
@@ -117,6 +119,7 @@ class Trainer:
             "lr": self.lr,
             "steps": self.total_steps,
             "steps_per_epoch": per_epoch,
+            "reading": self.data.reading,
             "precision": str(self._dtype()),
             "images_per_batch_norm": images_per_batch_norm(self.method.encoder, self.training.batch_size),
         }

@@ -30,6 +30,7 @@ class Digits:
 
     images: Tensor
     steps_per_epoch: int
+    reading: str = "resident"
 
     def epoch(self, epoch: int, first_step: int = 0) -> Iterator[Batch]:
         order = torch.randperm(len(self.images), generator=generator(0, "order", epoch))

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from source_tools import TOY, toy_source
+from source_tools import TOY, cut_two, toy_source
 from torch import Tensor
 
 from pipelines.batch import Batch
@@ -97,11 +97,6 @@ def test_ranks_share_each_global_batch(drop_last: bool) -> None:
     for whole, first, second in zip(alone, *ranks):
         assert torch.equal(torch.cat([first, second]), whole)
         assert abs(len(first) - len(second)) <= 1
-
-
-def cut_two(image: Tensor, generator: torch.Generator) -> list[Tensor]:
-    top, left = torch.randint(0, 3, (2,), generator=generator).tolist()
-    return [image[:, top : top + 4, left : left + 4], image[:, :2, :2]]
 
 
 def test_crops_do_not_depend_on_workers_ranks_or_the_step_started_from(folder: Path) -> None:

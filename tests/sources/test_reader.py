@@ -17,7 +17,7 @@ from pipelines.errors import InputError
 from pipelines.files import sha256_file
 from pipelines.sources.arrays import resident, resident_bytes
 from pipelines.sources.base import Sample, Source, Split, open_source
-from pipelines.sources.images import open_image, square
+from pipelines.sources.images import open_image, square, to_array
 from pipelines.sources.index import load_index
 from pipelines.sources.reader import open_shards
 from pipelines.sources.shards import build_shards
@@ -43,6 +43,28 @@ def test_webdataset_reads_the_same_samples_in_the_same_order(folder: Path, split
     for sample, image, label in zip(samples, arrays.images, arrays.labels):
         assert sample["cls"] == label
         assert np.array_equal(np.asarray(sample["png"]), image.transpose(1, 2, 0))
+
+
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_wids_reads_the_same_samples_by_number(folder: Path, split: str) -> None:
+    wids = pytest.importorskip("wids", reason="webdataset's random access is a package of its own, not installed here")
+    arrays = resident(folder, split)
+    samples = wids.ShardListDataset(str(folder / f"wids-{split}.json"), transformations=[])
+    assert len(samples) == len(arrays)
+    for row in reversed(range(len(arrays))):
+        sample = samples[row]
+        assert int(sample[".cls"].read()) == arrays.labels[row]
+        assert np.array_equal(to_array(open_image(sample[".png"].read()), 3), arrays.images[row])
+
+
+def test_the_index_for_wids_counts_what_is_in_the_tars(folder: Path) -> None:
+    for split, count in (("train", 23), ("test", 7)):
+        about = json.loads((folder / f"wids-{split}.json").read_text())
+        assert (about["__kind__"], about["wids_version"]) == ("wids-shard-index-v1", 1)
+        for shard in about["shardlist"]:
+            data = (folder / shard["url"]).read_bytes()
+            assert (len(data), len(scan(data))) == (shard["filesize"], shard["nsamples"])
+        assert sum(shard["nsamples"] for shard in about["shardlist"]) == count
 
 
 def test_pixels_come_back_as_they_went_in(folder: Path) -> None:
@@ -108,6 +130,49 @@ def test_images_larger_than_thumbnails_are_decoded_the_same(tmp_path: Path) -> N
         assert np.array_equal(np.asarray(sample["png"]), image.transpose(1, 2, 0))
 
 
+def tables(folder: Path) -> list[list]:
+    """Every array of both tables; a new index's cache of them would hide where they come from."""
+    found = []
+    for split in ("train", "test"):
+        for cache in folder.glob(f"cache-{split}-*.npz"):
+            cache.unlink()
+        table = open_shards(folder).table(split)
+        arrays = [table.key, table.shard, table.image, table.label, *table.fields.values()]
+        found.append([*(array.tolist() for array in arrays), table.captions, list(table.fields)])
+    return found
+
+
+@pytest.mark.parametrize("kind", ["plain", "captioned"])
+def test_packing_leaves_where_samples_lie_so_that_no_tar_is_read_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    source = toy_source() if kind == "plain" else Source((), captioned(12), captioned(4))
+    build_shards(source, TOY.model_copy(update={"image_size": 5}), tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr("pipelines.sources.reader.scan", lambda _: pytest.fail("a tar was read"))
+        noted = tables(tmp_path)
+    for file in (tmp_path / ".notes").glob("*.npz"):
+        file.unlink()
+    assert tables(tmp_path) == noted
+
+
+def test_where_samples_lie_in_other_bytes_is_not_believed(tmp_path: Path) -> None:
+    build_shards(toy_source(), TOY, tmp_path)
+    expected = tables(tmp_path)
+    for file in (tmp_path / ".notes").glob("train-000001*.npz"):
+        file.write_bytes(b"damaged")
+    assert tables(tmp_path) == expected
+    (tmp_path / "index.json").unlink()
+    other = toy_source(23, shape=(9, 9, 3))
+    build_shards(other, TOY.model_copy(update={"max_unreadable": 0.5}), tmp_path)
+    assert len(list((tmp_path / ".notes").glob("*.npz"))) == 7
+    noted = tables(tmp_path)
+    assert noted != expected
+    for file in (tmp_path / ".notes").glob("*.npz"):
+        file.unlink()
+    assert tables(tmp_path) == noted
+
+
 def test_two_processes_at_once_make_one_cache(folder: Path) -> None:
     code = (
         "from pathlib import Path\nfrom pipelines.sources.arrays import resident\n"
@@ -158,7 +223,7 @@ def test_a_damaged_shard_is_named_with_numbers_and_the_way_out(folder: Path, kin
         )
     assert "train-000002.tar" in str(caught.value)
     assert f"rebuild it with: python -m pipelines shards --job {folder}" in str(caught.value)
-    assert not list(folder.glob("cache-train-*"))
+    assert not list(folder.glob("cache-train-*.npy"))
     if kind != "missing" and kind != "cut":
         assert len(resident(folder, "test")) == 7
 

@@ -37,6 +37,7 @@ def test_two_runs_and_two_workers_give_the_same_bytes(tmp_path: Path) -> None:
     one = tree(tmp_path / "one")
     assert sorted(one) == [
         "index.json", "listing.json", "test-000000.tar", "test-000001.tar", *(f"train-{number:06d}.tar" for number in range(5)),
+        "wids-test.json", "wids-train.json",
     ]  # fmt: skip
     for name in ("again", "two", "more_than_shards"):
         assert tree(tmp_path / name) == one

@@ -18,7 +18,7 @@ SAMPLES = [
 
 @pytest.mark.parametrize("count", [0, 1, 3])
 def test_the_bytes_are_tarfiles(tmp_path: Path, count: int) -> None:
-    assert write_tar(tmp_path / "ours.tar", SAMPLES[:count]) == count
+    assert len(write_tar(tmp_path / "ours.tar", SAMPLES[:count])) == count
     with tarfile.open(tmp_path / "theirs.tar", "w", format=tarfile.USTAR_FORMAT) as archive:
         for key, sample in SAMPLES[:count]:
             for extension, data in members(sample):
@@ -29,9 +29,10 @@ def test_the_bytes_are_tarfiles(tmp_path: Path, count: int) -> None:
 
 
 def test_the_scan_finds_every_sample_where_it_is(tmp_path: Path) -> None:
-    write_tar(tmp_path / "ours.tar", SAMPLES)
+    written = write_tar(tmp_path / "ours.tar", SAMPLES)
     data = (tmp_path / "ours.tar").read_bytes()
     places = scan(data)
+    assert places == written
     assert [place.key for place in places] == [key for key, _ in SAMPLES]
     for place, (_, sample) in zip(places, SAMPLES):
         assert data[place.image[0] : sum(place.image)] == sample.image

@@ -1,5 +1,6 @@
 """Plans: what becomes a job, what changes its key, and what is refused before anything runs."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -81,6 +82,36 @@ def test_a_whole_number_for_a_float_changes_no_key(tmp_path):
 def test_how_to_run_changes_no_key(tmp_path):
     same = made(tmp_path, "", "epochs: 3", "epochs: 3, workers: 9, checkpoint_minutes: 1.0")
     assert set(same.jobs) == set(made(tmp_path).jobs)
+
+
+def reading(folder: Path, **how: object):
+    return made(folder, "", "epochs: 3", f"epochs: 3, reading: {json.dumps(how)}")
+
+
+def test_reading_in_another_order_is_another_result_and_from_another_place_is_not(tmp_path, monkeypatch):
+    plain = made(tmp_path)
+    assert set(reading(tmp_path, order="random").jobs) == set(plain.jobs)
+    sequential = reading(tmp_path, order="sequential")
+    assert not keys(sequential, "pretrain") & keys(plain, "pretrain")
+    assert keys(sequential, "shards") == keys(plain, "shards")
+    elsewhere = reading(tmp_path, order="sequential", address="https://host/tars", cache="/scratch", cache_gib=1)
+    assert set(elsewhere.jobs) == set(sequential.jobs)
+    other = reading(tmp_path, order="sequential", buffer=7)
+    assert not keys(other, "pretrain") & keys(sequential, "pretrain")
+
+
+def test_a_study_that_would_run_a_command_is_refused_until_its_reader_allows_it(tmp_path, monkeypatch):
+    how = {"order": "sequential", "address": "pipe:rm -rf / {name}"}
+    monkeypatch.delenv("PIPELINES_ALLOW_PIPE", raising=False)
+    with pytest.raises(InputError, match=r"x\.yaml: plain: reading.address: 'pipe:rm .* PIPELINES_ALLOW_PIPE=1"):
+        reading(tmp_path, **how)
+    monkeypatch.setenv("PIPELINES_ALLOW_PIPE", "1")
+    assert reading(tmp_path, **how)
+
+
+def test_sequential_reading_of_what_lies_in_memory_is_refused(tmp_path):
+    with pytest.raises(InputError, match="data resident keeps all images in memory"):
+        made(tmp_path, "", "epochs: 3", "epochs: 3, data: resident, reading: {order: sequential}")
 
 
 def test_another_probe_reruns_only_evaluations(tmp_path):
