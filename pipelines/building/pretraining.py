@@ -51,7 +51,7 @@ def trainer(
         spec.method.check(spec.training, spec.encoder, facts.num_samples)
     except ValueError as error:
         raise InputError(f"{shards.folder}: {spec.method.use}: {error}") from None
-    index = shards.index
+    index, names = shards.index, shards.ids("train")
     return Trainer(
         method=begun(fresh_method(spec.method, spec.encoder, facts, spec.seed), spec.start),
         data=_data(spec.training, spec.views, spec.seed, shards, rows, device),
@@ -62,6 +62,7 @@ def trainer(
         out=out,
         evaluate=online_knn(shards, spec.views, spec.training, device),
         stop=stop,
+        ids=[names[row] for row in rows.tolist()],
     )
 
 

@@ -12,6 +12,7 @@ import torch.distributed as dist
 from trainer_tools import FewImages, small_method, small_options, small_trainer, weights
 
 from pipelines import distributed
+from pipelines.training.step import Stepper
 
 
 def main(names: list[str]) -> None:
@@ -65,15 +66,15 @@ def _train(options, data: FewImages) -> tuple[list[float], dict[str, torch.Tenso
     trainer.make_views = _same_views(trainer.make_views)
     trainer.__post_init__()
     losses: list[float] = []
-    step = trainer._step
+    step = Stepper.__call__
 
-    def recorded(views, batch, number):
-        output = step(views, batch, number)
+    def recorded(stepper, views, batch, number):
+        output = step(stepper, views, batch, number)
         losses.append(float(output.loss))
         return output
 
-    trainer._step = recorded
-    trainer.fit()
+    with mock.patch.object(Stepper, "__call__", recorded):
+        trainer.fit()
     return losses, weights(trainer.method)
 
 
