@@ -17,6 +17,7 @@ class Progress:
     step         optimizer steps done so far; total_steps of them in the whole run
     epoch        fractional epochs done so far, of ``epochs``
     generator    on the training device, seeded from (seed, step, rank): draws need no state of their own
+    joint        like ``generator``, but the same in every process: for draws that all share
     watching     whether monitors read this step: what only they need may be left out otherwise
     """
 
@@ -26,6 +27,7 @@ class Progress:
     epochs: int
     generator: torch.Generator
     watching: bool = True
+    joint: torch.Generator = field(default_factory=torch.Generator)
 
     @property
     def fraction(self) -> float:

@@ -82,8 +82,9 @@ class Stepper:
     def progress(self, step: int) -> Progress:
         """Where ``step`` stands, with that step's own generator."""
         draws = generator(self.seed, "method", step, distributed.rank(), device=self.device)
+        joint = generator(self.seed, "joint", step, device=self.device)
         epoch = step / self.steps_per_epoch
-        return Progress(step, self.total_steps, epoch, self.training.epochs, draws, self.watching(step))
+        return Progress(step, self.total_steps, epoch, self.training.epochs, draws, self.watching(step), joint)
 
     def watching(self, step: int) -> bool:
         """Whether the step's monitors are read."""
