@@ -35,6 +35,7 @@ class CLIP(Method):
     names: the classes' names, for captions of data sets that have none.
     """
 
+    row_networks = ("text",)
     sentences: Tensor
 
     def __init__(self, options: Options, encoder: Encoder, text: TextTransformer, names: tuple[str, ...] = ()) -> None:

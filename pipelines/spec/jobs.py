@@ -15,6 +15,7 @@ from pipelines.spec.methods import AnyMethod
 from pipelines.spec.overlay import laid_over, value_at
 from pipelines.spec.parse import parse
 from pipelines.spec.training import HOW_TO_RUN, Training
+from pipelines.spec.training import OFF as OFF_TRAINING
 from pipelines.spec.tuning import Search
 from pipelines.spec.views import Views
 
@@ -52,7 +53,11 @@ class RunSpec(JobSpec):
 
     def content(self) -> dict[str, Any]:
         dump = self.model_dump(mode="json")
-        dump["training"] = {name: value for name, value in dump["training"].items() if name not in HOW_TO_RUN}
+        dump["training"] = {
+            name: value
+            for name, value in dump["training"].items()
+            if name not in HOW_TO_RUN and (name not in OFF_TRAINING or value != OFF_TRAINING[name])
+        }
         if dump["start"] is None:
             del dump["start"]
         else:

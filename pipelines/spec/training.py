@@ -8,6 +8,8 @@ from pipelines.spec.base import Count, Model, NotNegative, Positive, Share
 
 HOW_TO_RUN = ("workers", "checkpoint_minutes", "resident_gib")
 """Settings that say how to run, not what: they change no result and no key."""
+OFF: dict[str, object] = {"device_batch_size": None}
+"""Settings that are no part of a run's content while they are off."""
 ONE_OPTIMIZER = {"lars_clip": "larc", "lars_lr_in_buffer": "lars"}
 """Switch -> the only optimizer that has it."""
 
@@ -18,6 +20,9 @@ class Training(Model):
     epochs: Count = 200
     batch_size: Count = 256
     """Images a step over all processes."""
+    device_batch_size: int | None = Field(default=None, ge=2)
+    """Most images that one process puts through a network at a time; none: all of its share of the batch. Fewer take less
+    memory and a second forward pass, and give the same step but for batch norm, which sees so many together."""
     optimizer: Literal["sgd", "lars", "larc", "adam", "adamw"] = "sgd"
     lr_per_256: Positive = 0.03
     """Learning rate for a batch of 256; the rate used is the derived lr."""

@@ -21,6 +21,7 @@ from pipelines.spec.training import Training
 from pipelines.training import checkpoint, monitors
 from pipelines.training.broken import FILE as BROKEN
 from pipelines.training.broken import Where, check_step, check_weights
+from pipelines.training.chunks import chunk_networks, num_chunks
 from pipelines.training.step import Stepper
 
 
@@ -91,6 +92,10 @@ class Trainer:
         self.method.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         if self.method.sync_statistics:
             sync_batch_norm(self.method)
+        share = self.training.batch_size // distributed.world_size()
+        self.chunks = num_chunks(share, self.training.device_batch_size)
+        if self.chunks > 1:
+            chunk_networks(self.method, self.chunks)
         self.step = Stepper(
             self.method, self.training, self.seed, self.device, self.data.steps_per_epoch, lambda: self.stop()
         )
@@ -118,7 +123,7 @@ class Trainer:
             "steps": self.step.total_steps,
             "steps_per_epoch": per_epoch,
             "precision": str(self.step.dtype),
-            "images_per_batch_norm": images_per_batch_norm(self.method.encoder, self.training.batch_size),
+            "images_per_batch_norm": self._images_per_batch_norm(),
         }
         if self.clock.training:
             derived["views_share"] = self.clock.views / self.clock.training
@@ -143,6 +148,9 @@ class Trainer:
                 self._save(step, history)
             start = time.perf_counter()
         return step
+
+    def _images_per_batch_norm(self) -> int | None:
+        return images_per_batch_norm(self.method.encoder, self.training.batch_size // self.chunks)
 
     def _check_step(self) -> None:
         check_step(self.step.notices.broken, self.training, self._where())

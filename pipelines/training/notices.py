@@ -33,7 +33,7 @@ class Notices:
 
     def __init__(self) -> None:
         self.stop = False
-        """Whether a process was asked to end."""
+        """Whether a process was asked to end, at the last step that was read."""
         self.broken: Broken | None = None
         """The first step that gave no number."""
         self._coming: _Sent | None = None
@@ -62,7 +62,7 @@ class Notices:
         if sent.arrived:
             sent.arrived.synchronize()
         asked, lost, norm = sent.values.tolist()
-        self.stop = self.stop or asked > 0
+        self.stop = asked > 0
         if self.broken is None and (lost > 0 or not math.isfinite(norm)):
             self.broken = Broken(sent.step, norm, sent.index)
 
