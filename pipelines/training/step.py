@@ -13,7 +13,7 @@ from pipelines.batch import Batch
 from pipelines.method import Method, Output, Progress
 from pipelines.randomness import generator, seed_for
 from pipelines.spec.training import Training
-from pipelines.training.gradients import average_gradients, gradient_norms
+from pipelines.training.gradients import GradientMean, gradient_norms
 from pipelines.training.notices import Notices, riders
 from pipelines.training.optimizers import build_optimizer, clip_each, derived_lr, groups_of, set_rates
 from pipelines.training.precision import autocast_dtype
@@ -38,6 +38,7 @@ class Stepper:
     def __post_init__(self) -> None:
         self.lr = derived_lr(self.training)
         self.dtype = autocast_dtype(self.training.precision, self.device)
+        self.mean = GradientMean(self.method)
         self.total_steps = self.training.epochs * self.steps_per_epoch
         self.optimizer: Optimizer = build_optimizer(
             groups_of(self.method, self.training), self.training, self.lr, self.training.lars_lr_in_buffer
@@ -50,8 +51,9 @@ class Stepper:
         self.method.train()
         self.optimizer.zero_grad(set_to_none=True)
         output = self._loss(views, batch, progress)
+        self.mean.begin(riders(self.stop(), output.loss))
         output.loss.backward()
-        shares = average_gradients(self.method, riders(self.stop(), output.loss))
+        shares = self.mean.finish()
         clip = self.training.clip
         norms = gradient_norms(self.method) if clip is None else clip_each(self.method.parameters(), clip)
         self.optimizer.step()
