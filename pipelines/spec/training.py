@@ -6,7 +6,7 @@ from pydantic import Field
 
 from pipelines.spec.base import Count, Model, NotNegative, Positive, Share
 
-HOW_TO_RUN = ("workers", "checkpoint_minutes", "resident_gib")
+HOW_TO_RUN = ("workers", "checkpoint_minutes", "resident_gib", "keep_epochs")
 """Settings that say how to run, not what: they change no result and no key."""
 OFF: dict[str, object] = {"device_batch_size": None}
 """Settings that are no part of a run's content while they are off."""
@@ -62,6 +62,8 @@ class Training(Model):
     """Decoding processes of the streaming path; none: one for every core that the process may use but one."""
     checkpoint_minutes: NotNegative = 10.0
     """Time between checkpoints; one is written at every end too. 0: after every epoch."""
+    keep_epochs: tuple[Count, ...] = ()
+    """Epochs whose checkpoints are kept for good, beside the results: the weights after so many epochs."""
     monitor_steps: Count = 10
     """Steps between monitor readings."""
     online_knn_epochs: Count | None = None
@@ -84,6 +86,8 @@ class Training(Model):
             raise ValueError(
                 f"warmup_epochs ({self.warmup_epochs:g}) must be fewer than epochs ({self.epochs}); shorten the warm-up"
             )
+        if late := [epoch for epoch in self.keep_epochs if epoch > self.epochs]:
+            raise ValueError(f"keep_epochs: {late[0]} comes after the last of the {self.epochs} epochs; leave it out")
         for name, optimizer in ONE_OPTIMIZER.items():
             if getattr(self, name) and self.optimizer != optimizer:
                 raise ValueError(f"{name} belongs to optimizer {optimizer}, not to {self.optimizer}; leave it out")

@@ -11,6 +11,7 @@ from pipelines import distributed
 from pipelines.errors import BadResult
 from pipelines.files import write_json
 from pipelines.spec.training import Training
+from pipelines.training.checkpoint import FILE as CHECKPOINT
 from pipelines.training.notices import Broken
 
 FILE = "broken_step.json"
@@ -32,7 +33,7 @@ class Where:
         """The way back."""
         if self.saved is None:
             return "no checkpoint was written before"
-        place = "checkpoint" if self.out is None else self.out / "checkpoint.pt"
+        place = "checkpoint" if self.out is None else self.out / CHECKPOINT
         return f"the last good checkpoint is {place}, after step {self.saved}"
 
 

@@ -114,7 +114,8 @@ class Trainer:
             (self.out / BROKEN).unlink(missing_ok=True)  # of an attempt before this one
         history = History.open(self.out / "history.jsonl", step) if self.out and writes else None
         per_epoch = self.data.steps_per_epoch
-        with history or contextlib.nullcontext():
+        self.writer = checkpoint.Writer(self.out) if self.out and writes else None
+        with history or contextlib.nullcontext(), self.writer or contextlib.nullcontext():
             for epoch in range(step // per_epoch, self.training.epochs):
                 step = self._epoch(epoch, step - epoch * per_epoch, history)
                 self._after_epoch(epoch + 1, step, history)
@@ -180,39 +181,38 @@ class Trainer:
             if self.watch:
                 self.watch(done, found)
         stopping, last = self.step.notices.stop, done == self.training.epochs
-        if self.training.checkpoint_minutes == 0 or last or stopping or self._due():
-            self._save(step, history)
+        keep = done in self.training.keep_epochs
+        if self.training.checkpoint_minutes == 0 or last or stopping or keep or self._due():
+            self._save(step, history, [checkpoint.milestone(done)] if keep else [])
 
     def _due(self) -> bool:
         minutes = self.training.checkpoint_minutes
         return minutes > 0 and time.monotonic() - self.saved_at > 60 * minutes
 
-    def _save(self, step: int, history: History | None) -> None:
+    def _save(self, step: int, history: History | None, keep_as: Sequence[str] = ()) -> None:
         """Write a checkpoint; then end here if a stop was asked for: all processes do, or none."""
         self.step.notices.settle()
         self._check_step()
         check_weights(self.method, step, self.training, self._where())
         self.saved_at = time.monotonic()
-        if history:
+        if history and self.writer:
             history.sync()
-            self._write(step)
+            self.writer.save(self._state(step), keep_as)
         self.saved_step = step
         if self.step.notices.stop and step < self.step.total_steps:
             raise Stopped(f"stopped after step {step} of {self.step.total_steps}; the same command goes on from there")
 
-    def _write(self, step: int) -> None:
-        state = {
+    def _state(self, step: int) -> dict[str, Any]:
+        return {
             "step": step,
             "method": self.method.state_dict(),
             "optimizer": self.step.optimizer.state_dict(),
             "clock": vars(self.clock),
             "metrics": self.metrics,
         }
-        assert self.out is not None
-        checkpoint.save(self.out / "checkpoint.pt", state)
 
     def _restore(self) -> int:
-        state = checkpoint.load(self.out / "checkpoint.pt") if self.out else None
+        state = checkpoint.newest(self.out) if self.out else None
         if state is None:
             return 0
         self.method.load_state_dict(state["method"], strict=True)
