@@ -23,20 +23,20 @@ QUICK: dict[str, Any] = {"queue_size": 65536, "rounds": 2, "widths": {"16": [1, 
 
 
 class RandomBytes:
-    """The same batch over and over, grey (BATCH, 1, SIZE, SIZE)."""
+    """The same batch over and over, grey (size, 1, SIZE, SIZE)."""
 
     steps_per_epoch = 1000
     reading = "resident"
 
-    def __init__(self) -> None:
+    def __init__(self, size: int = BATCH) -> None:
         import torch
 
         from pipelines.batch import Batch
 
         images = torch.randint(
-            256, (BATCH, 1, SIZE, SIZE), dtype=torch.uint8, generator=torch.Generator().manual_seed(0)
+            256, (size, 1, SIZE, SIZE), dtype=torch.uint8, generator=torch.Generator().manual_seed(0)
         )
-        self.batch = Batch(images=images, index=torch.arange(BATCH), label=torch.zeros(BATCH, dtype=torch.int64))
+        self.batch = Batch(images=images, index=torch.arange(size), label=torch.zeros(size, dtype=torch.int64))
 
     def epoch(self, epoch: int, first_step: int = 0) -> Iterator[Any]:
         """One epoch of it."""

@@ -41,7 +41,7 @@ def ours(shards: Path, out: Path, width: int, queue_size: int, precision: str, t
     from pipelines.spec.jobs import PretrainSpec
     from pipelines.spec.methods.moco import Options
     from pipelines.spec.training import Training
-    from pipelines.training.loop import autocast_dtype
+    from pipelines.training.precision import autocast_dtype
 
     torch.set_num_threads(threads)
     options = Options(queue_size=queue_size)

@@ -17,6 +17,7 @@ class Progress:
     step         optimizer steps done so far; total_steps of them in the whole run
     epoch        fractional epochs done so far, of ``epochs``
     generator    on the training device, seeded from (seed, step, rank): draws need no state of their own
+    joint        like ``generator``, but the same in every process: for draws that all share
     watching     whether monitors read this step: what only they need may be left out otherwise
     """
 
@@ -26,6 +27,7 @@ class Progress:
     epochs: int
     generator: torch.Generator
     watching: bool = True
+    joint: torch.Generator = field(default_factory=torch.Generator)
 
     @property
     def fraction(self) -> float:
@@ -56,7 +58,8 @@ class Method(nn.Module, ABC):
     learning rate is not scheduled (SimSiam's predictor); ``lr_shares``, where there are any, shares of the learning rate
     with the modules that learn at it, and nothing else learns (probes side by side); ``sync_statistics`` says whether
     batch norm spans processes; ``same_on_processes`` whether, batch norm and draws aside, the mean loss of several
-    processes is that of the joined batch in one.
+    processes is that of the joined batch in one; ``row_networks`` names parts that, like encoders, take much memory and
+    treat every row by itself, so that they can be given a batch in chunks.
     """
 
     encoder: Encoder
@@ -64,6 +67,7 @@ class Method(nn.Module, ABC):
     lr_shares: tuple[tuple[float, nn.Module], ...] = ()
     sync_statistics: bool = True
     same_on_processes: bool = True
+    row_networks: tuple[str, ...] = ()
 
     @abstractmethod
     def loss(self, views: list[Tensor], batch: Batch, progress: Progress) -> Output:

@@ -80,7 +80,8 @@ def small_trainer(
     training = Training(**{**given, **fields})
     maker = ViewMaker(options.default_views(SIDE), SIDE, (0.5,) * 3, (0.25,) * 3)
     method = small_method(options)
-    return Trainer(method, FewImages(batch_size), maker, training, 0, torch.device("cpu"), out, **settings)
+    device = settings.pop("device", torch.device("cpu"))
+    return Trainer(method, FewImages(batch_size), maker, training, 0, device, out, **settings)
 
 
 def weights(method: Method) -> dict[str, Tensor]:

@@ -54,6 +54,7 @@ def trainer(
         spec.training.reading.check()
     except ValueError as error:
         raise InputError(f"{shards.folder}: {spec.method.use}: {error}") from None
+    names = shards.ids("train")
     return Trainer(
         method=begun(fresh_method(spec.method, spec.encoder, facts, spec.seed), spec.start),
         data=_data(spec, shards, rows, device),
@@ -65,6 +66,7 @@ def trainer(
         evaluate=online_knn(shards, spec.views, spec.training, device),
         stop=stop,
         sound=lambda: shards.check_unchanged("train"),
+        ids=[names[row] for row in rows.tolist()],
     )
 
 

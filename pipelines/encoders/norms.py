@@ -77,7 +77,6 @@ class SplitBatchNorm(_BatchNorm):
             )
         assert self.running_mean is not None
         assert self.running_var is not None
-        assert self.num_batches_tracked is not None
         mean, variance = self.running_mean.repeat(self.splits), self.running_var.repeat(self.splits)
         # A row below holds ``splits`` neighbours of the batch: column block g has the samples n with n mod splits = g.
         grouped = input.reshape(len(input) // self.splits, self.splits * self.num_features, *input.shape[2:])
@@ -86,7 +85,8 @@ class SplitBatchNorm(_BatchNorm):
         with torch.no_grad():
             self.running_mean.copy_(mean.view(self.splits, -1).mean(0))
             self.running_var.copy_(variance.view(self.splits, -1).mean(0))
-            self.num_batches_tracked.add_(1)
+            if self.num_batches_tracked is not None:  # a chunk that runs a second time is not counted
+                self.num_batches_tracked.add_(1)
         return out.reshape(input.shape)
 
     def _check_input_dim(self, input: Tensor) -> None:
@@ -106,12 +106,12 @@ class SyncBatchNorm(_BatchNorm):
         mean, variance, count = self._global_statistics(input)
         assert self.running_mean is not None
         assert self.running_var is not None
-        assert self.num_batches_tracked is not None
         with torch.no_grad():
             momentum = self.momentum or 0.0
             self.running_mean.lerp_(mean.to(self.running_mean.dtype), momentum)
             self.running_var.lerp_((variance * count / (count - 1)).to(self.running_var.dtype), momentum)
-            self.num_batches_tracked.add_(1)
+            if self.num_batches_tracked is not None:
+                self.num_batches_tracked.add_(1)
         scale = self.weight * torch.rsqrt(variance + self.eps)
         shape = (1, -1, *(1,) * (input.dim() - 2))
         return ((input - mean.view(shape)) * scale.view(shape) + self.bias.view(shape)).to(input.dtype)

@@ -32,6 +32,12 @@ def own_and_partner(count: int, total: int, offset: int, device: torch.device) -
     return torch.cat([first, second]), torch.cat([second, first])
 
 
+def but_own(own: Tensor, columns: int) -> Tensor:
+    """(N, columns - 1) int64: every column but the anchor's own, ascending; own (N,)."""
+    column = torch.arange(columns - 1, device=own.device).unsqueeze(0)
+    return column + (column >= own.unsqueeze(1)).long()
+
+
 def others(own: Tensor, partner: Tensor, columns: int) -> Tensor:
     """(2 count, columns - 2) int64: every column but the anchor's own and its partner's, ascending.
 

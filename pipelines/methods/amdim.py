@@ -63,7 +63,7 @@ class AMDIM(Method):
         mine: tuple[Maps, Maps] = ((one[0], middle[0], large[0]), (one[1], middle[1], large[1]))
         first, second = (_gathered(maps) for maps in mine) if distributed.world_size() > 1 else mine
         draw = partial(_draw, middle[0].flatten(2).shape[2])
-        places = [joint_draws(draw, len(views[0]), progress.generator) for _ in mine]
+        places = [joint_draws(draw, len(views[0]), progress.joint) for _ in mine]
         with full_precision(pooled.device):
             found = amdim(
                 *mine,

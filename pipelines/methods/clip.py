@@ -6,7 +6,7 @@ Options.duplicates), and the text tower meets a few dozen sentences only. Number
 
 Differs from the paper: the image encoder is the study's (no attention pooling, no LayerNorm before a ViT's blocks); texts
 are bytes, or tokens merged as the texts trained on suggest; Adam's eps is 1e-8 throughout; text positions decay as matrices
-do. Equal captions of a batch are computed once.
+do. Equal captions of a batch are computed once, and of made ones all at most.
 """
 
 import hashlib
@@ -22,6 +22,7 @@ from pipelines.encoders.text import TextTransformer
 from pipelines.encoders.tokeniser import ByteTokeniser, learnt_merges
 from pipelines.errors import InputError
 from pipelines.losses.clip import clamped_log_scale, image_text_contrast, multi_positive_contrast
+from pipelines.losses.pairs import but_own
 from pipelines.methods.base import DataFacts, MakeEncoder, Method, Output, Progress, full_precision
 from pipelines.methods.heads import at_least_float32
 from pipelines.spec.methods.clip import Options
@@ -38,7 +39,9 @@ class CLIP(Method):
     the made ones. The merges are part of the weights, so that a loaded method reads texts as the trained one did.
     """
 
+    row_networks = ("text",)
     merges: Tensor
+    sentences: Tensor
 
     def __init__(
         self,
@@ -49,17 +52,25 @@ class CLIP(Method):
         captions: tuple[str, ...] = (),
     ) -> None:
         super().__init__()
-        self.options, self.encoder, self.text, self.names = options, encoder, text, names
+        self.options, self.encoder, self.text = options, encoder, text
         self.image_projection = nn.Linear(encoder.width, options.dim, bias=False)
         self.text_projection = nn.Linear(text.width, options.dim, bias=False)
         for projection in (self.image_projection, self.text_projection):
             nn.init.normal_(projection.weight, std=projection.in_features**-0.5)
         self.log_scale = nn.Parameter(torch.tensor(1 / options.temperature).log())
         self.tokeniser = ByteTokeniser(options.context)
+        self.names = names
         if options.merges:
             self.register_buffer("merges", self._learnt(options.merges, captions))
             self._read_merges()
             self.register_load_state_dict_post_hook(lambda module, keys: module._read_merges())
+        self.describe(names)
+
+    def describe(self, names: tuple[str, ...]) -> None:
+        """Name the classes: ``sentences`` (T C, length) are the tokens of all C names in template 0, then in template 1, ..."""
+        texts = [text for template in self.options.templates for text in made_of(template, names)]
+        self.names = names
+        self.register_buffer("sentences", self.tokeniser(texts).to(self.log_scale.device), persistent=False)
 
     def _learnt(self, count: int, captions: tuple[str, ...]) -> Tensor:
         """(count, 2) int64, -1 behind the last where the texts give no more."""
@@ -70,6 +81,7 @@ class CLIP(Method):
     def _read_merges(self) -> None:
         pairs = [(int(one), int(other)) for one, other in self.merges.tolist() if one >= 0]
         self.tokeniser = ByteTokeniser(self.options.context, pairs)
+        self.describe(self.names)
 
     def loss(self, views: list[Tensor], batch: Batch, progress: Progress) -> Output:
         """views: one (N, 3, H, W). Negatives of all processes, gathered with gradient.
@@ -77,11 +89,12 @@ class CLIP(Method):
         InputError where there is neither a caption nor a label with a name.
         """
         (view,) = views
-        texts = batch.captions if batch.captions is not None else self._made(batch, progress.generator)
         image = at_least_float32(self.image_projection(self.encoder(view)))
-        text = at_least_float32(self._texts(texts))
+        if batch.captions is None:
+            identity, text = batch.label, self._described(self._drawn(batch, progress))
+        else:
+            identity, text = _identities(batch.captions, image.device), at_least_float32(self._texts(batch.captions))
         all_images, all_texts = distributed.gather_with_gradient(image), distributed.gather_with_gradient(text)
-        identity = batch.label if batch.captions is None else _identities(texts).to(image.device)
         same = identity.unsqueeze(1) == distributed.gather(identity)
         first = distributed.rank() * len(image)
         with full_precision(image.device):
@@ -116,22 +129,32 @@ class CLIP(Method):
         """(N, dim), not normalised; equal texts go through the tower once."""
         different = list(dict.fromkeys(texts))
         place = {text: i for i, text in enumerate(different)}
-        device = self.log_scale.device
-        rows = self.text_projection(self.text(self.tokeniser(different).to(device)))
-        return rows.index_select(0, torch.tensor([place[text] for text in texts], device=device))
+        device = self.log_scale.device  # from the host without waiting for what the device still has to do
+        tokens = self.tokeniser(different).to(device, non_blocking=True)
+        rows = torch.tensor([place[text] for text in texts]).to(device, non_blocking=True)
+        return self.text_projection(self.text(tokens)).index_select(0, rows)
 
-    def _made(self, batch: Batch, generator: torch.Generator) -> list[str]:
-        """A caption for each sample from its class name, in a template drawn for it."""
-        labels = batch.label.tolist()
-        if not self.names or min(labels) < 0:
+    def _drawn(self, batch: Batch, progress: Progress) -> Tensor:
+        """(N,) int64: for each sample the row of ``sentences`` with its class name in a template drawn for it."""
+        if progress.epoch < 1:  # each sample is met then; asking the device later would only hold it up
+            self._check_names(batch)
+        shape, source = (len(batch),), progress.generator
+        drawn = torch.randint(len(self.options.templates), shape, generator=source, device=source.device)
+        return drawn * len(self.names) + batch.label
+
+    def _described(self, rows: Tensor) -> Tensor:
+        """(N, dim), not normalised, of rows (N,) of ``sentences``; where these are fewer than N, each goes through the tower
+        once."""
+        few = len(self.sentences) <= len(rows)
+        features = self.text_projection(self.text(self.sentences if few else self.sentences[rows]))
+        return at_least_float32(features.index_select(0, rows) if few else features)
+
+    def _check_names(self, batch: Batch) -> None:
+        if not self.names or bool((batch.label < 0).any()):
             raise InputError(
                 "clip: the data set has neither captions nor a label with a name for every image; give its tars txt "
                 "members (webdataset) or class folders, or leave this method out"
             )
-        templates = self.options.templates
-        drawn = torch.randint(len(templates), (len(batch),), generator=generator, device=generator.device).tolist()
-        sentences = [made_of(template, self.names) for template in templates]
-        return [sentences[template][label] for template, label in zip(drawn, labels)]
 
     @torch.no_grad()
     def _watch(
@@ -143,22 +166,21 @@ class CLIP(Method):
         """
         image, all_texts = F.normalize(image, dim=1), F.normalize(all_texts, dim=1)
         cosines = image @ all_texts.T
-        own = torch.arange(first, first + len(image), device=image.device).unsqueeze(1)
+        own = torch.arange(first, first + len(image), device=image.device)
         fits = same.gather(1, cosines.argmax(dim=1, keepdim=True)).to(cosines.dtype).mean()
         repeated = (same.sum() - len(image)) / max(1, same.numel() - len(image))
-        others = torch.ones_like(same).scatter_(1, own, False)
         watched = {
             "embeddings": image,
-            "positive_scores": cosines.gather(1, own).squeeze(1),
-            "negative_scores": cosines[others].view(len(image), -1),
+            "positive_scores": cosines.gather(1, own.unsqueeze(1)).squeeze(1),
+            "negative_scores": cosines.gather(1, but_own(own, cosines.shape[1])),
         }
         return {"scale": self.log_scale.exp(), "image_to_text_top1": fits, "duplicates": repeated}, watched
 
 
-def _identities(texts: list[str]) -> Tensor:
-    """(N,) int64, equal for equal texts, in every process: 63 bits of their SHA-256."""
+def _identities(texts: list[str], device: torch.device) -> Tensor:
+    """(N,) int64 on a device, equal for equal texts, in every process: 63 bits of their SHA-256."""
     digests = [hashlib.sha256(text.encode()).digest()[:8] for text in texts]
-    return torch.tensor([int.from_bytes(digest, "big") >> 1 for digest in digests])
+    return torch.tensor([int.from_bytes(digest, "big") >> 1 for digest in digests]).to(device, non_blocking=True)
 
 
 def build(options: Options, make_encoder: MakeEncoder, facts: DataFacts) -> CLIP:

@@ -83,7 +83,7 @@ class DIM(Method):
         uniform = joint_draws(
             lambda count, source: torch.rand(count, glob.shape[1], generator=source, device=source.device),
             len(glob),
-            progress.generator,
+            progress.joint,
         ).to(glob)
         codes = torch.sigmoid(glob)
         held = {name: value.detach() for name, value in self.discriminator.named_parameters()}

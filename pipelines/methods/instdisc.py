@@ -16,6 +16,7 @@ from pipelines.batch import Batch
 from pipelines.encoders.base import Encoder
 from pipelines.losses.info_nce import Contrast
 from pipelines.losses.nce import instance_softmax, proximal
+from pipelines.losses.pairs import but_own
 from pipelines.methods.bank import MemoryBank, SlotLoss, draw_slots
 from pipelines.methods.base import DataFacts, MakeEncoder, Method, Output, Progress, full_precision
 from pipelines.methods.heads import at_least_float32
@@ -71,8 +72,8 @@ class InstDisc(Method):
         scores = features @ self.bank.slots.T
         loss = instance_softmax(scores / self.options.temperature, index)
         of_batch = scores[:, index]  # the slots of the batch's other images stand for all others
-        others = ~torch.eye(len(index), dtype=torch.bool, device=index.device)
-        return Contrast.of(loss, of_batch.diagonal(), of_batch[others].view(len(index), -1))
+        others = but_own(torch.arange(len(index), device=index.device), len(index))
+        return Contrast.of(loss, of_batch.diagonal(), of_batch.gather(1, others))
 
 
 def build(options: Options, make_encoder: MakeEncoder, facts: DataFacts) -> InstDisc:

@@ -14,11 +14,9 @@ Draw = Callable[[int, torch.Generator], Tensor]
 """(count, generator) -> (count, ...)."""
 
 
-def joint_draws(draw: Draw, count: int, generator: torch.Generator) -> Tensor:
+def joint_draws(draw: Draw, count: int, joint: torch.Generator) -> Tensor:
     """(count, ...): this process's share of ``draw`` for count rows on every process, rank 0's first.
 
-    generator differs between processes, that of rank 0 decides; it moves on by one draw everywhere.
+    joint: the same in every process (``Progress.joint``), so that nothing has to be sent, or waited for.
     """
-    seeds = torch.randint(2**62, (1,), generator=generator, device=generator.device)
-    shared = torch.Generator(device=generator.device).manual_seed(int(distributed.gather(seeds)[0]))
-    return draw(count * distributed.world_size(), shared).chunk(distributed.world_size())[distributed.rank()]
+    return draw(count * distributed.world_size(), joint).chunk(distributed.world_size())[distributed.rank()]

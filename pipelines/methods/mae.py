@@ -72,6 +72,7 @@ class MAE(Method):
     """encoder and decoder. Every process masks at random, so its loss is not that of the joined batch."""
 
     same_on_processes = False
+    row_networks = ("decoder",)
     encoder: ViT
 
     def __init__(self, options: Options, encoder: ViT, decoder: Decoder) -> None:

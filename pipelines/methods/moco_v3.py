@@ -17,6 +17,7 @@ from pipelines.encoders.base import Encoder
 from pipelines.encoders.vit import ViT, xavier_
 from pipelines.errors import InputError
 from pipelines.losses.in_batch import mocov3_loss
+from pipelines.losses.pairs import but_own
 from pipelines.methods import ema
 from pipelines.methods.base import DataFacts, MakeEncoder, Method, Output, Progress, full_precision
 from pipelines.methods.heads import at_least_float32, normed_mlp
@@ -64,9 +65,8 @@ def _unit(rows: Tensor) -> Tensor:
 def _cosines(q: Tensor, k: Tensor, first: int) -> tuple[Tensor, Tensor]:
     """Unit q (N, D), k (M, D) -> each query's cosine with its own key, number first + i, and with the others, (N, M-1)."""
     scores = q @ k.T
-    own = torch.arange(first, first + len(q), device=q.device).unsqueeze(1)
-    column = torch.arange(len(k) - 1, device=q.device).unsqueeze(0)
-    return scores.gather(1, own).squeeze(1), scores.gather(1, column + (column >= own).long())
+    own = torch.arange(first, first + len(q), device=q.device)
+    return scores.gather(1, own.unsqueeze(1)).squeeze(1), scores.gather(1, but_own(own, len(k)))
 
 
 def build(options: Options, make_encoder: MakeEncoder, facts: DataFacts) -> MoCoV3:

@@ -32,6 +32,8 @@ class SwAV(Method):
     """encoder and head make unit embeddings, which are scored against unit prototypes."""
 
     queue: Tensor
+    full: bool = False
+    """Whether the queue is known to be full; a run that resumes looks anew."""
     fresh: Tensor | None = None
     """(2, all processes' N, dim): this step's embeddings, waiting for after_step to enqueue them."""
 
@@ -73,7 +75,9 @@ class SwAV(Method):
         everyone = [distributed.gather(embeddings[i]) for i in ASSIGNED]
         queueing = self.options.queue_size > 0 and progress.epoch >= self.options.queue_start_epoch
         self.fresh = torch.stack(everyone) if queueing else None
-        full = queueing and queue_is_full(self.queue[0])  # both fill alike
+        # both fill alike, and stay full: the host waits for the answer only until then
+        self.full = self.full or (queueing and queue_is_full(self.queue[0]))
+        full = queueing and self.full
         start, targets = distributed.rank() * len(embeddings[0]), []
         for i in ASSIGNED:
             waiting = self.prototypes(self.queue[i]) if full else None

@@ -7,8 +7,10 @@ from pydantic import Field
 from pipelines.spec.base import Count, Model, NotNegative, Positive, Share
 from pipelines.spec.reading import Reading
 
-HOW_TO_RUN = ("workers", "checkpoint_minutes", "resident_gib")
+HOW_TO_RUN = ("workers", "checkpoint_minutes", "resident_gib", "keep_epochs")
 """Settings that say how to run, not what: they change no result and no key."""
+OFF: dict[str, object] = {"device_batch_size": None}
+"""Settings that are no part of a run's content while they are off."""
 ONE_OPTIMIZER = {"lars_clip": "larc", "lars_lr_in_buffer": "lars"}
 """Switch -> the only optimizer that has it."""
 
@@ -19,6 +21,9 @@ class Training(Model):
     epochs: Count = 200
     batch_size: Count = 256
     """Images a step over all processes."""
+    device_batch_size: int | None = Field(default=None, ge=2)
+    """Most images that one process puts through a network at a time; none: all of its share of the batch. Fewer take less
+    memory and a second forward pass, and give the same step but for batch norm, which sees so many together."""
     optimizer: Literal["sgd", "lars", "larc", "adam", "adamw"] = "sgd"
     lr_per_256: Positive = 0.03
     """Learning rate for a batch of 256; the rate used is the derived lr."""
@@ -60,14 +65,20 @@ class Training(Model):
     """Decoding processes of the streaming path; none: one for every core that the process may use but one."""
     checkpoint_minutes: NotNegative = 10.0
     """Time between checkpoints; one is written at every end too. 0: after every epoch."""
+    keep_epochs: tuple[Count, ...] = ()
+    """Epochs whose checkpoints are kept for good, beside the results: the weights after so many epochs."""
     monitor_steps: Count = 10
     """Steps between monitor readings."""
     online_knn_epochs: Count | None = None
     """Epochs between kNN readings on the held-out slice; none: only at the end."""
 
     def content(self) -> dict[str, Any]:
-        """What of it decides a result, as plain JSON values; a reading in random order is no part of it."""
-        dump = {name: value for name, value in self.model_dump(mode="json").items() if name not in HOW_TO_RUN}
+        """What of it decides a result, as plain JSON values; a reading in random order is no part of it, nor what is off."""
+        dump = {
+            name: value
+            for name, value in self.model_dump(mode="json").items()
+            if name not in HOW_TO_RUN and (name not in OFF or value != OFF[name])
+        }
         del dump["reading"]
         return dump if (reading := self.reading.content()) is None else {**dump, "reading": reading}
 
@@ -91,6 +102,8 @@ class Training(Model):
         if self.data == "resident" and self.reading.order == "sequential":
             raise ValueError("data resident keeps all images in memory; leave out reading, or the word resident")
         self.reading.check()
+        if late := [epoch for epoch in self.keep_epochs if epoch > self.epochs]:
+            raise ValueError(f"keep_epochs: {late[0]} comes after the last of the {self.epochs} epochs; leave it out")
         for name, optimizer in ONE_OPTIMIZER.items():
             if getattr(self, name) and self.optimizer != optimizer:
                 raise ValueError(f"{name} belongs to optimizer {optimizer}, not to {self.optimizer}; leave it out")

@@ -31,6 +31,7 @@ from pipelines.signals import Stop
 from pipelines.spec.folder import JobFolder, open_job, ready
 from pipelines.spec.jobs import PretrainSpec
 from pipelines.spec.made_by import code_of
+from pipelines.training import checkpoint
 from pipelines.training.loop import Stopped
 from pipelines.training.monitors import collapse_flags
 
@@ -97,6 +98,11 @@ def _pretrain(job: JobFolder[PretrainSpec], stop: Stop, lease: Lease | None) -> 
     if lease:
         lease.check()
     artifacts = {**_save_weights(training.method, job.path, spec.method.text), "history": "history.jsonl"}
+    artifacts |= {
+        f"checkpoint_{epoch}": checkpoint.milestone(epoch)
+        for epoch in sorted(set(spec.training.keep_epochs))
+        if (job.path / checkpoint.milestone(epoch)).exists()  # asked for only after that epoch: it is not there
+    }
     artifacts |= write_pictures(spec, training.method, shards, job.path)
     images = fitted.clock.steps * training.training.batch_size
     write_record(
@@ -115,7 +121,7 @@ def _pretrain(job: JobFolder[PretrainSpec], stop: Stop, lease: Lease | None) -> 
         artifacts=artifacts,
         started=started,
     )
-    (job.path / "checkpoint.pt").unlink(missing_ok=True)
+    checkpoint.forget(job.path)
     forget(job.path)
 
 

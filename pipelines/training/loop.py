@@ -1,9 +1,8 @@
 """The training loop: batches, views, loss, step, schedule, checkpoint, monitors. Resume is exact."""
 
 import contextlib
-import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -15,16 +14,15 @@ from pipelines import distributed
 from pipelines.batch import Batch
 from pipelines.encoders.base import Encoder
 from pipelines.encoders.norms import images_per_batch_norm, sync_batch_norm
-from pipelines.errors import BadResult
 from pipelines.history import History
-from pipelines.method import Method, Output, Progress
-from pipelines.randomness import generator, seed_for
+from pipelines.method import Method, Output
+from pipelines.randomness import generator
 from pipelines.spec.training import Training
 from pipelines.training import checkpoint, monitors
-from pipelines.training.gradients import Votes, average_gradients
-from pipelines.training.optimizers import build_optimizer, clip_each, derived_lr, groups_of, set_rates
-from pipelines.training.precision import autocast_dtype
-from pipelines.training.rates import lr_at, weight_decay_at
+from pipelines.training.broken import FILE as BROKEN
+from pipelines.training.broken import Where, check_step, check_weights
+from pipelines.training.chunks import chunk_networks, num_chunks
+from pipelines.training.step import Stepper
 
 
 class Data(Protocol):
@@ -89,6 +87,8 @@ class Trainer:
     use_monitors: bool = True
     stop: Callable[[], bool] = lambda: False
     sound: Callable[[], None] = lambda: None
+    ids: Sequence[str] = ()
+    """Names of the samples by ``batch.index``, for messages; without them the numbers stand there."""
     clock: Clock = field(default_factory=Clock)
 
     def __post_init__(self) -> None:
@@ -96,32 +96,40 @@ class Trainer:
         self.method.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         if self.method.sync_statistics:
             sync_batch_norm(self.method)
-        self.lr = derived_lr(self.training)
-        self.optimizer = build_optimizer(
-            groups_of(self.method, self.training), self.training, self.lr, self.training.lars_lr_in_buffer
+        share = self.training.batch_size // distributed.world_size()
+        self.chunks = num_chunks(share, self.training.device_batch_size)
+        if self.chunks > 1:
+            chunk_networks(self.method, self.chunks)
+        self.step = Stepper(
+            self.method, self.training, self.seed, self.device, self.data.steps_per_epoch, lambda: self.stop()
         )
-        self.total_steps = self.training.epochs * self.data.steps_per_epoch
         self.metrics: dict[str, float] = {}
         self.saved_at = time.monotonic()
-        self.votes = Votes()
+        self.saved_step: int | None = None
 
     def fit(self) -> Fitted:
-        """Train to the last epoch, from the checkpoint in ``out`` when there is one."""
+        """Train to the last epoch, from the checkpoint in ``out`` when there is one.
+
+        BadResult when a loss, a gradient or a weight is no number any more; then the checkpoint is one from before that.
+        """
         step = self._restore()
         writes = self.out is not None and distributed.rank() == 0
+        if self.out and writes:
+            (self.out / BROKEN).unlink(missing_ok=True)  # of an attempt before this one
         history = History.open(self.out / "history.jsonl", step) if self.out and writes else None
         per_epoch = self.data.steps_per_epoch
-        with history or contextlib.nullcontext():
+        self.writer = checkpoint.Writer(self.out) if self.out and writes else None
+        with history or contextlib.nullcontext(), self.writer or contextlib.nullcontext():
             for epoch in range(step // per_epoch, self.training.epochs):
                 step = self._epoch(epoch, step - epoch * per_epoch, history)
                 self._after_epoch(epoch + 1, step, history)
         derived = {
-            "lr": self.lr,
-            "steps": self.total_steps,
+            "lr": self.step.lr,
+            "steps": self.step.total_steps,
             "steps_per_epoch": per_epoch,
             "reading": self.data.reading,
-            "precision": str(self._dtype()),
-            "images_per_batch_norm": images_per_batch_norm(self.method.encoder, self.training.batch_size),
+            "precision": str(self.step.dtype),
+            "images_per_batch_norm": self._images_per_batch_norm(),
         }
         if self.clock.training:
             derived["views_share"] = self.clock.views / self.clock.training
@@ -132,63 +140,33 @@ class Trainer:
         for batch in self.data.epoch(epoch, first):
             views = self.make_views(batch, generator(self.seed, "views", step, distributed.rank(), device=self.device))
             self.clock.views += time.perf_counter() - start
-            output = self._step(views, batch, step)
-            if self._watching(step):
+            output = self.step(views, batch, step)
+            watching = self.step.watching(step)
+            if watching:
+                self.step.notices.settle()  # what follows waits for the device anyway
+            self._check_step()
+            if watching:
                 self._log(step, output, history)
             step += 1
             self.clock.steps += 1
             self.clock.training += time.perf_counter() - start
-            if step % self.data.steps_per_epoch and (self._due() or self.votes.carried):
+            if step % self.data.steps_per_epoch and (self._due() or self.step.notices.stop):
                 self._save(step, history)
             start = time.perf_counter()
         return step
 
-    def _step(self, views: list[Tensor], batch: Batch, step: int) -> Output:
-        progress = self.progress(step)
-        per_epoch = self.data.steps_per_epoch
-        set_rates(
-            self.optimizer,
-            lr_at(self.training, step, per_epoch, self.lr),
-            weight_decay_at(self.training, step, per_epoch),
-        )
-        self.method.train()
-        low = self._dtype() != torch.float32
-        with self._layer_draws(step), torch.autocast(self.device.type, self._dtype(), enabled=low):
-            output = self.method.loss(views, batch, progress)
-        self.optimizer.zero_grad(set_to_none=True)
-        output.loss.backward()
-        voted = average_gradients(self.method, self.stop)
-        if self.training.clip is not None:
-            clip_each(self.method.parameters(), self.training.clip)
-        self.optimizer.step()
-        self.method.after_step(progress)
-        self.votes.cast(torch.tensor(float(self.stop())) if voted is None else voted)
-        return output
+    def _images_per_batch_norm(self) -> int | None:
+        return images_per_batch_norm(self.method.encoder, self.training.batch_size // self.chunks)
 
-    @contextlib.contextmanager
-    def _layer_draws(self, step: int) -> Iterator[None]:
-        """Layers that draw by themselves (drop path) read torch's own generator: seed it for this step, then restore it."""
-        with torch.random.fork_rng([self.device] if self.device.type == "cuda" else []):
-            torch.manual_seed(seed_for(self.seed, "layers", step, distributed.rank()))
-            yield
+    def _check_step(self) -> None:
+        check_step(self.step.notices.broken, self.training, self._where())
 
-    def progress(self, step: int) -> Progress:
-        """Where ``step`` stands, with that step's own generator."""
-        draws = generator(self.seed, "method", step, distributed.rank(), device=self.device)
-        epoch = step / self.data.steps_per_epoch
-        return Progress(step, self.total_steps, epoch, self.training.epochs, draws, self._watching(step))
-
-    def _watching(self, step: int) -> bool:
-        return step % self.training.monitor_steps == 0 or step + 1 == self.total_steps
+    def _where(self) -> Where:
+        return Where(self.out, self.step.total_steps, self.saved_step, self.ids)
 
     def _log(self, step: int, output: Output, history: History | None) -> None:
         values = {"train/loss": float(distributed.mean(output.loss))}
-        if not math.isfinite(values["train/loss"]):
-            raise BadResult(
-                f"{self.out or 'training'}: the loss is {values['train/loss']} at step {step} of {self.total_steps}; "
-                f"lower lr_per_256 ({self.training.lr_per_256}), lengthen the warm-up or use precision: float32"
-            )
-        values["train/lr"] = float(self.optimizer.param_groups[0]["lr"])
+        values["train/lr"] = float(self.step.optimizer.param_groups[0]["lr"])
         if self.use_monitors:
             values |= {f"train/{name}": float(value) for name, value in output.scalars.items()}
             values |= monitors.read(output.watched)
@@ -197,6 +175,8 @@ class Trainer:
             history.log(step, values)
 
     def _after_epoch(self, done: int, step: int, history: History | None) -> None:
+        self.step.notices.settle()
+        self._check_step()
         every = self.training.online_knn_epochs
         if self.evaluate and (done == self.training.epochs or (every and done % every == 0)):
             found = self.evaluate(self.method.encoder)
@@ -205,43 +185,45 @@ class Trainer:
                 history.log(step - 1, found)  # a checkpoint of ``step`` steps keeps what is below
             if self.watch:
                 self.watch(done, found)
-        if self.training.checkpoint_minutes == 0 or done == self.training.epochs or self._due() or self.votes.carried:
-            self._save(step, history)
+        stopping, last = self.step.notices.stop, done == self.training.epochs
+        keep = done in self.training.keep_epochs
+        if self.training.checkpoint_minutes == 0 or last or stopping or keep or self._due():
+            self._save(step, history, [checkpoint.milestone(done)] if keep else [])
 
     def _due(self) -> bool:
         minutes = self.training.checkpoint_minutes
         return minutes > 0 and time.monotonic() - self.saved_at > 60 * minutes
 
-    def _dtype(self) -> torch.dtype:
-        return autocast_dtype(self.training.precision, self.device)
-
-    def _save(self, step: int, history: History | None) -> None:
+    def _save(self, step: int, history: History | None, keep_as: Sequence[str] = ()) -> None:
         """Write a checkpoint; then end here if a stop was asked for: all processes do, or none."""
+        self.step.notices.settle()
+        self._check_step()
+        check_weights(self.method, step, self.training, self._where())
         self.saved_at = time.monotonic()
-        if history:
+        if history and self.writer:
             self.sound()
             history.sync()
-            self._write(step)
-        if self.votes.carried and step < self.total_steps:
-            raise Stopped(f"stopped after step {step} of {self.total_steps}; the same command goes on from there")
+            self.writer.save(self._state(step), keep_as)
+        self.saved_step = step
+        if self.step.notices.stop and step < self.step.total_steps:
+            raise Stopped(f"stopped after step {step} of {self.step.total_steps}; the same command goes on from there")
 
-    def _write(self, step: int) -> None:
-        state = {
+    def _state(self, step: int) -> dict[str, Any]:
+        return {
             "step": step,
             "method": self.method.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
+            "optimizer": self.step.optimizer.state_dict(),
             "clock": vars(self.clock),
             "metrics": self.metrics,
         }
-        assert self.out is not None
-        checkpoint.save(self.out / "checkpoint.pt", state)
 
     def _restore(self) -> int:
-        state = checkpoint.load(self.out / "checkpoint.pt") if self.out else None
+        state = checkpoint.newest(self.out) if self.out else None
         if state is None:
             return 0
         self.method.load_state_dict(state["method"], strict=True)
-        self.optimizer.load_state_dict(state["optimizer"])
+        self.step.optimizer.load_state_dict(state["optimizer"])
         self.clock = Clock(**state["clock"])
         self.metrics = state["metrics"]
-        return int(state["step"])
+        self.saved_step = int(state["step"])
+        return self.saved_step

@@ -80,7 +80,7 @@ def test_the_method_is_its_loss_over_its_embeddings():
         features = method.encoder.feature_maps(view)
         one = method.embed_one(features[3].mean((2, 3)))[:, :, None, None]
         maps.append((one, method.embed_middle(features[2]), method.embed_large(features[1])))
-    source = progress().generator
+    source = progress().joint
     places = [joint_draws(lambda count, g: torch.randint(16, (count,), generator=g), 6, source) for _ in range(2)]
     expected = amdim(*maps, *places, clip=4.0, penalty=0.3)
     torch.testing.assert_close(found.loss, expected.loss)

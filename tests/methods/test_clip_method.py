@@ -116,18 +116,30 @@ def test_ignored_duplicates_cannot_be_told_apart_and_multi_positive_need_not_be(
 
 def test_made_captions_are_templates_with_class_names_drawn_from_the_steps_generator():
     method = small_method(small_options("clip", templates=("a {}", "the {} here")))
-    method.names = NAMES
+    method.describe(NAMES)
     batch = labelled([2, 0, 1, 2] * 20)
+
+    def made(seed=0):
+        return [method.tokeniser.text(method.sentences[row]) for row in method._drawn(batch, progress(seed=seed))]
+
     state = torch.get_rng_state()
-    texts = method._made(batch, progress().generator)
+    texts = made()
     assert torch.equal(torch.get_rng_state(), state)
-    assert texts == method._made(batch, progress().generator)
-    assert texts != method._made(batch, progress(seed=5).generator)
+    assert texts == made()
+    assert texts != made(seed=5)
     assert {text for text, label in zip(texts, batch.label) if label == 2} == {
         "a traffic light",
         "the traffic light here",
     }
     assert all(NAMES[label].replace("_", " ") in text for text, label in zip(texts, batch.label))
+
+
+def test_all_made_captions_or_those_of_the_batch_give_the_same_loss():
+    """The shorter way depends on the size of the batch."""
+    method = small_method(small_options("clip", templates=("a {}", "the {} here")))
+    method.describe(NAMES)
+    rows = torch.tensor([0, 5, 5, 1, 3, 2])
+    torch.testing.assert_close(method._described(rows)[:4], method._described(rows[:4]))
 
 
 def test_made_captions_of_one_class_count_as_duplicates_in_whatever_template():
@@ -141,7 +153,7 @@ def test_made_captions_of_one_class_count_as_duplicates_in_whatever_template():
 @pytest.mark.parametrize(("names_given", "label"), [((), [0, 1]), (NAMES, [0, -1])])
 def test_neither_caption_nor_named_label_is_refused(names_given, label):
     method = small_method(small_options("clip"))
-    method.names = names_given
+    method.describe(names_given)
     with pytest.raises(InputError, match="neither captions nor a label"):
         method.loss([torch.randn(2, 3, 16, 16)], labelled(label), progress())
 

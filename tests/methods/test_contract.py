@@ -81,16 +81,34 @@ def test_the_encoder_alone_can_be_loaded_strictly(name):
     assert equal(dict(fresh.encoder.state_dict()), dict(trainer.method.encoder.state_dict()))
 
 
-@pytest.fixture(scope="module")
-def two_processes() -> dict[str, str]:
-    """Method -> what went wrong with it in two processes (gloo); one start of them serves all."""
-    launch = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", "--rdzv-backend=c10d"]
-    launch += ["--rdzv-endpoint=localhost:0", str(ROOT / "tests" / "methods" / "two_ranks.py"), *names()]
+def in_processes(count: int, methods: list[str]) -> dict[str, str]:
+    """Method -> what went wrong with it in ``count`` processes (gloo); one start of them serves all."""
+    launch = [sys.executable, "-m", "torch.distributed.run", f"--nproc-per-node={count}", "--rdzv-backend=c10d"]
+    launch += ["--rdzv-endpoint=localhost:0", str(ROOT / "tests" / "methods" / "two_ranks.py"), *methods]
     environment = {"PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}", "OMP_NUM_THREADS": "1", "PATH": "/usr/bin:/bin"}
     ran = subprocess.run(launch, env=environment, capture_output=True, text=True, timeout=600)
     assert ran.returncode == 0, ran.stdout + ran.stderr
     rows = [json.loads(line) for line in ran.stdout.splitlines() if line.startswith("{")]
     return {row["name"]: row["problem"] for row in rows}
+
+
+@pytest.fixture(scope="module")
+def two_processes() -> dict[str, str]:
+    return in_processes(2, names())
+
+
+@pytest.fixture(scope="module")
+def four_processes() -> dict[str, str]:
+    return in_processes(4, FOUR)
+
+
+FOUR = ["byol", "moco", "instdisc", "swav", "dino"]
+"""A moving average, a queue, a bank, balanced codes and a centre."""
+
+
+@pytest.mark.parametrize("name", FOUR)
+def test_one_process_and_four_give_the_same_loss_and_state(name, four_processes):
+    assert four_processes[name] == ""
 
 
 @every_method

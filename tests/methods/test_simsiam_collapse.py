@@ -55,7 +55,7 @@ def trained(**options: Any) -> tuple[dict[str, float], float]:
     trainer = Trainer(method, digits(), maker, training, 0, torch.device("cpu"))
     metrics = trainer.fit().metrics
     batch = next(trainer.data.epoch(4))
-    rows = method.loss(maker(batch, generator(1)), batch, trainer.progress(0)).watched["embeddings"]
+    rows = method.loss(maker(batch, generator(1)), batch, trainer.step.progress(0)).watched["embeddings"]
     cosines = (rows @ rows.T)[~torch.eye(BATCH, dtype=torch.bool)]
     return metrics, cosines.median().item()
 

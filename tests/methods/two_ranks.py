@@ -1,4 +1,4 @@
-"""Run by two processes: train methods for a few steps, and compare with one process on the joined batches."""
+"""Run by several processes: train methods for a few steps, and compare with one process on the joined batches."""
 
 import contextlib
 import json
@@ -12,6 +12,12 @@ import torch.distributed as dist
 from trainer_tools import FewImages, small_method, small_options, small_trainer, weights
 
 from pipelines import distributed
+from pipelines.training import gradients
+from pipelines.training.step import Stepper
+
+KEPT = ("encoder.", "target_", "key_", "teacher_", "student.", "queue", "pointer", "bank.", "centre", "prototypes")
+"""What has to be the same in every process, and the same as in one: weights, moving averages, queues, banks, centres."""
+gradients.BUCKET_BYTES = 2**12  # several buckets even here
 
 
 def main(names: list[str]) -> None:
@@ -23,7 +29,7 @@ def main(names: list[str]) -> None:
             problem = None
         except Exception:
             problem = traceback.format_exc()
-        problems: list[str | None] = [None, None]
+        problems: list[str | None] = [None] * distributed.world_size()
         dist.all_gather_object(problems, problem)
         if distributed.rank() == 0:
             print(json.dumps({"name": name, "problem": "\n".join(filter(None, problems))}), flush=True)
@@ -33,12 +39,12 @@ def main(names: list[str]) -> None:
 def check(name: str) -> None:
     """Losses and weights after three steps, against one process on the joined batches; AssertionError where they differ."""
     options = small_options(name)
-    losses, trained = _train(options, FewImages(16, distributed.rank(), 2))
+    losses, trained = _train(options, FewImages(16, distributed.rank(), distributed.world_size()))
     assert all(torch.isfinite(torch.tensor(losses)))
-    everywhere = [torch.empty(len(losses)) for _ in range(2)]
+    everywhere = [torch.empty(len(losses)) for _ in range(distributed.world_size())]
     dist.all_gather(everywhere, torch.tensor(losses))
     for key, value in trained.items():  # whatever is promised, ranks must not drift apart
-        if key.startswith("encoder.") and value.is_floating_point() and "running" not in key:
+        if key.startswith(KEPT) and value.is_floating_point() and "running" not in key:
             other = value.clone()
             dist.broadcast(other, src=0)
             torch.testing.assert_close(other, value, rtol=0, atol=0, msg=f"ranks differ in {key}")
@@ -47,7 +53,7 @@ def check(name: str) -> None:
             reference, single = _train(options, FewImages(16))
         torch.testing.assert_close(torch.stack(everywhere).mean(0), torch.tensor(reference), rtol=1e-4, atol=1e-5)
         for key in single:
-            if key.startswith("encoder.") and single[key].is_floating_point():
+            if key.startswith(KEPT) and single[key].is_floating_point() and "running" not in key:
                 torch.testing.assert_close(trained[key], single[key], rtol=1e-3, atol=1e-4, msg=f"{key} differs")
 
 
@@ -65,15 +71,15 @@ def _train(options, data: FewImages) -> tuple[list[float], dict[str, torch.Tenso
     trainer.make_views = _same_views(trainer.make_views)
     trainer.__post_init__()
     losses: list[float] = []
-    step = trainer._step
+    step = Stepper.__call__
 
-    def recorded(views, batch, number):
-        output = step(views, batch, number)
+    def recorded(stepper, views, batch, number):
+        output = step(stepper, views, batch, number)
         losses.append(float(output.loss))
         return output
 
-    trainer._step = recorded
-    trainer.fit()
+    with mock.patch.object(Stepper, "__call__", recorded):
+        trainer.fit()
     return losses, weights(trainer.method)
 
 

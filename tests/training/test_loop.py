@@ -8,7 +8,7 @@ import pytest
 import torch
 from trainer_tools import COUNT, equal, small_options, small_trainer, weights
 
-from pipelines.errors import BadResult, DamagedFile
+from pipelines.errors import DamagedFile
 from pipelines.history import read
 from pipelines.training import checkpoint
 from pipelines.training.loop import Stopped
@@ -63,15 +63,9 @@ def test_one_process_says_that_mocos_batch_norm_is_not_shuffled_unless_it_is_spl
     assert small_trainer(small_options("mae")).fit().derived["images_per_batch_norm"] is None
 
 
-def test_a_loss_that_is_no_number_stops_with_the_step_and_a_way_out(tmp_path):
-    trainer = small_trainer(moco(), tmp_path, lr_per_256=1e30)
-    with pytest.raises(BadResult, match=r"step \d of 6; lower lr_per_256"):
-        trainer.fit()
-
-
 def test_frozen_copies_get_no_gradient_and_no_optimizer_group():
     trainer = small_trainer(moco())
-    known = {id(p) for group in trainer.optimizer.param_groups for p in group["params"]}
+    known = {id(p) for group in trainer.step.optimizer.param_groups for p in group["params"]}
     assert all(id(p) in known for p in trainer.method.encoder.parameters())
     assert not any(id(p) in known for p in trainer.method.key_encoder.parameters())
 
@@ -82,7 +76,7 @@ def test_layers_that_draw_repeat_with_the_step_whatever_was_drawn_before():
     for seed, step in ((1, 0), (2, 0), (2, 1)):
         torch.manual_seed(seed)
         before = torch.get_rng_state()
-        with trainer._layer_draws(step):
+        with trainer.step.layer_draws(step):
             drawn.append(torch.rand(3))
         assert torch.equal(torch.get_rng_state(), before)
     assert torch.equal(drawn[0], drawn[1])

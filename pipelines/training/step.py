@@ -1,0 +1,93 @@
+"""One optimizer step: rates, loss, gradient, its mean over processes, clipping, update."""
+
+import contextlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+
+from pipelines import distributed
+from pipelines.batch import Batch
+from pipelines.method import Method, Output, Progress
+from pipelines.randomness import generator, seed_for
+from pipelines.spec.training import Training
+from pipelines.training.gradients import GradientMean, gradient_norms
+from pipelines.training.notices import Notices, riders
+from pipelines.training.optimizers import build_optimizer, clip_each, derived_lr, groups_of, set_rates
+from pipelines.training.precision import autocast_dtype
+from pipelines.training.rates import lr_at, weight_decay_at
+
+
+@dataclass
+class Stepper:
+    """Takes the steps of one pretraining; each is a function of the weights, the batch and its number.
+
+    stop: asked once a step, whether to end; the answers of all processes are in ``notices``.
+    """
+
+    method: Method
+    training: Training
+    seed: int
+    device: torch.device
+    steps_per_epoch: int
+    stop: Callable[[], bool]
+    notices: Notices = field(default_factory=Notices)
+
+    def __post_init__(self) -> None:
+        self.lr = derived_lr(self.training)
+        self.dtype = autocast_dtype(self.training.precision, self.device)
+        self.mean = GradientMean(self.method)
+        self.total_steps = self.training.epochs * self.steps_per_epoch
+        self.optimizer: Optimizer = build_optimizer(
+            groups_of(self.method, self.training), self.training, self.lr, self.training.lars_lr_in_buffer
+        )
+
+    def __call__(self, views: list[Tensor], batch: Batch, step: int) -> Output:
+        """Move the weights by one batch. The output's scalars have the gradient's norm, before clipping, beside them."""
+        progress = self.progress(step)
+        self._set_rates(step)
+        self.method.train()
+        self.optimizer.zero_grad(set_to_none=True)
+        output = self._loss(views, batch, progress)
+        self.mean.begin(riders(self.stop(), output.loss))
+        output.loss.backward()
+        shares = self.mean.finish()
+        clip = self.training.clip
+        norms = gradient_norms(self.method) if clip is None else clip_each(self.method.parameters(), clip)
+        self.optimizer.step()
+        self.method.after_step(progress)
+        norm = torch.linalg.vector_norm(norms)
+        self.notices.put(torch.cat([shares, norm.reshape(1)]), step, batch.index)
+        return Output(output.loss, {**output.scalars, "gradient_norm": norm}, output.watched)
+
+    def _loss(self, views: list[Tensor], batch: Batch, progress: Progress) -> Output:
+        low = self.dtype != torch.float32
+        with self.layer_draws(progress.step), torch.autocast(self.device.type, self.dtype, enabled=low):
+            return self.method.loss(views, batch, progress)
+
+    def _set_rates(self, step: int) -> None:
+        set_rates(
+            self.optimizer,
+            lr_at(self.training, step, self.steps_per_epoch, self.lr),
+            weight_decay_at(self.training, step, self.steps_per_epoch),
+        )
+
+    @contextlib.contextmanager
+    def layer_draws(self, step: int) -> Iterator[None]:
+        """Layers that draw by themselves (drop path) read torch's own generator: seed it for this step, then restore it."""
+        with torch.random.fork_rng([self.device] if self.device.type == "cuda" else []):
+            torch.manual_seed(seed_for(self.seed, "layers", step, distributed.rank()))
+            yield
+
+    def progress(self, step: int) -> Progress:
+        """Where ``step`` stands, with that step's own generator."""
+        draws = generator(self.seed, "method", step, distributed.rank(), device=self.device)
+        joint = generator(self.seed, "joint", step, device=self.device)
+        epoch = step / self.steps_per_epoch
+        return Progress(step, self.total_steps, epoch, self.training.epochs, draws, self.watching(step), joint)
+
+    def watching(self, step: int) -> bool:
+        """Whether the step's monitors are read."""
+        return step % self.training.monitor_steps == 0 or step + 1 == self.total_steps
