@@ -169,14 +169,14 @@ def _sections(rows: Sequence[PlannedRow]) -> tuple[tuple[int, str], ...]:
 def _remarks(filling: _Filling) -> Iterator[str]:
     """What has to be known to read the table."""
     plan, measured = filling.plan, filling.measured
-    seeds = f"{next(iter(filling.seeds))} seeds" if len(filling.seeds) == 1 else "all seeds"
-    seeds = "one seed" if filling.seeds == {1} else seeds
+    counts = sorted(filling.seeds - {1} or filling.seeds)  # raw pixels, and weights from a file, are measured once
+    seeds = "all seeds" if len(counts) != 1 else "one seed" if counts == [1] else f"{counts[0]} seeds"
     if filling.counted:
-        spread = " ± sample standard deviation" if plan.spread == "sd" and filling.seeds != {1} else ""
+        spread = " ± sample standard deviation" if plan.spread == "sd" and counts != [1] else ""
         yield f"In percent, mean{spread} over {seeds}."
     if plan.spread == "interval" and filling.counted & INTERVALS.keys():
-        counts = [words for counted, words in INTERVALS.items() if counted in filling.counted]
-        yield f"Intervals are of 95 %, over {', or '.join(counts)}."
+        over_what = [words for counted, words in INTERVALS.items() if counted in filling.counted]
+        yield f"Intervals are of 95 %, over {', or '.join(over_what)}."
     if any(column.kind == "gain" for column in plan.columns):
         titles = {row.label: row.title for row in plan.rows}
         over = dict.fromkeys(titles.get(row.over, row.over) for row in plan.rows if row.over)

@@ -119,10 +119,13 @@ def read_config(mapping: Mapping[str, Any]) -> WorkflowConfig:
 
 
 def study_files(config: WorkflowConfig, targets: Collection[str]) -> tuple[str, ...]:
-    """The study files that a call of Snakemake with these targets is about; InputError for a folder without one."""
-    found = list(config.studies) if set(targets) != {CLAIMS} else []
+    """The study files that a call of Snakemake with these targets is about; InputError for a folder without one.
+
+    Tables asked for beside a target that runs studies are those of these studies: the others would be run along.
+    """
+    found = list(config.studies) if set(targets) - TABLES != {CLAIMS} else []
     found += _in_folders(config.claims, "claims") if CLAIMS in targets else []
-    found += _in_folders(config.tables, "tables") if TABLES & set(targets) else []
+    found += _in_folders(config.tables, "tables") if targets and set(targets) <= TABLES else []
     return tuple(dict.fromkeys(found))
 
 

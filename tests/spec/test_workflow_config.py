@@ -119,6 +119,8 @@ def test_which_studies_a_target_is_about(tmp_path):
     assert study_files(config, ["reproduce_claims"]) == (*claimed, "c.yaml")
     assert study_files(config, ["reproduce_all", "reproduce_claims"]) == ("one.yaml", *claimed, "c.yaml")
     tabled = WorkflowConfig(studies=("one.yaml",), tables=("one.yaml", str(tmp_path / "claims")))
+    assert study_files(tabled, ["reproduce_all", "paper"]) == ("one.yaml",)
+    assert study_files(config, ["reproduce_claims", "tables"]) == (*claimed, "c.yaml")
     assert study_files(tabled, ["tables"]) == study_files(tabled, ["paper", "tables"]) == ("one.yaml", *claimed)
 
 
