@@ -23,7 +23,9 @@ _PROTOCOLS = {
     "linear_augmented": "linear probe, augmented",
     "zero_shot": "zero-shot",
     "finetune": "fine-tuning",
+    "multi_label": "multi-label",
 }
+_METRICS = {"map": "mAP", "miou": "mIoU"}
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,8 @@ class Column:
     def title(self) -> str:
         """The protocol, and the metric where it is not plain top-1."""
         name = self.metric.removeprefix("test/")
-        return self.protocol if name == "top1" else f"{self.protocol}, {name.replace('_', ' ')}"
+        words = _METRICS.get(name, name.replace("_", " "))
+        return self.protocol if name == "top1" else f"{self.protocol}, {words}"
 
     @property
     def protocol_name(self) -> str:
