@@ -5,7 +5,7 @@ from pathlib import Path
 from pipelines.building.devices import chosen_device
 from pipelines.building.features import source_of
 from pipelines.building.images import in_order, loader, plain_views
-from pipelines.evaluation.multi_label import TaggedFeatures
+from pipelines.evaluation.tagged import TaggedFeatures
 from pipelines.sources.label_sets import label_sets
 from pipelines.sources.reader import open_shards
 from pipelines.spec.folder import JobFolder

@@ -11,7 +11,6 @@ a point from the devkit's eleven points of 2007.
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,25 +22,10 @@ from sklearn.svm import LinearSVC
 
 from pipelines.errors import InputError
 from pipelines.evaluation.measured import Measured
+from pipelines.evaluation.tagged import TaggedFeatures
 from pipelines.spec.evaluation.multi_label import Options as MultiLabel
 
 FOLDS = 3
-
-
-@dataclass(frozen=True, eq=False)
-class TaggedFeatures:
-    """Features of images, and which classes are seen in them.
-
-    train, test                (n, F), (m, F) float
-    train_target, test_target  (n, C), (m, C): 1 seen, 0 not seen, -1 not to be asked
-    names                      of the C classes
-    """
-
-    train: NDArray[np.floating]
-    train_target: NDArray[np.int8]
-    test: NDArray[np.floating]
-    test_target: NDArray[np.int8]
-    names: Sequence[str]
 
 
 def check(options: MultiLabel, features: TaggedFeatures) -> None:

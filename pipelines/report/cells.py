@@ -13,7 +13,7 @@ from pipelines.report.study import Result
 from pipelines.spec.base import Model
 from pipelines.spec.evaluation.base import Protocol
 from pipelines.spec.jobs import AnySource, Foreign, PretrainSpec
-from pipelines.spec.titles import protocol_title
+from pipelines.spec.titles import metric_title, protocol_title
 from pipelines.statistics.intervals import Estimate
 
 
@@ -30,7 +30,8 @@ class Column:
     def title(self) -> str:
         """The protocol, and the metric where it is not plain top-1."""
         name = self.metric.removeprefix("test/")
-        return self.protocol if name == "top1" else f"{self.protocol}, {name.replace('_', ' ')}"
+        words = metric_title(name)
+        return self.protocol if name == "top1" else f"{self.protocol}, {words}"
 
     @property
     def protocol_name(self) -> str:

@@ -7,7 +7,9 @@ from numpy.typing import NDArray
 
 from pipelines.sources.meta import metas
 from pipelines.sources.reader import ShardSet
-from pipelines.sources.voc import IGNORED, PRESENT
+
+PRESENT, IGNORED = "present", "ignored"
+"""Lists of class names in a sample's JSON."""
 
 
 def label_sets(shards: ShardSet, split: str, names: Sequence[str]) -> NDArray[np.int8]:

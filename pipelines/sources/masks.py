@@ -8,7 +8,9 @@ from PIL import Image
 
 from pipelines.sources.images import square
 from pipelines.sources.reader import ShardSet
-from pipelines.sources.voc_segmentation import MASK
+
+MASK = "mask.png"
+"""The member of a sample that holds its mask."""
 
 
 def masks_of(shards: ShardSet, split: str, side: int) -> NDArray[np.uint8]:

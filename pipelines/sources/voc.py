@@ -10,11 +10,9 @@ import numpy as np
 from pipelines.errors import InputError
 from pipelines.sources.base import Sample, Source, Split
 from pipelines.sources.download import FOLDER, downloaded
+from pipelines.sources.label_sets import IGNORED, PRESENT
 from pipelines.spec.datasets.voc import CLASSES
 from pipelines.spec.datasets.voc import Options as Voc
-
-PRESENT, IGNORED = "present", "ignored"
-"""Lists of class names in a sample's JSON."""
 
 
 def read(options: Voc) -> Source:

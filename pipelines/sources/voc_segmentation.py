@@ -12,10 +12,8 @@ from pipelines.errors import InputError
 from pipelines.sources.base import Sample, Source, Split
 from pipelines.sources.download import FOLDER, downloaded
 from pipelines.sources.images import encode_png
+from pipelines.sources.masks import MASK
 from pipelines.spec.datasets.voc_segmentation import Options as VocSegmentation
-
-MASK = "mask.png"
-"""The member of a sample that holds its mask."""
 
 
 def read(options: VocSegmentation) -> Source:

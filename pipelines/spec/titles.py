@@ -8,7 +8,9 @@ _PROTOCOLS = {
     "linear_augmented": "linear probe, augmented",
     "zero_shot": "zero-shot",
     "finetune": "fine-tuning",
+    "multi_label": "multi-label",
 }
+_METRICS = {"map": "mAP", "miou": "mIoU"}
 
 
 def protocol_title(use: str) -> str:
@@ -16,7 +18,12 @@ def protocol_title(use: str) -> str:
     return _PROTOCOLS.get(use, use.replace("_", " "))
 
 
+def metric_title(name: str) -> str:
+    """A metric in words."""
+    return _METRICS.get(name, name.replace("_", " "))
+
+
 def number_title(number: str) -> str:
     """Of PROTOCOL/NUMBER: the protocol, and the number where it is not plain top-1."""
     use, _, name = number.partition("/")
-    return protocol_title(use) if name in ("", "top1") else f"{protocol_title(use)}, {name.replace('_', ' ')}"
+    return protocol_title(use) if name in ("", "top1") else f"{protocol_title(use)}, {metric_title(name)}"

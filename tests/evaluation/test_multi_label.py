@@ -14,7 +14,8 @@ from sklearn.svm import LinearSVC
 from study_tools import Made
 
 from pipelines.errors import InputError
-from pipelines.evaluation.multi_label import TaggedFeatures, measure
+from pipelines.evaluation.multi_label import measure
+from pipelines.evaluation.tagged import TaggedFeatures
 from pipelines.sources.base import open_source
 from pipelines.spec.datasets.voc import CLASSES
 from pipelines.spec.datasets.voc import Options as Voc

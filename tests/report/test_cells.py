@@ -74,6 +74,14 @@ def test_what_was_not_planned_is_a_dash_and_not_missing(tmp_path: Path) -> None:
     assert text(found, "moco_v2", "zero-shot") == "missing (0 of 1)"
 
 
+def test_numbers_of_single_classes_are_no_columns(tmp_path: Path) -> None:
+    fake = FakeStudy(tmp_path)
+    voc = {"dataset": {"use": "voc"}, "evaluation": {"use": "multi_label"}}
+    fake.job("evaluate", "m", "simclr", voc, metrics={"test/map": 0.5, "test/ap/cat": 0.7, "test/ap/dog": 0.3})
+    (found,) = comparisons(load_results(fake.save(), tmp_path))
+    assert [column.title for column in found.columns] == ["multi-label, mAP"]
+
+
 def test_a_metric_that_is_not_finite_is_not_averaged(tmp_path: Path) -> None:
     fake = FakeStudy(tmp_path)
     fake.run("simclr", 0, DATASET, only(0.5))
