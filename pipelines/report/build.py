@@ -9,6 +9,7 @@ from pipelines.report.brief import brief_of, save
 from pipelines.report.claims import Judged, judged
 from pipelines.report.classes import Confusions, class_tables, confusions, per_class_csv
 from pipelines.report.comparison import NOT_JUDGED, Comparison, comparisons
+from pipelines.report.data_sets import data_section
 from pipelines.report.elsewhere import elsewhere_table
 from pipelines.report.missing import missing
 from pipelines.report.mixed import Standings
@@ -114,6 +115,7 @@ def _details(results: Results, texts: Path) -> list[Section]:
     timings = timings_table(results, _short(texts, "timings"))
     jobs = jobs_table(results, _short(texts, "jobs"))
     return [
+        data_section(results, texts),
         Section("settings", "Settings", caption(texts, "settings"), tables=(settings,) if settings.rows else ()),
         *curve_sections(results, texts),
         tuning_section(found, tuning_table(found, _short(texts, "tuning")), texts),

@@ -7,15 +7,15 @@ from pathlib import Path
 
 from pipelines.colours import Style, styles
 from pipelines.errors import InputError
-from pipelines.records import checked_file
 from pipelines.report import charts, tuning_charts
 from pipelines.report.comparison import Comparison
 from pipelines.report.curves import Curve, curves
 from pipelines.report.shot_charts import shot_chart
 from pipelines.report.shots import shot_curves
-from pipelines.report.study import Results
+from pipelines.report.study import AnySpec, Result, Results
 from pipelines.report.tables import Table
 from pipelines.report.tuning import Search
+from pipelines.spec.jobs import ShardsSpec
 
 TRAINING = {"train/loss": "loss", "eval/online_knn": "online kNN, top-1 (share)"}
 SCORES = {
@@ -133,16 +133,22 @@ def tuning_section(searches: Sequence[Search], table: Table, texts: Path) -> Sec
 
 
 def pictures_section(results: Results, texts: Path) -> Section:
-    """PNG and JPEG artifacts of finished jobs (reconstructions, say), small ones only, inlined."""
-    found = []
-    for job in results.all:
-        for name, place in sorted(job.record.artifacts.items()) if job.record else ():
-            path = job.folder / place
-            kind = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg"}.get(path.suffix.lower())
-            if job.record and kind and path.exists() and path.stat().st_size <= MOST_PICTURE_BYTES:
-                data = base64.b64encode(checked_file(job.record, job.folder, name).read_bytes()).decode("ascii")
-                found.append(Picture(f"{job.key}: {name.replace('_', ' ')}", f"data:image/{kind};base64,{data}"))
+    """What training left (reconstructions, say); the sheets of packing stand in the section of the data."""
+    found = [picture for job in results.all if not isinstance(job.spec, ShardsSpec) for picture in pictures_of(job)]
     return Section("pictures", "Pictures", caption(texts, "pictures"), pictures=tuple(found))
+
+
+def pictures_of(job: Result[AnySpec]) -> list[Picture]:
+    """PNG and JPEG artifacts of a finished job, small ones only, inlined."""
+    found = []
+    for name, place in sorted(job.record.artifacts.items()) if job.record else ():
+        path = job.folder / place
+        kind = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg"}.get(path.suffix.lower())
+        if kind and path.exists() and path.stat().st_size <= MOST_PICTURE_BYTES:
+            data = base64.b64encode(path.read_bytes()).decode("ascii")
+            whose = job.dataset if isinstance(job.spec, ShardsSpec) else job.key
+            found.append(Picture(f"{whose}: {name.replace('_', ' ')}", f"data:image/{kind};base64,{data}"))
+    return found
 
 
 def _curve_section(name: str, title: str, metrics: dict[str, str], found: list[Curve], texts: Path) -> Section:

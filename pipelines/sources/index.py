@@ -46,6 +46,8 @@ class Index:
     changed     images with alpha, in cmyk, turned by their EXIF tag: how many
     class_counts  train, test and holdout (what of train is held out) -> images of each class
     equal       images that repeat another by content: how many in train, in test, of test in train; see equal_images
+    layout      how the files were understood, in a line; empty for published data sets
+    sizes       of the stored images in pixels: least_width, most_width, least_height, most_height; different: how many
     skipped     what else lay among the images: kind -> {"count", "examples"}
     """
 
@@ -67,6 +69,8 @@ class Index:
     changed: Mapping[str, int] = field(default_factory=dict)
     class_counts: Mapping[str, list[int]] = field(default_factory=dict)
     equal: Mapping[str, Any] = field(default_factory=dict)
+    layout: str = ""
+    sizes: Mapping[str, int] = field(default_factory=dict)
     version: int = VERSION
 
     def count(self, split: str) -> int:

@@ -42,6 +42,8 @@ def index_of(source: Source, dataset: DataSet, plans: list[Plan], notes: list[No
         captions=sum(note.found.captions for note in notes) == total > 0,
         unreadable=tuple(unreadable),
         skipped=source.skipped,
+        layout=source.layout,
+        sizes=_sizes(notes),
         changed={what: sum(note.found.changed.get(what, 0) for note in notes) for what in ("alpha", "cmyk", "turned")},
         class_counts=_class_counts(source, by_split),
         equal=equal_images(*([item for each in found for item in each.hashes] for found in by_split.values())),
@@ -75,6 +77,17 @@ def _holdout(plans: list[Plan], notes: list[Note]) -> tuple[int, ...]:
             positions += [first + position for position in note.found.holdout]
             first += note.shard.count
     return tuple(positions)
+
+
+def _sizes(notes: list[Note]) -> dict[str, int]:
+    found = {tuple(map(int, size.split("x"))) for note in notes for size in note.found.sizes}
+    if not found:
+        return {}
+    width, height = zip(*found, strict=True)
+    return {
+        "least_width": min(width), "most_width": max(width), "least_height": min(height), "most_height": max(height),
+        "different": len(found),
+    }  # fmt: skip
 
 
 def _side(dataset: DataSet, notes: list[Note]) -> tuple[int, bool]:

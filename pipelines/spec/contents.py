@@ -31,16 +31,18 @@ class Contents:
     skipped: Mapping[str, Any]
 
     @property
+    def facts(self) -> dict[str, str]:
+        """What of it -> in words: the splits with their classes, and classes that lack images."""
+        names = self.counts.names
+        train = f"{self.train} images, {self.held} of them held out for choices{_each(names, self.counts.train)}"
+        test = f"{self.test} images{_each(names, self.counts.test)}"
+        return {"train": train, "test": test, **lacking(names, self.counts.train, self.counts.test)}
+
+    @property
     def lines(self) -> list[str]:
         """A few lines for a person."""
-        names = self.counts.names
-        train = f"train: {self.train} images, {self.held} of them held out for choices{_each(names, self.counts.train)}"
-        return [
-            train,
-            f"test: {self.test} images{_each(names, self.counts.test)}",
-            *(f"{what}: {named}" for what, named in lacking(names, self.counts.train, self.counts.test).items()),
-            *([f"left out: {in_words(self.skipped)}"] if self.skipped else []),
-        ]
+        told = self.facts | ({"left out": in_words(self.skipped)} if self.skipped else {})
+        return [f"{what}: {words}" for what, words in told.items()]
 
 
 def packed_contents(index: Path) -> Contents | None:
@@ -70,8 +72,8 @@ def lacking(names: Sequence[str], train: Sequence[int], test: Sequence[int]) -> 
 
 
 def _each(names: Sequence[str], counts: Sequence[int]) -> str:
-    """``; cat 3, dog 2``, or of many classes the fewest and the most."""
+    """``; cat: 3, dog: 2``, or of many classes the fewest and the most."""
     if len(names) > MOST_CLASSES:
         least, most = min(zip(counts, names)), max(zip(counts, names))
         return f"; {len(names)} classes, from {least[0]} ({least[1]}) to {most[0]} ({most[1]}) images"
-    return f"; {', '.join(f'{name} {count}' for name, count in zip(names, counts))}" if names else ""
+    return f"; {', '.join(f'{name}: {count}' for name, count in zip(names, counts))}" if names else ""

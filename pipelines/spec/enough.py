@@ -7,6 +7,7 @@ from pipelines.errors import InputError
 from pipelines.listing.quotas import shares
 from pipelines.spec.contents import Contents, packed_contents
 from pipelines.spec.counts import Counts
+from pipelines.spec.datasets.base import DataSet
 from pipelines.spec.job import Job
 from pipelines.spec.jobs import EvaluateSpec, ShardsSpec, TuneSpec
 from pipelines.spec.layout import index_file
@@ -17,10 +18,18 @@ from pipelines.spec.tuning import Judged
 def contents_of(plan: Plan, results: Path, anew: bool = False) -> dict[str, Contents]:
     """Key of the shards -> what they hold, of every data set of which that is known.
 
-    Of packed ones their index tells, of others the files; ``anew``: of all the files, where they are here.
+    Of packed ones their index tells, of others the files, InputError where these cannot be counted; ``anew``: of all the
+    files, where they are here.
     """
-    found = {job.key: _contents(job, results, anew) for job in plan.of("shards")}
-    return {key: contents for key, contents in found.items() if contents is not None}
+    found: dict[str, Contents] = {}
+    for job in plan.of("shards"):
+        assert isinstance(job.spec, ShardsSpec)
+        try:
+            contents = _contents(job, job.spec.dataset, results, anew)
+        except InputError as error:
+            raise InputError(f"study {plan.study.name}, data set {job.spec.dataset.short_name}: {error}") from None
+        found |= {job.key: contents} if contents else {}
+    return found
 
 
 def check_enough(plan: Plan, contents: dict[str, Contents], results: Path) -> None:
@@ -40,14 +49,14 @@ def check_enough(plan: Plan, contents: dict[str, Contents], results: Path) -> No
             raise InputError(f"{where}: {what}{error}") from None
 
 
-def _contents(job: Job, results: Path, anew: bool) -> Contents | None:
-    assert isinstance(job.spec, ShardsSpec)
+def _contents(job: Job, dataset: DataSet, results: Path, anew: bool) -> Contents | None:
+    if not job.done(results):
+        return dataset.contents()
+    if anew:
+        with contextlib.suppress(InputError):  # the files are here no more, and the shards stay
+            return dataset.contents()
     index = index_file(results, job.key)
-    packed = packed_contents(index) if job.done(results) and index.exists() else None
-    if anew or not job.done(results):
-        with contextlib.suppress(InputError):  # which check_files tells, where it matters
-            return job.spec.dataset.contents() or packed
-    return packed
+    return packed_contents(index) if index.exists() else None
 
 
 def _of_trials(counts: Counts) -> Counts:

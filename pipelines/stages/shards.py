@@ -5,9 +5,10 @@ from pathlib import Path
 
 from pipelines.listing.kinds import in_words
 from pipelines.records import now, write_record
-from pipelines.sources.base import open_source
+from pipelines.sources.base import SPLITS, open_source
 from pipelines.sources.index import FILE
 from pipelines.sources.shards import build_shards, complete
+from pipelines.sources.sheet import write_sheet
 from pipelines.sources.told import flags, told
 from pipelines.spec.contents import packed_contents
 from pipelines.spec.folder import open_job
@@ -52,6 +53,10 @@ def run(job: Path, workers: int = 1) -> None:
         images_per_second=None if done else sum(counts.values()) / seconds,
         code=code,
         flags=flags(index),
-        artifacts={"index": FILE, **({"listing": LISTING} if (folder.path / LISTING).exists() else {})},
+        artifacts={
+            "index": FILE,
+            **({"listing": LISTING} if (folder.path / LISTING).exists() else {}),
+            **{f"samples_{split}": write_sheet(folder.path, index, split) for split in SPLITS},
+        },
         started=started,
     )

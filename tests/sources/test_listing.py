@@ -1,5 +1,6 @@
 """What planning sees of a user's folders and tars, before any job."""
 
+import random
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from pipelines.sources.base import open_source
 from pipelines.sources.imagefolder import read
 from pipelines.sources.reader import open_shards
 from pipelines.sources.shards import build_shards
+from pipelines.spec.contents import packed_contents
 from pipelines.spec.datasets.imagefolder import Options as ImageFolder
 
 STUDY = """
@@ -161,9 +163,26 @@ def test_planning_tells_how_the_folders_were_understood_and_what_they_hold(tmp_p
     study.write_text(STUDY.format(dataset=f"use: imagefolder, name: mine, folder: {tmp_path}/pics"))
     assert main(["plan", str(study), "--results", str(tmp_path / "results")]) == 0
     line = "# data set mine: train: train/; test: test/; choices: Validation/; 2 classes\n"
-    counts = "#   train: 15 images, 3 of them held out for choices; a 9, b 6\n#   test: 4 images; a 2, b 2\n"
+    counts = "#   train: 15 images, 3 of them held out for choices; a: 9, b: 6\n#   test: 4 images; a: 2, b: 2\n"
     left_out = "#   left out: 1 .txt (train/a/notes.txt)\n"
     assert line + counts + left_out in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_planning_counts_what_packing_will_leave(tmp_path: Path, seed: int) -> None:
+    draw = random.Random(seed)
+    names = [f"c{number}" for number in range(draw.randint(1, 5))]
+    make_folder(tmp_path / "r" / "train", {name: draw.randint(2, 9) for name in names}, side=4)
+    for split, share in (("test", 0.5), ("val", 0.4)):
+        if draw.random() < share:
+            some = draw.sample(names, draw.randint(1, len(names)))
+            make_folder(
+                tmp_path / "r" / split, {name: draw.randint(1, 3) for name in some}, side=4, seed=len(split) * 10
+            )
+    cut = {"limit": draw.choice([None, 3, 10]), "holdout": draw.choice([0.0, 0.1, 0.25, 0.5])}
+    options = ImageFolder(name="toy", folder=str(tmp_path / "r"), test_share=draw.choice([0.34, 0.5]), **cut)
+    build_shards(read(options), options, tmp_path / "out")
+    assert options.contents() == packed_contents(tmp_path / "out" / "index.json")
 
 
 def test_a_folder_in_val_that_is_no_class_is_refused_with_the_way_out(tmp_path: Path) -> None:

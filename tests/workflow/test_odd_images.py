@@ -1,16 +1,21 @@
 """Images as people have them, from their files to the report: each odd data set is packed, trained on and measured."""
 
+import csv
 import io
 import math
+import re
 import tarfile
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 from source_tools import encoded, image, noise
 from study_tools import Made
 
 from pipelines.cli import main
 from pipelines.sources.index import Index, load_index
+from pipelines.spec.contents import packed_contents
 
 REPORTS = Path(__file__).parents[2] / "reports"
 STUDY = """
@@ -163,12 +168,60 @@ def test_a_blank_channel_and_a_class_of_one_image_are_told_by_name(made):
     assert derived["classes_of_one_image"] == derived["classes_missing_from_test"] == "1: rare"
 
 
+def test_the_report_tells_what_was_found_in_each_data_set(made):
+    with (made.results / "study" / "tables" / "data.csv").open(encoding="utf-8") as file:
+        told, name = {}, ""
+        for row in csv.DictReader(file):
+            name = row["data set"] or name
+            told[name, row["what"]] = row["found"]
+    assert told["folders", "layout"] == "train: train/; test: valid/; choices: 10% of train; 3 classes"
+    assert told["folders", "train"].endswith("held out for choices; große Katze: 12, single: 1, 猫 и пёс: 9")
+    assert told["folders", "test"] == "6 images; große Katze: 3, single: 0, 猫 и пёс: 3"
+    assert told["folders", "classes missing from test"] == "1: single"
+    assert (
+        told["folders", "sizes"]
+        == "1 to 300 pixels wide, 1 to 400 high, 6 different sizes; evaluated at 16 x 16 pixels"
+    )
+    assert told["folders", "left out: .txt"] == "1 (train/große Katze/notes.txt)"
+    assert told["folders", "left out: housekeeping"].startswith("4 (")
+    assert told["tars", "class numbers given"] == "1, 7, 40; here they are 0 to 2 in this order"
+    assert told["tars", "sizes"] == "20 pixels wide, 12 high; evaluated at 16 x 16 pixels"
+    assert told["tars", "equal images"] == "1 repeated in train"
+    assert re.fullmatch(
+        r"3: red 0\.\d+ ± .*, blue 0\.000 ± 0\.000; the same in every pixel: blue", told["blank", "channels"]
+    )
+    section = page(made).partition('<section id="data">')[2].partition("</section>")[0]
+    assert "große Katze: 12, single: 1, 猫 и пёс: 9" in section
+    assert section.count("data:image/jpeg;base64,") == 6
+    assert '<section id="pictures">' not in page(made)
+
+
+def test_a_sheet_shows_the_first_twelve_images_of_a_split(made):
+    """Every image of the blank data set lacks blue, and the ground between them does not."""
+    folder = shards(made, "blank").folder(made.results)
+    sheet = np.asarray(Image.open(folder / "samples-train.jpg")).astype(int)
+    assert sheet.shape == (4 + 2 * 84, 4 + 6 * 84, 3)
+    cells = [
+        sheet[4 + 84 * row : 84 + 84 * row, 4 + 84 * column : 84 + 84 * column] for row in (0, 1) for column in range(6)
+    ]
+    assert all(cell[..., 2].mean() < 20 < cell[..., 0].mean() for cell in cells)
+    few = np.asarray(Image.open(folder / "samples-test.jpg")).astype(int)  # five images
+    assert abs(few[8:80, 4 + 5 * 84 : 84 + 5 * 84] - 128).max() < 3
+    assert (folder / "samples-train.jpg").stat().st_size < 100_000
+
+
+def test_planning_counts_before_packing_what_packing_leaves(made):
+    for job in made.plan.of("shards"):
+        folder = job.folder(made.results)
+        assert job.spec.dataset.contents() == packed_contents(folder / "index.json")
+
+
 def test_planning_a_packed_data_set_tells_its_counts(made, capsys):
     assert main(["plan", str(made.results.parent / "study.yaml"), "--results", str(made.results), "--counts"]) == 0
     told = capsys.readouterr().out
     for line in (
-        "#   train: 23 images, 6 of them held out for choices; 1 5, 7 10, 40 8",
-        "#   test: 6 images; 1 2, 7 4, 40 0",
+        "#   train: 23 images, 6 of them held out for choices; 1: 5, 7: 10, 40: 8",
+        "#   test: 6 images; 1: 2, 7: 4, 40: 0",
         "#   classes missing from test: 1: 40",
         "#   classes of one image: 1: rare",
         "#   left out: 1 .txt (train/große Katze/notes.txt); 4 housekeeping",

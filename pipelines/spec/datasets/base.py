@@ -1,5 +1,6 @@
 """What every data set has in common: how its images are read, and how they are cut into splits."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar, Literal
 
@@ -7,9 +8,12 @@ from pydantic import Field
 
 from pipelines.errors import InputError
 from pipelines.listing.inventory import Inventory
+from pipelines.listing.kinds import Skipped
 from pipelines.listing.paths import expanded
+from pipelines.listing.quotas import evenly, shares
 from pipelines.spec.base import Count, Model, Name, Share
 from pipelines.spec.contents import Contents
+from pipelines.spec.counts import Counts
 
 Targets = Literal["labels", "captions", "label_sets", "masks"]
 """What encoders are measured against: a label an image, captions, any number of labels an image, or one a pixel."""
@@ -173,3 +177,24 @@ class OwnImages(DataSet):
     """What shows through transparent pixels; drop: the colour that is stored under them."""
     test_share: Share = 0.2
     """Share of each class for test when there is no test split."""
+
+    def counted(
+        self,
+        classes: tuple[str, ...],
+        train: Sequence[int],
+        test: Sequence[int] | None,
+        held: Sequence[int] | None,
+        skipped: Skipped,
+    ) -> Contents:
+        """What there will be of these images, cut as packing does.
+
+        train, test, held: how many without a label, then of each class. test, held: none where a share of train is taken.
+        """
+        asked = shares(train, self.test_share) if test is None else test
+        rest = [one - other for one, other in zip(train, asked)] if test is None else train
+        learnt = evenly(rest, self.limit) if self.limit else rest
+        kept = shares(learnt, self.holdout) if held is None else held
+        whole = learnt if held is None else [one + other for one, other in zip(learnt, held)]
+        of_train, of_kept, of_test = (tuple(counts[1:]) for counts in (whole, kept, asked))
+        counts = Counts(of_train, of_kept, of_test, classes)
+        return Contents(sum(whole), sum(kept), sum(asked), counts, skipped.plain())

@@ -11,9 +11,7 @@ from pipelines.listing.inventory import Inventory, of_folders
 from pipelines.listing.kinds import Skipped
 from pipelines.listing.layout import Layout, layout_of
 from pipelines.listing.paths import expanded
-from pipelines.listing.quotas import evenly, shares
 from pipelines.spec.contents import Contents
-from pipelines.spec.counts import Counts
 from pipelines.spec.datasets.base import OwnImages
 
 
@@ -59,20 +57,15 @@ class Options(OwnImages):
     def contents(self) -> Contents:
         layout, skipped = self.layout(), Skipped()
         note_outside(layout, skipped)
-        names = layout.classes or ("",)
+        names = ("", *layout.classes)
 
         def count(part: Path) -> list[int]:
             found = images_of(layout, part, skipped)
             return [len(found.get(name, ())) for name in names]
 
-        train = count(layout.train)
-        test = count(layout.test) if layout.test else shares(train, self.test_share)
-        rest = train if layout.test else [one - other for one, other in zip(train, test)]
-        learnt = evenly(rest, self.limit) if self.limit else rest
-        held = count(layout.held) if layout.held else shares(learnt, self.holdout)
-        whole = [one + other for one, other in zip(learnt, held)] if layout.held else learnt
-        each = Counts(tuple(whole), tuple(held), tuple(test), layout.classes) if layout.classes else Counts((), (), ())
-        return Contents(sum(whole), sum(held), sum(test), each, skipped.plain())
+        train, test, held = (count(part) if part else None for part in (layout.train, layout.test, layout.held))
+        assert train is not None
+        return self.counted(layout.classes, train, test, held, skipped)
 
     def told(self) -> str:
         layout = self.layout()

@@ -1,0 +1,79 @@
+"""The samples of existing WebDataset tars: which image is a sample's own, its class number, and what else it says."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from pipelines.errors import InputError
+from pipelines.listing.kinds import EXTENSIONS, Skipped
+from pipelines.listing.tars import Entry, entries_of
+
+MOST_CLASSES = 1_000_000
+"""A larger label is an id, not a class."""
+
+
+def samples_of(tars: list[Path], pattern: str, fields: tuple[str, ...], skipped: Skipped) -> list[Entry]:
+    """All samples of the tars that ``pattern`` means, in their order; what is no part of one is counted.
+
+    InputError for a damaged tar, a sample without image, or no sample at all.
+    """
+    entries = [entry for tar in tars for entry in entries_of(tar, skipped)]
+    if not entries:
+        raise InputError(f"{pattern}: the tars hold no samples")
+    for entry in entries:
+        main = main_image(entry, fields)
+        for name in entry.images:
+            if name != main and name not in fields:
+                skipped.add(f".{name} (not in dataset.fields)", f"{entry.tar.path.name}/{entry.key}.{name}")
+    return entries
+
+
+def main_image(entry: Entry, fields: tuple[str, ...]) -> str:
+    """The extension of the one image that is no further field; InputError where there is not one."""
+    plain = [extension for extension in entry.images if extension in EXTENSIONS and extension not in fields]
+    if len(plain) == 1 and all(extension in entry.images for extension in fields):
+        return plain[0]
+    dotted = next((name for name in entry.images if name not in EXTENSIONS and name not in fields), None)
+    if not plain and dotted:
+        raise InputError(
+            f"{entry.tar.path}: {entry.key}.{dotted}: WebDataset cuts the key at the first dot, so this is member "
+            f"{dotted} of sample {entry.key}, which has no image; rename the file to "
+            f"{entry.key}{'_'.join(['', *dotted.split('.')[:-1]])}.{dotted.rpartition('.')[2]} (no other dot in it)"
+        )
+    missing = [extension for extension in fields if extension not in entry.images]
+    lacks = f"no {missing[0]}" if missing else f"{len(plain)} images"
+    raise InputError(
+        f"{entry.tar.path}: sample {entry.key} has {lacks}; every sample needs one image and dataset.fields"
+    )
+
+
+def meta_of(entry: Entry) -> dict[str, Any]:
+    """The json member; InputError where it is not JSON."""
+    if "json" not in entry.texts:
+        return {}
+    try:
+        value = json.loads(entry.texts["json"])
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{entry.tar.path}: {entry.key}.json is not JSON ({error})") from None
+    return value if isinstance(value, dict) else {"json": value}
+
+
+def label_of(entry: Entry) -> int:
+    """The cls member, else ``cls`` or ``label`` of the json member, else -1; InputError where it is no class number."""
+    if "cls" in entry.texts:
+        value: Any = entry.texts["cls"].decode(errors="replace").strip()
+    else:
+        meta = meta_of(entry)
+        value = meta.get("cls", meta.get("label"))
+    if value is None:
+        return -1
+    try:
+        label = -2.0 if isinstance(value, bool) else float(value)
+    except (TypeError, ValueError, OverflowError):
+        label = -2.0
+    if not label.is_integer() or not -1 <= label < MOST_CLASSES:
+        raise InputError(
+            f"{entry.tar.path}: label {value!r} of sample {entry.key} is no class number; use 0, 1, ... "
+            "(-1, or no member, for none), or take the images alone with dataset.labels: none"
+        )
+    return int(label)

@@ -1,0 +1,106 @@
+"""The data section: what each data set holds, from what packing left beside its shards."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pipelines.files import read_json
+from pipelines.report.sections import Picture, Section, caption, pictures_of
+from pipelines.report.study import Result, Results
+from pipelines.report.tables import Entry, Table
+from pipelines.spec.contents import packed_contents
+from pipelines.spec.datasets.webdataset import Options as WebDataset
+from pipelines.spec.jobs import ShardsSpec
+from pipelines.spec.layout import INDEX
+
+ALERTS = (
+    "classes missing from train",
+    "classes missing from test",
+    "classes of one image",
+    "unreadable",
+    "equal images",
+)
+"""What a reader should worry about."""
+CHANGED = {"alpha": "with transparency", "cmyk": "in CMYK", "turned": "turned by their EXIF tag"}
+EQUAL = {"train": "repeated in train", "test": "repeated in test", "test_in_train": "of test that are in train too"}
+MOST_CLASSES = 20
+
+
+def data_section(results: Results, texts: Path) -> Section:
+    """A table of all data sets that are packed, and sheets of their images; empty where none is."""
+    packed = [job for job in results.of(ShardsSpec) if job.record and (job.folder / INDEX).exists()]
+    rows = [row for job in packed for row in _rows(job)]
+    words = caption(texts, "data")
+    table = Table("data", words[0], ("data set", "what", "found"), tuple(rows), text_columns=3)
+    pictures: list[Picture] = [picture for job in packed for picture in pictures_of(job)]
+    return Section("data", "Data", words, tables=(table,) if rows else (), pictures=tuple(pictures))
+
+
+def _rows(job: Result[ShardsSpec]) -> list[tuple[Entry, ...]]:
+    facts = [(what, words) for what, words in _facts(job).items() if words]
+    return [
+        (Entry(job.dataset if number == 0 else "", bold=True), Entry(what, bold=what in ALERTS), Entry(words))
+        for number, (what, words) in enumerate(facts)
+    ]
+
+
+def _facts(job: Result[ShardsSpec]) -> dict[str, str]:
+    """What -> in words, in the order of the page; empty words where there is nothing to tell."""
+    index: Mapping[str, Any] = read_json(job.folder / INDEX)
+    contents = packed_contents(job.folder / INDEX)
+    return {
+        "layout": index.get("layout") or job.spec.dataset.use,
+        **(contents.facts if contents else {}),
+        "class numbers given": _given(job, index),
+        "sizes": _sizes(index),
+        "channels": _channels(index),
+        "changed": _counted(index.get("changed", {}), CHANGED),
+        **{f"left out: {kind}": _few(found) for kind, found in index.get("skipped", {}).items()},
+        "unreadable": _unreadable(index["unreadable"]),
+        "equal images": _counted(index.get("equal", {}), EQUAL),
+    }
+
+
+def _given(job: Result[ShardsSpec], index: Mapping[str, Any]) -> str:
+    """Class numbers of tars that are not 0, 1, ...: they are numbered anew."""
+    names = index["classes"]
+    if not isinstance(job.spec.dataset, WebDataset) or names == [str(number) for number in range(len(names))]:
+        return ""
+    shown = ", ".join(names[:MOST_CLASSES]) + ", ..." * (len(names) > MOST_CLASSES)
+    return f"{shown}; here they are 0 to {len(names) - 1} in this order"
+
+
+def _sizes(index: Mapping[str, Any]) -> str:
+    side = f"{index['image_size']} x {index['image_size']} pixels"
+    if index["uniform"] or not (sizes := index.get("sizes")):
+        return side
+    wide, high = (_span(sizes[f"least_{name}"], sizes[f"most_{name}"]) for name in ("width", "height"))
+    different = f", {sizes['different']} different sizes" * (sizes["different"] > 1)
+    return f"{wide} pixels wide, {high} high{different}; evaluated at {side}"
+
+
+def _span(least: int, most: int) -> str:
+    return f"{least} to {most}" if least < most else str(most)
+
+
+def _channels(index: Mapping[str, Any]) -> str:
+    count = index["channels"]
+    names = ("grey",) if count == 1 else ("red", "green", "blue")
+    each = [f"{name} {mean:.3f} ± {std:.3f}" for name, mean, std in zip(names, index["mean"], index["std"])]
+    constant = [name for name, std in zip(names, index["std"]) if std == 0]
+    told = f"; the same in every pixel: {', '.join(constant)}" if constant else ""
+    return f"{count}: {', '.join(each)}{told}"
+
+
+def _counted(counts: Mapping[str, Any], words: Mapping[str, str]) -> str:
+    return ", ".join(f"{counts[name]} {what}" for name, what in words.items() if counts.get(name))
+
+
+def _few(found: Mapping[str, Any]) -> str:
+    more = ", ..." * (found["count"] > len(found["examples"]))
+    return f"{found['count']} ({', '.join(found['examples'])}{more})"
+
+
+def _unreadable(found: list[Mapping[str, str]]) -> str:
+    first = "; ".join(f"{each['id']} ({each['reason']})" for each in found[:3])
+    return f"{len(found)}: {first}{'; ...' * (len(found) > 3)}" if found else ""
