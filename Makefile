@@ -7,7 +7,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 export DO_NOT_TRACK := true
 
 .DEFAULT_GOAL := help
-.PHONY: help install reproduce methods claims tables paper test mutants check format ui bench lock schema clean
+.PHONY: help install reproduce methods claims tables paper test mutants faults check format ui bench lock schema clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -40,6 +40,9 @@ test: $(STAMP) ## the test suite, two tests at a time with one thread each
 
 mutants: $(STAMP) ## put faults in one at a time: does some test find each? (minutes)
 	$(BIN)/python tests/mutants.py
+
+faults: $(STAMP) ## damage random files and kill trainings at random moments, twenty times each (minutes)
+	OMP_NUM_THREADS=1 $(BIN)/python tests/many_faults.py 20
 
 check: $(STAMP) ## format, lint, types, import rules
 	$(BIN)/ruff format --check .

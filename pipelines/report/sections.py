@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pipelines.colours import Style, styles
 from pipelines.errors import InputError
+from pipelines.records import checked_file
 from pipelines.report import charts, tuning_charts
 from pipelines.report.comparison import Comparison
 from pipelines.report.curves import Curve, curves
@@ -144,8 +145,8 @@ def pictures_of(job: Result[AnySpec]) -> list[Picture]:
     for name, place in sorted(job.record.artifacts.items()) if job.record else ():
         path = job.folder / place
         kind = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg"}.get(path.suffix.lower())
-        if kind and path.exists() and path.stat().st_size <= MOST_PICTURE_BYTES:
-            data = base64.b64encode(path.read_bytes()).decode("ascii")
+        if job.record and kind and path.exists() and path.stat().st_size <= MOST_PICTURE_BYTES:
+            data = base64.b64encode(checked_file(job.record, job.folder, name).read_bytes()).decode("ascii")
             whose = job.dataset if isinstance(job.spec, ShardsSpec) else job.key
             found.append(Picture(f"{whose}: {name.replace('_', ' ')}", f"data:image/{kind};base64,{data}"))
     return found

@@ -106,8 +106,8 @@ _SIGNED = re.compile(r"[+-]\d[\d. ±()\[\]–,;%e-]*(?:points[\d. ,\[\]-]*)?(?: 
 
 
 def escape_latex(text: str) -> str:
-    """``text`` with every character that means something to LaTeX spelt out."""
-    return "".join(_LATEX.get(letter, letter) for letter in text)
+    """``text`` on one line, with every character that means something to LaTeX spelt out."""
+    return "".join(_LATEX.get(letter, letter) for letter in _line(text))
 
 
 def to_latex(table: Table) -> str:
@@ -206,4 +206,11 @@ def _plain(entry: Entry) -> str:
 
 
 def _pipes(cells: list[str]) -> str:
-    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+    """A row; no cell ends it, begins another, or holds an element of HTML, which Markdown lets through."""
+    kept = [_line(cell).replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;") for cell in cells]
+    return "| " + " | ".join(kept) + " |"
+
+
+def _line(text: str) -> str:
+    """Line ends and other control characters as blanks: an empty line ends a cell or a caption."""
+    return re.sub(r"[\x00-\x1f\x7f\x85\u2028\u2029]+", " ", text)

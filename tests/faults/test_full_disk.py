@@ -1,0 +1,123 @@
+"""A disk that is full at any write of any stage, one that may only be read, and a search whose journal was cut anywhere.
+
+Each time one message, no record of half a job, and the same bytes once there is room.
+"""
+
+import errno
+import os
+import random
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from damage_tools import Finished
+from test_tuning import good, search
+
+from pipelines import files
+from pipelines.cli import main
+from pipelines.spec.layout import plan_file
+from pipelines.tuning.study import close, opened, run_slot
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("damaged")]
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory) -> Finished:
+    """A small study, run once."""
+    return Finished.made(tmp_path_factory.mktemp("study"))
+
+
+@contextmanager
+def full_at(step: int, number: int = errno.ENOSPC) -> Iterator[list[int]]:
+    """Whatever waits for the disk for the ``step``-th time is refused, as is everything after it; the count so far."""
+    done, real = [0], os.fsync
+
+    def fsync(descriptor: int) -> None:
+        done[0] += 1
+        if 0 <= step < done[0]:
+            raise OSError(number, os.strerror(number))
+        real(descriptor)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", fsync)
+        yield done
+
+
+def left(folder: Path) -> dict[str, bytes]:
+    """What a job leaves that does not name a time."""
+    names = ("encoder.safetensors", "best.json", "predictions.npz", "index.json", "train-000000.tar", "test-000000.tar")
+    return {name: (folder / name).read_bytes() for name in names if (folder / name).exists()}
+
+
+def emptied(study: Finished, stage: str) -> Path:
+    """The last job of a stage as it was planned."""
+    folder = study.plan.of(stage)[-1].folder(study.results)
+    for path in folder.iterdir():
+        if path.name != "spec.json":
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+    return folder
+
+
+@pytest.mark.parametrize("stage", ["shards", "tune", "pretrain", "evaluate"])
+def test_a_disk_full_at_any_write_loses_nothing_but_the_attempt(finished, tmp_path, capsys, stage):
+    expected = left(finished.plan.of(stage)[-1].folder(finished.results))
+    study = finished.copy(tmp_path)
+    folder = emptied(study, stage)
+    with full_at(-1) as count:
+        assert main([stage, "--job", str(folder)]) == 0
+    assert left(folder) == expected
+    steps = list(
+        range(count[0] - 2)
+    )  # the last two are of the record, whose name may be there without its folder's sync
+    for step in steps if len(steps) <= 12 else random.Random(stage).sample(steps, 12):
+        folder = emptied(study, stage)
+        capsys.readouterr()
+        with full_at(step):
+            assert main([stage, "--job", str(folder)]) == 1, f"at write {step} of {count[0]}"
+        told = capsys.readouterr().err
+        assert "No space left on device" in told
+        assert "Traceback" not in told
+        assert not (folder / "record.json").exists()
+        assert main([stage, "--job", str(folder)]) == 0, capsys.readouterr().err
+        assert left(folder) == expected, f"after write {step} of {count[0]}"
+
+
+def test_results_that_may_only_be_read_are_one_message_and_stay_as_they_are(finished, tmp_path, capsys, monkeypatch):
+    study = finished.copy(tmp_path)
+    before = {path: path.read_bytes() for path in study.results.rglob("*") if path.is_file()}
+
+    def refused(path: Path) -> None:
+        raise files.unwritten(path, OSError(errno.EROFS, os.strerror(errno.EROFS)))
+
+    monkeypatch.setattr(files, "_beside", refused)
+    plan = plan_file(study.results, "tiny")
+    for stage in ("collect", "report"):
+        assert main([stage, "--plan", str(plan), "--results", str(study.results), "--out", str(plan.parent)]) == 1
+        told = capsys.readouterr().err
+        assert "could not be written (Read-only file system)" in told
+        assert told.count("\n") == 1
+    assert main(["verify", str(study.file), "--results", str(study.results)]) == 0
+    assert {path: path.read_bytes() for path in study.results.rglob("*") if path.is_file()} == before
+
+
+def test_a_journal_cut_at_any_byte_ends_with_the_trials_that_were_asked_for(tmp_path):
+    made = search(tmp_path, trials=4)
+    (tmp_path / "whole").mkdir()
+
+    def all_slots(folder: Path, objective: Callable[..., float] = good) -> list[dict]:
+        made = search(folder, trials=4)
+        with opened(made):
+            for slot in range(4):
+                run_slot(made, slot, objective)
+        return close(made)
+
+    expected = [(row["slot"], row["value"], row["params"]) for row in all_slots(tmp_path / "whole")]
+    whole = (tmp_path / "whole" / made.journal.name).read_bytes()
+    for cut in sorted(random.Random(0).sample(range(len(whole)), 25)):
+        folder = tmp_path / str(cut)
+        folder.mkdir()
+        (folder / made.journal.name).write_bytes(whole[:cut])
+        found = [(row["slot"], row["value"], row["params"]) for row in all_slots(folder)]
+        assert found == expected, f"cut at byte {cut} of {len(whole)}"
