@@ -9,7 +9,6 @@ Batch norm in a network that is cut has the statistics of a chunk, and its runni
 """
 
 import contextlib
-import inspect
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -33,13 +32,21 @@ def num_chunks(images: int, limit: int | None) -> int:
 
 def chunk_networks(method: Method, count: int) -> None:
     """Let the encoders of ``method`` and its ``row_networks`` take what they are given in ``count`` chunks while they train."""
+    within: dict[nn.Module, _Within] = {}
+    for network, name, call in list(row_calls(method)):
+        shared = within.setdefault(network, _Within())
+        setattr(network, name, Chunked(network, call, count, shared))
+
+
+def row_calls(method: Method) -> Iterator[tuple[nn.Module, str, Callable[..., Any]]]:
+    """(network, name, call) of what gives a row for every row: of encoders that hold no other, and of ``row_networks``."""
     encoders = [module for module in method.modules() if isinstance(module, Encoder)]
     innermost = [each for each in encoders if sum(isinstance(part, Encoder) for part in each.modules()) == 1]
     for network in (*innermost, *(method.get_submodule(name) for name in method.row_networks)):
-        within = _Within()
         for name in ROW_BY_ROW:
-            if inspect.ismethod(call := getattr(network, name, None)):
-                setattr(network, name, Chunked(network, call, count, within))
+            call = getattr(network, name, None)
+            if call is not None and not isinstance(call, nn.Module):
+                yield network, name, call
 
 
 @dataclass

@@ -22,6 +22,8 @@ from pipelines.training import checkpoint, monitors
 from pipelines.training.broken import FILE as BROKEN
 from pipelines.training.broken import Where, check_step, check_weights
 from pipelines.training.chunks import chunk_networks, num_chunks
+from pipelines.training.compiled import compile_networks
+from pipelines.training.kernels import choose_kernels
 from pipelines.training.step import Stepper
 
 
@@ -96,6 +98,9 @@ class Trainer:
         self.method.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         if self.method.sync_statistics:
             sync_batch_norm(self.method)
+        choose_kernels(self.training.precision, self.device)
+        if self.training.compile:
+            compile_networks(self.method)
         share = self.training.batch_size // distributed.world_size()
         self.chunks = num_chunks(share, self.training.device_batch_size)
         if self.chunks > 1:
