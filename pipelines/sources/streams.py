@@ -19,6 +19,8 @@ from pipelines.sources.order import Order
 
 MOST = 64
 """Streams, at most: enough for so many workers, and few enough that each still reads long pieces."""
+START = 4
+"""A stream gives its first image when this share of its buffer is full: all of it would be gigabytes before the first step."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,11 @@ class Streams:
         It is drawn for positions before anything is read, so that a start in mid epoch knows what was given already.
         """
         draws = random.Random(seed_for(self.order.seed, "buffer", epoch, stream))
-        return np.fromiter(webdataset.shuffle(self.buffer, rng=draws)(map(int, part)), np.int64, len(part))
+        return np.fromiter(
+            webdataset.shuffle(self.buffer, initial=max(1, self.buffer // START), rng=draws)(map(int, part)),
+            np.int64,
+            len(part),
+        )
 
 
 def pieces(line: NDArray[np.int64], shard: NDArray[np.int64]) -> list[NDArray[np.int64]]:
