@@ -3,9 +3,8 @@
 import torch
 
 from pipelines.building.devices import chosen_device
-from pipelines.building.features import trained_source
-from pipelines.building.images import in_order, loader, plain_views
-from pipelines.building.methods import pretrained_method
+from pipelines.building.images import Wanted, in_order, loader, plain_views
+from pipelines.building.methods import pretrained_method, pretrained_spec, pretraining_shards
 from pipelines.evaluation.features import evaluating, pooled_features
 from pipelines.evaluation.retrieval import ImagesAndCaptions
 from pipelines.methods.clip import CLIP
@@ -24,7 +23,8 @@ def pairs_of(job: JobFolder[EvaluateSpec]) -> ImagesAndCaptions:
     method = pretrained_method(weights, whole=True)
     assert isinstance(method, CLIP), "planning gives protocols on texts the weights of a method that reads them"
     method.to(device)
-    views = plain_views(loader(shards, "test", in_order(), device), trained_source(weights).wanted, device)
+    wanted = Wanted.of(pretraining_shards(weights), pretrained_spec(weights).views)
+    views = plain_views(loader(shards, "test", in_order(), device), wanted, device)
     with evaluating(method):
         image = method.image_embeddings(pooled_features(method.encoder, views, device).to(device))
         text = method.text_embeddings([each for listed in texts for each in listed])
