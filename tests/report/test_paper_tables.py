@@ -297,6 +297,28 @@ def test_the_ready_made_tables_are_filled_and_show_the_figures_of_their_rows(fil
     assert made.tables
 
 
+@pytest.mark.parametrize(("depth", "figure"), [(18, "92.94"), (34, "")])
+def test_what_is_published_stands_beside_only_where_data_set_and_network_agree(
+    depth: int, figure: str, tmp_path: Path
+) -> None:
+    study = f"""
+question: How?
+dataset: {{use: cifar10}}
+encoder: {{use: resnet, depth: {depth}, stem: small}}
+methods: [{{use: moco, queue_size: 4096}}]
+seeds: [0]
+training: {{epochs: 1000, batch_size: 256}}
+evaluation: [{{use: linear}}]
+tables:
+  - {{name: beside, caption: Beside., rows: [moco_v2], columns: [linear, {{published: linear}}]}}
+"""
+    planned(tmp_path, study)
+    made = plan_file(tmp_path / "study.yaml")
+    (row,) = filled(Measured(results_of(made.dump(), tmp_path, "the plan"), PUBLISHED), made.tables[0]).table.rows
+    assert [entry.text for entry in row] == ["moco_v2", "–", figure]
+    assert (row[2].note is not None) == bool(figure)
+
+
 def spread(found: Filled) -> list[str]:
     return [title for title, span in found.table.groups for _ in range(span)]
 
