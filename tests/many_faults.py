@@ -1,7 +1,7 @@
 """Random faults, one after the other, for longer than a test suite may take: ``make faults``.
 
 Each repetition damages one file of a finished small study and asks all its readers, then ``verify`` and ``repair``; and it
-kills one training at a random moment and starts it again. A failure names its seed: ``python tests/many_faults.py 1 SEED``.
+kills one training at a random moment and starts it again. A failure names its seed: ``PYTHONPATH=.:tests python tests/many_faults.py 1 SEED``.
 """
 
 import contextlib
@@ -13,8 +13,6 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-
-sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parent)]
 
 from damage_tools import DAMAGES, Finished, damage
 from pretraining_tools import ENVIRONMENT, Shards, lines, stage
