@@ -1,7 +1,8 @@
 """Random faults, one after the other, for longer than a test suite may take: ``make faults``.
 
 Each repetition damages one file of a finished small study and asks all its readers, then ``verify`` and ``repair``; and it
-kills one training at a random moment and starts it again. A failure names its seed: ``PYTHONPATH=.:tests python tests/many_faults.py 1 SEED``.
+kills one training at a random moment and starts it again. A failure names its seed, which repeats it:
+``PYTHONPATH=.:tests python tests/many_faults.py 1 SEED``.
 """
 
 import contextlib
