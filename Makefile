@@ -42,7 +42,7 @@ mutants: $(STAMP) ## put faults in one at a time: does some test find each? (min
 	$(BIN)/python tests/mutants.py
 
 faults: $(STAMP) ## damage random files and kill trainings at random moments, twenty times each (minutes)
-	OMP_NUM_THREADS=1 $(BIN)/python tests/many_faults.py 20
+	OMP_NUM_THREADS=1 PYTHONPATH=.:tests $(BIN)/python tests/many_faults.py 20
 
 check: $(STAMP) ## format, lint, types, import rules
 	$(BIN)/ruff format --check .

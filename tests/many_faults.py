@@ -1,7 +1,8 @@
 """Random faults, one after the other, for longer than a test suite may take: ``make faults``.
 
 Each repetition damages one file of a finished small study and asks all its readers, then ``verify`` and ``repair``; and it
-kills one training at a random moment and starts it again. A failure names its seed: ``python tests/many_faults.py 1 SEED``.
+kills one training at a random moment and starts it again. A failure names its seed, which repeats it:
+``PYTHONPATH=.:tests python tests/many_faults.py 1 SEED``.
 """
 
 import contextlib
@@ -14,14 +15,12 @@ import tempfile
 import time
 from pathlib import Path
 
-sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parent)]
+from damage_tools import DAMAGES, Finished, damage
+from pretraining_tools import ENVIRONMENT, Shards, lines, stage
 
-from damage_tools import DAMAGES, Finished, damage  # noqa: E402
-from pretraining_tools import ENVIRONMENT, Shards, lines, stage  # noqa: E402
-
-from pipelines.cli import main  # noqa: E402
-from pipelines.errors import Problem  # noqa: E402
-from pipelines.files import sha256_file  # noqa: E402
+from pipelines.cli import main
+from pipelines.errors import Problem
+from pipelines.files import sha256_file
 
 UNBELIEVED = (".checked.json", "worker-0.json", ".sha256")
 """Memories and marks that verify need not tell of."""
