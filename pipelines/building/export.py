@@ -1,6 +1,6 @@
 """What a finished pretraining left, as files for elsewhere: weights under timm's and torchvision's names, and a card."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -38,11 +38,13 @@ class Export:
         spec, shards = pretrained_spec(weights), pretraining_shards(weights)
         encoder, wanted = pretrained_method(weights).encoder, Wanted.of(shards, spec.views)
         first, plain = spec.views.kinds[0], fresh_encoder(spec.encoder, shards.index.image_size, spec.seed)
-        if encoder.state_dict().keys() != plain.state_dict().keys() or first.colour != "rgb":
+        if encoder.state_dict().keys() != plain.state_dict().keys() or first.colour not in ("rgb", "unit"):
             raise InputError(
                 f"{weights}: {spec.method.use} builds an encoder of its own around {spec.encoder.short_name}, which no other "
                 "library can load; its weights are encoder.safetensors"
             )
+        if first.colour == "unit":  # values from 0 to 1 as they are
+            wanted = replace(wanted, mean=(0.0,) * 3, std=(1.0,) * 3)
         return cls(read_record(weights), spec, encoder, wanted, first.size or wanted.image_size)
 
     def tensors(self, names: str) -> dict[str, Tensor]:

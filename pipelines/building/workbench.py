@@ -134,7 +134,8 @@ class JobBench:
         given = {**options.training(), "batch_size": min(options.batch_size, len(rows))}
         decay = getattr(options, "layer_decay", None)
         training = Training(**given, layer_decay=decay, precision="auto", decay_norm_and_bias=False)
-        crop = Augmentation(scale=options.crop, flip=options.flip, jitter_prob=0.0, grayscale=0.0, blur=0.0)
+        plain = Augmentation(jitter_prob=0.0, grayscale=0.0, blur=0.0, colour=self.wanted.recipe.kinds[0].colour)
+        crop = plain.model_copy(update={"scale": options.crop, "flip": options.flip})
         device, wanted = chosen_device(), self.wanted
         make = ViewMaker(Views(augmentations=(crop,)), wanted.image_size, wanted.mean, wanted.std)
         order = Order(batch_size=training.batch_size, seed=self.seed)

@@ -66,7 +66,7 @@ def _options(spec: PretrainSpec) -> Flat:
     """The method's options, and its views, where they are not its defaults."""
     plain = _flat(_plain(spec.method))
     options = {path: value for path, value in _flat(spec.method).items() if plain.get(path) != value}
-    return options | _views(spec.views, spec.method.default_views(spec.dataset.image_size))
+    return options | _views(spec.views, spec.method.default_views(spec.dataset.side))
 
 
 def _views(views: Views, usual: Views) -> Flat:

@@ -97,7 +97,7 @@ def resolve(study: Study, entry: MethodEntry, point: Point, dataset: DataSet) ->
     encoder = given.fitted(dataset.side)
     training = with_defaults(laid(trainings), options, f"{where}training")
     options = shortened(options, training.epochs)
-    views = entry.view_recipe or options.default_views(dataset.image_size)
+    views = entry.view_recipe or options.default_views(dataset.side)
     if change := laid(changes):
         views = changed(views, change)
     try:
@@ -203,6 +203,10 @@ def shortened(options: MethodOptions, epochs: int) -> MethodOptions:
 def changed(views: Views, change: dict[str, Any]) -> Views:
     """The view recipe with ``change`` laid over each of its augmentations."""
     data = views.model_dump(mode="json")
+    for colour in {kind["colour"] for kind in data["augmentations"]} - {"rgb", "unit"} if "colour" in change else ():
+        raise InputError(
+            f"views.colour: the method splits {colour}, which {change['colour']} would replace; leave it out"
+        )
     data["augmentations"] = [{**kind, **change} for kind in data["augmentations"]]
     result: Views = parse(Views, data, "views", "views")
     return result

@@ -41,8 +41,9 @@ class Augmentation(Model):
     """Standard deviation of the blur in pixels of a 224-pixel image; scaled to the view's side."""
     solarize: Share = 0.0
     """Probability of inverting all values of at least one half."""
-    colour: Literal["rgb", "lab", "ycbcr", "ydbdr"] = "rgb"
-    """Colour space of the result, normalised by its own constants (CMC)."""
+    colour: Literal["rgb", "unit", "lab", "ycbcr", "ydbdr"] = "rgb"
+    """Colours of the result. rgb: normalised by the data set's mean and deviation. unit: RGB as it is, from 0 to 1 (SimCLR's
+    code). The others: that colour space, normalised by its own constants (CMC)."""
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
@@ -95,10 +96,14 @@ class AugmentationChange(Model):
 
     scale: Interval | None = None
     ratio: Interval | None = None
+    interpolation: Literal["bilinear", "bicubic"] | None = None
     flip: Share | None = None
     jitter: tuple[NotNegative, NotNegative, NotNegative, NotNegative] | None = None
     jitter_prob: Share | None = None
+    grayscale_first: bool | None = None
     grayscale: Share | None = None
     blur: Share | None = None
     blur_sigma: tuple[Positive, Positive] | None = None
     solarize: Share | None = None
+    colour: Literal["rgb", "unit"] | None = None
+    """Whether RGB values are normalised; a method that splits other colours (CMC) refuses it."""

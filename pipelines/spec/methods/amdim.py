@@ -29,7 +29,8 @@ class Options(MethodOptions):
     def default_views(self, image_size: int | None) -> Views:
         """Two views that share their flip. Up to 32 pixels a translation by an eighth (4 of 32), beyond a crop.
 
-        Hue at most 0.1 from 128 pixels on, else 0.2. Crops are bilinear; the release's are bicubic.
+        Hue at most 0.1 from 128 pixels on, else 0.2. Crops are bilinear; the release's, and the recipe's for
+        ImageNet, are bicubic.
         """
         small = image_size is not None and image_size <= 32
         hue = 0.2 if image_size is not None and image_size < 128 else 0.1
