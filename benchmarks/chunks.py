@@ -22,7 +22,7 @@ from benchmarks.feature_transform import RandomBytes
 
 SIZE, BATCH, WIDTH, CORES = 32, 64, 16, 1
 LIMITS = (None, 32, 16)
-FULL: dict[str, Any] = {"rounds": 4, "warm": 1, "steps": 2}
+FULL: dict[str, Any] = {"rounds": 3, "warm": 1, "steps": 2}
 QUICK: dict[str, Any] = {"rounds": 1, "warm": 1, "steps": 1}
 
 

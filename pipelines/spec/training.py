@@ -1,18 +1,34 @@
 """Training: the optimizer, the schedule, and how the loop runs."""
 
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from pipelines.spec.base import Count, Model, NotNegative, Positive, Share
 from pipelines.spec.reading import Reading
 
 HOW_TO_RUN = ("workers", "checkpoint_minutes", "resident_gib", "keep_epochs")
 """Settings that say how to run, not what: they change no result and no key."""
-OFF: dict[str, object] = {"device_batch_size": None, "compile": False}
+OFF: dict[str, object] = {"device_batch_size": None, "compile": False, "collapse_stop": None}
 """Settings that are no part of a run's content while they are off."""
 ONE_OPTIMIZER = {"lars_clip": "larc", "lars_lr_in_buffer": "lars"}
 """Switch -> the only optimizer that has it."""
+
+
+class CollapseStop(Model):
+    """When a training is given up: a reading below its bound at the end of an epoch, from ``epoch`` on."""
+
+    epoch: Count
+    spread: Share | None = None
+    """Least feature spread, of the last monitor reading; 0: one point, 1: evenly over the sphere."""
+    knn: Share | None = None
+    """Least online kNN accuracy, as a fraction, of the last reading."""
+
+    @model_validator(mode="after")
+    def _has_a_bound(self) -> Self:
+        if self.spread is None and self.knn is None:
+            raise ValueError("collapse_stop has no bound; give spread, knn or both, or leave it out")
+        return self
 
 
 class Training(Model):
@@ -73,6 +89,8 @@ class Training(Model):
     """Steps between monitor readings."""
     online_knn_epochs: Count | None = None
     """Epochs between kNN readings on the held-out slice; none: only at the end."""
+    collapse_stop: CollapseStop | None = None
+    """When to give up a training whose features collapse; none: never, it is flagged at its end."""
 
     def content(self) -> dict[str, Any]:
         """What of it decides a result, as plain JSON values; a reading in random order is no part of it, nor what is off."""
@@ -106,6 +124,8 @@ class Training(Model):
         self.reading.check()
         if late := [epoch for epoch in self.keep_epochs if epoch > self.epochs]:
             raise ValueError(f"keep_epochs: {late[0]} comes after the last of the {self.epochs} epochs; leave it out")
+        if self.collapse_stop and self.collapse_stop.knn is not None and self.online_knn_epochs is None:
+            raise ValueError("collapse_stop.knn needs readings while training goes on; set online_knn_epochs")
         for name, optimizer in ONE_OPTIMIZER.items():
             if getattr(self, name) and self.optimizer != optimizer:
                 raise ValueError(f"{name} belongs to optimizer {optimizer}, not to {self.optimizer}; leave it out")

@@ -22,6 +22,7 @@ from pipelines.training import checkpoint, monitors
 from pipelines.training.broken import FILE as BROKEN
 from pipelines.training.broken import Where, check_step, check_weights
 from pipelines.training.chunks import chunk_networks, num_chunks
+from pipelines.training.collapse import check_collapse, check_readings
 from pipelines.training.compiled import compile_networks
 from pipelines.training.kernels import choose_kernels
 from pipelines.training.step import Stepper
@@ -117,6 +118,7 @@ class Trainer:
 
         BadResult when a loss, a gradient or a weight is no number any more; then the checkpoint is one from before that.
         """
+        check_readings(self.training.collapse_stop, self.evaluate is not None, self.use_monitors)
         step = self._restore()
         writes = self.out is not None and distributed.rank() == 0
         if self.out and writes:
@@ -190,6 +192,8 @@ class Trainer:
                 history.log(step - 1, found)  # a checkpoint of ``step`` steps keeps what is below
             if self.watch:
                 self.watch(done, found)
+        name = str(self.out or "training")
+        check_collapse(self.training.collapse_stop, done, self.metrics, self.device, name)
         stopping, last = self.step.notices.stop, done == self.training.epochs
         keep = done in self.training.keep_epochs
         if self.training.checkpoint_minutes == 0 or last or stopping or keep or self._due():
