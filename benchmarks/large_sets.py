@@ -110,7 +110,7 @@ def main() -> None:
         return
     arguments = arguments_of(__doc__).parse_args()
     sizes, repeats = ([5_000, 10_000], 1) if arguments.quick else ([16_000, 128_000], 4)
-    what = f"{sizes} pictures of 8 x 8 in tars of {PER_SHARD}, memory: median, seconds: least of {repeats} fresh processes each."
+    what = f"{sizes} pictures of 8 x 8 in tars of {PER_SHARD}; {repeats} fresh processes each: median memory, least seconds."
     settings = {"sizes": sizes, "repeats": repeats, "workers": WORKERS, "batch_size": BATCH, "held_out": HELD_OUT}
     report = Report("large_sets", what, ("torch", "numpy", "webdataset"), settings, arguments.quick)
     rows, raw = [], {}
