@@ -73,11 +73,8 @@ class Streams:
         It is drawn for positions before anything is read, so that a start in mid epoch knows what was given already.
         """
         draws = random.Random(seed_for(self.order.seed, "buffer", epoch, stream))
-        return np.fromiter(
-            webdataset.shuffle(self.buffer, initial=max(1, self.buffer // START), rng=draws)(map(int, part)),
-            np.int64,
-            len(part),
-        )
+        buffer = webdataset.shuffle(self.buffer, initial=max(1, self.buffer // START), rng=draws)
+        return np.fromiter(buffer(map(int, part)), np.int64, len(part))
 
 
 def pieces(line: NDArray[np.int64], shard: NDArray[np.int64]) -> list[NDArray[np.int64]]:
