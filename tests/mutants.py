@@ -75,8 +75,8 @@ MUTANTS = [
     Mutant(
         "held-out images vote in the online kNN",
         "pipelines/building/pretraining.py",
-        "    votes[held_out] = False\n",
-        "",
+        "(labels >= 0) & ~held, ",
+        "(labels >= 0), ",
         ("tests/building/test_online_knn.py",),
     ),
     Mutant(

@@ -13,7 +13,7 @@ CONFIG = {
     "results": "results",
     "python": None,
     "gpus_per_job": 0,
-    "tracking": {"uri": None, "experiment": "test", "every": 5},
+    "tracking": {"uri": None, "prefix": "", "every": 5},
 }
 
 

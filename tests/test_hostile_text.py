@@ -92,7 +92,9 @@ def test_latex_keeps_only_commands_of_its_own(text):
     escaped = escape_latex(text)
     bare = re.sub(r"\\text(backslash|asciitilde|asciicircum|less|greater|bar)\{\}|\\[SP]\{\}|\\[&%$#_{}]", "", escaped)
     bare = (
-        re.sub(r"\$(\\pm|\\times|-|\\leq|\\alpha|\\dagger|\\ddagger)\$", "", bare).replace("{[}", "").replace("{]}", "")
+        re.sub(r"\$(\\pm|\\times|-|\\leq|\\alpha|\\cdot|\\dagger|\\ddagger)\$", "", bare)
+        .replace("{[}", "")
+        .replace("{]}", "")
     )
     assert not re.search(r"[\\&%$#_{}~^]", bare), escaped
 

@@ -34,7 +34,7 @@ def faults_of_shards(folder: Path, tick: Tick) -> Iterator[Fault]:
     with ThreadPoolExecutor(4) as pool:  # hashing lets other threads run
         listed = [shard for each in shards.index.splits.values() for shard in each]
         yield from (found for found in pool.map(check, listed) if found)
-    for cache in sorted((*folder.glob("cache-*.npy"), *folder.glob("cache-*.npz"))):
+    for cache in sorted((*folder.glob("cache-*.np[yz]"), *(folder / NOTES).glob("*.npz"))):
         if is_changed(cache):
             yield fault("cache", cache, DamagedFile(f"{cache}: its SHA-256 is not the one beside it; {AGAIN}"))
         tick(cache.stat().st_size)

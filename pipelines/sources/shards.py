@@ -43,6 +43,7 @@ def build_shards(source: Source, dataset: DataSet, out: Path, workers: int = 1) 
     spec = dataset.model_dump(mode="json")
     with locked(out):
         if (done := complete(out, dataset)) is not None:
+            save_wids(out, done)
             return done
         _claim(out)
         for killed in [*out.glob(".*.part"), *(out / NOTES).glob(".*.part")]:

@@ -14,7 +14,10 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 """What a column can show; a column has exactly one of these keys."""
 FIGURES = ("knn", "linear", "finetune")
 """Protocols under which others have published figures (reports/published)."""
-REPORTED = ("results", "transfer", "published", "claims", "settings", "tuning", "timings", "jobs")
+REPORTED = (
+    *("results", "transfer", "published", "claims", "settings", "tuning", "timings", "jobs", "data"),
+    *("ranks", "rank_correlations", "classes", "confusions", "per_class"),
+)
 """Tables that the report writes into the same folder; also results-DATASET."""
 
 
@@ -152,7 +155,7 @@ class PaperTable(Model):
 
     @model_validator(mode="after")
     def _own_name(self) -> Self:
-        if self.name in REPORTED or self.name.startswith("results-"):
+        if self.name.partition("-")[0] in REPORTED:
             raise ValueError(f"name: the report writes a table {self.name} into the same folder; choose another")
         return self
 

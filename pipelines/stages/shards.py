@@ -10,6 +10,7 @@ from pipelines.sources.index import FILE
 from pipelines.sources.shards import build_shards, complete
 from pipelines.sources.sheet import write_sheet
 from pipelines.sources.told import flags, told
+from pipelines.sources.wids import wids_file
 from pipelines.spec.contents import packed_contents
 from pipelines.spec.folder import open_job
 from pipelines.spec.jobs import ShardsSpec
@@ -56,6 +57,7 @@ def run(job: Path, workers: int = 1) -> None:
         artifacts={
             "index": FILE,
             **({"listing": LISTING} if (folder.path / LISTING).exists() else {}),
+            **{f"wids_{split}": wids_file(folder.path, split) for split in SPLITS},
             **{f"samples_{split}": write_sheet(folder.path, index, split) for split in SPLITS},
         },
         started=started,

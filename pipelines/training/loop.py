@@ -107,8 +107,8 @@ class Trainer:
         if self.chunks > 1:
             chunk_networks(self.method, self.chunks)
         self.step = Stepper(
-            self.method, self.training, self.seed, self.device, self.data.steps_per_epoch, lambda: self.stop()
-        )
+            self.method, self.training, self.seed, self.device, self.data.steps_per_epoch, self.stop
+        )  # the function alone: a way back to this trainer would keep its data's workers alive
         self.metrics: dict[str, float] = {}
         self.saved_at = time.monotonic()
         self.saved_step: int | None = None

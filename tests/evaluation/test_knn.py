@@ -82,7 +82,7 @@ def test_no_row_votes_for_itself_among_equal_ones() -> None:
 def test_as_many_neighbours_as_there_are_others() -> None:
     f = features(n=30, m=10)
     assert knn.measure(Knn(k=39, leave_one_out=True), f).test["leave_one_out"] > 0
-    with pytest.raises(InputError, match="40 neighbours asked for, but only 39 rows vote"):
+    with pytest.raises(InputError, match="40 neighbours asked for, but only 39 images vote"):
         knn.measure(Knn(k=40, leave_one_out=True), f)
 
 

@@ -48,7 +48,7 @@ def test_a_loss_that_is_no_number_keeps_no_other_training_from_being_measured(tm
     (measured,) = (unit for unit in units(plan.jobs.values()) if unit.stage == "evaluate")
     assert len(trained.jobs) == 2
     assert main(trained.command(results).split()[3:]) == 0
-    assert "the loss is nan at step" in capsys.readouterr().err
+    assert "the loss or its gradient is not a number at step" in capsys.readouterr().err
     assert {label[job.key]: job.done(results) for job in trained.jobs} == {"bad": False, "good": True}
     assert main(measured.command(results).split()[3:]) == 1
     assert "its input 'weights' is not finished; run: python -m pipelines pretrain --job" in capsys.readouterr().err

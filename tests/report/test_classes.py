@@ -27,6 +27,15 @@ floors: false
 evaluation: [{use: knn}, {use: few_shot, shots: [1]}]
 """
 NAMES = [f"digit {number}" for number in range(10)]
+INDEX = {
+    "classes": NAMES,
+    "image_size": 16,
+    "uniform": True,
+    "channels": 1,
+    "unreadable": [],
+    "mean": [0.5],
+    "std": [0.2],
+}
 LABEL = np.arange(300) % 10
 
 
@@ -44,7 +53,10 @@ def plan(tmp_path: Path) -> Path:
     for job in read_json(path)["jobs"]:
         if job["stage"] == "shards":
             folder = finish(tmp_path, job, derived={"classes": 10}, artifacts={"index": "index.json"})
-            write_json(folder / "index.json", {"classes": NAMES})
+            write_json(
+                folder / "index.json",
+                INDEX,
+            )
         elif job["stage"] == "evaluate" and job["spec"]["evaluation"]["use"] == "knn":
             named = said(job["label"], job["spec"]["seed"])
             top1 = float((named == LABEL).mean())

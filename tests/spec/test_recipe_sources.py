@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
-from pipelines.spec.jobs import HOW_TO_RUN, PretrainSpec
+from pipelines.spec.jobs import PretrainSpec
 from pipelines.spec.load import load_study
 from pipelines.spec.recipes import RECIPES
 from pipelines.spec.resolve import resolve
@@ -60,8 +60,7 @@ def resolved(name: str, scale: str, folder: Path) -> PretrainSpec:
 def fields(spec: PretrainSpec) -> dict[str, Any]:
     """Path -> value of all that decides the result: method, encoder, training, and each kind of view."""
     dump = spec.model_dump(mode="json")
-    for name in HOW_TO_RUN:
-        del dump["training"][name]
+    dump["training"] = spec.training.content()
     kinds = dump["views"].pop("augmentations")
     parts = {name: dump[name] for name in ("method", "encoder", "training", "views")}
     parts["views"] |= {str(i): kind for i, kind in enumerate(kinds)}

@@ -45,8 +45,8 @@ def test_mlflow_holds_every_encoder_once_with_all_that_was_measured_of_it(workpl
     assert all(run.info.status == "FINISHED" for found in levels.values() for run in found)
     pretrained = {job["key"] for job in plan["jobs"] if job["stage"] == "pretrain"}
     assert pretrained <= {run.data.tags["run_key"] for run in levels["seed"]}
-    parts = [name for run in levels["seed"] for name in client.list_artifacts(run.info.run_id, "evaluations")]
-    assert len(parts) == sum(job["stage"] == "evaluate" for job in plan["jobs"])
+    parts = (workplace / "results" / "mlartifacts").glob("*/*/artifacts/evaluations/**/*.json")
+    assert len(list(parts)) == sum(job["stage"] == "evaluate" for job in plan["jobs"])
     labels = {job["label"] for job in plan["jobs"] if job["stage"] != "shards"}
     assert {run.data.tags["method"] for run in levels["row"]} == labels
     assert len(levels["report"]) == 1
