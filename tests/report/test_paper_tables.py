@@ -45,7 +45,7 @@ tables:
       - {gain: knn, dataset: digits, title: gain, digits: 2}
       - {monitor: scores/negative_variance, title: variance}
       - {elsewhere: linear}
-  - name: ranks
+  - name: mean_ranks
     caption: Two data sets.
     rows: methods
     columns: [knn, {rank: knn}]
@@ -149,7 +149,7 @@ def test_a_cell_that_never_ran_says_by_which_commands_it_is_filled(tables: dict[
 
 
 def test_ranks_are_of_rows_that_are_complete_on_every_data_set(tables: dict[str, Filled]) -> None:
-    table = tables["ranks"].table
+    table = tables["mean_ranks"].table
     assert table.groups == (("", 1), ("kNN", 3))
     assert table.header == ("method", "digits", "mnist_5k", "mean rank")
     rows = {row[0].text: row for row in table.rows}
@@ -191,7 +191,7 @@ def written(folder: Path) -> Path:
 
 def test_every_table_is_there_in_four_forms_and_the_same_bytes_again(written: Path, folder: Path) -> None:
     files = {
-        f"{name}.{ending}" for name in ("momentum", "ranks", "intervals") for ending in ("tex", "md", "csv", "html")
+        f"{name}.{ending}" for name in ("momentum", "mean_ranks", "intervals") for ending in ("tex", "md", "csv", "html")
     }
     assert {path.name for path in written.iterdir()} == files
     before = {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in written.iterdir()}
@@ -233,7 +233,7 @@ def engines() -> list[str]:
     return [name for name in ("pdflatex", "tectonic") if shutil.which(name)]
 
 
-@pytest.mark.parametrize("name", ["momentum", "ranks", "intervals"])
+@pytest.mark.parametrize("name", ["momentum", "mean_ranks", "intervals"])
 def test_it_compiles_as_it_stands(written: Path, name: str, tmp_path: Path) -> None:
     text = (written / f"{name}.tex").read_text()
     bare = re.sub(r"\\[{}%&]", "", text)
