@@ -191,7 +191,9 @@ def written(folder: Path) -> Path:
 
 def test_every_table_is_there_in_four_forms_and_the_same_bytes_again(written: Path, folder: Path) -> None:
     files = {
-        f"{name}.{ending}" for name in ("momentum", "mean_ranks", "intervals") for ending in ("tex", "md", "csv", "html")
+        f"{name}.{ending}"
+        for name in ("momentum", "mean_ranks", "intervals")
+        for ending in ("tex", "md", "csv", "html")
     }
     assert {path.name for path in written.iterdir()} == files
     before = {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in written.iterdir()}
