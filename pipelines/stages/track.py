@@ -26,7 +26,9 @@ def init(results: Path, uri: str | None, prefix: str) -> None:
 def sync(results: Path, uri: str | None, prefix: str, study: list[str]) -> int:
     """Send everything MLflow does not hold yet; 1 when some of it could not be sent."""
     settings = Tracking(uri=uri, prefix=prefix)
-    outcome = sync_studies(Trees(results).read(_names(study)), settings, results)
+    trees = Trees(results)
+    outcome = sync_studies(trees.read(_names(study)), settings, results)
+    outcome.problems += trees.unread
     for problem in outcome.problems:
         print(f"not sent: {problem}")
     counts = f"{outcome.sent} runs sent, {outcome.unchanged} unchanged, {outcome.empty} not begun"

@@ -36,7 +36,7 @@ def encoder_content(encoder: Encoder, row: Row) -> Content | None:
         params=_params(trunk, parts)
         | {k: v for part, record in done for k, v in fields.chosen(part.prefix, record).items()},
         tags=_tags(encoder, row, records),
-        status=trunk.status if trunk else ("FINISHED" if len(done) == len(parts) else "SCHEDULED"),
+        status=_status(trunk, all(job.record for _, job in parts)),
         started=_started(trunk, records),
         ended=_ended(trunk, records),
         history=history,
@@ -45,6 +45,13 @@ def encoder_content(encoder: Encoder, row: Row) -> Content | None:
         datasets=tuple(_datasets(encoder)),
         weights=_weights(trunk),
     )
+
+
+def _status(trunk: Job | None, measured: bool) -> str:
+    """That of the pretraining; once it is finished, or where there is none, whether everything was measured."""
+    if trunk and trunk.status != "FINISHED":
+        return trunk.status
+    return "FINISHED" if measured else "SCHEDULED"
 
 
 def _params(trunk: Job | None, parts: Iterable[tuple[Part, Job]]) -> dict[str, str]:
@@ -61,7 +68,7 @@ def _tags(encoder: Encoder, row: Row, records: list[Record]) -> dict[str, str]:
         "dataset": encoder.dataset,
         "seed": encoder.seed,
     }
-    shade = fields.tags(**{"mlflow.runColor": colour(row.label)})
+    shade = fields.tags(**{"mlflow.runColor": colour(row.method)})
     level = "row" if row.kind == "search" else "seed"
     flags = ", ".join(dict.fromkeys(flag for record in records for flag in record.flags))
     made = fields.made_by(records[0]) if records else {}

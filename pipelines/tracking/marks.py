@@ -32,6 +32,10 @@ class Mark:
         tail = tail_of(history, size) if history else None
         return cls(size, tail or "", frozenset(digest[:LETTERS] for digest in records))
 
+    def has(self, record: str) -> bool:
+        """Whether the record of this digest is among them."""
+        return record[:LETTERS] in self.records
+
     def __str__(self) -> str:
         return f"{self.size}:{self.tail}:{','.join(sorted(self.records))}"
 

@@ -33,7 +33,7 @@ def _content(trial: dict[str, Any], search: Encoder, row: Row, closed: Content) 
         name=f"trial {slot}",
         mark=Mark.of(None, [text]),
         params={fields.clean(name): str(given) for name, given in trial["params"].items()},
-        tags=tags | fields.tags(**{"mlflow.runColor": colour(row.label)}),
+        tags=tags | fields.tags(**{"mlflow.runColor": colour(row.method)}),
         status="FINISHED" if value is not None else "FAILED",
         started=closed.started,
         ended=closed.ended,

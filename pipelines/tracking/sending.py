@@ -8,6 +8,7 @@ for (a resume cut the history back, or a job was run anew), the run is deleted a
 """
 
 import itertools
+import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
@@ -46,9 +47,9 @@ def send(runs: Sequence[Run], content: Content, experiment: Experiment, tags: di
         client.set_tag(run.info.run_id, SENDING, str(content.mark))
     model = model_of(content, experiment, run, is_new=old is None)
     _send_datasets(run, content, experiment)
-    _send_batches(run, content, experiment, tags, model)
     if run.data.tags.get(SENT) != str(content.mark):
-        send_files(experiment, run, content.files)
+        send_files(experiment, run, content.files)  # before the mark, which says that all is there
+    _send_batches(run, content, experiment, tags, model)
     _set_status(run, content, experiment)
     return str(run.info.run_id)
 
@@ -90,7 +91,7 @@ def _send_datasets(run: Run, content: Content, experiment: Experiment) -> None:
 
 
 def _as_input(dataset: DataSet) -> DatasetInput:
-    source = f'{{"uri": "{dataset.source}"}}'
+    source = json.dumps({"uri": dataset.source})
     given = Dataset(dataset.name, dataset.digest, "local", source, profile=dataset.profile)
     return DatasetInput(given, [InputTag("mlflow.data.context", dataset.context)])
 
@@ -117,7 +118,7 @@ def _metrics(content: Content, sent: Mark, run: str, model: str | None) -> Itera
     """The thinned points of the history from ``sent`` to the content's mark, then the numbers of records not yet sent."""
     yield from _curves(content, sent)
     for final in content.finals:
-        if final.digest[:12] not in sent.records:
+        if not sent.has(final.digest):
             yield list(_numbers(final, run, model))
 
 

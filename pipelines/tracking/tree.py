@@ -52,11 +52,14 @@ class Encoder:
 class Row:
     """A line of the study's tables: a method with its grid point, a floor, or a search.
 
-    kind  method, reference (it saw the labels), floor, checkpoint (weights from a file) or search
+    label   what the tables call it; with its data set where several are pretrained on
+    method  the label alone, of a search that of the method searched: rows of one method share a colour
+    kind    method, reference (it saw the labels), floor, checkpoint (weights from a file) or search
     """
 
     key: str
     label: str
+    method: str
     kind: str
     dataset: str
     encoders: tuple[Encoder, ...]
@@ -83,13 +86,16 @@ class Trees:
 
     def __init__(self, results: Path) -> None:
         self.results = results
+        self.unread: list[str] = []
+        """Of the last reading: one message a plan that was left out."""
         self._read: dict[Path, tuple[int, StudyTree]] = {}
 
     def read(self, studies: Collection[str] = ()) -> list[StudyTree]:
         """All studies, or those named; InputError when one of these has no plan.
 
-        A plan that cannot be read is left out unless it was asked for: planning writes it anew.
+        A plan that cannot be read is left out and named in ``unread``, unless it was asked for: planning writes it anew.
         """
+        self.unread = []
         for name in studies:
             if not layout.plan_file(self.results, name).exists():
                 raise InputError(
@@ -101,15 +107,20 @@ class Trees:
             if not studies or path.parent.name in studies:
                 try:
                     found.append(self._tree(path))
-                except (DamagedFile, KeyError, TypeError):
+                except DamagedFile as error:
                     if studies:
                         raise
+                    self.unread.append(str(error))
         return found
 
     def _tree(self, path: Path) -> StudyTree:
         changed = path.stat().st_mtime_ns
         if path not in self._read or self._read[path][0] != changed:
-            self._read[path] = changed, tree_of(read_sealed(path, PLAN_AGAIN), self.results)
+            plan = read_sealed(path, PLAN_AGAIN)
+            try:
+                self._read[path] = changed, tree_of(plan, self.results)
+            except (KeyError, TypeError) as error:
+                raise DamagedFile(f"{path}: is no plan of this project ({error!r}); {PLAN_AGAIN}") from None
         return self._read[path][1]
 
 
@@ -188,7 +199,8 @@ class _Planner:
 
     def _row(self, label: str, kind: str, home: str, encoders: Iterable[Encoder]) -> Row:
         shown = label if len(self.homes) < 2 else f"{label} ({home})"
-        return Row(digest([label, kind, home], 12), shown, kind, home, tuple(encoders))
+        method = label.removesuffix(" (tuning)")
+        return Row(digest([label, kind, home], 12), shown, method, kind, home, tuple(encoders))
 
 
 def data_name(job: Listed) -> str:

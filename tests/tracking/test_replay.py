@@ -184,6 +184,8 @@ def test_a_sync_killed_anywhere_is_completed(
     same_as_folder(mlflow, path)
     assert len(held(mlflow, the_run(mlflow), "pretraining/seconds")) == 1
     assert the_run(mlflow).info.status == "FINISHED"
+    files = (tmp_path / "mlartifacts").glob(f"*/{the_run(mlflow).info.run_id}/artifacts/*")
+    assert {file.name for file in files} == {"record.json", "spec.json", "history.jsonl"}
 
 
 def sync_in_process(uri: str, results: Path, start: Any) -> None:

@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
+import pytest
 from tracking.job_folders import DATASET, KNN, SPEC, STUDY, evaluated, folder, planned
 
+from pipelines.errors import DamagedFile
 from pipelines.files import digest
 from pipelines.tracking.names import measured_on, protocol_names
 from pipelines.tracking.tree import Row, StudyTree, Trees
@@ -80,6 +82,8 @@ def test_what_saw_the_labels_and_what_is_from_a_file_is_no_method(tmp_path: Path
     assert kinds["clip on captions (webdataset)"] == "method"
     assert kinds["torchvision (digits)"] == "checkpoint"
     assert kinds["moco (tuning) (digits)"] == "search"
+    methods = {row.label: row.method for row in tree(tmp_path).rows}
+    assert (methods["moco (tuning) (digits)"], methods["supervised (digits)"]) == ("moco", "supervised")
 
 
 def test_a_plan_is_read_again_when_it_changed_and_left_out_while_it_is_cut(tmp_path: Path) -> None:
@@ -89,5 +93,11 @@ def test_a_plan_is_read_again_when_it_changed_and_left_out_while_it_is_cut(tmp_p
     assert trees.read()[0] is first[0]
     folder(tmp_path, "simclr-0", label="simclr")
     assert [row.label for row in trees.read()[0].rows] == ["moco", "simclr"]
-    (tmp_path / STUDY / "plan.json").write_text('{"study": "te')
-    assert trees.read() == []
+    for text in ('{"study": "te', '{"study": "tested", "jobs": [{}]}'):
+        (tmp_path / STUDY / "plan.json").write_text(text)
+        assert trees.read() == []
+        (told,) = trees.unread
+        assert f"{STUDY}/plan.json" in told
+        assert "plan STUDY --write" in told
+        with pytest.raises(DamagedFile):
+            trees.read([STUDY])

@@ -4,7 +4,6 @@ import shutil
 import statistics
 from pathlib import Path
 
-import mlflow
 import pytest
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
@@ -64,9 +63,8 @@ def test_a_row_is_the_mean_of_its_seeds_which_lie_inside_it(results: Path) -> No
 
 def test_models_are_found_by_a_metric_and_name_their_weights(results: Path) -> None:
     experiment = opened(results)
-    mlflow.set_tracking_uri(Tracking().address(results))
     order = [{"field_name": "metrics.linear/top1", "ascending": False}]
-    models = mlflow.search_logged_models([experiment.id], order_by=order, output_format="list")
+    models = experiment.store.client.search_logged_models([experiment.id], order_by=order)
     reached = [next(m.value for m in model.metrics if m.key == "linear/top1") for model in models]
     assert reached == sorted((value for values in ACCURACIES.values() for value in values), reverse=True)
     assert (results / models[0].tags[WEIGHTS]).read_bytes() == b"weights"
@@ -146,9 +144,15 @@ def test_the_report_is_a_run_with_the_answer_and_is_replaced_by_a_newer_one(tmp_
         assert (tmp_path / "mlartifacts" / STUDY / run.info.run_id / "artifacts" / "report.html").read_text() == text
 
 
-def test_no_model_is_registered_while_a_method_is_not_done(tmp_path: Path) -> None:
+@pytest.mark.parametrize("lacking", ["a method", "an evaluation"])
+def test_no_model_is_registered_while_a_method_is_not_done(tmp_path: Path, lacking: str) -> None:
     study(tmp_path)
-    folder(tmp_path, "byol-0", label="byol")
+    if lacking == "a method":
+        folder(tmp_path, "byol-0", label="byol")
+    else:
+        (evaluated(tmp_path, "moco-1", seed=1, evaluation=LINEAR) / "record.json").unlink()
     assert sync(tmp_path).problems == []
+    if lacking == "an evaluation":
+        assert level(opened(tmp_path), "seed")["moco-1"].info.status == "SCHEDULED"
     with pytest.raises(MlflowException, match="not found"):
         MlflowClient(Tracking().address(tmp_path)).get_model_version_by_alias(STUDY, BEST)
