@@ -163,7 +163,7 @@ def killed_after(monkeypatch: pytest.MonkeyPatch, mlflow: Experiment, method: st
 @pytest.mark.parametrize("resumed", [False, True])
 @pytest.mark.parametrize(
     ("method", "calls"),
-    [("create_run", 1), ("log_batch", 1), ("log_batch", 2), ("log_batch", 5), ("set_terminated", 1)],
+    [("create_run", 1), ("log_batch", 1), ("log_batch", 2), ("log_batch", 5), ("log_batch", 6), ("set_terminated", 1)],
 )
 def test_a_sync_killed_anywhere_is_completed(
     mlflow: Experiment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str, calls: int, resumed: bool
