@@ -17,7 +17,9 @@ from pipelines.spec.job import Job
 from pipelines.spec.layout import spec_file
 from pipelines.spec.parse import parse
 
-CHECKPOINT, JOURNAL = "checkpoint.pt", "journal.log"
+CHECKPOINTS, JOURNAL = "checkpoint*.pt", "journal.log"
+
+WITHOUT = "delete it, and training goes on from the one before it, or from the start"
 
 
 def faults_of_job(job: Job, results: Path, tick: Tick) -> Iterator[Fault]:
@@ -68,13 +70,13 @@ def _check_content(job: Job, record: Record, folder: Path) -> None:
 
 def _unfinished(folder: Path, tick: Tick) -> Iterator[Fault]:
     """What the next attempt would go on from."""
-    for name, check in ((history.FILE, _check_history), (CHECKPOINT, _check_checkpoint), (JOURNAL, _check_journal)):
-        path = folder / name
+    checkpoints = [(path, _check_checkpoint) for path in sorted(folder.glob(CHECKPOINTS))]
+    for path, check in ((folder / history.FILE, _check_history), *checkpoints, (folder / JOURNAL, _check_journal)):
         if path.exists():
             try:
                 check(path)
-            except InputError as error:
-                yield fault("job", path, error)
+            except InputError as error:  # without the last checkpoint training goes on from the one before
+                yield fault("file" if check is _check_checkpoint else "job", path, error)
             tick(path.stat().st_size)
 
 
@@ -89,7 +91,7 @@ def _check_checkpoint(path: Path) -> None:
     except (zipfile.BadZipFile, OSError, ValueError) as error:
         damaged = str(error)
     if damaged:
-        raise DamagedFile(f"{path}: not a whole checkpoint ({damaged}); delete it to train from the start")
+        raise DamagedFile(f"{path}: not a whole checkpoint ({damaged}); {WITHOUT}")
 
 
 def _check_journal(path: Path) -> None:

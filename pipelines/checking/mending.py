@@ -24,7 +24,7 @@ def mend(plan: Plan, results: Path, found: Sequence[Fault]) -> list[str]:
         damaged = {fault.file for fault in found if fault.mend == "job" and folder in fault.file.parents}
         done.append(f"{folder}: set aside in {_set_aside(folder, damaged, results)}; the next run does it anew")
     for fault in found:
-        if fault.mend == "file":
+        if fault.mend == "file" and fault.file.exists():  # it may have gone with its job
             folder = _job_folder(fault.file, results)
             done.append(f"{fault.file}: set aside in {_moved(folder, {fault.file}, results)}")
         if fault.mend == "cache":

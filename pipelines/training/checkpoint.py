@@ -44,7 +44,8 @@ def load(path: Path) -> dict[str, Any] | None:
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
         raise DamagedFile(
-            f"{path}: not a checkpoint of this project ({error}); delete it to train from the start"
+            f"{path}: not a checkpoint of this project ({error}); delete it, and training goes on from the one before it, "
+            "or from the start"
         ) from error
     return state
 

@@ -6,6 +6,7 @@
 import os
 
 import pytest
+import torch
 from damage_tools import DAMAGES, Finished, damage, kinds
 
 from pipelines.cli import main
@@ -160,6 +161,25 @@ def test_a_bad_index_and_an_odd_plan_are_mended_by_their_own_advice(finished, tm
         assert main(["plan", str(study.file), "--write", "--results", str(study.results)]) == 0
         assert read_json(plan) == sealed(dump)
         assert plan.read_bytes() == good
+
+
+@pytest.mark.parametrize("damaged", ["checkpoint.pt", "checkpoint-previous.pt", "checkpoint-epoch-1.pt"])
+def test_of_several_checkpoints_only_the_damaged_one_is_set_aside(finished, tmp_path, capsys, damaged):
+    study = finished.copy(tmp_path)
+    folder = study.plan.of("pretrain")[0].folder(study.results)
+    (folder / "record.json").unlink()
+    names = {"checkpoint.pt", "checkpoint-previous.pt", "checkpoint-epoch-1.pt"}
+    for name in names:
+        torch.save({"step": 1}, folder / name)
+    assert verify(study) == 0
+    (folder / damaged).write_bytes(b"PK\x03\x04 no checkpoint")
+    capsys.readouterr()
+    assert verify(study) == 1
+    assert f"{damaged}: not a whole checkpoint" in capsys.readouterr().out
+    assert verify(study, "repair") == 0
+    assert {path.name for path in folder.glob("checkpoint*.pt")} == names - {damaged}
+    assert (folder / "history.jsonl").exists()
+    assert verify(study) == 0
 
 
 def test_an_unfinished_job_is_verified_by_what_it_goes_on_from(finished, tmp_path, capsys):
