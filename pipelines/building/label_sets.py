@@ -5,16 +5,16 @@ from pathlib import Path
 from pipelines.building.devices import chosen_device
 from pipelines.building.features import source_of
 from pipelines.building.images import in_order, loader, plain_views
+from pipelines.building.methods import packed
 from pipelines.evaluation.tagged import TaggedFeatures
 from pipelines.sources.label_sets import label_sets
-from pipelines.sources.reader import open_shards
 from pipelines.spec.folder import JobFolder
 from pipelines.spec.jobs import EvaluateSpec
 
 
 def tagged_features_of(job: JobFolder[EvaluateSpec]) -> TaggedFeatures:
     """Both splits of a job's data set through its encoder."""
-    device, shards = chosen_device(), open_shards(job.inputs["shards"])
+    device, shards = chosen_device(), packed(job.inputs["shards"])
     weights: Path | None = job.inputs.get("weights")
     source = source_of(job.spec, shards, weights)
     embed, names = source.embed(device), job.spec.dataset.label_names
@@ -23,4 +23,6 @@ def tagged_features_of(job: JobFolder[EvaluateSpec]) -> TaggedFeatures:
         for split in ("train", "test")
     }
     target = {split: label_sets(shards, split, names) for split in rows}
+    for split in rows:
+        shards.check_unchanged(split)
     return TaggedFeatures(rows["train"], target["train"], rows["test"], target["test"], names)

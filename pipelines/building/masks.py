@@ -10,10 +10,10 @@ from torch import Tensor
 from pipelines.building.devices import chosen_device
 from pipelines.building.features import Source, source_of
 from pipelines.building.images import in_order, loader, plain_views
+from pipelines.building.methods import packed
 from pipelines.evaluation.features import evaluating
 from pipelines.evaluation.segmentation import Maps
 from pipelines.sources.masks import masks_of
-from pipelines.sources.reader import open_shards
 from pipelines.spec.folder import JobFolder
 from pipelines.spec.jobs import EvaluateSpec
 
@@ -23,7 +23,7 @@ PIXELS = 16
 
 def maps_of(job: JobFolder[EvaluateSpec]) -> Maps:
     """Both splits of a job's data set through its encoder, on the device."""
-    device, shards = chosen_device(), open_shards(job.inputs["shards"])
+    device, shards = chosen_device(), packed(job.inputs["shards"])
     weights: Path | None = job.inputs.get("weights")
     source = source_of(job.spec, shards, weights)
     maps, masks = {}, {}
@@ -31,6 +31,7 @@ def maps_of(job: JobFolder[EvaluateSpec]) -> Maps:
         views = plain_views(loader(shards, split, in_order(), device), source.wanted, device)
         maps[split] = last_maps(source, views, device)
         masks[split] = torch.from_numpy(masks_of(shards, split, shards.index.image_size)).to(device)
+        shards.check_unchanged(split)
     holdout = torch.from_numpy(shards.holdout).to(device)
     return Maps(maps["train"], masks["train"], maps["test"], masks["test"], holdout, job.spec.dataset.label_names)
 

@@ -4,12 +4,11 @@ import torch
 
 from pipelines.building.devices import chosen_device
 from pipelines.building.images import Wanted, in_order, loader, plain_views
-from pipelines.building.methods import pretrained_method, pretrained_spec, pretraining_shards
+from pipelines.building.methods import packed, pretrained_method, pretrained_spec, pretraining_shards
 from pipelines.evaluation.features import evaluating, pooled_features
 from pipelines.evaluation.retrieval import ImagesAndCaptions
 from pipelines.methods.clip import CLIP
 from pipelines.sources.captions import all_captions
-from pipelines.sources.reader import open_shards
 from pipelines.spec.folder import JobFolder
 from pipelines.spec.jobs import EvaluateSpec
 
@@ -17,7 +16,7 @@ from pipelines.spec.jobs import EvaluateSpec
 @torch.no_grad()
 def pairs_of(job: JobFolder[EvaluateSpec]) -> ImagesAndCaptions:
     """Every test image, labelled or not, with all its captions. InputError where an image has none."""
-    device, shards = chosen_device(), open_shards(job.inputs["shards"])
+    device, shards = chosen_device(), packed(job.inputs["shards"])
     texts = all_captions(shards, "test")
     weights = job.inputs["weights"]
     method = pretrained_method(weights, whole=True)
@@ -28,5 +27,6 @@ def pairs_of(job: JobFolder[EvaluateSpec]) -> ImagesAndCaptions:
     with evaluating(method):
         image = method.image_embeddings(pooled_features(method.encoder, views, device).to(device))
         text = method.text_embeddings([each for listed in texts for each in listed])
+    shards.check_unchanged("test")
     owner = torch.tensor([number for number, listed in enumerate(texts) for _ in listed], device=device)
     return ImagesAndCaptions(image, text, owner)
