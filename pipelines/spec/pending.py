@@ -17,6 +17,7 @@ from pipelines.spec.layout import made_from_file, marker, record_file, report_pa
 from pipelines.spec.made_by import code_of
 from pipelines.spec.plan import Place, Plan
 from pipelines.spec.restocked import check_stock, restocked
+from pipelines.spec.tables import is_reported
 from pipelines.spec.units import Unit, units
 
 
@@ -149,7 +150,8 @@ def mark_fresh(dump: dict[str, Any], results: Path) -> None:
     """Say that the report of this plan was just made from the records as they are now, and what it holds."""
     page = report_page(results, dump["study"])
     out = page.parent
-    written = [page, *(out / "tables").glob("*"), *(out / "figures").glob("*")]
+    tables = [path for path in (out / "tables").glob("*") if is_reported(path.stem)]  # declared ones are written apart
+    written = [page, *tables, *(out / "figures").glob("*")]
     files = {path.relative_to(out).as_posix(): sha256_file(path) for path in written if path.is_file()}
     write_json(made_from_file(results, dump["study"]), sealed({"state": state(dump, results), "files": files}))
 

@@ -132,6 +132,11 @@ Columns = Annotated[
 ]
 
 
+def is_reported(name: str) -> bool:
+    """Whether a table of this name is one of the report's: ``results``, ``ranks-digits``."""
+    return name.partition("-")[0] in REPORTED
+
+
 class PaperTable(Model):
     """One table of a paper. It is made from records alone and changes no job and no key."""
 
@@ -155,7 +160,7 @@ class PaperTable(Model):
 
     @model_validator(mode="after")
     def _own_name(self) -> Self:
-        if self.name.partition("-")[0] in REPORTED:
+        if is_reported(self.name):
             raise ValueError(f"name: the report writes a table {self.name} into the same folder; choose another")
         return self
 

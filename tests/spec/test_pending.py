@@ -9,7 +9,7 @@ from study_tools import finish, left
 
 from pipelines.spec import layout, made_by
 from pipelines.spec.made_by import code_of
-from pipelines.spec.pending import Pending, is_changed, is_fresh, mark_fresh
+from pipelines.spec.pending import Pending, changed_pages, is_changed, is_fresh, mark_fresh
 from pipelines.spec.plan import Plan, plan_file
 from pipelines.spec.writing import write_specs
 
@@ -55,6 +55,20 @@ def test_a_copy_without_its_timestamps_is_as_done_as_before(done, tmp_path):
     shutil.copytree(results, copy, copy_function=shutil.copyfile)
     assert not left(plan, copy)
     assert is_fresh(plan, copy)
+
+
+def test_a_declared_table_that_is_written_anew_is_no_damage_of_the_report(done):
+    plan, results = done
+    page = layout.report_page(results, plan.study.name)
+    tables = page.parent / "tables"
+    tables.mkdir(parents=True, exist_ok=True)
+    for path in (page, tables / "results-digits.md", tables / "for_the_paper.md"):
+        path.write_text("as it was written")
+    mark_fresh(plan.dump(), results)
+    (tables / "for_the_paper.md").write_text("with another caption")
+    assert changed_pages(plan, results) == []
+    (tables / "results-digits.md").write_text("with another number")
+    assert changed_pages(plan, results) == [tables / "results-digits.md"]
 
 
 def test_a_report_is_stale_when_a_record_or_the_plan_or_the_page_changed(done):
