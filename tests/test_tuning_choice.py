@@ -14,7 +14,7 @@ import pytest
 
 from pipelines import journal
 from pipelines.errors import BadResult, DamagedFile, InputError
-from pipelines.randomness import seed_for
+from pipelines.seeds import seed_for
 from pipelines.spec.parse import parse
 from pipelines.spec.tuning import Choice, Range, Search, Space
 from pipelines.statistics.expected_best import expected_best

@@ -9,7 +9,7 @@ import pytest
 from test_tuning_choice import SPACE
 
 from pipelines.errors import InputError
-from pipelines.randomness import seed_for
+from pipelines.seeds import seed_for
 from pipelines.spec.jobs import TuneSpec
 from pipelines.spec.parse import parse
 from pipelines.spec.plan import plan_file

@@ -103,14 +103,14 @@ def ended(jobs: list[subprocess.Popen[str]]) -> str:
 
 
 @pytest.mark.timeout(240)
-@pytest.mark.parametrize("restarted", [False, True], ids=["undisturbed", "restarted"])
+@pytest.mark.parametrize(("count", "restarted"), [(16, False), (8, True)], ids=["16 workers", "8 and a restart"])
 def test_workers_on_a_server_run_each_trial_once_and_the_trials_are_those_of_the_journal(
-    tmp_path: Path, running: Server, restarted: bool
+    tmp_path: Path, running: Server, count: int, restarted: bool
 ) -> None:
     expected = one_worker(tmp_path / "journal", None)
     address = running.database(f"tuning_{restarted}".lower())
     folder = tmp_path / "database"
-    jobs = workers(folder, address, 4)
+    jobs = workers(folder, address, count)
     if restarted:
         end = time.monotonic() + 100
         while not (folder / "ran").exists() and time.monotonic() < end:
@@ -151,6 +151,28 @@ def test_a_server_that_never_answers_is_told_without_its_password(
     with pytest.raises(EnvironmentFault, match=r"does not answer.*finished trials are kept") as caught:
         run_slot(made, 0, lambda slot, values, report: 0.5)
     assert PASSWORD not in str(caught.value) + capsys.readouterr().err + repr(made)
+
+
+def test_a_worker_that_is_asked_to_end_waits_for_no_server(
+    tmp_path: Path, running: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(storage, "LOOK", 0.1)
+    made, asked = search(tmp_path, running.database("ending"), trials=1, repeats=0), []
+
+    def run(slot: int, values: dict[str, float], report: Callable[[int, float], None]) -> float:
+        running.stop()
+        asked.append(time.monotonic())
+        report(1, 0.5)
+        return 0.5
+
+    try:
+        with pytest.raises(EnvironmentFault, match="does not answer"):
+            run_slot(made, 0, run, stop=lambda: bool(asked))
+    finally:
+        running.start()
+    assert time.monotonic() - asked[0] < storage.PATIENCE / 10
+    run_slot(made, 0, lambda slot, values, report: 0.25)
+    assert close(made)[0]["value"] == 0.25
 
 
 @pytest.mark.parametrize("given", [f"me:{PASSWORD}@h/db", f"http://{PASSWORD}@h", f"mysql://me:{PASSWORD}@h/db"])

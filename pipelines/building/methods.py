@@ -10,8 +10,8 @@ from pipelines.encoders.base import Encoder
 from pipelines.encoders.checkpoint import load
 from pipelines.methods import build
 from pipelines.methods.base import DataFacts, Method
-from pipelines.randomness import seed_for
 from pipelines.records import checked_file, read_record
+from pipelines.seeds import seed_for
 from pipelines.sources.reader import ShardSet, open_shards
 from pipelines.spec.encoders.base import EncoderOptions
 from pipelines.spec.encoders.checkpoint import Start

@@ -3,7 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.randomness import numpy_generator, seed_for
+from pipelines.randomness import numpy_generator
+from pipelines.seeds import seed_for
 from pipelines.spec.evaluation.low_shot import few_of
 
 Rows = NDArray[np.int64]

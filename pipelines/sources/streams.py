@@ -14,7 +14,8 @@ import webdataset
 from numpy.typing import NDArray
 
 from pipelines.errors import InputError
-from pipelines.randomness import numpy_generator, seed_for
+from pipelines.randomness import numpy_generator
+from pipelines.seeds import seed_for
 from pipelines.sources.order import Order
 
 MOST = 64

@@ -23,8 +23,8 @@ from pipelines.evaluation.labelled import evaluation_seed
 from pipelines.evaluation.measured import Measured
 from pipelines.evaluation.predictions import FILE, Predictions
 from pipelines.lease import leased
-from pipelines.randomness import seed_for
 from pipelines.records import now, write_record
+from pipelines.seeds import seed_for
 from pipelines.sources.reader import ShardSet
 from pipelines.spec.evaluation.zero_shot import Options as ZeroShot
 from pipelines.spec.folder import JobFolder, open_job, ready

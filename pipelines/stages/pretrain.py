@@ -23,6 +23,7 @@ from pipelines.building.pretraining import trainer
 from pipelines.building.tuned import chosen_values
 from pipelines.errors import BadResult, Problem
 from pipelines.files import replacing
+from pipelines.launching.preemption import requeued
 from pipelines.launching.processes import process_group
 from pipelines.launching.torchrun import become_launcher, launched
 from pipelines.lease import Lease, handed_over, leased
@@ -57,7 +58,9 @@ def run(job: list[Path], processes: int = 1, nodes: int = 1) -> int:
                     else:
                         _pretrain(ready(folder), stop, lease)
             except Stopped as stopped:
-                print(stopped, file=sys.stderr)
+                print(stopped, file=sys.stderr, flush=True)
+                if distributed.rank() == 0 and requeued():
+                    print("preempted by Slurm: put back into its queue", file=sys.stderr, flush=True)
                 return stop.status
             except BadResult as error:
                 print(f"error: {error}", file=sys.stderr)

@@ -11,7 +11,8 @@ from torch.optim import Optimizer
 from pipelines import distributed
 from pipelines.batch import Batch
 from pipelines.method import Method, Output, Progress
-from pipelines.randomness import generator, seed_for
+from pipelines.randomness import generator
+from pipelines.seeds import seed_for
 from pipelines.spec.training import Training
 from pipelines.training.gradients import GradientMean, gradient_norms
 from pipelines.training.notices import Notices, riders

@@ -12,7 +12,7 @@ import optuna
 from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial
 
-from pipelines.randomness import seed_for
+from pipelines.seeds import seed_for
 from pipelines.tuning.search import OptunaStudy
 from pipelines.tuning.space import Values, distributions, values_of
 

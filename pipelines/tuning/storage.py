@@ -14,10 +14,12 @@ from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 import optuna
+import sqlalchemy
 from optuna.exceptions import StorageInternalError
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.pool import NullPool
 
 from pipelines.database import POSTGRESQL, bounded
 from pipelines.errors import DamagedFile, EnvironmentFault, InputError
@@ -34,6 +36,9 @@ CALL = 60
 PATIENCE = 300.0
 """Seconds that a worker waits for a database that does not answer: time enough to restart it."""
 LOOK = 1.0
+MAKING = 6_031_842_317_450_126
+"""The lock of a database (any number that nobody else takes) under which Optuna makes its tables: many workers that find an
+empty database at once would all make them, and all but one fail."""
 IDENTITY = ".study"
 
 
@@ -78,16 +83,24 @@ def storage(journal: Path, database: str | None) -> BaseStorage:
 
 @functools.cache
 def _database(given: str) -> RDBStorage:
+    address = bounded(given, CALL)
     try:
-        return RDBStorage(bounded(given, CALL), engine_kwargs={"pool_pre_ping": True, "pool_size": 1})
+        with sqlalchemy.create_engine(address, poolclass=NullPool).connect() as alone:
+            alone.execute(
+                sqlalchemy.text("SELECT pg_advisory_lock(:key)"), {"key": MAKING}
+            )  # until the connection ends
+            return RDBStorage(address, engine_kwargs={"pool_pre_ping": True, "pool_size": 1})
     except (ArgumentError, ValueError) as error:
         raise InputError(f"{VARIABLE}={masked(given)}: not an address ({masked(str(error))})") from None
 
 
-def patient(call: Callable[P, T], wait: float | None = None) -> Callable[P, T]:
+def patient(
+    call: Callable[P, T], wait: float | None = None, stop: Callable[[], bool] = lambda: False
+) -> Callable[P, T]:
     """``call``, repeated while the database does not answer; EnvironmentFault after ``wait`` seconds (300 by default).
 
-    Only for what may be done twice: an answer may be lost after the database has done what was asked.
+    ``stop``: whether to wait no longer, since the process was asked to end. Only for what may be done twice: an answer may
+    be lost after the database has done what was asked.
     """
 
     @functools.wraps(call)
@@ -98,7 +111,7 @@ def patient(call: Callable[P, T], wait: float | None = None) -> Callable[P, T]:
                 return call(*args, **kwargs)
             except (StorageInternalError, SQLAlchemyError) as error:
                 why = masked(" ".join(str(error.__cause__ or error).split()))[:300]
-                if time.monotonic() > end:
+                if time.monotonic() > end or stop():
                     raise EnvironmentFault(
                         f"the database that {VARIABLE} names does not answer ({why}); finished trials are kept; "
                         "start it and run the same command again"

@@ -62,9 +62,10 @@ def is_finished(search: OptunaStudy, slot: int) -> bool:
     return slot in _finished(search)
 
 
-def run_slot(search: OptunaStudy, slot: int, objective: Objective) -> None:
+def run_slot(search: OptunaStudy, slot: int, objective: Objective, stop: Callable[[], bool] = lambda: False) -> None:
     """Bring a slot to its end: nothing when it is finished, its running trial resumed, or a new one.
 
+    ``stop``: whether the process was asked to end; then a database that does not answer is not waited for.
     DamagedFile when a slot that it builds on is not finished.
     """
     trial = patient(_of_slot)(search, slot)
@@ -73,7 +74,7 @@ def run_slot(search: OptunaStudy, slot: int, objective: Objective) -> None:
     values = dict(trial.user_attrs["values"])
 
     def report(epoch: int, value: float) -> None:
-        patient(trial.report)(value, epoch)
+        patient(trial.report, stop=stop)(value, epoch)
         if (
             slot < search.trials
             and compares(search, epoch)

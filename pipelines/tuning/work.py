@@ -33,7 +33,7 @@ def work(
             if stop():
                 return ran
             start = worker % len(left)
-            if (slot := _first(search, [*left[start:], *left[:start]], contests, objective)) is not None:
+            if (slot := _first(search, [*left[start:], *left[:start]], contests, objective, stop)) is not None:
                 ran.append(slot)
                 continue
             if time.monotonic() > told:
@@ -45,13 +45,17 @@ def work(
 
 
 def _first(
-    search: OptunaStudy, left: list[int], contests: dict[int, Contest], objective: Callable[[Lease], Objective]
+    search: OptunaStudy,
+    left: list[int],
+    contests: dict[int, Contest],
+    objective: Callable[[Lease], Objective],
+    stop: Callable[[], bool],
 ) -> int | None:
     """Run the first slot that nobody works on; None where there is none."""
     for slot in left:
         if lease := contests[slot].attempt():
             try:
-                run_slot(search, slot, objective(lease))
+                run_slot(search, slot, objective(lease), stop)
             finally:
                 lease.release()
             return slot

@@ -107,9 +107,11 @@ def test_sigterm_to_all_of_a_job_saves_within_ten_seconds(cluster, shards, whole
     finish(cluster, job, command, whole, 2)
 
 
-def test_a_preempted_pretraining_saves_is_requeued_and_goes_on(cluster, shards, whole, tmp_path):
+@pytest.mark.parametrize("partition", ["main", "graceful"])
+def test_a_preempted_pretraining_saves_is_requeued_and_goes_on(cluster, shards, whole, tmp_path, partition):
     job = shards.copy(tmp_path)
-    number = submit(job, *STEP, *stage("pretrain", job), options=("--nodelist=node1", "--exclusive"))
+    options = ("--nodelist=node1", "--exclusive", f"--partition={partition}")
+    number = submit(job, *STEP, *stage("pretrain", job), options=options)
     training(job)
     urgent = submit(job, "sleep", "1", options=("--partition=urgent", "--nodelist=node1", "--exclusive"))
     assert ended(cluster, urgent) == "COMPLETED"
