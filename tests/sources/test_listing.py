@@ -166,7 +166,8 @@ def test_planning_tells_how_the_folders_were_understood_and_what_they_hold(tmp_p
     line = "# data set mine: train: train/; test: test/; choices: Validation/; 2 classes\n"
     counts = "#   train: 15 images, 3 of them held out for choices; a: 9, b: 6\n#   test: 4 images; a: 2, b: 2\n"
     left_out = "#   left out: 1 .txt (train/a/notes.txt)\n"
-    assert line + counts + left_out in capsys.readouterr().out
+    opened = "#   opened of train: 15: 8 pixels wide, 8 high, 15 colour\n"
+    assert line + counts + left_out + opened in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -283,7 +284,7 @@ def test_look_prints_what_a_study_s_data_sets_hold_and_writes_nothing(tmp_path: 
     assert main(["look", str(study)]) == 0
     told = capsys.readouterr().out
     for line in (
-        "train: 5 images", "test: 2 images", "classes: cat 3, dog 2", "5 opened: 8x8 pixels, 5 colour",
+        "train: 5 images", "test: 2 images", "classes: cat 3, dog 2", "opened: 5: 8 pixels wide, 8 high, 5 colour",
         "layout: train: train/; test: val/; choices: 10% of train; 2 classes", "left out: 1 .txt (train/cat/notes.txt)",
     ):  # fmt: skip
         assert line in told
