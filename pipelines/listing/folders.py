@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pipelines.errors import InputError
-from pipelines.listing.kinds import EXTENSIONS, HEAD, Skipped, is_housekeeping, kind_of
+from pipelines.listing.kinds import EXTENSIONS, HEAD, TEXT_HEAD, Skipped, is_housekeeping, is_text, kind_of
 
 
 def visible(folder: Path) -> list[os.DirEntry[str]]:
@@ -80,7 +80,18 @@ def _images(base: Path, files: list[str], root: Path, skipped: Skipped) -> Itera
         if looks_like_image(path):
             yield path
         else:
-            skipped.add(_kind(path), _name(path, root))
+            skipped.add(_kind(path), _name(path, root), lost=not _is_text(path))
+
+
+def _is_text(path: Path) -> bool:
+    """Whether the file is text, or nothing that could be read at all: a pipe, a link that leads nowhere."""
+    try:
+        if not path.is_file():
+            return True
+        with path.open("rb") as file:
+            return is_text(file.read(TEXT_HEAD))
+    except OSError:
+        return False
 
 
 def _refuse(error: OSError) -> None:

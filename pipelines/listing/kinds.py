@@ -4,8 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from pipelines.errors import InputError
+
 HEAD = 32
 """Bytes that ``kind_of`` wants to see."""
+TEXT_HEAD = 512
+"""Bytes that ``is_text`` wants to see."""
 EXTENSIONS = frozenset(
     {"avif", "bmp", "gif", "heic", "heif", "jfif", "jp2", "jpe", "jpeg", "jpg", "pgm", "png", "ppm", "tif", "tiff", "webp"}
 )  # fmt: skip
@@ -16,8 +20,14 @@ STARTS = (
 )  # fmt: skip
 BRANDS = {b"avif": "avif", b"avis": "avif", b"heic": "heic", b"heix": "heic", b"hevc": "heic", b"mif1": "heic"}
 HOUSEKEEPING = frozenset(
-    {"@eadir", "__macosx", "desktop.ini", "thumbs.db", "$recycle.bin", "lost+found", "system volume information"}
-)
+    {
+        "__macosx", "__pycache__", "desktop.ini", "ehthumbs.db", "icon\r", "thumbs.db",
+        "$recycle.bin", "recycler", "system volume information", "lost+found", "network trash folder",
+        "@eadir", "@__thumb", "@recycle", "@recently-snapshot", "@synoresource", "@tmp",
+        "#recycle", "#snapshot", "~snapshot",
+    }
+)  # fmt: skip
+"""In lower case: of Mac, Windows and Linux, of Python, and of storage boxes (Synology, QNAP, NetApp)."""
 MOST_EXAMPLES = 3
 
 
@@ -37,6 +47,11 @@ def kind_of(head: bytes) -> str | None:
     return None
 
 
+def is_text(head: bytes) -> bool:
+    """Whether what begins with these bytes (some hundred are enough) is text, also that of Windows."""
+    return head.startswith((b"\xff\xfe", b"\xfe\xff")) or not any(byte < 9 or 13 < byte < 27 for byte in head)
+
+
 def is_housekeeping(name: str) -> bool:
     """Whether a file or folder belongs to the system or to a program: hidden, previews, bins, Mac and Windows notes."""
     return name.startswith(".") or name.lower() in HOUSEKEEPING
@@ -52,16 +67,30 @@ def in_words(skipped: Mapping[str, Any]) -> str:
 
 @dataclass
 class Skipped:
-    """What was left out: how many of each kind, with the first names."""
+    """What was left out: how many of each kind, with the first names. lost: those that are no text, and may be images."""
 
     counts: dict[str, int] = field(default_factory=dict)
     examples: dict[str, list[str]] = field(default_factory=dict)
+    lost: list[str] = field(default_factory=list)
 
-    def add(self, kind: str, name: str) -> None:
+    def add(self, kind: str, name: str, lost: bool = False) -> None:
         """One more of a kind."""
         self.counts[kind] = self.counts.get(kind, 0) + 1
         if len(named := self.examples.setdefault(kind, [])) < MOST_EXAMPLES:
             named.append(name)
+        if lost:
+            self.lost.append(name)
+
+    def check_lost(self, images: int, share: float) -> None:
+        """InputError when more of ``images`` and the lost ones together than this share are lost."""
+        together = images + len(self.lost)
+        if len(self.lost) > (allowed := int(share * together)):
+            named = f"{', '.join(self.lost[:MOST_EXAMPLES])}{', ...' * (len(self.lost) > MOST_EXAMPLES)}"
+            raise InputError(
+                f"{len(self.lost)} of {together} files among the images are neither text nor of a kind of image that is read "
+                f"here, dataset.max_unreadable allows {allowed}: {named}; convert them, move them elsewhere, or raise "
+                "dataset.max_unreadable, the share of images that may be lost"
+            )
 
     def plain(self) -> dict[str, Any]:
         """Kind -> count and examples, as JSON values."""

@@ -6,12 +6,10 @@ from pathlib import Path
 from pipelines.errors import InputError
 from pipelines.listing.folders import folders, has_image, looks_like_image, visible
 from pipelines.listing.kinds import EXTENSIONS
+from pipelines.listing.splits import KNOWN, split_of
 
-SPLIT_NAMES = {
-    "train": "train", "training": "train", "test": "test", "testing": "test",
-    "val": "val", "valid": "val", "validation": "val",
-}  # fmt: skip
-"""Lower-case folder name -> the split it holds."""
+ENDS = (" ", "\t", ",", ";")
+"""What may stand behind a class folder's name in a class list."""
 TINY = "val_annotations.txt"
 """In Tiny-ImageNet's val: which class each image is of."""
 
@@ -108,23 +106,22 @@ def _splits(root: Path) -> dict[str, Path]:
     found: dict[str, Path] = {}
     others = []
     for name in folders(root):
-        split = SPLIT_NAMES.get(name.lower())
+        split = split_of(name)
         if split is None:
             others.append(name)
         elif split in found:
             raise InputError(f"{root / name}: {found[split].name}/ is the {split} split already; merge or rename one")
         else:
             found[split] = root / name
-    known = ", ".join(sorted(SPLIT_NAMES))
     if found and "train" not in found:
         raise InputError(
             f"{next(iter(found.values()))}: named like a split, but there is no train folder beside it; "
-            f"split folders are {known}; rename it where it is a class"
+            f"split folders are called {KNOWN}; rename it where it is a class"
         )
     if found and others:
         raise InputError(
-            f"{root / others[0]}: a folder beside {found['train'].name}/ that is no split ({known}); "
-            "rename it, or move it elsewhere"
+            f"{root / others[0]}: a folder beside {found['train'].name}/ that is no split ({KNOWN}); "
+            f"rename it, or move it elsewhere; where {found['train'].name}/ is a class, rename that"
         )
     return found
 
@@ -151,12 +148,12 @@ def _classes(train: Path, class_list: Path | None) -> tuple[str, ...]:
 def _listed(path: Path, known: tuple[str, ...]) -> tuple[str, ...]:
     """The folder that each line of a class list begins with, else its first word; more words are ignored."""
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: dataset.classes cannot be read ({error})") from None
+        raise InputError(f"{path}: dataset.classes cannot be read ({error}); save it as UTF-8 text") from None
     names = []
     for line in filter(None, map(str.strip, lines)):
-        fitting = [name for name in known if line == name or line.startswith((f"{name} ", f"{name}\t"))]
+        fitting = [name for name in known if line == name or line.startswith(tuple(name + end for end in ENDS))]
         names.append(max(fitting, key=len) if fitting else line.split()[0])
     if twice := [name for number, name in enumerate(names) if name in names[:number]]:
         raise InputError(f"{path}: class {twice[0]} is listed twice")

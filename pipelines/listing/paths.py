@@ -8,6 +8,9 @@ from pathlib import Path
 
 from pipelines.errors import InputError
 
+MOST_NUMBERS = 1_000_000
+"""Of a range: nobody has so many tars."""
+
 
 def expanded(path: str) -> Path:
     """The path with ``~`` and ``$NAME`` filled in; InputError for a variable that is not set."""
@@ -24,12 +27,14 @@ def expand(pattern: str) -> list[Path]:
     Brackets are part of a name, not of the pattern.
     """
     pieces = re.split(r"\{(\d+)\.\.(\d+)\}", str(expanded(pattern)))
-    ranges = [
-        [f"{number:0{len(low)}d}" for number in range(int(low), int(high) + 1)]
-        for low, high in zip(pieces[1::3], pieces[2::3])
-    ]
-    if not all(ranges):
-        raise InputError(f"{pattern}: a range of numbers goes from the lower to the higher, as in {{000..012}}")
+    bounds = list(zip(pieces[1::3], pieces[2::3]))
+    for low, high in bounds:
+        if not 0 <= int(high) - int(low) < MOST_NUMBERS:
+            raise InputError(
+                f"{pattern}: a range of numbers goes from the lower to the higher, as in {{000..012}}, and over less than "
+                f"{MOST_NUMBERS:,}"
+            )
+    ranges = [[f"{number:0{len(low)}d}" for number in range(int(low), int(high) + 1)] for low, high in bounds]
     paths: list[Path] = []
     for numbers in product(*ranges):
         name = "".join(part + number for part, number in zip(pieces[0::3], [*numbers, ""]))

@@ -1,6 +1,7 @@
 """The samples of existing WebDataset tars: which image is a sample's own, its class number, and what else it says."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,8 @@ from pipelines.listing.tars import Entry, entries_of
 
 MOST_CLASSES = 1_000_000
 """A larger label is an id, not a class."""
+NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?\s*", re.ASCII | re.IGNORECASE)
+"""Of texts only: Python itself also takes 1_0 for ten."""
 
 
 def samples_of(tars: list[Path], pattern: str, fields: tuple[str, ...], skipped: Skipped) -> list[Entry]:
@@ -64,11 +67,12 @@ def label_of(entry: Entry) -> int:
         value: Any = entry.texts["cls"].decode(errors="replace").strip()
     else:
         meta = meta_of(entry)
-        value = meta.get("cls", meta.get("label"))
+        value = next((meta[name] for name in ("cls", "label") if meta.get(name) is not None), None)
     if value is None:
         return -1
     try:
-        label = -2.0 if isinstance(value, bool) else float(value)
+        wrong = isinstance(value, bool) or (isinstance(value, str) and not NUMBER.fullmatch(value))
+        label = -2.0 if wrong else float(value)
     except (TypeError, ValueError, OverflowError):
         label = -2.0
     if not label.is_integer() or not -1 <= label < MOST_CLASSES:

@@ -26,6 +26,7 @@ from pipelines.report.sections import (
     pictures_section,
     shots_section,
     tuning_section,
+    unshown,
 )
 from pipelines.report.sensitivity import ranks_tables
 from pipelines.report.settings import settings_table
@@ -66,7 +67,7 @@ def build_report(results: Results, out: Path, texts: Path, standing: Standings =
     answers, lines = [answer(results, comparison) for comparison, _ in found], told(verdicts)
     save(brief_of(results, answers, lines), out)
     answers += [summary(verdicts)] if verdicts else []
-    head = Head(answers, lines, missing(results), warnings(results), overview(results))
+    head = Head(answers, lines, missing(results), [*warnings(results), *unshown(sections)], overview(results))
     page = render_page(results, head, sections, texts / "templates")
     write_text(out / "report.html", page)
     return out / "report.html"

@@ -10,6 +10,7 @@ from pipelines.report.study import Result, Results
 from pipelines.report.tables import Entry, Table
 from pipelines.spec.contents import packed_contents
 from pipelines.spec.datasets.webdataset import Options as WebDataset
+from pipelines.spec.images_told import few, images_told
 from pipelines.spec.jobs import ShardsSpec
 from pipelines.spec.layout import INDEX
 
@@ -17,12 +18,11 @@ ALERTS = (
     "classes missing from train",
     "classes missing from test",
     "classes of one image",
+    "extreme shapes",
     "unreadable",
     "equal images",
 )
 """What a reader should worry about."""
-CHANGED = {"alpha": "with transparency", "cmyk": "in CMYK", "turned": "turned by their EXIF tag"}
-EQUAL = {"train": "repeated in train", "test": "repeated in test", "test_in_train": "of test that are in train too"}
 MOST_CLASSES = 20
 
 
@@ -52,12 +52,8 @@ def _facts(job: Result[ShardsSpec]) -> dict[str, str]:
         "layout": index.get("layout") or job.spec.dataset.use,
         **(contents.facts if contents else {}),
         "class numbers given": _given(job, index),
-        "sizes": _sizes(index),
-        "channels": _channels(index),
-        "changed": _counted(index.get("changed", {}), CHANGED),
-        **{f"left out: {kind}": _few(found) for kind, found in index.get("skipped", {}).items()},
-        "unreadable": _unreadable(index["unreadable"]),
-        "equal images": _counted(index.get("equal", {}), EQUAL),
+        **images_told(index),
+        **{f"left out: {kind}": few(found) for kind, found in index.get("skipped", {}).items()},
     }
 
 
@@ -68,39 +64,3 @@ def _given(job: Result[ShardsSpec], index: Mapping[str, Any]) -> str:
         return ""
     shown = ", ".join(names[:MOST_CLASSES]) + ", ..." * (len(names) > MOST_CLASSES)
     return f"{shown}; here they are 0 to {len(names) - 1} in this order"
-
-
-def _sizes(index: Mapping[str, Any]) -> str:
-    side = f"{index['image_size']} x {index['image_size']} pixels"
-    if index["uniform"] or not (sizes := index.get("sizes")):
-        return side
-    wide, high = (_span(sizes[f"least_{name}"], sizes[f"most_{name}"]) for name in ("width", "height"))
-    different = f", {sizes['different']} different sizes" * (sizes["different"] > 1)
-    return f"{wide} pixels wide, {high} high{different}; evaluated at {side}"
-
-
-def _span(least: int, most: int) -> str:
-    return f"{least} to {most}" if least < most else str(most)
-
-
-def _channels(index: Mapping[str, Any]) -> str:
-    count = index["channels"]
-    names = ("grey",) if count == 1 else ("red", "green", "blue")
-    each = [f"{name} {mean:.3f} ± {std:.3f}" for name, mean, std in zip(names, index["mean"], index["std"])]
-    constant = [name for name, std in zip(names, index["std"]) if std == 0]
-    told = f"; the same in every pixel: {', '.join(constant)}" if constant else ""
-    return f"{count}: {', '.join(each)}{told}"
-
-
-def _counted(counts: Mapping[str, Any], words: Mapping[str, str]) -> str:
-    return ", ".join(f"{counts[name]} {what}" for name, what in words.items() if counts.get(name))
-
-
-def _few(found: Mapping[str, Any]) -> str:
-    more = ", ..." * (found["count"] > len(found["examples"]))
-    return f"{found['count']} ({', '.join(found['examples'])}{more})"
-
-
-def _unreadable(found: list[Mapping[str, str]]) -> str:
-    first = "; ".join(f"{each['id']} ({each['reason']})" for each in found[:3])
-    return f"{len(found)}: {first}{'; ...' * (len(found) > 3)}" if found else ""

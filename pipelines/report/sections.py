@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipelines.colours import Style, styles
-from pipelines.errors import InputError
+from pipelines.errors import DamagedFile, InputError
 from pipelines.records import checked_file
 from pipelines.report import charts, tuning_charts
 from pipelines.report.comparison import Comparison
@@ -43,10 +43,11 @@ class Chart:
 
 @dataclass(frozen=True)
 class Picture:
-    """An image that a job left among its artifacts, as a data address."""
+    """An image that a job left among its artifacts, as a data address; ``wrong``: why it cannot be shown, in its place."""
 
     title: str
-    source: str
+    source: str = ""
+    wrong: str = ""
 
 
 @dataclass(frozen=True)
@@ -140,16 +141,31 @@ def pictures_section(results: Results, texts: Path) -> Section:
 
 
 def pictures_of(job: Result[AnySpec]) -> list[Picture]:
-    """PNG and JPEG artifacts of a finished job, small ones only, inlined."""
+    """PNG and JPEG artifacts of a finished job, small ones only, inlined. One that is damaged or gone is told and left out."""
     found = []
     for name, place in sorted(job.record.artifacts.items()) if job.record else ():
-        path = job.folder / place
-        kind = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg"}.get(path.suffix.lower())
-        if job.record and kind and path.exists() and path.stat().st_size <= MOST_PICTURE_BYTES:
-            data = base64.b64encode(checked_file(job.record, job.folder, name).read_bytes()).decode("ascii")
-            whose = job.dataset if isinstance(job.spec, ShardsSpec) else job.key
-            found.append(Picture(f"{whose}: {name.replace('_', ' ')}", f"data:image/{kind};base64,{data}"))
+        kind = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg"}.get(Path(place).suffix.lower())
+        if job.record and kind:
+            title = f"{job.dataset if isinstance(job.spec, ShardsSpec) else job.key}: {name.replace('_', ' ')}"
+            try:
+                data = checked_file(job.record, job.folder, name).read_bytes()
+            except (DamagedFile, OSError):
+                told = (
+                    f"{place} of {job.stage} {job.key} is missing, or is not what was written; no number depends on it"
+                )
+                found.append(
+                    Picture(title, wrong=f"{told}; python -m pipelines repair STUDY and a new run make it anew")
+                )
+                continue
+            if len(data) <= MOST_PICTURE_BYTES:
+                source = f"data:image/{kind};base64,{base64.b64encode(data).decode('ascii')}"
+                found.append(Picture(title, source))
     return found
+
+
+def unshown(sections: Sequence[Section]) -> list[str]:
+    """A sentence for every picture that could not be shown."""
+    return [f"{picture.title}: {picture.wrong}" for each in sections for picture in each.pictures if picture.wrong]
 
 
 def _curve_section(name: str, title: str, metrics: dict[str, str], found: list[Curve], texts: Path) -> Section:

@@ -20,6 +20,7 @@ def read(options: ImageFolder) -> Source:
     note_outside(layout, skipped)
     train, told = _split(layout, layout.train, skipped), options.told()
     if layout.test is None:
+        skipped.check_lost(len(train), options.max_unreadable)
         chosen = stratified_share(train.labels, options.test_share, 0, "test")
         rest = np.setdiff1d(np.arange(len(train)), chosen)
         return Source(layout.classes, train.take(rest), train.take(chosen), skipped.plain(), inventory, layout=told)
@@ -27,7 +28,9 @@ def read(options: ImageFolder) -> Source:
     if layout.held is not None:
         first, train = len(train), train.joined(_split(layout, layout.held, skipped))
         held = frozenset(range(first, len(train)))
-    return Source(layout.classes, train, _split(layout, layout.test, skipped), skipped.plain(), inventory, held, told)
+    test = _split(layout, layout.test, skipped)
+    skipped.check_lost(len(train) + len(test), options.max_unreadable)
+    return Source(layout.classes, train, test, skipped.plain(), inventory, held, told)
 
 
 def _split(layout: Layout, part: Path, skipped: Skipped) -> Split:

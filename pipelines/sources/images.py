@@ -17,6 +17,8 @@ ORIENTATION = 0x0112
 """The EXIF tag."""
 LARGEST = 2**26
 """Pixels of an image that is resized as a whole; 1 x 30,000 pixels at 224 would be 1.5 thousand millions."""
+EXTREME = 10
+"""Times that one side of an image is as long as the other, from where on it is told: its middle square shows little of it."""
 GREY = frozenset({"1", "L"})
 """PIL modes with one channel of at most 8 bits."""
 
@@ -97,6 +99,11 @@ def is_turned(image: Image.Image) -> bool:
         return image.getexif().get(ORIENTATION, 1) in range(2, 9)
     except Exception:  # what PIL raises for broken tags is of every kind
         return False
+
+
+def is_extreme(size: tuple[int, int]) -> bool:
+    """Whether an image of this width and height is a strip."""
+    return max(size) >= EXTREME * min(size)
 
 
 def square(image: Image.Image, side: int, how: Image.Resampling = Image.Resampling.BILINEAR) -> Image.Image:

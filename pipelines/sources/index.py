@@ -49,6 +49,7 @@ class Index:
     layout      how the files were understood, in a line; empty for published data sets
     sizes       of the stored images in pixels: least_width, most_width, least_height, most_height; different: how many
     skipped     what else lay among the images: kind -> {"count", "examples"}
+    extreme     images with one side many times as long as the other: {"count", "examples"}; empty where there is none
     """
 
     dataset: str
@@ -71,6 +72,7 @@ class Index:
     equal: Mapping[str, Any] = field(default_factory=dict)
     layout: str = ""
     sizes: Mapping[str, int] = field(default_factory=dict)
+    extreme: Mapping[str, Any] = field(default_factory=dict)
     version: int = VERSION
 
     def count(self, split: str) -> int:

@@ -1,10 +1,12 @@
 """The index of a folder of shards, from the notes of its shards."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
 from pipelines.errors import InputError
+from pipelines.listing.kinds import MOST_EXAMPLES
 from pipelines.sources.base import SPLITS, Source, SplitName
 from pipelines.sources.equal import equal_images
 from pipelines.sources.index import Index, Shard
@@ -44,6 +46,7 @@ def index_of(source: Source, dataset: DataSet, plans: list[Plan], notes: list[No
         skipped=source.skipped,
         layout=source.layout,
         sizes=_sizes(notes),
+        extreme=_extreme(notes),
         changed={what: sum(note.found.changed.get(what, 0) for note in notes) for what in ("alpha", "cmyk", "turned")},
         class_counts=_class_counts(source, by_split),
         equal=equal_images(*([item for each in found for item in each.hashes] for found in by_split.values())),
@@ -88,6 +91,11 @@ def _sizes(notes: list[Note]) -> dict[str, int]:
         "least_width": min(width), "most_width": max(width), "least_height": min(height), "most_height": max(height),
         "different": len(found),
     }  # fmt: skip
+
+
+def _extreme(notes: list[Note]) -> dict[str, Any]:
+    found = sorted(name for note in notes for name in note.found.extreme)
+    return {"count": len(found), "examples": found[:MOST_EXAMPLES]} if found else {}
 
 
 def _side(dataset: DataSet, notes: list[Note]) -> tuple[int, bool]:

@@ -11,12 +11,12 @@ from pipelines.errors import InputError
 from pipelines.files import read_sealed, replacing, sealed, sha256_file, write_json
 from pipelines.sources.base import Sample, Split
 from pipelines.sources.caches import seal
-from pipelines.sources.images import Decoding, Unreadable, decoded, open_image, square, to_array
+from pipelines.sources.images import Decoding, Unreadable, decoded, is_extreme, open_image, square, to_array
 from pipelines.sources.index import NOTES, Shard
 from pipelines.sources.table import places_file, save_table, table_of
 from pipelines.sources.tars import write_tar
 
-CONTENT = 3
+CONTENT = 4
 """Grows with what a note holds, so that shards are packed again where a note of an earlier program lacks it."""
 
 
@@ -58,6 +58,7 @@ class Found:
     held_labels  the same of those held out
     unreadable   the images left out
     hashes       [hash of the bytes, id] of the others
+    extreme      images with one side many times as long as the other: "ID (WIDTHxHEIGHT)"
     """
 
     holdout: list[int] = field(default_factory=list)
@@ -73,6 +74,7 @@ class Found:
     labels: dict[str, int] = field(default_factory=dict)
     held_labels: dict[str, int] = field(default_factory=dict)
     hashes: list[list[str]] = field(default_factory=list)
+    extreme: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -146,6 +148,8 @@ def _inspect(sample: Sample, measured: bool, how: How, found: Found) -> None:
     fields = {name: 1 if open_image(data, how.decoding).mode == "L" else 3 for name, data in sample.fields.items()}
     found.hashes.append([hashlib.sha256(sample.image).hexdigest()[:32], sample.id])
     found.sizes.setdefault(f"{image.width}x{image.height}", sample.id)
+    if is_extreme(image.size):
+        found.extreme.append(f"{sample.id} ({image.width}x{image.height})")
     found.grey += image.mode == "L"
     for what in changed:
         found.changed[what] = found.changed.get(what, 0) + 1

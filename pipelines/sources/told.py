@@ -18,6 +18,7 @@ def told(index: Index) -> dict[str, int | str | None]:
         "equal_images_in_test": index.equal.get("test"),
         "test_images_in_train": index.equal.get("test_in_train"),
         **{name: lacks.get(name.replace("_", " ")) for name in LACKING},
+        "images_of_extreme_shape": index.extreme.get("count"),
         "constant_channels": ", ".join(_constant(index)) or None,
     }
 

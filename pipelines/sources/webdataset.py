@@ -29,7 +29,8 @@ def read(options: WebDataset) -> Source:
         train, test = train.take(np.setdiff1d(np.arange(len(train)), chosen)), train.take(chosen)
     given = np.unique(np.concatenate([train.labels, test.labels]))
     given = given[given >= 0]
-    told = f"train: {options.train}; test: {options.test or f'{options.test_share:.0%} of it'}; {len(given)} classes"
+    skipped.check_lost(len(train) + len(test), options.max_unreadable)
+    told = f"{options.told()}; {len(given)} classes" if len(given) else f"{options.told()}; no labels"
     classes = tuple(
         str(number) for number in given.tolist()
     )  # a class's own number is its place, its name the given one

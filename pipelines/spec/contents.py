@@ -36,7 +36,10 @@ class Contents:
         names = self.counts.names
         train = f"{self.train} images, {self.held} of them held out for choices{_each(names, self.counts.train)}"
         test = f"{self.test} images{_each(names, self.counts.test)}"
-        return {"train": train, "test": test, **lacking(names, self.counts.train, self.counts.test)}
+        bare = {"train": self.train - sum(self.counts.train), "test": self.test - sum(self.counts.test)}
+        told = ", ".join(f"{count} of {split}" for split, count in bare.items() if count and names)
+        unlabelled = {"without a label": told} if told else {}
+        return {"train": train, "test": test, **unlabelled, **lacking(names, self.counts.train, self.counts.test)}
 
     @property
     def lines(self) -> list[str]:

@@ -6,13 +6,12 @@ from pathlib import Path
 from pipelines.errors import InputError
 from pipelines.listing.kinds import in_words
 from pipelines.sources.base import SPLITS, Source, Split, open_source
-from pipelines.sources.images import Decoding, Unreadable, open_image
+from pipelines.sources.images import Decoding
+from pipelines.sources.looking import pixels_told
 from pipelines.spec.contents import lacking
 from pipelines.spec.datasets.base import DataSet
 from pipelines.spec.load import load_study
 
-MOST_OPENED = 100
-"""Images of a split that are decoded, evenly spaced."""
 MOST_CLASSES = 20
 
 
@@ -22,6 +21,8 @@ def run(study: Path) -> int:
     for dataset in load_study(study).all_datasets:
         print(f"{dataset.short_name} ({dataset.use}, {dataset.role})")
         try:
+            for line in dataset.uncounted():  # before what takes long
+                print(f"  {line}", flush=True)
             for line in _lines(dataset):
                 print(f"  {line}")
         except InputError as error:
@@ -37,8 +38,10 @@ def _lines(dataset: DataSet) -> list[str]:
     lines = [f"layout: {source.layout}"] if source.layout else []
     for name in SPLITS:
         lines += [f"{name}: {len(source.split(name))} images", *_classes(source, source.split(name))]
-        lines += _pixels(source.split(name), Decoding.of(dataset.model_dump()))
+        told = pixels_told(source.split(name), Decoding.of(dataset.model_dump()))
+        lines += [f"  {what}: {words}" for what, words in told.items()]
     train, test = (_counts(source, source.split(name)) for name in SPLITS)
+    lines += _unlabelled(source)
     lines += [f"{what}: {named}" for what, named in lacking(source.classes, train, test).items()]
     if source.held is not None:
         lines.append(f"held out of train for choices: {len(source.held)} images")
@@ -52,27 +55,13 @@ def _counts(source: Source, split: Split) -> list[int]:
     return [counts[label] for label in range(len(source.classes))]
 
 
+def _unlabelled(source: Source) -> list[str]:
+    counts = {name: int((source.split(name).labels < 0).sum()) for name in SPLITS}
+    told = ", ".join(f"{count} of {name}" for name, count in counts.items() if count and source.classes)
+    return [f"without a label: {told}"] if told else []
+
+
 def _classes(source: Source, split: Split) -> list[str]:
     named = [f"{name} {count}" for name, count in zip(source.classes[:MOST_CLASSES], _counts(source, split))]
     more = f", ... ({len(source.classes)} in all)" if len(source.classes) > MOST_CLASSES else ""
     return [f"  classes: {', '.join(named)}{more}"] if named else []
-
-
-def _pixels(split: Split, decoding: Decoding) -> list[str]:
-    """Sizes, channels and unreadable ones of some images."""
-    sizes, modes, unreadable = Counter[tuple[int, int]](), Counter[str](), list[str]()
-    rows = range(0, len(split), max(1, len(split) // MOST_OPENED))
-    for row in rows:
-        try:
-            image = open_image(split.read(row).image, decoding)
-        except (OSError, Unreadable) as error:
-            unreadable.append(f"{split.ids[row]} ({error})")
-            continue
-        sizes[image.size] += 1
-        modes["grey" if image.mode == "L" else "colour"] += 1
-    if not sizes:
-        return [f"  none of {len(rows)} could be read: {'; '.join(unreadable[:3])}"] if unreadable else []
-    low, high = min(sizes, key=min), max(sizes, key=max)
-    span = f"{low[0]}x{low[1]}" + (f" to {high[0]}x{high[1]}" if len(sizes) > 1 else "")
-    found = f"  {len(rows)} opened: {span} pixels, {', '.join(f'{count} {mode}' for mode, count in modes.items())}"
-    return [found, *([f"  {len(unreadable)} unreadable: {'; '.join(unreadable[:3])}"] if unreadable else [])]

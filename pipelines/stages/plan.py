@@ -7,11 +7,18 @@ from pathlib import Path
 from pipelines.code import changed
 from pipelines.durations import duration
 from pipelines.errors import InputError
+from pipelines.files import read_json
 from pipelines.records import read_record
+from pipelines.sources.base import open_source
+from pipelines.sources.images import Decoding
+from pipelines.sources.looking import pixels_told
 from pipelines.spec.contents import Contents
+from pipelines.spec.datasets.base import DataSet, OwnImages
 from pipelines.spec.enough import check_enough, contents_of
+from pipelines.spec.images_told import images_told
 from pipelines.spec.job import Job
 from pipelines.spec.jobs import ShardsSpec
+from pipelines.spec.layout import index_file
 from pipelines.spec.made_by import code_of
 from pipelines.spec.pending import check_files, is_changed
 from pipelines.spec.plan import Plan, plan_file
@@ -43,23 +50,39 @@ def run(studies: list[Path], results: Path, write: bool = False, counts: bool = 
         if cost:
             _print_cost(made, results)
             continue
-        _print_data(made, contents)
+        _print_data(made, contents, results)
         _print_notes(made)
         for unit in () if counts else units(made.jobs.values()):
             _print_unit(unit, made, results)
 
 
-def _print_data(made: Plan, contents: Mapping[str, Contents]) -> None:
-    """How the files of each data set were understood, and what they hold as far as that is known; ``look`` opens some."""
+def _print_data(made: Plan, contents: Mapping[str, Contents], results: Path) -> None:
+    """How the files of each data set were understood, and what they hold as far as that is known."""
     for job in made.of("shards"):
         assert isinstance(job.spec, ShardsSpec)
         dataset = job.spec.dataset
-        lines = contents[job.key].lines if job.key in contents else []
+        lines = [*(contents[job.key].lines if job.key in contents else ()), *_images(job, dataset, results)]
+        told = ""
         with contextlib.suppress(InputError):  # its files are gone, but it is packed: else check_files has told
-            if (told := dataset.told()) or lines:
-                print(f"# data set {dataset.short_name}: {told or dataset.use}")
+            told = dataset.told()
+        if told or lines:
+            print(f"# data set {dataset.short_name}: {told or dataset.use}")
         for line in lines:
             print(f"#   {line}")
+
+
+def _images(job: Job, dataset: DataSet, results: Path) -> list[str]:
+    """Sizes and channels: of all images where they are packed, else of some of one's own; or why nothing is counted."""
+    index = index_file(results, job.key)
+    if job.done(results):
+        told = images_told(read_json(index)) if index.exists() else {}
+        return [f"{what}: {words}" for what, words in told.items() if words]
+    if not isinstance(dataset, OwnImages) or (why := dataset.uncounted()):
+        return why if isinstance(dataset, OwnImages) else []
+    split = open_source(dataset).train
+    return [
+        f"{what} of train: {words}" for what, words in pixels_told(split, Decoding.of(dataset.model_dump())).items()
+    ]
 
 
 def _print_notes(made: Plan) -> None:

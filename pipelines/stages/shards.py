@@ -1,6 +1,7 @@
 """Stage shards: raw images to WebDataset tars with an index; goes on where it was stopped."""
 
 import time
+from dataclasses import asdict
 from pathlib import Path
 
 from pipelines.listing.kinds import in_words
@@ -13,6 +14,7 @@ from pipelines.sources.told import flags, told
 from pipelines.sources.wids import wids_file
 from pipelines.spec.contents import packed_contents
 from pipelines.spec.folder import open_job
+from pipelines.spec.images_told import images_told
 from pipelines.spec.jobs import ShardsSpec
 from pipelines.spec.layout import LISTING
 from pipelines.spec.made_by import code_of
@@ -28,7 +30,8 @@ def run(job: Path, workers: int = 1) -> None:
     seconds = time.perf_counter() - clock
     counts = {name: index.count(name) for name in index.splits}
     if contents := packed_contents(folder.path / FILE):
-        print("\n".join(contents.lines))
+        seen = [f"{what}: {words}" for what, words in images_told(asdict(index)).items() if words]
+        print("\n".join([*seen, *contents.lines]), flush=True)
     write_record(
         folder.path,
         key=folder.key,

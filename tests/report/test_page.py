@@ -12,6 +12,7 @@ import altair
 import pytest
 from report_tools import FakeStudy, full_study
 
+from pipelines.artifacts import fact_of
 from pipelines.report.page import packed
 from pipelines.spec.tables import REPORTED
 from pipelines.stages import report
@@ -197,6 +198,27 @@ def test_small_pictures_of_a_job_are_inlined_and_large_ones_are_not(tmp_path: Pa
     text = (built(tmp_path, fake.save()) / "report.html").read_text(encoding="utf-8")
     assert text.count('src="data:image/png;base64,') == 1
     assert 'alt="mae: small"' in text
+
+
+@pytest.mark.parametrize("harm", ["changed", "cut", "gone"])
+def test_a_damaged_picture_is_told_in_its_place_and_the_report_is_written(tmp_path: Path, harm: str) -> None:
+    fake = FakeStudy(tmp_path)
+    folder = fake.folder("pretrain", "mae")
+    folder.mkdir(parents=True)
+    for name in ("a.png", "b.png"):
+        (folder / name).write_bytes(b"\x89PNG whole")
+    names = {"whole": "a.png", "harmed": "b.png"}
+    facts = {name: fact_of(folder / path).model_dump() for name, path in names.items()}
+    fake.job("pretrain", "mae", "mae", {}, artifacts=names, files=facts)
+    if harm == "gone":
+        (folder / "b.png").unlink()
+    else:
+        (folder / "b.png").write_bytes(b"\x89PNG Whole" if harm == "changed" else b"\x89PNG")
+    text = (built(tmp_path, fake.save()) / "report.html").read_text(encoding="utf-8")
+    assert text.count('src="data:image/png;base64,') == 1
+    told = "b.png of pretrain mae is missing, or is not what was written; no number depends on it"
+    assert text.count(f"mae: harmed: {told}") == 1  # above
+    assert text.count(told) == 2  # and in its place
 
 
 @pytest.mark.parametrize("stage", ["collect", "report"])

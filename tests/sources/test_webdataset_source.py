@@ -8,17 +8,22 @@ from pathlib import Path
 import pytest
 from source_tools import encoded, noise
 
+from pipelines.cli import main
 from pipelines.errors import InputError
+from pipelines.listing.kinds import Skipped
 from pipelines.listing.paths import expand
+from pipelines.listing.samples import label_of
+from pipelines.listing.tars import entries_of
 from pipelines.sources.shards import build_shards
 from pipelines.sources.webdataset import read
+from pipelines.spec.datasets import webdataset
 from pipelines.spec.datasets.webdataset import Options as WebDataset
 
 IMAGES = [encoded(image, "jpeg") for image in noise(8, 8, 8, 3)]
 
 
-def write(path: Path, *members: tuple[str, bytes]) -> Path:
-    with tarfile.open(path, "w") as archive:  # PAX headers, as many writers have them
+def write(path: Path, *members: tuple[str, bytes], mode: str = "w") -> Path:
+    with tarfile.open(path, mode) as archive:  # type: ignore[call-overload]  # PAX headers, as many writers have them
         for name, data in members:
             info = tarfile.TarInfo(name)
             info.size, info.mtime = len(data), 1.5
@@ -89,6 +94,13 @@ def test_a_cut_tar_is_refused_wherever_the_cut_is(tmp_path: Path, keep: int) -> 
         ([("a.b.jpg", IMAGES[0]), ("a.b.cls", b"0")], "cuts the key at the first dot.*rename the file to a_b.jpg"),
         ([("a.jpg", IMAGES[0]), ("b.jpg", IMAGES[1]), ("a.cls", b"0")], "a.cls: sample a is there already"),
         ([("a.jpg", IMAGES[0]), ("a.jpg", IMAGES[0])], "a.jpg: sample a is there already"),
+        ([("a.jpg", IMAGES[0]), ("b.jpg", IMAGES[1]), ("a.cls", b"0")], r"side by side; pack them sorted by name"),
+        (
+            [("a.cls", b"0"), ("b.cls", b"1"), ("a.jpg", IMAGES[0])],
+            r"a.jpg: sample a is .*side by side; pack them sorted",
+        ),
+        ([("a.jpg", IMAGES[0]), ("a.cls", b"1_0")], "label '1_0' of sample a is no class number"),
+        ([("a.jpg", IMAGES[0]), ("a.json", '{"label": "\u0663"}'.encode())], "is no class number"),
         ([("a.jpg", IMAGES[0]), ("a.json", b"{")], r"a\.json is not JSON"),
         ([], "hold no samples"),
     ],
@@ -145,8 +157,9 @@ def write_special(path: Path, name: str, kind: bytes, target: str = "") -> None:
         archive.addfile(special)
 
 
-def test_a_hard_link_is_the_member_it_links_to(tmp_path: Path) -> None:
-    write_special(tmp_path / "train-0.tar", "1.jpg", tarfile.LNKTYPE, "0.jpg")
+@pytest.mark.parametrize(("name", "target"), [("1.jpg", "0.jpg"), ("./1.jpg", "0.jpg"), ("1.jpg", "./0.jpg")])
+def test_a_hard_link_is_the_member_it_links_to(tmp_path: Path, name: str, target: str) -> None:
+    write_special(tmp_path / "train-0.tar", name, tarfile.LNKTYPE, target)
     assert [sample.image for sample in read(options(tmp_path, test_share=0.0)).samples("train")] == [IMAGES[0]] * 2
 
 
@@ -187,6 +200,106 @@ def test_labels_none_takes_the_images_alone(tmp_path: Path) -> None:
     write(tmp_path / "train-0.tar", ("0.jpg", IMAGES[0]), ("0.cls", b"0.6"), ("1.jpg", IMAGES[1]))
     source = read(options(tmp_path, labels="none", test_share=0.5))
     assert (source.classes, source.train.labels.tolist(), source.test.read(0).label) == ((), [-1], -1)
+
+
+@pytest.mark.parametrize(
+    ("text", "label"),
+    [('{"cls": null, "label": 3}', 3), ('{"label": " 2.00 "}', 2), ('{"label": "1.0e+00"}', 1), ("4", -1)],
+)
+def test_a_label_is_the_first_number_that_is_given(tmp_path: Path, text: str, label: int) -> None:
+    write(tmp_path / "train-0.tar", ("a.jpg", IMAGES[0]), ("a.json", text.encode()))
+    (entry,) = entries_of(tmp_path / "train-0.tar", Skipped())
+    assert label_of(entry) == label
+
+
+@pytest.mark.parametrize("ending", ["", ".image", ".jpg_large", ".download"])
+def test_members_are_known_by_their_first_bytes_too(tmp_path: Path, ending: str) -> None:
+    """As in folders: half of the images have no file ending, or one of their own."""
+    plain = [(f"{n}.jpg" if n % 2 else f"{n}{ending}", IMAGES[n]) for n in range(8)]
+    members = [each for n in range(8) for each in (plain[n], (f"{n}.cls", b"%d" % (n // 4)))]
+    write(tmp_path / "train-0.tar", *members)
+    source = read(options(tmp_path, test_share=0.0))
+    assert [(sample.image, sample.extension, sample.label) for sample in source.samples("train")] == [
+        (IMAGES[n], "jpg", n // 4) for n in range(8)
+    ]
+    assert options(tmp_path, test_share=0.0).contents().train == 8
+
+
+def test_an_image_without_ending_beside_a_plain_one_is_left_out_and_counted(tmp_path: Path) -> None:
+    write(tmp_path / "train-0.tar", *pairs(1), ("0.thumb", IMAGES[1]))
+    source = read(options(tmp_path, test_share=0.0))
+    assert source.train.read(0).image == IMAGES[0]
+    assert source.skipped == {"jpg without its ending": {"count": 1, "examples": ["train-0.tar/0.thumb"]}}
+
+
+def test_members_that_may_be_images_and_are_no_part_of_a_sample_are_refused_beyond_the_share(tmp_path: Path) -> None:
+    raws = [(f"{n}.nef", noise(1, 600, seed=n)[0].tobytes()) for n in range(4, 8)]
+    texts, beside = [("list.csv", b"a,b\n"), ("notes", b"x")], [("0.npy", noise(1, 600)[0].tobytes())]
+    write(tmp_path / "train-0.tar", *pairs(4), *texts, *raws)
+    write(tmp_path / "good.tar", *pairs(1)[:1], *beside, *pairs(1)[1:], *pairs(3, 1), *texts)
+    for ask in (lambda: read(options(tmp_path)), options(tmp_path).contents):
+        with pytest.raises(
+            InputError, match=r"4 of 8 files among the images .*train-0.tar/4.nef, .*raise dataset.max_unr"
+        ):
+            ask()
+    assert len(read(options(tmp_path, max_unreadable=0.5, test_share=0.0)).train) == 4
+    assert len(read(options(tmp_path, train=str(tmp_path / "good.tar"), test_share=0.0)).train) == 4
+
+
+def test_samples_without_a_label_among_others_are_counted(tmp_path: Path, capsys) -> None:
+    members = [member for member in pairs(8) if member[0].endswith("jpg") or member[0] in ("0.cls", "1.cls")]
+    write(tmp_path / "train-0.tar", *members)
+    write(tmp_path / "test.tar", *pairs(2))
+    made = options(tmp_path, test=str(tmp_path / "test.tar"))
+    assert made.contents().facts["without a label"] == "6 of train"
+    study = tmp_path / "x.yaml"
+    study.write_text(f"""
+question: q
+dataset: {{use: webdataset, name: toy, train: "{tmp_path}/train-0.tar", test: "{tmp_path}/test.tar"}}
+encoder: {{use: resnet, depth: 10, width: 4, stem: small}}
+methods: [{{use: simclr}}]
+seeds: [0]
+training: {{epochs: 1, batch_size: 2}}
+evaluation: [{{use: knn, k: 1}}]
+""")
+    for stage in ("look", "plan"):
+        assert main([stage, str(study)]) == 0
+        told = capsys.readouterr().out
+        assert "without a label: 6 of train" in told
+        assert "8 pixels wide, 8 high, " in told
+
+
+@pytest.mark.parametrize("mode", ["w", "w:gz"])
+def test_of_large_tars_planning_says_what_it_does_not_know_and_shows_their_beginning(
+    tmp_path: Path, monkeypatch, mode
+) -> None:
+    members = [(f"{n}.{kind}", data) for n in range(8) for kind, data in (("jpg", IMAGES[n]), ("cls", b"%d" % (7 * n)))]
+    write(tmp_path / "train-0.tar", *members, ("README", b"x"), mode=mode)
+    made = options(tmp_path, train=str(tmp_path / "train-*.tar"))
+    assert (made.uncounted(), made.contents().train + made.contents().test) == ([], 8)
+    monkeypatch.setattr(webdataset, "MOST_BYTES" if mode == "w" else "MOST_COMPRESSED", 100)
+    assert made.contents() is None
+    why, seen = made.uncounted()
+    assert f"1 tars of 0.0 GB, {int(mode != 'w')} of them compressed" in why
+    assert "look STUDY goes through all" in why
+    assert seen.endswith(
+        "train-0.tar: 7 samples, 0 without a label, 7 classes (0 to 42); left out: 1 no file ending (train-0.tar/README)"
+    )
+    monkeypatch.setattr(webdataset, "GLIMPSE", 14000)
+    assert ": 2 samples, 0 without a label, 2 classes (0 to 7)" in made.uncounted()[1]
+    assert len(read(made).train) == 6  # packing and look see all
+
+
+def test_a_file_that_is_no_tar_is_called_what_it_is(tmp_path: Path) -> None:
+    for start, what in ((b"PK\x03\x04", "a zip"), (b"\x28\xb5\x2f\xfd", "compressed by zstd")):
+        (tmp_path / "train-0.tar").write_bytes(start + bytes(2000))
+        with pytest.raises(InputError, match=f"train-0.tar: is {what}, no tar; unpack it, and pack"):
+            options(tmp_path).check_files()
+
+
+def test_a_range_that_nobody_has_is_refused_at_once(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="over less than 1,000,000"):
+        expand(str(tmp_path / "x-{0..99999999999}.tar"))
 
 
 def test_class_numbers_with_gaps_are_names_and_numbers_that_nobody_has_are_no_classes(tmp_path: Path) -> None:

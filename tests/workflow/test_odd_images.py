@@ -182,6 +182,8 @@ def test_the_report_tells_what_was_found_in_each_data_set(made):
         told["folders", "sizes"]
         == "1 to 300 pixels wide, 1 to 400 high, 6 different sizes; evaluated at 16 x 16 pixels"
     )
+    strips = "2 (train/große Katze/strip0.png (300x1), train/große Katze/strip1.png (3x400))"
+    assert told["folders", "extreme shapes"] == strips
     assert told["folders", "left out: .txt"] == "1 (train/große Katze/notes.txt)"
     assert told["folders", "left out: housekeeping"].startswith("4 (")
     assert told["tars", "class numbers given"] == "1, 7, 40; here they are 0 to 2 in this order"

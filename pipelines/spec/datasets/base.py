@@ -96,6 +96,10 @@ class DataSet(Model):
         """What its files hold, counted without reading them, InputError where they cannot be; None where that takes long."""
         return None
 
+    def uncounted(self) -> list[str]:
+        """Where ``contents`` is none: why, what it takes to know, and what a quick look at a part of the files says."""
+        return []
+
     def told(self) -> str:
         """How the files were understood, in a line, InputError where they cannot be; empty where nothing is to be told."""
         return ""

@@ -10,6 +10,7 @@ from pipelines.listing.images import images_of, note_outside
 from pipelines.listing.inventory import Inventory, of_folders
 from pipelines.listing.kinds import Skipped
 from pipelines.listing.layout import Layout, layout_of
+from pipelines.listing.nesting import check_nesting, deeper
 from pipelines.listing.paths import expanded
 from pipelines.spec.contents import Contents
 from pipelines.spec.datasets.base import OwnImages
@@ -37,7 +38,10 @@ class Options(OwnImages):
     def layout(self) -> Layout:
         """How the images lie; InputError where that cannot be told."""
         class_list = expanded(self.classes) if self.classes else None
-        return layout_of(expanded(self.folder), self.labels == "auto", class_list, self.val == "holdout")
+        layout = layout_of(expanded(self.folder), self.labels == "auto", class_list, self.val == "holdout")
+        if not class_list:
+            check_nesting(layout)
+        return layout
 
     @property
     def without_labels(self) -> bool:
@@ -65,6 +69,7 @@ class Options(OwnImages):
 
         train, test, held = (count(part) if part else None for part in (layout.train, layout.test, layout.held))
         assert train is not None
+        skipped.check_lost(sum(map(sum, filter(None, (train, test, held)))), self.max_unreadable)
         return self.counted(layout.classes, train, test, held, skipped)
 
     def told(self) -> str:
@@ -74,4 +79,5 @@ class Options(OwnImages):
         held = f"{layout.held.name}/" if layout.held else f"{self.holdout:.0%} of train"
         unused = [f"not used: {', '.join(f'{part.name}/' for part in layout.unused)}"] if layout.unused else []
         classes = f"{len(layout.classes)} classes" if layout.classes else "no labels"
-        return "; ".join([f"train: {train}", f"test: {test}", f"choices: {held}", *unused, classes])
+        inner = filter(None, [deeper(layout)])
+        return "; ".join([f"train: {train}", f"test: {test}", f"choices: {held}", *unused, classes, *inner])

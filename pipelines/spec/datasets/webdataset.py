@@ -5,14 +5,17 @@ from pathlib import Path
 from typing import ClassVar, Literal
 
 from pipelines.listing.inventory import Inventory, of_tars
-from pipelines.listing.kinds import Skipped
+from pipelines.listing.kinds import Skipped, in_words
 from pipelines.listing.paths import expand
-from pipelines.listing.samples import label_of, samples_of
+from pipelines.listing.samples import label_of, main_image, samples_of
+from pipelines.listing.tars import check_kind, entries_of, is_compressed
 from pipelines.spec.contents import Contents
 from pipelines.spec.datasets.base import OwnImages, Targets
 
-MOST_BYTES = 2**30
-"""Of tars that planning looks into: their headers and labels are read. It opens no larger and no compressed ones."""
+MOST_BYTES, MOST_COMPRESSED = 2**30, 2**27
+"""Of tars that planning looks into as a whole: all headers and labels are read, and compressed ones are unpacked for it."""
+GLIMPSE = 2**26
+"""Bytes of a larger tar that planning looks into."""
 
 
 class Options(OwnImages):
@@ -32,21 +35,27 @@ class Options(OwnImages):
         return self.labels == "none"
 
     def check_files(self) -> None:
-        for pattern in filter(None, (self.train, self.test)):
-            expand(pattern)
+        for tar in self._tars():
+            check_kind(tar)
 
     def inventory(self, packed: Inventory | None = None) -> Inventory:
         if packed and not any(Path(tar).exists() for tar in packed.stocks):
             return packed
-        return of_tars(tar for pattern in filter(None, (self.train, self.test)) for tar in expand(pattern))
+        return of_tars(self._tars())
+
+    def told(self) -> str:
+        tars = {pattern: len(expand(pattern)) for pattern in filter(None, (self.train, self.test))}
+        train, *test = [f"{count} tar{'s' * (count > 1)} ({pattern})" for pattern, count in tars.items()]
+        choices = f"{self.holdout:.0%} of train"
+        return f"train: {train}; test: {test[0] if test else f'{self.test_share:.0%} of it'}; choices: {choices}"
 
     def contents(self) -> Contents | None:
-        tars = [tar for pattern in filter(None, (self.train, self.test)) for tar in expand(pattern)]
-        if sum(tar.stat().st_size for tar in tars) > MOST_BYTES or any(tar.suffix != ".tar" for tar in tars):
+        if not self._is_small:
             return None
         skipped = Skipped()
         train = self._labels(self.train, skipped)
         test = self._labels(self.test, skipped) if self.test else None
+        skipped.check_lost(sum(train.values()) + sum((test or Counter()).values()), self.max_unreadable)
         given = sorted({*train, *(test or ())} - {-1})
 
         def counts(labels: Counter[int]) -> list[int]:
@@ -54,6 +63,40 @@ class Options(OwnImages):
 
         names = tuple(map(str, given))
         return self.counted(names, counts(train), None if test is None else counts(test), None, skipped)
+
+    def uncounted(self) -> list[str]:
+        if self._is_small:
+            return []
+        tars = self._tars()
+        size, packed = sum(tar.stat().st_size for tar in tars), sum(is_compressed(tar) for tar in tars)
+        first = (
+            f"not counted before packing: {len(tars)} tars of {size / 1e9:.1f} GB, {packed} of them compressed; planning goes "
+            f"through {MOST_BYTES / 1e9:.1f} GB, of compressed ones {MOST_COMPRESSED / 1e9:.1f} GB; python -m pipelines look "
+            "STUDY goes through all, and unpacks compressed ones into the folder of temporary files"
+        )
+        return [first, *(self._glimpse(pattern) for pattern in filter(None, (self.train, self.test)))]
+
+    @property
+    def _is_small(self) -> bool:
+        tars = self._tars()
+        size, packed = (sum(tar.stat().st_size for tar in some) for some in (tars, filter(is_compressed, tars)))
+        return size <= MOST_BYTES and packed <= MOST_COMPRESSED
+
+    def _tars(self) -> list[Path]:
+        return [tar for pattern in filter(None, (self.train, self.test)) for tar in expand(pattern)]
+
+    def _glimpse(self, pattern: str) -> str:
+        """What the beginning of the first tar holds, in words."""
+        tar, skipped = expand(pattern)[0], Skipped()
+        entries = entries_of(tar, skipped, GLIMPSE)[:-1]  # the last may lack members
+        for entry in entries:
+            main_image(entry, self.fields)
+        labels = Counter(label_of(entry) for entry in entries) if self.labels == "auto" else Counter[int]()
+        bare, given = labels.pop(-1, 0), sorted(labels)
+        seen = f"{len(entries)} samples, {bare} without a label, {len(given)} classes"
+        numbers = f" ({given[0]} to {given[-1]})" if given else ""
+        left_out = f"; left out: {in_words(skipped.plain())}" if skipped.counts else ""
+        return f"the first {GLIMPSE / 1e6:.0f} MB of {tar.name}: {seen}{numbers}{left_out}"
 
     def _labels(self, pattern: str, skipped: Skipped) -> Counter[int]:
         """Class number, -1 for none -> samples."""

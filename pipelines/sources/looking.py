@@ -1,0 +1,35 @@
+"""A look at some images before any is packed: their sizes and channels, and what is wrong with them."""
+
+from collections import Counter
+
+from pipelines.sources.base import Split
+from pipelines.sources.images import Decoding, Unreadable, is_extreme, open_image
+
+MOST_OPENED = 100
+"""Images of a split that are decoded."""
+MOST_NAMED = 3
+
+
+def pixels_told(split: Split, decoding: Decoding) -> dict[str, str]:
+    """Sizes and channels of some images of a split, evenly spaced, in words; strips and unreadable ones by name."""
+    sizes, modes, strips, unreadable = list[tuple[int, int]](), Counter[str](), list[str](), list[str]()
+    rows = range(0, len(split), max(1, len(split) // MOST_OPENED))
+    for row in rows:
+        try:
+            image = open_image(split.read(row).image, decoding)
+        except (OSError, Unreadable) as error:
+            unreadable.append(f"{split.ids[row]} ({error})")
+            continue
+        sizes.append(image.size)
+        modes["grey" if image.mode == "L" else "colour"] += 1
+        if is_extreme(image.size):
+            strips.append(f"{split.ids[row]} ({image.width}x{image.height})")
+    told = {}
+    if sizes:
+        wide, high = (f"{min(sides)} to {max(sides)}" if len({*sides}) > 1 else str(sides[0]) for sides in zip(*sizes))
+        told["opened"] = (
+            f"{len(rows)}: {wide} pixels wide, {high} high, {', '.join(f'{n} {mode}' for mode, n in modes.items())}"
+        )
+    for what, found in (("extreme shapes", strips), ("unreadable", unreadable)):
+        told |= {what: f"{len(found)} of {len(rows)}: {'; '.join(found[:MOST_NAMED])}"} if found else {}
+    return told

@@ -1,0 +1,101 @@
+"""Folders as somebody else named and nested them: recognised, or asked about by name, never guessed."""
+
+import random
+from pathlib import Path
+
+import pytest
+from source_tools import image, make_folder, noise
+
+from pipelines.errors import InputError
+from pipelines.listing.splits import split_of
+from pipelines.sources.imagefolder import read
+from pipelines.spec.datasets.imagefolder import Options as ImageFolder
+
+BOXES = ("a/@__thumb", "#recycle", "@Recycle/a", "#snapshot", "a/@tmp", "~snapshot", "$RECYCLE.BIN", "__pycache__")
+
+
+def options(folder: Path, **changes: object) -> ImageFolder:
+    return ImageFolder(**{"name": "toy", "folder": str(folder), **changes})
+
+
+@pytest.mark.parametrize(
+    ("train", "test"),
+    [
+        ("training_set", "test_set"), ("train_data", "val_data"), ("trn", "tst"), ("Train", "DEV"), ("train", "eval"),
+        ("images_train", "images-test"), ("train2017", "val2017"), ("TrainSet", "Validation Set"),
+    ],
+)  # fmt: skip
+def test_split_folders_are_known_by_all_usual_names(tmp_path: Path, train: str, test: str) -> None:
+    make_folder(tmp_path / train, {"a": 4, "b": 4})
+    make_folder(tmp_path / test, {"a": 2, "b": 1}, seed=9)
+    source = read(options(tmp_path))
+    assert (source.classes, len(source.train), len(source.test)) == (("a", "b"), 8, 3)
+    assert source.layout.startswith(f"train: {train}/; test: {test}/")
+
+
+@pytest.mark.parametrize("name", ["trains", "tested", "cat", "set", "images", "evil", "trainbus", "trän", ""])
+def test_what_only_sounds_like_a_split_is_none(name: str) -> None:
+    assert split_of(name) is None
+
+
+def test_housekeeping_of_storage_boxes_is_left_out_and_counted(tmp_path: Path) -> None:
+    make_folder(tmp_path, {"a": 4, "b": 4})
+    for name in BOXES:
+        image(tmp_path / name / "x.png")
+    source = read(options(tmp_path))
+    assert source.classes == ("a", "b")
+    assert source.skipped["housekeeping"]["count"] == len(BOXES)
+
+
+@pytest.mark.parametrize("inner", [("train", "test"), ("cat", "dog")])
+def test_one_folder_around_the_true_ones_is_asked_about(tmp_path: Path, inner: tuple[str, str]) -> None:
+    for number, name in enumerate(inner):
+        make_folder(tmp_path / "zip" / "pics" / name, {"a": 4, "b": 4}, seed=10 * number)
+    with pytest.raises(
+        InputError, match=r"zip: holds the one folder pics/ .*write dataset.folder: .*zip/pics; else"
+    ) as told:
+        options(tmp_path / "zip").check_files()
+    assert "labels: none" in str(told.value)
+    options(tmp_path / "zip" / "pics").check_files()
+    assert len(read(options(tmp_path / "zip", labels="none", test_share=0.0)).train) == 16
+    (tmp_path / "one.txt").write_text("pics")
+    assert read(options(tmp_path / "zip", classes=str(tmp_path / "one.txt"))).classes == ("pics",)
+
+
+def test_splits_inside_of_classes_are_asked_about(tmp_path: Path) -> None:
+    for number, name in enumerate("ab"):
+        make_folder(tmp_path / name, {"Train": 4, "Test": 2}, seed=10 * number)
+    with pytest.raises(InputError, match=r"a/Train: a split inside a class folder.* other way round: Train/a/"):
+        options(tmp_path).check_files()
+
+
+def test_folders_inside_of_classes_are_told(tmp_path: Path) -> None:
+    make_folder(tmp_path / "animal", {"cat": 2, "dog": 2})
+    make_folder(tmp_path / "plant", {"oak": 2, "rose": 2}, seed=5)
+    told = "2 classes; folders inside class folders count to the class (animal/cat, animal/dog, plant/oak, ...)"
+    assert read(options(tmp_path)).layout.endswith(told)
+
+
+def test_files_that_may_be_images_are_refused_beyond_the_share_and_text_never_is(tmp_path: Path) -> None:
+    make_folder(tmp_path, {"a": 5, "b": 5})
+    draw = random.Random(0)
+    for number in range(15):
+        for name in "ab":
+            (tmp_path / name / f"{number}.nef").write_bytes(draw.randbytes(600))
+    for number, content in enumerate(("Maße\n".encode("latin-1"), "größer".encode("utf-16"), b"0 0.1\r\n", b"")):
+        (tmp_path / "a" / f"{number}.txt").write_bytes(content)
+    (tmp_path / "archive.zip").write_bytes(draw.randbytes(600))  # beside the class folders
+    refusal = r"30 of 40 files among the images are neither text .* allows 0: a/0.nef, a/1.nef, a/10.nef, ...; convert"
+    for ask in (lambda: read(options(tmp_path)), options(tmp_path).contents):
+        with pytest.raises(InputError, match=refusal):
+            ask()
+    source = read(options(tmp_path, max_unreadable=0.75))
+    counts = {kind: found["count"] for kind, found in source.skipped.items()}
+    assert counts == {".nef": 30, ".txt": 4, ".zip": 1}
+    assert len(source.train) + len(source.test) == 10
+
+
+def test_one_strange_file_of_many_images_is_told_and_passes(tmp_path: Path) -> None:
+    make_folder(tmp_path, {"a": 1000}, side=4)
+    (tmp_path / "a" / "x.psd").write_bytes(b"8BPS\0\1" + noise(1, 50)[0].tobytes())
+    assert read(options(tmp_path)).skipped == {".psd": {"count": 1, "examples": ["a/x.psd"]}}
