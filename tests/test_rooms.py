@@ -34,6 +34,7 @@ ALLOWED = {
     "acceptance": {"records"},
     "history": set(),
     "progress": {"spec", "history"},
+    "watching": {"watching", "progress", "spec", "records"},
     "tracking": {"tracking", "records", "history", "spec.layout"},
     "tuning": {"tuning", "journal", "lease", "spec.tuning"},
     "journal": set(),

@@ -17,6 +17,9 @@ from pipelines.launching.verdicts import grown
 from pipelines.spec import layout
 from pipelines.spec.pending import Pending, is_fresh
 from pipelines.spec.workflow import TABLES, TARGETS, plans, read_config, study_files
+from pipelines.watching.events import Events
+from pipelines.watching.run import Run
+from pipelines.watching.watch import watch
 
 ASKED = TARGETS & {*sys.argv}
 RUNS_NOTHING = bool(ASKED) and ASKED <= TABLES
@@ -163,6 +166,9 @@ def start():
         write_specs(made, RESULTS)
         layout.marker(RESULTS, "report", name).unlink(missing_ok=True)
     PENDING.write(RESULTS, STUDIES, RUN)
+    global WATCH
+    WATCH = watched()
+    WATCH.start()
     if TRACKING:
         follow = ["--parent", str(os.getpid()), "--every", str(TRACKING.every)]
         with layout.tracking_log(RESULTS).open("a") as output:
@@ -175,11 +181,25 @@ def start():
             )
 
 
+def watched():
+    """What tells how far the run is, while it goes on."""
+    jobs = {place: job for made in PLANS.values() for place, job in made.jobs.items()}
+    units = PENDING.units
+    return watch(
+        logger,
+        workflow.logger_manager.get_log_handlers(),
+        Events(units),
+        lambda: Run(jobs.values(), units.values(), RESULTS),
+        word="running" if workflow.local_exec else "submitted",
+    )
+
+
 def finish(failed):
     """Bring reports and MLflow up to date, and say where the results are. A failure here is told and harms nothing."""
     forget_tables()
     if RUNS_NOTHING:
         return
+    WATCH.stop()
     for name, made in PLANS.items():
         if failed and not is_fresh(made, RESULTS):
             for stage in ("collect", "report"):
