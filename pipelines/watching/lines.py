@@ -42,4 +42,5 @@ def _others(now: Now) -> list[str]:
 def _left(now: Now) -> str:
     if now.seconds is None:
         return "time left: not known while nothing runs"
-    return f"about {duration(now.seconds)} left" + (", a guess until more is measured" if now.guessed else "")
+    time = duration(now.seconds) if now.seconds >= 60 else f"{now.seconds:.0f} s"
+    return f"about {time} left" + (", a guess until more is measured" if now.guessed else "")

@@ -17,7 +17,7 @@ from pipelines.spec.units import Unit
 
 @dataclass(frozen=True)
 class StageNow:
-    """The jobs of one stage. running: processes that work on them, or stand in a cluster's queue."""
+    """The jobs of one stage. running: those that a process works on, or that stand in a cluster's queue."""
 
     name: str
     jobs: int
@@ -91,7 +91,7 @@ class Run:
     def _stages(self, going: list[Unit]) -> tuple[StageNow, ...]:
         at_work, failed = Counter(unit.stage for unit in going), Counter(stage for stage, _ in self._failed)
         return tuple(
-            StageNow(name, count, count - self._waiting[name], at_work[name], failed[name])
+            StageNow(name, count, count - (waiting := self._waiting[name]), min(at_work[name], waiting), failed[name])
             for name, count in self._all.items()
         )
 
