@@ -114,6 +114,18 @@ def read_from(path: Path, offset: int = 0) -> Iterator[tuple[Point, int]]:
             yield _parse(path, line, offset), (offset := offset + len(line))
 
 
+def last(path: Path, size: int = 65536) -> list[Point]:
+    """The complete lines among the last ``size`` bytes: enough to see where a training stands, however long it is."""
+    try:
+        start = max(0, path.stat().st_size - size)
+        with path.open("rb") as file:
+            file.seek(start)
+            begun = len(file.readline()) if start else 0
+    except FileNotFoundError:
+        return []
+    return [point for point, _ in read_from(path, start + begun)]
+
+
 def being_written(path: Path, patience: float = 1800.0) -> bool:
     """Whether a live process has the history at ``path`` open.
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pipelines import history
 from pipelines.spec.job import Job
-from pipelines.spec.jobs import RunSpec
+from pipelines.spec.jobs import PretrainSpec
 from pipelines.spec.layout import logs_folder
 from pipelines.spec.price import Prices
 
@@ -38,6 +38,7 @@ class Running:
 
     epoch    of the last reading, from 0 on; None where planning does not know the number of images
     speed    images a second between the last two readings; None before the second
+    whole    seconds of all epochs at this speed; None where speed or images are not known
     """
 
     key: str
@@ -45,6 +46,12 @@ class Running:
     epoch: float | None
     epochs: int
     speed: float | None
+    whole: float | None = None
+
+    @property
+    def share(self) -> float:
+        """The part that is behind it, 0 where that is not known."""
+        return min(1.0, self.epoch / self.epochs) if self.epoch is not None else 0.0
 
 
 @dataclass(frozen=True)
@@ -74,20 +81,21 @@ def running(jobs: Iterable[Job], results: Path) -> list[Running]:
     found = []
     for job in jobs:
         path = job.folder(results) / history.FILE
-        if isinstance(job.spec, RunSpec) and not job.done(results) and history.being_written(path):
-            found.append(_running(job.key, job.spec, history.read(path)))
+        if isinstance(job.spec, PretrainSpec) and not job.done(results) and history.being_written(path):
+            found.append(_running(job.key, job.spec, history.last(path)))
     return found
 
 
-def _running(key: str, spec: RunSpec, points: list[history.Point]) -> Running:
+def _running(key: str, spec: PretrainSpec, points: list[history.Point]) -> Running:
     step = points[-1].step + 1 if points else 0
-    images, batch = spec.dataset.train_images or spec.dataset.limit, spec.training.batch_size
+    images, batch = spec.dataset.pretraining_images or spec.dataset.limit, spec.training.batch_size
     epoch = step * batch / images if images else None
     readings = sorted({point.step: point.time for point in points}.items())[-2:]
     speed = None
     if len(readings) == 2 and readings[1][1] > readings[0][1]:
         speed = 1000 * batch * (readings[1][0] - readings[0][0]) / (readings[1][1] - readings[0][1])
-    return Running(key, step, epoch, spec.training.epochs, speed)
+    whole = spec.training.epochs * images / speed if images and speed else None
+    return Running(key, step, epoch, spec.training.epochs, speed, whole)
 
 
 def stopped(jobs: Iterable[Job], results: Path) -> list[Stopped]:

@@ -18,8 +18,8 @@ TEXTS = [
     *(ROOT / "reports" / "templates").iterdir(),
 ]
 """What uses the package besides Python: rules, and the page's template."""
-READ_BY_FRAMEWORKS = {"model_config"}
-"""Names that pydantic looks for."""
+READ_BY_FRAMEWORKS = {"model_config", "emit"}
+"""Names that pydantic and logging look for."""
 NOT_YET = {
     "spec/layout.py": "the paths it writes down are still spelt out where they are used",
 }

@@ -98,7 +98,7 @@ def test_speed_is_that_between_the_last_two_readings(made):
     with History.open(path):
         (one,) = running(plan.jobs.values(), results)
     assert one.speed == pytest.approx(20 * 32 / 4)
-    assert one.epoch == pytest.approx(31 * 32 / job.spec.dataset.train_images)
+    assert one.epoch == pytest.approx(31 * 32 / job.spec.dataset.pretraining_images)
 
 
 def test_the_log_says_which_job_stopped_and_why(made):

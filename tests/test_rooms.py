@@ -35,6 +35,7 @@ ALLOWED = {
     "acceptance": {"records"},
     "history": set(),
     "progress": {"spec", "history"},
+    "watching": {"watching", "progress", "spec", "records"},
     "tracking": {"tracking", "records", "history", "spec.layout"},
     "tuning": {"tuning", "journal", "lease", "spec.tuning"},
     "journal": set(),

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 RESERVED = (
-    *("jobs", "logs", "units", "features", "damaged", "paper"),
+    *("jobs", "logs", "units", "benchmarks", "features", "damaged", "paper"),
     *("mlartifacts", "mlflow.db", "tracking.log", "index.html"),
 )
 """What stands in results/ beside the studies' own folders; a name cannot be that of a hidden file."""
@@ -95,6 +95,11 @@ def log_file(results: Path, stage: str, name: str) -> Path:
     return logs_folder(results) / stage / f"{name}.log"
 
 
+def benchmark_file(results: Path, stage: str, name: str) -> Path:
+    """What a unit took by Snakemake's measurement: seconds, memory at its peak, bytes read and written."""
+    return results / "benchmarks" / stage / f"{name}.tsv"
+
+
 def study_folder(results: Path, study: str) -> Path:
     """What belongs to one study: its plan, its tables and its report."""
     return results / study
@@ -128,6 +133,13 @@ def table_file(results: Path, study: str, name: str) -> Path:
 def figures_folder(results: Path, study: str) -> Path:
     """The figures of a study's report, as SVG and PDF."""
     return study_folder(results, study) / "figures"
+
+
+def shown_files(results: Path, study: str) -> list[Path]:
+    """A study's page, and the tables and figures beside it in the form in which they can be looked at."""
+    tables, figures = tables_folder(results, study).glob("*.csv"), figures_folder(results, study).glob("*.svg")
+    page = report_page(results, study)
+    return [page, *sorted(tables), *sorted(figures)] if page.exists() else []
 
 
 def paper_file(results: Path) -> Path:

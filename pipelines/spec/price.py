@@ -1,6 +1,7 @@
 """What jobs cost, in seconds of the machine that did the earlier ones, or by an estimate that says so."""
 
 import statistics
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,11 @@ from pipelines.spec.resources import CORE_GFLOPS, GPU_GFLOPS, work
 
 ASSUMED = 5.0
 """Seconds of a job that does not train, where no such job has been measured."""
+MOST = 9
+"""Finished jobs of a kind whose records are read: their median says what all of a large study's would."""
 Source = Literal["measured", "scaled", "assumed"]
+Kind = tuple[str, ...]
+"""What jobs of the same work share."""
 
 
 @dataclass(frozen=True)
@@ -32,22 +37,32 @@ class Prices:
     """Prices by what was measured: the records of jobs, whatever study they belong to."""
 
     def __init__(self, done: Iterable[tuple[JobSpec, Record]]) -> None:
-        self._same: dict[tuple[str, ...], list[float]] = {}
+        self._same: dict[Kind, list[float]] = {}
         self._rates: dict[str, list[float]] = {}
         self._bytes: dict[str, list[int]] = {}
         for spec, record in done:
-            self._same.setdefault(_kind(spec), []).append(record.seconds)
-            self._rates.setdefault(spec.stage, []).append(record.seconds / (work(spec) or 1.0))
-            self._bytes.setdefault(spec.stage, []).append(sum(fact.bytes for fact in record.files.values()))
+            self.learn(spec, record)
 
     @classmethod
     def of(cls, jobs: Iterable[Job], results: Path) -> Self:
-        """Prices by the finished ones of these jobs."""
-        return cls((job.spec, read_record(job.folder(results))) for job in jobs if job.done(results))
+        """Prices by the finished ones of these jobs, at most ``MOST`` of a kind."""
+        prices, read = cls([]), Counter[Kind]()
+        for job in jobs:
+            kind = kind_of(job.spec)
+            if read[kind] < MOST and job.done(results):
+                read[kind] += 1
+                prices.learn(job.spec, read_record(job.folder(results)))
+        return prices
+
+    def learn(self, spec: JobSpec, record: Record) -> None:
+        """One more job is done."""
+        self._same.setdefault(kind_of(spec), []).append(record.seconds)
+        self._rates.setdefault(spec.stage, []).append(record.seconds / (work(spec) or 1.0))
+        self._bytes.setdefault(spec.stage, []).append(sum(fact.bytes for fact in record.files.values()))
 
     def price(self, spec: JobSpec) -> Price:
         """Of a job with this spec."""
-        if same := self._same.get(_kind(spec)):
+        if same := self._same.get(kind_of(spec)):
             return Price(statistics.median(same), "measured")
         if rates := self._rates.get(spec.stage):
             return Price(statistics.median(rates) * (work(spec) or 1.0), "scaled")
@@ -63,8 +78,8 @@ def gpu_seconds(spec: JobSpec) -> float:
     return work(spec) / GPU_GFLOPS
 
 
-def _kind(spec: JobSpec) -> tuple[str, ...]:
-    """What jobs of the same work share: all but the seed, and of a training the values that cost nothing."""
+def kind_of(spec: JobSpec) -> Kind:
+    """The kind of a job: all but the seed, and of a training the values that cost nothing."""
     if isinstance(spec, EvaluateSpec):
         return spec.stage, spec.evaluation.model_dump_json(), spec.dataset.model_dump_json()
     if isinstance(spec, RunSpec):

@@ -4,9 +4,10 @@ from pathlib import Path
 
 from pipelines.durations import duration
 from pipelines.masking import masked
-from pipelines.progress import Running, Stage, Stopped, running, stages, stopped
+from pipelines.progress import Stage, Stopped, running, stages, stopped
 from pipelines.spec.plan import plan_file
 from pipelines.spec.price import Prices
+from pipelines.watching.lines import training
 
 
 def run(studies: list[Path], results: Path) -> None:
@@ -19,8 +20,8 @@ def run(studies: list[Path], results: Path) -> None:
         print(f"{made.study.name}: {made.study.question}")
         for stage in found:
             print(f"  {_stage(stage)}")
-        for training in now:
-            print(f"  runs: {_running(training)}")
+        for one in now:
+            print(f"  runs: {training(one)}")
         for job in ended:
             _print_stopped(job)
         print(f"  {_left(found, len(now))}")
@@ -29,11 +30,6 @@ def run(studies: list[Path], results: Path) -> None:
 def _stage(stage: Stage) -> str:
     left = f", {stage.left} to do ({duration(stage.seconds)} of work)" if stage.left else ""
     return f"{stage.name:9} {stage.done} of {stage.jobs} done{left}"
-
-
-def _running(one: Running) -> str:
-    where = f"step {one.step}" if one.epoch is None else f"epoch {min(one.epoch, one.epochs):.1f} of {one.epochs}"
-    return f"{one.key}, {where}" + (f", {one.speed:,.0f} images/s" if one.speed else "")
 
 
 def _print_stopped(job: Stopped) -> None:

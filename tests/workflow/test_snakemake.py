@@ -58,6 +58,24 @@ def test_a_second_run_has_nothing_to_do(workplace):
     assert "Nothing to be done" in done.stdout + done.stderr
 
 
+def test_snakemakes_own_report_holds_page_tables_and_figures_and_takes_none_away(workplace):
+    study = workplace / "results" / "tiny"
+    before = {path: path.stat().st_mtime_ns for path in study.rglob("*") if path.is_file()}
+    done = snakemake(workplace, "--report", "shown.html")
+    assert done.returncode == 0, done.stdout + done.stderr
+    text = (workplace / "shown.html").read_text()
+    for file in ("report.html", "results.csv", "tuning.csv", "training.svg"):
+        assert f"results/tiny/{'' if 'report' in file else 'tables/' if 'csv' in file else 'figures/'}{file}" in text
+    assert "Top-1 accuracy on the test split in percent" in text  # the caption of results
+    assert before == {path: path.stat().st_mtime_ns for path in study.rglob("*") if path.is_file()}
+
+
+def test_without_a_report_snakemakes_own_says_what_to_do(tmp_path):
+    done = snakemake(make_workplace(tmp_path), "--report", "shown.html")
+    assert done.returncode != 0
+    assert "results/tiny has no report yet; run the same command without --report first" in done.stdout + done.stderr
+
+
 def planned(workplace: Path) -> dict[str, int]:
     """Rule -> jobs that a dry run would start."""
     done = snakemake(workplace, "--dry-run", "--quiet", "rules")

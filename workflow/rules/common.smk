@@ -17,9 +17,13 @@ from pipelines.launching.verdicts import grown
 from pipelines.spec import layout
 from pipelines.spec.pending import Pending, is_fresh
 from pipelines.spec.workflow import TABLES, TARGETS, plans, read_config, study_files
+from pipelines.watching.events import Events
+from pipelines.watching.run import Run
+from pipelines.watching.watch import watch
 
 ASKED = TARGETS & {*sys.argv}
-RUNS_NOTHING = bool(ASKED) and ASKED <= TABLES
+SHOWS = any(word.split("=")[0] == "--report" for word in sys.argv)
+RUNS_NOTHING = SHOWS or (bool(ASKED) and ASKED <= TABLES)
 try:
     CONFIG = read_config(config)
     RESULTS = Path(CONFIG.results)
@@ -32,7 +36,9 @@ try:
     if workflow.remote_exec:
         PENDING = Pending.read(PLANS.values(), RESULTS)
     elif RUNS_NOTHING:
-        PENDING = Pending([])  # no data has to be there to write what the records say
+        PENDING = Pending(
+            []
+        )  # no data has to be there to write, or to show, what the records say
     else:
         PENDING = Pending.of(PLANS.values(), RESULTS, CONFIG.rerun_changed)
 except InputError as error:
@@ -52,6 +58,7 @@ TRACKING_ENVIRONMENT = (
     }
 )
 DONE = str(layout.marker(RESULTS, "{stage}", "{unit}"))
+BENCHMARK = str(layout.benchmark_file(RESULTS, "{stage}", "{unit}"))
 LOG = str(layout.log_file(RESULTS, "{stage}", "{unit}"))
 
 
@@ -72,6 +79,11 @@ def done(stage):
 def log_of(stage):
     """The pattern of a stage's logs."""
     return LOG.replace("{stage}", stage)
+
+
+def benchmark_of(stage):
+    """The pattern of what a stage's units took."""
+    return BENCHMARK.replace("{stage}", stage)
 
 
 def unit_of(stage, name):
@@ -127,6 +139,8 @@ def asked(stage, name):
 
 def wanted():
     """Every study's report: the page where it is as new as the records, else the marker of its making."""
+    if SHOWS:
+        return [result for name in PLANS for result in shown(name)]
     return [
         (
             layout.report_page(RESULTS, name)
@@ -135,6 +149,36 @@ def wanted():
         )
         for name, made in PLANS.items()
     ]
+
+
+def shown(name):
+    """What ``snakemake --report`` shows of a study. Files of no rule, so that Snakemake never deletes one of them."""
+    found = layout.shown_files(RESULTS, name)
+    if not found:
+        raise WorkflowError(
+            f"{RESULTS}/{name} has no report yet; run the same command without --report first"
+        )
+    return [shown_file(file, name) for file in found]
+
+
+def shown_file(file, name):
+    """One of them, with its caption and its place among the others."""
+    part = "report" if file.parent.name == name else file.parent.name
+    labels = {"result": file.stem}
+    flagged = report(
+        str(file),
+        caption=caption_of(file.stem),
+        category=name,
+        subcategory=part,
+        labels=labels,
+    )
+    return flagged
+
+
+def caption_of(part):
+    """The file with a part's caption; none where a part has none."""
+    path = Path(workflow.basedir) / "reports" / "captions" / f"{part}.md"
+    return str(path) if path.exists() else None
 
 
 def tables():
@@ -163,6 +207,9 @@ def start():
         write_specs(made, RESULTS)
         layout.marker(RESULTS, "report", name).unlink(missing_ok=True)
     PENDING.write(RESULTS, STUDIES, RUN)
+    global WATCH
+    WATCH = watched()
+    WATCH.start()
     if TRACKING:
         follow = ["--parent", str(os.getpid()), "--every", str(TRACKING.every)]
         with layout.tracking_log(RESULTS).open("a") as output:
@@ -175,11 +222,25 @@ def start():
             )
 
 
+def watched():
+    """What tells how far the run is, while it goes on."""
+    jobs = {place: job for made in PLANS.values() for place, job in made.jobs.items()}
+    units = PENDING.units
+    return watch(
+        logger,
+        workflow.logger_manager.get_log_handlers(),
+        Events(units),
+        lambda: Run(jobs.values(), units.values(), RESULTS),
+        word="running" if workflow.local_exec else "submitted",
+    )
+
+
 def finish(failed):
     """Bring reports and MLflow up to date, and say where the results are. A failure here is told and harms nothing."""
     forget_tables()
     if RUNS_NOTHING:
         return
+    WATCH.stop()
     for name, made in PLANS.items():
         if failed and not is_fresh(made, RESULTS):
             for stage in ("collect", "report"):

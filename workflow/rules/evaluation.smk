@@ -5,6 +5,8 @@ rule evaluate:
         done("evaluate"),
     log:
         log_of("evaluate"),
+    benchmark:
+        benchmark_of("evaluate")
     conda:
         "../../conda_envs/train.yaml"
     threads: asks("evaluate", "threads")
@@ -13,6 +15,7 @@ rule evaluate:
         mem_mb=memory("evaluate"),
         runtime=minutes("evaluate"),
     params:
+        python=PYTHON,
         job=jobs("evaluate"),
     shell:
-        "{PYTHON:q} -m pipelines evaluate --job {params.job:q} > {log:q} 2>&1 && touch {output:q}"
+        "{params.python:q} -m pipelines evaluate --job {params.job:q} > {log:q} 2>&1 && touch {output:q}"

@@ -5,6 +5,8 @@ rule pretrain:
         done("pretrain"),
     log:
         log_of("pretrain"),
+    benchmark:
+        benchmark_of("pretrain")
     conda:
         "../../conda_envs/train.yaml"
     threads: asks("pretrain", "threads")
@@ -14,7 +16,8 @@ rule pretrain:
         mem_mb=memory("pretrain"),
         runtime=minutes("pretrain"),
     params:
+        python=PYTHON,
         job=jobs("pretrain"),
     shell:
-        "{PYTHON:q} -m pipelines pretrain --job {params.job:q} --processes {resources.gpu} --nodes {resources.nodes}"
+        "{params.python:q} -m pipelines pretrain --job {params.job:q} --processes {resources.gpu} --nodes {resources.nodes}"
         " >> {log:q} 2>&1 && touch {output:q}"

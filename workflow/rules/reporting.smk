@@ -8,11 +8,13 @@ rule report:
     conda:
         "../../conda_envs/report.yaml"
     params:
+        python=PYTHON,
+        results=lambda wildcards: str(RESULTS),
         folder=lambda wildcards: layout.study_folder(RESULTS, wildcards.study),
     shell:
-        "{PYTHON:q} -m pipelines collect --plan {params.folder:q}/plan.json --results {RESULTS:q} --out {params.folder:q}"
+        "{params.python:q} -m pipelines collect --plan {params.folder:q}/plan.json --results {params.results:q} --out {params.folder:q}"
         " > {log:q} 2>&1"
-        " && {PYTHON:q} -m pipelines report --plan {params.folder:q}/plan.json --results {RESULTS:q} --out {params.folder:q}"
+        " && {params.python:q} -m pipelines report --plan {params.folder:q}/plan.json --results {params.results:q} --out {params.folder:q}"
         " >> {log:q} 2>&1 && touch {output:q}"
 
 
@@ -27,9 +29,11 @@ rule study_tables:
     conda:
         "../../conda_envs/report.yaml"
     params:
+        python=PYTHON,
+        results=lambda wildcards: str(RESULTS),
         file=lambda wildcards: FILES[wildcards.study],
     shell:
-        "{PYTHON:q} -m pipelines tables {params.file:q} --results {RESULTS:q} > {log:q} 2>&1 && cat {log:q} && touch {output:q}"
+        "{params.python:q} -m pipelines tables {params.file:q} --results {params.results:q} > {log:q} 2>&1 && cat {log:q} && touch {output:q}"
 
 
 rule one_paper:
@@ -44,6 +48,8 @@ rule one_paper:
     conda:
         "../../conda_envs/report.yaml"
     params:
+        python=PYTHON,
+        results=lambda wildcards: str(RESULTS),
         files=[FILES[name] for name, made in PLANS.items() if made.tables],
     shell:
-        "{PYTHON:q} -m pipelines paper {params.files:q} --results {RESULTS:q} > {log:q} 2>&1 && cat {log:q} && touch {output:q}"
+        "{params.python:q} -m pipelines paper {params.files:q} --results {params.results:q} > {log:q} 2>&1 && cat {log:q} && touch {output:q}"

@@ -3,6 +3,8 @@ rule shards:
         done("shards"),
     log:
         log_of("shards"),
+    benchmark:
+        benchmark_of("shards")
     conda:
         "../../conda_envs/train.yaml"
     threads: asks("shards", "threads")
@@ -10,7 +12,8 @@ rule shards:
         mem_mb=memory("shards"),
         runtime=minutes("shards"),
     params:
+        python=PYTHON,
         job=jobs("shards"),
     shell:
-        "{PYTHON:q} -m pipelines shards --job {params.job:q} --workers {threads}"
+        "{params.python:q} -m pipelines shards --job {params.job:q} --workers {threads}"
         " > {log:q} 2>&1 && touch {output:q}"

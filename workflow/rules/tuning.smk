@@ -5,6 +5,8 @@ rule tune:
         str(layout.marker(RESULTS, "tune-worker", "{unit}.{worker}")),
     log:
         str(layout.log_file(RESULTS, "tune", "{unit}-{worker}")),
+    benchmark:
+        str(layout.benchmark_file(RESULTS, "tune", "{unit}-{worker}"))
     conda:
         "../../conda_envs/train.yaml"
     threads: asks("tune", "threads")
@@ -13,10 +15,11 @@ rule tune:
         mem_mb=memory("tune"),
         runtime=minutes("tune"),
     params:
+        python=PYTHON,
         job=jobs("tune"),
         of=lambda wildcards: workers(wildcards.unit),
     shell:
-        "{PYTHON:q} -m pipelines tune --job {params.job:q} --worker {wildcards.worker} --of {params.of}"
+        "{params.python:q} -m pipelines tune --job {params.job:q} --worker {wildcards.worker} --of {params.of}"
         " > {log:q} 2>&1 && touch {output:q}"
 
 
@@ -33,6 +36,7 @@ rule tune_best:
     conda:
         "../../conda_envs/train.yaml"
     params:
+        python=PYTHON,
         job=jobs("tune"),
     shell:
-        "{PYTHON:q} -m pipelines tune --job {params.job:q} --close > {log:q} 2>&1 && touch {output:q}"
+        "{params.python:q} -m pipelines tune --job {params.job:q} --close > {log:q} 2>&1 && touch {output:q}"

@@ -1,0 +1,114 @@
+"""How far a run is: jobs done, running, left and failed by stage, what is trained now, and the time that is left."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipelines.errors import Problem
+from pipelines.progress import Running, running
+from pipelines.records import read_record
+from pipelines.spec.job import Job
+from pipelines.spec.jobs import JobSpec
+from pipelines.spec.plan import Place
+from pipelines.spec.price import Kind, Price, Prices, kind_of
+from pipelines.spec.units import Unit
+
+
+@dataclass(frozen=True)
+class StageNow:
+    """The jobs of one stage. running: those that a process works on, or that stand in a cluster's queue."""
+
+    name: str
+    jobs: int
+    done: int
+    running: int
+    failed: int
+
+    @property
+    def left(self) -> int:
+        return max(0, self.jobs - self.done - self.running - self.failed)
+
+
+@dataclass(frozen=True)
+class Now:
+    """One look at a run.
+
+    seconds  until the end, by what was measured; None before anything can be said
+    guessed  whether most of what is left is of a kind of which nothing has been measured yet
+    """
+
+    stages: tuple[StageNow, ...]
+    trainings: tuple[Running, ...]
+    seconds: float | None
+    guessed: bool
+
+
+class Run:
+    """Keeps count between two looks, each of which opens only the folders of what is under way or has just ended."""
+
+    def __init__(self, jobs: Iterable[Job], units: Iterable[Unit], results: Path) -> None:
+        """jobs: all of the run's studies; units: those that have to run."""
+        jobs = list(jobs)
+        self._results = results
+        self._left: dict[Place, Job] = {job.place: job for unit in units for job in unit.jobs}
+        self._all = Counter(job.stage for job in jobs)
+        self._waiting = Counter(stage for stage, _ in self._left)
+        self._failed: dict[Place, Job] = {}
+        self._kinds: dict[Place, Kind] = {place: kind_of(job.spec) for place, job in self._left.items()}
+        self._of_kind = Counter(self._kinds.values())
+        self._sample: dict[Kind, JobSpec] = {self._kinds[place]: job.spec for place, job in self._left.items()}
+        self._prices = Prices.of((job for job in jobs if job.place not in self._left), results)
+        self._spent = self._worked = 0.0
+
+    def look(self, going: list[Unit], ended: Iterable[Unit], passed: float) -> Now:
+        """Count anew. going, ended: as ``Events.look`` gives them; passed: seconds since the last look."""
+        for unit in dict.fromkeys([*going, *ended]):
+            self._count(unit, failed=unit not in going)
+        trainings = running((job for unit in dict.fromkeys(going) for job in unit.jobs), self._results)
+        self._spent += passed * len(going)
+        seconds, guessed = self._time_left(trainings, len(going))
+        return Now(self._stages(going), tuple(trainings), seconds, guessed)
+
+    def _count(self, unit: Unit, failed: bool) -> None:
+        for job in unit.jobs:
+            self._failed.pop(job.place, None)
+            if job.place in self._left and job.done(self._results):
+                self._finish(job)
+            elif job.place in self._left and failed:
+                self._failed[job.place] = job
+
+    def _finish(self, job: Job) -> None:
+        del self._left[job.place]
+        self._waiting[job.stage] -= 1
+        self._of_kind[self._kinds[job.place]] -= 1
+        try:
+            self._prices.learn(job.spec, read_record(job.folder(self._results)))
+        except Problem:
+            return  # whoever needs the record will tell of it
+        self._worked += self._prices.price(job.spec).seconds
+
+    def _stages(self, going: list[Unit]) -> tuple[StageNow, ...]:
+        at_work, failed = Counter(unit.stage for unit in going), Counter(stage for stage, _ in self._failed)
+        return tuple(
+            StageNow(name, count, count - (waiting := self._waiting[name]), min(at_work[name], waiting), failed[name])
+            for name, count in self._all.items()
+        )
+
+    def _time_left(self, trainings: list[Running], processes: int) -> tuple[float | None, bool]:
+        """Work that is left, times what a second of work has cost the processes so far, shared by those at work."""
+        at_work = [(self._kinds[place], each) for each in trainings if (place := ("pretrain", each.key)) in self._left]
+        here = {kind: each.whole for kind, each in at_work if each.whole}
+        prices = {kind: self._price(kind, here.get(kind)) for kind, count in self._of_kind.items() if count}
+        part = sum(prices[kind].seconds * each.share for kind, each in at_work)
+        failed = sum(prices[self._kinds[place]].seconds for place in self._failed)
+        total = {kind: price.seconds * self._of_kind[kind] for kind, price in prices.items()}
+        guessed = sum(total[kind] for kind, price in prices.items() if price.source == "assumed")
+        left, worked = max(0.0, sum(total.values()) - part - failed), self._worked + part
+        cost = self._spent / worked if worked else 1.0
+        return (left * cost / processes if processes else None), guessed > left / 2
+
+    def _price(self, kind: Kind, running: float | None) -> Price:
+        """What a job of this kind costs; before one has ended, by the speed of one that runs."""
+        price = self._prices.price(self._sample[kind])
+        return Price(running, "measured") if running and price.source != "measured" else price
