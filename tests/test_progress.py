@@ -68,6 +68,31 @@ def test_a_price_is_measured_then_scaled_by_work_then_assumed(made):
     assert prices.price(long.spec).seconds == pytest.approx(10 * 6 / 2)
 
 
+def test_seconds_of_one_sort_of_evaluation_are_no_price_of_another(tmp_path: Path):
+    """A probe on raw pixels that settled late once made 84 quick ones look like hours."""
+    text = STUDY.replace("floors: false", "floors: true").replace("[{use: knn}]", "[{use: knn}, {use: linear}]")
+    planned(tmp_path, text)
+    plan = plan_file(tmp_path / "study.yaml")
+    made = plan, tmp_path / "study.yaml", tmp_path
+
+    def of(source: str, protocol: str) -> list[Job]:
+        found = plan.of("evaluate")
+        return [j for j in found if (j.spec.source.use, j.spec.evaluation.use) == (source, protocol)]
+
+    pixels, trained = of("pixels", "linear"), of("pretrain", "linear")
+    for job in pixels:
+        done(made, job, 350.0)
+    prices = Prices.of(plan.jobs.values(), tmp_path)
+    assert prices.price(pixels[0].spec).source == "measured"
+    assert {prices.price(job.spec).source for job in (*trained, *of("pretrain", "knn"))} == {"assumed"}
+    assert prices.price(trained[0].spec).seconds == ASSUMED
+    done(made, trained[0], 2.0)
+    prices = Prices.of(plan.jobs.values(), tmp_path)
+    assert (prices.price(trained[1].spec).seconds, prices.price(trained[1].spec).source) == (2.0, "measured")
+    assert prices.price(of("untrained", "linear")[0].spec).source == "scaled"
+    assert prices.price(of("pretrain", "knn")[0].spec).source == "assumed"
+
+
 def test_stages_count_what_is_done_and_price_what_is_left(made):
     plan, _, results = made
     done(made, pretraining(plan, "short", 0), 10.0)

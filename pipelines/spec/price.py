@@ -9,7 +9,7 @@ from typing import Literal, Self
 
 from pipelines.records import Record, read_record
 from pipelines.spec.job import Job
-from pipelines.spec.jobs import EvaluateSpec, JobSpec, RunSpec
+from pipelines.spec.jobs import EvaluateSpec, JobSpec, Pixels, RunSpec
 from pipelines.spec.resources import CORE_GFLOPS, GPU_GFLOPS, work
 
 ASSUMED = 5.0
@@ -25,7 +25,7 @@ Kind = tuple[str, ...]
 class Price:
     """One job's wall-clock time.
 
-    source  measured: the median of jobs that do the same work. scaled: from jobs of the stage that do other work, by
+    source  measured: the median of jobs that do the same work. scaled: from jobs of the same sort that do other work, by
             the work. assumed: by the built-in table, for one core of a CPU.
     """
 
@@ -38,7 +38,7 @@ class Prices:
 
     def __init__(self, done: Iterable[tuple[JobSpec, Record]]) -> None:
         self._same: dict[Kind, list[float]] = {}
-        self._rates: dict[str, list[float]] = {}
+        self._rates: dict[tuple[str, ...], list[float]] = {}
         self._bytes: dict[str, list[int]] = {}
         for spec, record in done:
             self.learn(spec, record)
@@ -57,14 +57,14 @@ class Prices:
     def learn(self, spec: JobSpec, record: Record) -> None:
         """One more job is done."""
         self._same.setdefault(kind_of(spec), []).append(record.seconds)
-        self._rates.setdefault(spec.stage, []).append(record.seconds / (work(spec) or 1.0))
+        self._rates.setdefault(_sort(spec), []).append(record.seconds / (work(spec) or 1.0))
         self._bytes.setdefault(spec.stage, []).append(sum(fact.bytes for fact in record.files.values()))
 
     def price(self, spec: JobSpec) -> Price:
         """Of a job with this spec."""
         if same := self._same.get(kind_of(spec)):
             return Price(statistics.median(same), "measured")
-        if rates := self._rates.get(spec.stage):
+        if rates := self._rates.get(_sort(spec)):
             return Price(statistics.median(rates) * (work(spec) or 1.0), "scaled")
         return Price(work(spec) / CORE_GFLOPS if isinstance(spec, RunSpec) else ASSUMED, "assumed")
 
@@ -81,7 +81,18 @@ def gpu_seconds(spec: JobSpec) -> float:
 def kind_of(spec: JobSpec) -> Kind:
     """The kind of a job: all but the seed, and of a training the values that cost nothing."""
     if isinstance(spec, EvaluateSpec):
-        return spec.stage, spec.evaluation.model_dump_json(), spec.dataset.model_dump_json()
+        return *_sort(spec), spec.source.use, spec.evaluation.model_dump_json(), spec.dataset.model_dump_json()
     if isinstance(spec, RunSpec):
         return spec.stage, spec.method.use, spec.encoder.model_dump_json(), f"{work(spec):.6g}"
+    return (spec.stage,)
+
+
+def _sort(spec: JobSpec) -> tuple[str, ...]:
+    """What jobs share whose times tell of each other, given their work.
+
+    Seconds for one protocol say nothing of another. A probe on raw pixels, which settles late or never, says nothing of one
+    on features.
+    """
+    if isinstance(spec, EvaluateSpec):
+        return spec.stage, spec.evaluation.use, "pixels" if isinstance(spec.source, Pixels) else "network"
     return (spec.stage,)

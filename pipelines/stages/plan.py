@@ -29,7 +29,7 @@ from pipelines.spec.units import Unit, units
 from pipelines.spec.writing import write_specs
 
 MEANING = (
-    "measured: by jobs of the same work; scaled: by other jobs of the stage, by their work; "
+    "measured: by jobs of the same work; scaled: by other jobs of the sort, by their work; "
     f"assumed: {CORE_GFLOPS:g} billion multiply-adds a second on one core, {ASSUMED:g} s where nothing is trained; "
     f"the GPU: {GPU_GFLOPS:g} billion a second (pipelines/spec/resources.py)"
 )
