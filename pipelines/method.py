@@ -42,7 +42,8 @@ class Output:
     loss     0-d, with gradient
     scalars  0-d tensors worth a curve
     watched  detached tensors for monitors, by agreed names: ``embeddings`` (N, D) unit rows, ``positive_scores`` (N,)
-             and ``negative_scores`` (N, K), both cosines before the temperature
+             and ``negative_scores`` (N, K), both cosines before the temperature; with feature transformation also
+             ``untransformed_positive_scores`` and ``untransformed_negative_scores``, in steps that monitors read
     """
 
     loss: Tensor

@@ -23,16 +23,27 @@ class Contrast(NamedTuple):
     loss      0-d, nats, mean over the N anchors
     positive  (N,) score of each anchor with its positive, before the temperature, detached
     negative  (N, K) scores with its negatives, before the temperature, detached
+    before    both as they were before feature transformation; None without it, or where no monitor looks
     """
 
     loss: Tensor
     positive: Tensor
     negative: Tensor
+    before: tuple[Tensor, Tensor] | None = None
 
     @classmethod
-    def of(cls, loss: Tensor, positive: Tensor, negative: Tensor) -> Self:
+    def of(cls, loss: Tensor, positive: Tensor, negative: Tensor, before: tuple[Tensor, Tensor] | None = None) -> Self:
         """``loss`` as it is, with the scores cut from the graph: a loss made of them would learn nothing, silently."""
-        return cls(loss, positive.detach(), negative.detach())
+        kept = (before[0].detach(), before[1].detach()) if before else None
+        return cls(loss, positive.detach(), negative.detach(), kept)
+
+    @property
+    def watched(self) -> dict[str, Tensor]:
+        """The scores by the names that monitors know."""
+        found = {"positive_scores": self.positive, "negative_scores": self.negative}
+        if self.before:
+            found |= {"untransformed_positive_scores": self.before[0], "untransformed_negative_scores": self.before[1]}
+        return found
 
 
 def scores(q: Tensor, k: Tensor, negatives: Tensor) -> tuple[Tensor, Tensor]:

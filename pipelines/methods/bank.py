@@ -94,7 +94,12 @@ class SlotLoss(nn.Module):
         positive = kept_scores(transform, (far * far_key).sum(dim=1), (features * key).sum(dim=1))
         met = far if transform.negatives_meet == "extrapolated" else features
         negative = transformed_scores(transform, bank_scores(met, bank, slots[:, 1:]), progress)
-        return Contrast.of(info_nce_from_scores(positive, negative, self.temperature), positive, negative)
+        before = None
+        if progress.watching:
+            plain = features.detach()
+            before = (plain * key).sum(dim=1), bank_scores(plain, bank, slots[:, 1:])
+        loss = info_nce_from_scores(positive, negative, self.temperature)
+        return Contrast.of(loss, positive, negative, before)
 
 
 def joint_log_z(logits: Tensor, num_samples: int) -> Tensor:

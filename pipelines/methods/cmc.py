@@ -77,11 +77,7 @@ class CMC(Method):
             f"loss_{anchor}_to_{target}": contrast.loss.detach()
             for (anchor, target), contrast in zip(self.directions, contrasts)
         }
-        watched = {
-            "embeddings": features[0].detach(),
-            "positive_scores": contrasts[0].positive,
-            "negative_scores": contrasts[0].negative,
-        }
+        watched = {"embeddings": features[0].detach(), **contrasts[0].watched}
         return Output(total, scalars, watched)
 
     def after_step(self, progress: Progress) -> None:

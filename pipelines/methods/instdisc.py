@@ -48,11 +48,7 @@ class InstDisc(Method):
             moved = proximal(features, self.bank.slots[batch.index])
             loss = contrast.loss + self.options.proximal * moved if self.options.proximal else contrast.loss
         self.fresh = batch.index, features.detach()
-        watched = {
-            "embeddings": features.detach(),
-            "positive_scores": contrast.positive,
-            "negative_scores": contrast.negative,
-        }
+        watched = {"embeddings": features.detach(), **contrast.watched}
         return Output(loss, {"distance_from_slot": moved.detach()}, watched)
 
     def after_step(self, progress: Progress) -> None:

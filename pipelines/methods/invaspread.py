@@ -41,11 +41,7 @@ class InvaSpread(Method):
                 candidates=(gather(first), gather(second)),
                 offset=distributed.rank() * len(first),
             )
-        watched = {
-            "embeddings": first.detach(),
-            "positive_scores": contrast.positive,
-            "negative_scores": contrast.negative,
-        }
+        watched = {"embeddings": first.detach(), **contrast.watched}
         return Output(contrast.loss, {}, watched)
 
 

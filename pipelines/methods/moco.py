@@ -62,11 +62,7 @@ class MoCo(Method):
         with full_precision(first.device):
             contrasts = [self._contrast(q, k, progress) for q, k in zip(queries, keys)]
         total = torch.stack([contrast.loss for contrast in contrasts]).sum()
-        watched = {
-            "embeddings": queries[0].detach(),
-            "positive_scores": contrasts[0].positive,
-            "negative_scores": contrasts[0].negative,
-        }
+        watched = {"embeddings": queries[0].detach(), **contrasts[0].watched}
         return Output(total, {"untransformed_positive": (queries[0] * keys[0]).sum(1).mean().detach()}, watched)
 
     def after_step(self, progress: Progress) -> None:
@@ -82,11 +78,15 @@ class MoCo(Method):
             return info_nce(q, k, self.queue, self.options.temperature, keep_scores=progress.watching)
         far_q, far_k = transformed_pair(transform, q, k, progress)
         mixed = transformed_negatives(transform, self.queue, progress)
+        before = scores(q.detach(), k, self.queue) if progress.watching else None
         if transform.negatives_meet == "extrapolated":
-            return info_nce(far_q, far_k, mixed, self.options.temperature, keep_scores=progress.watching)
+            contrast = info_nce(far_q, far_k, mixed, self.options.temperature, keep_scores=progress.watching)
+            return contrast._replace(before=before)
         plain, negative = scores(q, k, mixed)
         positive = kept_scores(transform, (far_q * far_k).sum(dim=1), plain)
-        return Contrast.of(info_nce_from_scores(positive, negative, self.options.temperature), positive, negative)
+        return Contrast.of(
+            info_nce_from_scores(positive, negative, self.options.temperature), positive, negative, before
+        )
 
     @torch.no_grad()
     def _keys(self, images: Tensor, progress: Progress) -> Tensor:

@@ -73,7 +73,7 @@ class PIRL(Method):
             "jigsaw_loss": other.loss.detach(),
             "image_with_jigsaw": (whole * jigsaw).sum(dim=1).mean().detach(),
         }
-        watched = {"embeddings": whole.detach(), "positive_scores": one.positive, "negative_scores": one.negative}
+        watched = {"embeddings": whole.detach(), **one.watched}
         return Output(loss, scalars, watched)
 
     def after_step(self, progress: Progress) -> None:

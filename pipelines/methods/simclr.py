@@ -35,17 +35,15 @@ class SimCLR(Method):
             features = features.float()
         first, second = F.normalize(features, dim=1).chunk(2)
         transform, code_scale = starts(self.options.feature_transform, progress), self.options.scale == "code"
+        before = None
         with full_precision(features.device):
             if transform:
+                before = self._scores(first.detach(), second.detach()) if progress.watching else None
                 positive, negative = self._transformed(transform, first, second, progress)
             else:
                 positive, negative = self._scores(first, second)
             contrast = nt_xent(positive, negative, self.options.temperature, code_scale=code_scale)
-        watched = {
-            "embeddings": first.detach(),
-            "positive_scores": contrast.positive,
-            "negative_scores": contrast.negative,
-        }
+        watched = {"embeddings": first.detach(), **contrast._replace(before=before).watched}
         return Output(contrast.loss, {}, watched)
 
     def _scores(self, first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:

@@ -3,6 +3,7 @@
 from pipelines.code import Code, sources_of
 from pipelines.spec.base import Model
 from pipelines.spec.evaluation.base import Protocol
+from pipelines.spec.evaluation.knn import Options as Knn
 from pipelines.spec.jobs import EvaluateSpec, Foreign, JobSpec, RunSpec, ShardsSpec, TuneSpec, Untrained
 from pipelines.spec.tuning import Judged
 
@@ -13,6 +14,8 @@ BESIDE = {
     "masks": "pipelines.building.masks",
 }
 """What one kind of evaluation needs and another does not."""
+LOOKS = "pipelines.building.looks"
+"""What makes the pictures of the kNN protocol."""
 PEER_VIEWS = "pipelines.views.lightly"
 """What makes a peer's views."""
 
@@ -31,6 +34,7 @@ def code_of(spec: JobSpec) -> Code:
                 modules |= _part("evaluation", spec.search.objective.by)
         case EvaluateSpec():
             modules |= _part("evaluation", spec.evaluation)
+            modules |= {LOOKS} if isinstance(spec.evaluation, Knn) else set()
             if isinstance(spec.source, Untrained):
                 modules |= _part("encoders", spec.source.encoder)
                 modules |= _part("methods", spec.source.method) if spec.source.method else set()

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from pipelines.building.devices import chosen_device, device_name
 from pipelines.building.embedding import Embedding, embedding_of
@@ -26,10 +27,14 @@ from pipelines.lease import leased
 from pipelines.records import now, write_record
 from pipelines.seeds import seed_for
 from pipelines.sources.reader import ShardSet
+from pipelines.spec.evaluation.knn import Options as Knn
 from pipelines.spec.evaluation.zero_shot import Options as ZeroShot
 from pipelines.spec.folder import JobFolder, open_job, ready
 from pipelines.spec.jobs import EvaluateSpec
-from pipelines.spec.made_by import code_of
+from pipelines.spec.made_by import LOOKS, code_of
+from pipelines.statistics.confusion import confusion, shares, worst
+
+SHOWN_CONFUSIONS = 4
 
 
 def run(job: list[Path]) -> int:
@@ -66,8 +71,10 @@ def _on_features(job: JobFolder[EvaluateSpec], embedding: Embedding) -> None:
     found: Measured = _protocol(job).measure(options, subject, draw)
     sizes = {"features/width": embedding.features.train.shape[1], "features/seconds": embedding.seconds}
     sizes |= {f"features/{name}": value for name, value in embedding.diagnosed.items()}
-    kept = _save_predictions(job.path, embedding.shards, found)
-    _record(job, found.metrics, {**found.derived, **sizes}, time.perf_counter() - clock, started, kept)
+    kept, seconds = _save_predictions(job.path, embedding.shards, found), time.perf_counter() - clock
+    if isinstance(options, Knn) and found.predicted is not None:
+        kept |= _save_looks(job.path, embedding, found.predicted)
+    _record(job, found.metrics, {**found.derived, **sizes}, seconds, started, kept)
 
 
 def _on_captions(job: JobFolder[EvaluateSpec]) -> None:
@@ -144,3 +151,12 @@ def _save_predictions(out: Path, shards: ShardSet, found: Measured) -> dict[str,
     ids = [name for name, number in zip(shards.ids("test"), label) if number >= 0]
     Predictions.of(ids, label[label >= 0], found.predicted.cpu().numpy()).save(out / FILE)
     return {"predictions": FILE}
+
+
+def _save_looks(out: Path, embedding: Embedding, named: Tensor) -> dict[str, str]:
+    """Keep pictures of what the features see; the artifacts."""
+    classes = embedding.features.num_classes
+    counts = confusion(embedding.features.test_label.cpu().numpy(), named.cpu().numpy(), classes)
+    looks = importlib.import_module(LOOKS)  # what draws them loads slowly, and other protocols do without
+    found: dict[str, str] = looks.write_looks(out, embedding, named, worst(shares(counts), SHOWN_CONFUSIONS))
+    return found

@@ -14,13 +14,14 @@ from pathlib import Path
 from safetensors.torch import save_file
 from torch import nn
 
-from pipelines import distributed
+from pipelines import distributed, histograms
 from pipelines.attempts import begin, forget
 from pipelines.building.devices import device_name
 from pipelines.building.methods import ENCODER, HEAD, METHOD, packed
 from pipelines.building.pictures import write_pictures
 from pipelines.building.pretraining import trainer
 from pipelines.building.tuned import chosen_values
+from pipelines.building.views_seen import write_views
 from pipelines.errors import BadResult, Problem
 from pipelines.files import replacing
 from pipelines.launching.preemption import requeued
@@ -106,6 +107,10 @@ def _pretrain(job: JobFolder[PretrainSpec], stop: Stop, lease: Lease | None) -> 
         for epoch in sorted(set(spec.training.keep_epochs))
         if (job.path / checkpoint.milestone(epoch)).exists()  # asked for only after that epoch: it is not there
     }
+    if fitted.histograms:
+        fitted.histograms.save(job.path / histograms.FILE)
+        artifacts["scores"] = histograms.FILE
+    artifacts |= write_views(training, spec.views, shards, job.path)
     artifacts |= write_pictures(spec, training.method, shards, job.path)
     images = fitted.clock.steps * training.training.batch_size
     write_record(

@@ -94,7 +94,7 @@ def _finals(encoder: Encoder, trunk: Job | None, parts: Iterable[tuple[Part, Job
 def _files(trunk: Job | None, parts: Iterable[tuple[Part, Job]]) -> dict[str, Path]:
     found = {f"evaluations/{part.prefix}.json": job.path / "record.json" for part, job in parts if job.record}
     if trunk and trunk.record:
-        pictures = [place for place in trunk.record.artifacts.values() if place.endswith(".png")]
+        pictures = [place for place in trunk.record.artifacts.values() if place.endswith((".png", ".jpg"))]
         names = ["record.json", "spec.json", "history.jsonl", *pictures]
         found |= {name: trunk.path / name for name in names if (trunk.path / name).exists()}
     return found

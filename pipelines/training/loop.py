@@ -14,6 +14,7 @@ from pipelines import distributed
 from pipelines.batch import Batch
 from pipelines.encoders.base import Encoder
 from pipelines.encoders.norms import images_per_batch_norm, sync_batch_norm
+from pipelines.histograms import Histograms
 from pipelines.history import History
 from pipelines.method import Method, Output
 from pipelines.randomness import generator
@@ -25,6 +26,7 @@ from pipelines.training.chunks import chunk_networks, num_chunks
 from pipelines.training.collapse import check_collapse, check_readings
 from pipelines.training.compiled import compile_networks
 from pipelines.training.kernels import choose_kernels
+from pipelines.training.score_counts import Counts, count, counted
 from pipelines.training.step import Stepper
 
 
@@ -65,6 +67,8 @@ class Fitted:
     metrics: dict[str, float]
     derived: dict[str, Any]
     clock: Clock
+    histograms: Histograms | None = None
+    """Of the scores; None for a method that has none."""
 
 
 @dataclass
@@ -110,6 +114,7 @@ class Trainer:
             self.method, self.training, self.seed, self.device, self.data.steps_per_epoch, self.stop
         )  # the function alone: a way back to this trainer would keep its data's workers alive
         self.metrics: dict[str, float] = {}
+        self.counts: Counts = {}
         self.saved_at = time.monotonic()
         self.saved_step: int | None = None
 
@@ -140,7 +145,7 @@ class Trainer:
         }
         if self.clock.training:
             derived["views_share"] = self.clock.views / self.clock.training
-        return Fitted(self.metrics, derived, self.clock)
+        return Fitted(self.metrics, derived, self.clock, counted(self.counts, self.step.total_steps))
 
     def _epoch(self, epoch: int, first: int, history: History | None) -> int:
         step, start = epoch * self.data.steps_per_epoch + first, time.perf_counter()
@@ -177,6 +182,7 @@ class Trainer:
         if self.use_monitors:
             values |= {f"train/{name}": float(value) for name, value in output.scalars.items()}
             values |= monitors.read(output.watched)
+            count(self.counts, output.watched, step, self.step.total_steps)
         self.metrics |= {f"final/{name}": value for name, value in values.items()}
         if history:
             history.log(step, values)
@@ -224,6 +230,7 @@ class Trainer:
             "optimizer": self.step.optimizer.state_dict(),
             "clock": vars(self.clock),
             "metrics": self.metrics,
+            "score_counts": self.counts,
         }
 
     def _restore(self) -> int:
@@ -234,5 +241,6 @@ class Trainer:
         self.step.optimizer.load_state_dict(state["optimizer"])
         self.clock = Clock(**state["clock"])
         self.metrics = state["metrics"]
+        self.counts = state.get("score_counts", {})
         self.saved_step = int(state["step"])
         return self.saved_step

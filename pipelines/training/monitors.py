@@ -87,6 +87,7 @@ def read(watched: dict[str, Tensor]) -> dict[str, float]:
 
     embeddings (N, D)                            -> collapse/{spread,effective_rank,median_cosine}
     positive_scores (N,), negative_scores (N, K) -> scores/{positive,negative}_{mean,variance}
+    the same, untransformed_...                  -> scores/untransformed_{positive,negative}_{mean,variance}
 
     To stay cheap at most 512 rows are used, and of each row at most 4,096 negatives: every ceil(N / 512)-th row and every
     ceil(K / 4096)-th negative, so that nothing is drawn.
@@ -97,12 +98,22 @@ def read(watched: dict[str, Tensor]) -> dict[str, float]:
         values |= {"collapse/spread": feature_spread(rows), "collapse/effective_rank": effective_rank(rows)}
         if len(rows) > 1:
             values["collapse/median_cosine"] = median_cosine(rows)
-    if "positive_scores" in watched and "negative_scores" in watched:
-        positive = _thinned(watched["positive_scores"].detach(), MOST_ROWS)
-        negative = _thinned(_thinned(watched["negative_scores"].detach(), MOST_ROWS), MOST_COLUMNS, dim=1)
-        scores = score_statistics(positive, negative)
-        values |= {f"scores/{name}": value for name, value in scores.items()}
+    scores = scores_of(watched)
+    for before in ("", "untransformed_"):
+        if f"{before}positive" in scores and f"{before}negative" in scores:
+            found = score_statistics(scores[f"{before}positive"], scores[f"{before}negative"])
+            values |= {f"scores/{before}{name}": value for name, value in found.items()}
     return {name: value.item() for name, value in values.items()}
+
+
+def scores_of(watched: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The scores of ``Output.watched`` by their side (positive, untransformed_negative and so on), thinned as ``read`` says."""
+    found = {}
+    for name, scores in watched.items():
+        if name.endswith("_scores"):
+            rows = _thinned(scores.detach(), MOST_ROWS)
+            found[name.removesuffix("_scores")] = rows if rows.ndim == 1 else _thinned(rows, MOST_COLUMNS, dim=1)
+    return found
 
 
 def _thinned(tensor: Tensor, most: int, dim: int = 0) -> Tensor:

@@ -56,3 +56,32 @@ def lab(planes: Tensor) -> Tensor:
     relative = mixed(linear, TO_XYZ) / planes.new_tensor(D65).view(3, *[1] * (planes.dim() - 1))
     x, y, z = torch.where(relative > 0.008856, relative.clamp(min=0.008856) ** (1 / 3), 7.787 * relative + 16 / 116)
     return torch.stack((116 * y - 16, 500 * (x - y), 200 * (y - z)))
+
+
+def to_rgb(planes: Tensor, space: Space) -> Tensor:
+    """The way back, to be looked at: planes (3, ...) of ``space``, not normalised -> RGB, not cut to [0, 1]."""
+    match space:
+        case "rgb" | "unit":
+            return planes
+        case "lab":
+            return rgb_of_lab(planes)
+        case "ycbcr":
+            moved = planes - planes.new_tensor(YCBCR_OFFSET).view(3, *[1] * (planes.dim() - 1))
+            return mixed(moved, inverse(TO_YCBCR))
+        case "ydbdr":
+            return mixed(planes, inverse(TO_YDBDR))
+
+
+def rgb_of_lab(planes: Tensor) -> Tensor:
+    """CIE L*a*b* (3, ...) under D65 -> sRGB."""
+    lightness, a, b = planes
+    y = (lightness + 16) / 116
+    cube_roots = torch.stack((y + a / 500, y, y - b / 200))
+    relative = torch.where(cube_roots > 0.2068966, cube_roots**3, (cube_roots - 16 / 116) / 7.787)
+    linear = mixed(relative * planes.new_tensor(D65).view(3, *[1] * (planes.dim() - 1)), inverse(TO_XYZ)).clamp(min=0)
+    return torch.where(linear <= 0.0031308, linear * 12.92, 1.055 * linear ** (1 / 2.4) - 0.055)
+
+
+def inverse(matrix: tuple[tuple[float, ...], ...]) -> tuple[tuple[float, ...], ...]:
+    """Of a (3, 3) matrix."""
+    return tuple(map(tuple, torch.linalg.inv(torch.tensor(matrix, dtype=torch.float64)).tolist()))
