@@ -136,6 +136,7 @@ STAGES = {
                 choices=("timm", "torchvision"),
                 default="timm",
             ),
+            arg("--onnx", "write model.onnx too (needs ssl-pipelines[onnx])", action="store_true"),
         ),
     ),
     "embed-images": Command(

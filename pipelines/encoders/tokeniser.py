@@ -48,6 +48,14 @@ def _words() -> pre_tokenizers.PreTokenizer:
     return pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True)
 
 
+def filled(rows: Sequence[Sequence[int]]) -> Tensor:
+    """(N, T) int64, T the length of the longest row; shorter ones end with PAD."""
+    result = torch.full((len(rows), max(map(len, rows), default=0)), PAD)
+    for row, numbers in zip(result, rows):
+        row[: len(numbers)] = torch.tensor(numbers)
+    return result
+
+
 class ByteTokeniser:
     """Lower-cased, stripped, NFC-normalised text as START, its bytes, END.
 
@@ -62,11 +70,7 @@ class ByteTokeniser:
     def __call__(self, texts: Sequence[str]) -> Tensor:
         """(N, T) int64, T the length of the longest text and at most ``context``; shorter ones are filled with PAD."""
         # one by one: the library's threads do not go with worker processes that are forked later
-        rows = [self._library.encode(text).ids for text in texts]
-        result = torch.full((len(rows), max(map(len, rows), default=0)), PAD)
-        for row, numbers in zip(result, rows):
-            row[: len(numbers)] = torch.tensor(numbers)
-        return result
+        return filled([self._library.encode(text).ids for text in texts])
 
     def text(self, tokens: Tensor) -> str:
         """What tokens (T,) say, without the marks."""

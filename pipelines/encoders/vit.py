@@ -155,7 +155,7 @@ class ViT(Encoder):
         x = self.patch_embed(images) + position[:, 1:]
         if keep is not None:
             x = x.gather(1, keep.unsqueeze(-1).expand(-1, -1, x.shape[-1]))
-        token = (self.cls_token + position[:, :1]).expand(len(x), -1, -1)
+        token = (self.cls_token + position[:, :1]).expand(x.shape[0], -1, -1)  # len would fix the batch in an ONNX file
         x = torch.cat([token.to(x.dtype), x], dim=1)
         for block in self.blocks:
             x = block(x)

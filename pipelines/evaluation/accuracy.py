@@ -30,6 +30,16 @@ def predicted(scores: Tensor) -> Tensor:
     return _best(scores)[:, 0]
 
 
+def certainty(scores: Tensor) -> Tensor:
+    """(M,) in [0, 1]: the probability that softmax gives the named class of each row of logits (M, C)."""
+    return scores.double().softmax(1).amax(1)
+
+
+def share_of_votes(votes: Tensor) -> Tensor:
+    """(M,) in [0, 1]: the share of each row's votes (M, C), none negative, that the named class has."""
+    return votes.amax(1) / votes.sum(1).clamp(min=torch.finfo(votes.dtype).tiny)
+
+
 def share(right: Tensor) -> float:
     """The share of (M,) bool that is true."""
     return right.double().mean().item()

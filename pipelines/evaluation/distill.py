@@ -3,7 +3,6 @@ step 3), on all images of train, labelled or not."""
 
 import numpy as np
 
-from pipelines.evaluation.accuracy import accuracies
 from pipelines.evaluation.classifier import Classifier, Distilled
 from pipelines.evaluation.finetune import labelled_rows
 from pipelines.evaluation.workbench import Outcome, Workbench, as_mask
@@ -24,4 +23,4 @@ def measure(options: Options, bench: Workbench) -> Outcome:
         squared=options.squared_scale,
     )
     derived = bench.fit(method, options, every)
-    return Outcome(accuracies(*bench.test(method)), {**derived, "labels": len(labelled), "images": len(every)}, method)
+    return Outcome.on_test(bench, method, {**derived, "labels": len(labelled), "images": len(every)})

@@ -1,8 +1,9 @@
 """Few-shot episodes on frozen features: N classes of test, k images a class to learn from, others to name.
 
-Vinyals et al. 2016, arXiv:1606.04080. The usual benchmark keeps whole classes for it; here pretraining saw the classes'
-images, though no label (supervised training did). Class means are compared as SimpleShot does (Wang et al. 2019,
-arXiv:1911.04623): features less the mean of train, at unit length, nearest class mean.
+Vinyals et al. 2016, arXiv:1606.04080. The usual benchmark keeps whole classes for it, as a part of a data set can
+(``spec.part``); otherwise pretraining saw the classes' images, though no label (supervised training did). Class means are
+compared as SimpleShot does (Wang et al. 2019, arXiv:1911.04623): features less the mean of train, at unit length, nearest
+class mean.
 """
 
 import math

@@ -9,7 +9,6 @@ from functools import partial
 from pipelines.encoders.base import Encoder
 from pipelines.encoders.vit import Block, ViT
 from pipelines.errors import InputError
-from pipelines.evaluation.accuracy import accuracies
 from pipelines.evaluation.labelled import evaluation_seed, few_labels
 from pipelines.evaluation.mixed import Mixed
 from pipelines.evaluation.strong import StrongViews
@@ -30,9 +29,7 @@ def measure(options: Options, bench: Workbench) -> Outcome:
     )
     strong = partial(StrongViews, magnitude=options.randaugment, erasing=options.erasing)
     derived = bench.fit(classifier, options, rows, strong if options.randaugment or options.erasing else as_they_are)
-    return Outcome(
-        accuracies(*bench.test(classifier)), {**derived, "labels": len(rows), "images": len(rows)}, classifier
-    )
+    return Outcome.on_test(bench, classifier, {**derived, "labels": len(rows), "images": len(rows)})
 
 
 def drop_paths(encoder: Encoder, rate: float) -> None:

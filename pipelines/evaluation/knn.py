@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from pipelines.evaluation.accuracy import accuracies, predicted
+from pipelines.evaluation.accuracy import accuracies, predicted, share_of_votes
 from pipelines.evaluation.checks import check_features
 from pipelines.evaluation.features import Features
 from pipelines.evaluation.measured import Measured
@@ -85,7 +85,8 @@ def measure(options: Knn, features: Features, generator: torch.Generator | None 
     f = features
     similarity, place = neighbours(f.train, f.test, max(options.all_k))
     found = _by_k(options, similarity, f.train_label[place], f.num_classes)
-    return Measured(test=_numbers(found, f.test_label), predicted=predicted(found[options.all_k[0]]))
+    first = found[options.all_k[0]]
+    return Measured(_numbers(found, f.test_label), predicted=predicted(first), score=share_of_votes(first))
 
 
 def _leave_one_out(options: Knn, f: Features) -> Measured:

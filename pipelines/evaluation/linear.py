@@ -18,7 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from pipelines.evaluation.accuracy import accuracies, predicted
+from pipelines.evaluation.accuracy import accuracies, certainty, predicted
 from pipelines.evaluation.checks import check_features
 from pipelines.evaluation.choosing import judging
 from pipelines.evaluation.features import Features
@@ -175,4 +175,5 @@ def measure(options: Linear, features: Features, generator: torch.Generator) -> 
         holdout={name: value for name, value in holdout.items() if value is not None},
         chosen={"lr": chosen.lr, "weight_decay": chosen.weight_decay} | ({"by": by} if len(candidates) > 1 else {}),
         predicted=predicted(scores),
+        score=certainty(scores),
     )

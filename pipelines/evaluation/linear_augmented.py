@@ -14,7 +14,6 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from pipelines.errors import BadResult
-from pipelines.evaluation.accuracy import accuracies
 from pipelines.evaluation.choosing import Judging, judging_rows
 from pipelines.evaluation.features import evaluating
 from pipelines.evaluation.linear import best
@@ -47,7 +46,7 @@ def measure(options: Options, bench: Workbench) -> Outcome:
     derived |= {"chosen/by": judges.by} if len(candidates) > 1 else {}
     held = {"top1": top1[number]} if judges.parts else {}
     held |= {f"top1/{each.feature}_lr_{each.lr:g}": value for each, value in zip(candidates, top1)}
-    return Outcome(accuracies(*bench.test(classifier)), derived, classifier, held)
+    return Outcome.on_test(bench, classifier, derived, held)
 
 
 def _judging(bench: Workbench, rows: Rows, label: Tensor, choices: int) -> Judging:

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from pipelines.evaluation.accuracy import accuracies, predicted
+from pipelines.evaluation.accuracy import accuracies, certainty, predicted
 from pipelines.evaluation.checks import check_features
 from pipelines.evaluation.choosing import draws_judged_by, judges_of_draw
 from pipelines.evaluation.features import Features
@@ -44,7 +44,9 @@ def measure(options: LowShot, features: Features, generator: torch.Generator) ->
         chosen |= {f"{name}_labels": len(listed), f"{name}_lr": one.lr, f"{name}_weight_decay": one.weight_decay}
         if one.top1 is not None:
             holdout[name], chosen["by"] = one.top1, draws_judged_by(features)
-    return Measured(test, holdout, chosen=chosen, predicted=predicted(scores) if len(options.labels) == 1 else None)
+    once = len(options.labels) == 1
+    named, sure = (predicted(scores), certainty(scores)) if once else (None, None)
+    return Measured(test, holdout, chosen=chosen, predicted=named, score=sure)
 
 
 def _scores(options: LowShot, f: Features, listed: Tensor, generator: torch.Generator) -> tuple[Tensor, Candidate]:

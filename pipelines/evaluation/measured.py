@@ -16,6 +16,7 @@ class Measured:
     chosen     setting -> the value that was chosen; by -> on which rows, where there was a choice
     predicted  (m,) int64, the class named for every row of test; None where a row was asked about many times or never, as
                in draws and episodes
+    score      (m,) float, how sure that was: the probability of the named class or its share of the votes; None without one
     """
 
     test: dict[str, float]
@@ -23,6 +24,7 @@ class Measured:
     train: dict[str, float] = field(default_factory=dict)
     chosen: dict[str, float | str] = field(default_factory=dict)
     predicted: Tensor | None = field(default=None, compare=False)
+    score: Tensor | None = field(default=None, compare=False)
 
     @property
     def metrics(self) -> dict[str, float]:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from pipelines.batch import Batch
 from pipelines.encoders.base import Encoder
+from pipelines.evaluation.accuracy import accuracies, certainty, predicted
 from pipelines.evaluation.classifier import Classifier
 from pipelines.methods.base import Method
 from pipelines.spec.counts import Counts
@@ -79,13 +80,25 @@ class Workbench(Protocol):
 
 
 class Outcome(NamedTuple):
-    """What a protocol on images measured: metrics on test, derived numbers, the classifier that met test, and metrics of
-    those it was chosen from on the rows that judged them."""
+    """What a protocol on images measured: metrics on test, derived numbers, the classifier that met test, the class it named
+    for every labelled test image (m,) with its probability (m,), and metrics of those it was chosen from on the rows that
+    judged them."""
 
     metrics: dict[str, float]
     derived: dict[str, Any]
     classifier: Classifier
-    holdout: dict[str, float] = {}
+    predicted: Tensor
+    score: Tensor
+    holdout: dict[str, float]
+
+    @classmethod
+    def on_test(
+        cls, bench: Workbench, classifier: Classifier, derived: dict[str, Any], holdout: dict[str, float] | None = None
+    ) -> "Outcome":
+        """The classifier meets test, once: top1, top5 and mean_per_class."""
+        scores, label = bench.test(classifier)
+        numbers = accuracies(scores, label)
+        return cls(numbers, derived, classifier, predicted(scores), certainty(scores), holdout or {})
 
 
 def as_mask(rows: Rows, count: int) -> Tensor:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from pipelines.evaluation.accuracy import accuracies, predicted
+from pipelines.evaluation.accuracy import accuracies, certainty, predicted
 from pipelines.evaluation.checks import check_finite, class_counts
 from pipelines.evaluation.measured import Measured
 from pipelines.losses.clip import zero_shot_classifier, zero_shot_logits
@@ -43,4 +43,4 @@ def measure(options: ZeroShot, features: ImagesAndTexts, generator: torch.Genera
     """top1, top5 and mean_per_class on test. Nothing is drawn: ``generator`` is not used. InputError: see ``check``."""
     check(options, features)
     scores = zero_shot_logits(features.image, zero_shot_classifier(features.text))
-    return Measured(test=accuracies(scores, features.label), predicted=predicted(scores))
+    return Measured(accuracies(scores, features.label), predicted=predicted(scores), score=certainty(scores))

@@ -5,8 +5,8 @@ image. That is labels in other words: an image's negatives then hold its own cla
 Options.duplicates), and the text tower meets a few dozen sentences only. Numbers from it say little about CLIP on captions.
 
 Differs from the paper: the image encoder is the study's (no attention pooling, no LayerNorm before a ViT's blocks); texts
-are bytes, or tokens merged as the texts trained on suggest; Adam's eps is 1e-8 throughout; text positions decay as matrices
-do. Equal captions of a batch are computed once, and of made ones all at most.
+are bytes, or tokens merged as the texts trained on suggest or a file says; Adam's eps is 1e-8 throughout; text positions
+decay as matrices do. Equal captions of a batch are computed once, and of made ones all at most.
 """
 
 import hashlib
@@ -20,6 +20,7 @@ from pipelines.batch import Batch
 from pipelines.encoders.base import Encoder
 from pipelines.encoders.text import TextTransformer
 from pipelines.encoders.tokeniser import ByteTokeniser, learnt_merges
+from pipelines.encoders.vocabulary import FileTokeniser, from_file
 from pipelines.errors import InputError
 from pipelines.losses.clip import clamped_log_scale, image_text_contrast, multi_positive_contrast
 from pipelines.losses.pairs import but_own
@@ -36,7 +37,8 @@ class CLIP(Method):
     """encoder and text tower, a linear projection of each into the common space, and the logarithm of the scale.
 
     names: the classes' names, for captions of data sets that have none. captions: those that merges are learnt from; none:
-    the made ones. The merges are part of the weights, so that a loaded method reads texts as the trained one did.
+    the made ones. The merges are part of the weights, so that a loaded method reads texts as the trained one did. tokeniser:
+    that of a vocabulary from a file, in place of those merges.
     """
 
     row_networks = ("text",)
@@ -50,6 +52,7 @@ class CLIP(Method):
         text: TextTransformer,
         names: tuple[str, ...] = (),
         captions: tuple[str, ...] = (),
+        tokeniser: FileTokeniser | None = None,
     ) -> None:
         super().__init__()
         self.options, self.encoder, self.text = options, encoder, text
@@ -58,9 +61,9 @@ class CLIP(Method):
         for projection in (self.image_projection, self.text_projection):
             nn.init.normal_(projection.weight, std=projection.in_features**-0.5)
         self.log_scale = nn.Parameter(torch.tensor(1 / options.temperature).log())
-        self.tokeniser = ByteTokeniser(options.context)
+        self.tokeniser: ByteTokeniser | FileTokeniser = tokeniser or ByteTokeniser(options.context)
         self.names = names
-        if options.merges:
+        if options.merges and tokeniser is None:
             self.register_buffer("merges", self._learnt(options.merges, captions))
             self._read_merges()
             self.register_load_state_dict_post_hook(lambda module, keys: module._read_merges())
@@ -187,4 +190,7 @@ def build(options: Options, make_encoder: MakeEncoder, facts: DataFacts) -> CLIP
     """CLIP over fresh towers."""
     encoder = make_encoder()  # first, so that step 0 is the plain encoder of this seed
     size = (options.text_width, options.text_layers, options.text_heads, options.context)
-    return CLIP(options, encoder, TextTransformer(*size, options.merges or 0), facts.class_names, facts.captions)
+    chosen = options.vocabulary
+    tokeniser = from_file(chosen, options.merges, options.context) if chosen else None
+    tokens = tokeniser.beside_bytes if tokeniser else options.merges or 0
+    return CLIP(options, encoder, TextTransformer(*size, tokens), facts.class_names, facts.captions, tokeniser)

@@ -8,13 +8,29 @@ from pipelines.report.cells import Column, Row
 from pipelines.report.comparison import Comparison
 from pipelines.report.noise import difference, letters
 from pipelines.report.study import Results
-from pipelines.spec.jobs import PretrainSpec, TuneSpec
+from pipelines.spec.jobs import PretrainSpec, ShardsSpec, TuneSpec
 from pipelines.statistics.intervals import Estimate
 from pipelines.statistics.paired import pairs_needed
 
 
 def answer(results: Results, comparison: Comparison) -> str:
-    """A paragraph on one data set."""
+    """A paragraph on one data set, opened by a leak of its test images where there is one."""
+    return "".join([*_leak(results, comparison), _answer(results, comparison)])
+
+
+def _leak(results: Results, comparison: Comparison) -> Iterator[str]:
+    """How many images of test are in train too, before any number that they make too high."""
+    for job in results.of(ShardsSpec):
+        same = job.spec.dataset.short_name == comparison.dataset.short_name
+        if same and job.record and (leaked := job.record.derived.get("test_images_in_train")):
+            count = int(job.record.metrics["data/test"] or 0)
+            yield (
+                f"Of the {count} test images of {comparison.dataset.short_name} {leaked} are in train too, so that every "
+                "number on them is too high. "
+            )
+
+
+def _answer(results: Results, comparison: Comparison) -> str:
     name = comparison.dataset.short_name
     columns = [column for column in comparison.columns if comparison.best(column)]
     if not columns:

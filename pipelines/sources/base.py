@@ -1,16 +1,18 @@
 """What a data set is to us: classes, and for each split the ids, the labels and a way to read one sample."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from typing import Any, Literal, Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pipelines.errors import InputError
 from pipelines.listing.inventory import Inventory
 from pipelines.sources.images import encode_png
 from pipelines.spec.datasets.base import DataSet
+from pipelines.spec.part import Part
 
 SplitName = Literal["train", "test"]
 SPLITS: tuple[SplitName, SplitName] = ("train", "test")
@@ -101,9 +103,31 @@ class Source:
 
 
 def open_source(dataset: DataSet) -> Source:
-    """Read a data set with the module that bears its name. InputError where its files are missing or wrong."""
+    """Read a data set, or its part, with the module that bears its name. InputError where its files are missing or wrong."""
     module = import_module(f"pipelines.sources.{dataset.use}")  # type: ignore[attr-defined]
-    return cast(Source, module.read(dataset))
+    whole = cast(Source, module.read(dataset))
+    return of_classes(whole, dataset.part, dataset.short_name) if dataset.part else whole
+
+
+def of_classes(source: Source, part: Part, name: str) -> Source:
+    """The images of some classes, numbered in the part's order. InputError for a class that there is not, or that has no
+    image in train."""
+    chosen = part.numbers(source.classes, name)
+    number = np.full(len(source.classes) + 1, -1, np.int64)  # the last is for images without a label
+    number[chosen] = np.arange(len(chosen))
+    train, test = (_renumbered(split, number) for split in (source.train, source.test))
+    if not len(train):
+        raise InputError(f"{name}: train has no image of the classes of dataset.part; name classes that it has")
+    kept = np.flatnonzero(number[source.train.labels] >= 0).tolist()
+    held = None if source.held is None else frozenset(i for i, row in enumerate(kept) if row in source.held)
+    return replace(source, classes=part.classes, train=train, test=test, held=held)
+
+
+def _renumbered(split: Split, number: Labels) -> Split:
+    """The samples whose label has a number; number (C + 1,) int64: -1 for none."""
+    kept = split.take(np.flatnonzero(number[split.labels] >= 0))
+    labels = number[kept.labels]
+    return Split(kept.ids, labels, lambda position: replace(kept.read(position), label=int(labels[position])))
 
 
 class Images(Protocol):

@@ -57,6 +57,8 @@ class RunSpec(JobSpec):
             del dump["start"]
         else:
             del dump["start"]["path"]  # the SHA-256 says which file it is, wherever it lies
+        if vocabulary := dump["method"].get("vocabulary"):
+            del vocabulary["path"]
         return dump
 
 

@@ -148,7 +148,10 @@ def _options(entry: MethodEntry, point: Point, where: str) -> MethodOptions:
             switched_on(plain, path, where)
             given = merged(given, nested(path, value))
     result: MethodOptions = parse(kind, given, where, entry.use)
-    return result
+    try:
+        return result.known()
+    except InputError as error:
+        raise InputError(f"{where}{error}") from None
 
 
 def _trainings(study: Study, entry: MethodEntry, point: Point) -> list[Layer]:

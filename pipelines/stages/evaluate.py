@@ -23,6 +23,7 @@ from pipelines.errors import Problem
 from pipelines.evaluation.labelled import evaluation_seed
 from pipelines.evaluation.measured import Measured
 from pipelines.evaluation.predictions import FILE, Predictions
+from pipelines.evaluation.workbench import Outcome
 from pipelines.lease import leased
 from pipelines.records import now, write_record
 from pipelines.seeds import seed_for
@@ -107,11 +108,13 @@ def _on_images(job: JobFolder[EvaluateSpec]) -> None:
     started, clock, options = now(), time.perf_counter(), job.spec.evaluation
     with torch.random.fork_rng():  # torch's layers draw their weights from the global generator
         torch.manual_seed(seed_for(job.spec.seed, "classifier"))
-        found = _protocol(job).measure(options, JobBench.of(job))
+        bench = JobBench.of(job)
+        found: Outcome = _protocol(job).measure(options, bench)
     save_classifier(found.classifier, job.path / WEIGHTS)
     metrics = {f"test/{name}": value for name, value in found.metrics.items()}
     metrics |= {f"holdout/{name}": value for name, value in found.holdout.items()}
-    _record(job, metrics, found.derived, time.perf_counter() - clock, started, {"classifier": WEIGHTS})
+    kept = {"classifier": WEIGHTS, **_save_predictions(job.path, bench.shards, found)}
+    _record(job, metrics, found.derived, time.perf_counter() - clock, started, kept)
 
 
 def _protocol(job: JobFolder[EvaluateSpec]) -> Any:
@@ -143,13 +146,14 @@ def _record(
     )
 
 
-def _save_predictions(out: Path, shards: ShardSet, found: Measured) -> dict[str, str]:
+def _save_predictions(out: Path, shards: ShardSet, found: Measured | Outcome) -> dict[str, str]:
     """Keep what was said of every labelled test image; the artifact, none for draws and episodes."""
     if found.predicted is None:
         return {}
     label = shards.table("test").label
     ids = [name for name, number in zip(shards.ids("test"), label) if number >= 0]
-    Predictions.of(ids, label[label >= 0], found.predicted.cpu().numpy()).save(out / FILE)
+    score = None if found.score is None else found.score.cpu().numpy()
+    Predictions.of(ids, label[label >= 0], found.predicted.cpu().numpy(), score).save(out / FILE)
     return {"predictions": FILE}
 
 

@@ -1,5 +1,6 @@
 """Stage shards: raw images to WebDataset tars with an index; goes on where it was stopped."""
 
+import sys
 import time
 from dataclasses import asdict
 from pathlib import Path
@@ -32,6 +33,13 @@ def run(job: Path, workers: int = 1) -> None:
     if contents := packed_contents(folder.path / FILE):
         seen = [f"{what}: {words}" for what, words in images_told(asdict(index)).items() if words]
         print("\n".join([*seen, *contents.lines]), flush=True)
+    if leaked := index.equal.get("test_in_train"):
+        one, other = index.equal["examples"][0]
+        print(
+            f"warning: {leaked} of {counts['test']} test images are in train too ({one} is {other}); every number on test will "
+            "be too high: take them out of one of the two",
+            file=sys.stderr,
+        )
     write_record(
         folder.path,
         key=folder.key,

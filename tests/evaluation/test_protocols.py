@@ -61,6 +61,11 @@ def test_accuracies_are_those_of_the_predictions(name, options):
     assert found.predicted.dtype == torch.int64
     share = (found.predicted == f.test_label).double().mean().item()
     assert share == pytest.approx(next(iter(found.test.values())))  # top1, or the only K_shot
+    if found.score is None:
+        assert name == "few_shot"  # a class mean, or scikit-learn's class alone
+        return
+    assert found.score.shape == f.test_label.shape
+    assert 1 / f.num_classes <= found.score.min() < found.score.max() <= 1  # the named class has the largest share
 
 
 def test_few_shot_names_test_rows_once_or_not_at_all():

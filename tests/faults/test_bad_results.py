@@ -9,6 +9,8 @@ from source_tools import encoded
 from pipelines.cli import main
 from pipelines.errors import InputError
 from pipelines.records import read_record
+from pipelines.report.answer import answer
+from pipelines.report.comparison import comparisons
 from pipelines.report.study import load_results
 from pipelines.spec.jobs import EvaluateSpec
 from pipelines.spec.layout import plan_file as plan_of
@@ -74,10 +76,15 @@ def test_images_of_one_colour_are_flagged_and_give_chance(tmp_path, capsys):
     plan, results = planned(tmp_path, one_colour(tmp_path, ("a", "b")))
     record = read_record(plan.of("shards")[0].folder(results))
     assert {"constant_channel:red", "test_images_in_train"} <= set(record.flags)
+    assert "warning: 32 of 32 test images are in train too (test/a/0.png is train/" in capsys.readouterr().err
     for stage in ("pretrain", "evaluate"):
         assert main([stage, "--job", *(str(job.folder(results)) for job in plan.of(stage))]) == 0
     found = load_results(plan_of(results, "study"), results)
     assert {each.record.metrics["test/top1"] for each in found.of(EvaluateSpec)} == {0.5}
+    said = answer(found, comparisons(found)[0])
+    assert said.startswith(
+        "Of the 32 test images of dull 32 are in train too, so that every number on them is too high. On"
+    )
 
 
 def test_labels_that_are_all_the_same_are_refused_before_anything_is_packed(tmp_path):

@@ -10,10 +10,12 @@ import torch
 from safetensors.torch import load_file
 from study_tools import Made
 
+from pipelines.building import onnx_file
 from pipelines.building.features import source_of
 from pipelines.building.methods import pretrained_method
 from pipelines.cli import main
 from pipelines.encoders import build_encoder
+from pipelines.errors import EnvironmentFault
 from pipelines.spec.encoders.checkpoint import Options
 from pipelines.spec.jobs import EvaluateSpec, Foreign
 from pipelines.spec.writing import write_spec
@@ -152,3 +154,33 @@ def test_a_pretraining_that_is_not_finished_is_refused(made, tmp_path, capsys):
     assert main(["export", str(job), "--to", str(tmp_path / "out")]) == 1
     assert "python -m pipelines" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("label", ["small", "vit", "mean", "narrow"])
+def test_onnx_runtime_gets_the_same_features_from_any_number_of_images(label, folder_of, tmp_path, capsys):
+    runtime = pytest.importorskip("onnxruntime")
+    pytest.importorskip("onnxscript")
+    export(folder_of(label), tmp_path / "out", "--onnx")
+    assert "features as the encoder's" in capsys.readouterr().out
+    session = runtime.InferenceSession(str(tmp_path / "out" / "model.onnx"))
+    for count in (1, 4):
+        (found,) = session.run(["features"], {"images": images()[:count].numpy()})
+        assert torch.allclose(torch.from_numpy(found), expected(folder_of(label))[:count], atol=1e-5)
+
+
+def test_onnx_without_its_packages_is_told_before_anything_is_written(folder_of, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(onnx_file, "NEEDED", ("torch", "no_such_package"))
+    assert main(["export", str(folder_of("small")), "--to", str(tmp_path / "out"), "--onnx"]) == 1
+    assert re.search(
+        r'needs no_such_package, which is not.*pip install "ssl-pipelines\[onnx\]"', capsys.readouterr().err
+    )
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_onnx_file_with_other_features_is_not_kept(folder_of, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(onnx_file, "check_onnx", lambda: None)
+    monkeypatch.setattr(onnx_file, "_export", lambda encoder, example, path: path.write_bytes(b"something"))
+    monkeypatch.setattr(onnx_file, "_apart", lambda encoder, images, path: float("nan"))
+    with pytest.raises(EnvironmentFault, match=r"model\.onnx: was not kept.*differ"):
+        onnx_file.write_onnx(pretrained_method(folder_of("small")).encoder, 16, tmp_path / "model.onnx")
+    assert not list(tmp_path.iterdir())

@@ -14,6 +14,7 @@ from pipelines.listing.quotas import evenly, shares
 from pipelines.spec.base import Count, Model, Name, Share
 from pipelines.spec.contents import Contents
 from pipelines.spec.counts import Counts
+from pipelines.spec.part import Part
 
 Targets = Literal["labels", "captions", "label_sets", "masks"]
 """What encoders are measured against: a label an image, captions, any number of labels an image, or one a pixel."""
@@ -42,11 +43,14 @@ class DataSet(Model):
     """Keep only this many training images, the same number a class where possible, chosen with a fixed seed."""
     max_unreadable: Share = 0.001
     """Share of images that may be unreadable; they are named and counted. Beyond it the shards are refused."""
+    part: Part | None = Field(default=None, exclude_if=lambda value: value is None)
+    """Some classes alone; none: all. Two entries with different parts, one of them with role: target, keep classes from
+    pretraining that few-shot episodes are drawn of."""
 
     @property
     def short_name(self) -> str:
         """What the data set is called in keys and tables: its own name, else that of its kind, with its limit."""
-        name = str(getattr(self, "name", None) or self.use)
+        name = str(getattr(self, "name", None) or self.use) + (f"-{self.part.name}" if self.part else "")
         return f"{name}-{self.limit}" if self.limit else name
 
     @property
@@ -67,7 +71,7 @@ class DataSet(Model):
     @property
     def train_images(self) -> int | None:
         """Images in train, before the held-out slice is taken; none: only the shards will tell."""
-        known = self.published_train_images
+        known = None if self.part else self.published_train_images
         return None if known is None else min(known, self.limit or known)
 
     @property
@@ -194,6 +198,10 @@ class OwnImages(DataSet):
 
         train, test, held: how many without a label, then of each class. test, held: none where a share of train is taken.
         """
+        if self.part:  # the first count is of images without a label
+            rows = [number + 1 for number in self.part.numbers(classes, self.short_name)]
+            train, classes = _picked(train, rows), self.part.classes
+            test, held = (counts and _picked(counts, rows) for counts in (test, held))
         asked = shares(train, self.test_share) if test is None else test
         rest = [one - other for one, other in zip(train, asked)] if test is None else train
         learnt = evenly(rest, self.limit) if self.limit else rest
@@ -202,3 +210,8 @@ class OwnImages(DataSet):
         of_train, of_kept, of_test = (tuple(counts[1:]) for counts in (whole, kept, asked))
         counts = Counts(of_train, of_kept, of_test, classes)
         return Contents(sum(whole), sum(kept), sum(asked), counts, skipped.plain())
+
+
+def _picked(counts: Sequence[int], rows: Sequence[int]) -> list[int]:
+    """None without a label, then the counts at these places."""
+    return [0, *(counts[row] for row in rows)]

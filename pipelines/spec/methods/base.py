@@ -1,6 +1,6 @@
 """What the options of every method have in common."""
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from pipelines.spec.base import Model
 from pipelines.spec.encoders.base import EncoderOptions as Encoder
@@ -24,6 +24,10 @@ class MethodOptions(Model):
     def short_name(self) -> str:
         """A readable name for keys and tables, e.g. moco_v2_ft."""
         return str(self.use)
+
+    def known(self) -> Self:
+        """With all that files on this machine say written out; InputError for a wrong file, beginning with the option."""
+        return self
 
     def own_encoder(self, encoder: Encoder) -> bool:
         """Whether the method builds or initialises this encoder in a way of its own, so that its floor is its own too."""

@@ -1,13 +1,16 @@
 """Options of CLIP."""
 
+from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
+from pipelines.errors import InputError
 from pipelines.spec.base import Count, Positive
 from pipelines.spec.methods.base import MethodOptions
 from pipelines.spec.templates import Templates
 from pipelines.spec.views import Augmentation, Views
+from pipelines.spec.vocabulary import Vocabulary, read
 
 
 def _is_none(value: Any) -> bool:
@@ -39,6 +42,9 @@ class Options(MethodOptions):
     merges: Count | None = Field(default=None, exclude_if=_is_none)
     """Tokens beside the bytes, merged from them as byte-pair encoding learns it from the texts trained on; none: bytes alone.
     The paper's vocabulary, learnt from other texts, has 48,894."""
+    vocabulary: Vocabulary | None = Field(default=None, exclude_if=_is_none)
+    """A file of merges learnt elsewhere, in place of those of the texts trained on; with ``merges`` the first so many of it.
+    CLIP's own file with context 77 gives the paper's text tower its tokens."""
     text_width: Count = 512
     text_layers: Count = 12
     text_heads: Count = 8
@@ -51,6 +57,16 @@ class Options(MethodOptions):
                 f"text_width {self.text_width} must be a multiple of text_heads ({self.text_heads}); {near} would do"
             )
         return self
+
+    def known(self) -> Self:
+        if self.vocabulary is None:
+            return self
+        found = self.vocabulary.known()
+        if self.merges and isinstance(given := read(Path(found.path)), dict):
+            raise InputError(
+                f"merges: {found.path} says by itself that there are {len(given['model']['vocab'])} tokens; leave merges out"
+            )
+        return self.model_copy(update={"vocabulary": found})
 
     def default_views(self, image_size: int | None) -> Views:
         """One view: a bicubic crop of nearly the whole image, nothing else (open_clip; the paper: a square crop)."""
