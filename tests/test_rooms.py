@@ -25,6 +25,7 @@ HELPERS = {
     "machine",
     "masking",
     "randomness",
+    "scene",
     "schedules",
     "signals",
 }

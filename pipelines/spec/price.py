@@ -33,11 +33,11 @@ class Prices:
 
     def __init__(self, done: Iterable[tuple[JobSpec, Record]]) -> None:
         self._same: dict[tuple[str, ...], list[float]] = {}
-        self._rates: dict[str, list[float]] = {}
+        self._rates: dict[tuple[str, bool], list[float]] = {}
         self._bytes: dict[str, list[int]] = {}
         for spec, record in done:
             self._same.setdefault(_kind(spec), []).append(record.seconds)
-            self._rates.setdefault(spec.stage, []).append(record.seconds / (work(spec) or 1.0))
+            self._rates.setdefault(_class(spec), []).append(record.seconds / (work(spec) or 1.0))
             self._bytes.setdefault(spec.stage, []).append(sum(fact.bytes for fact in record.files.values()))
 
     @classmethod
@@ -49,9 +49,9 @@ class Prices:
         """Of a job with this spec."""
         if same := self._same.get(_kind(spec)):
             return Price(statistics.median(same), "measured")
-        if rates := self._rates.get(spec.stage):
+        if rates := self._rates.get(_class(spec)):
             return Price(statistics.median(rates) * (work(spec) or 1.0), "scaled")
-        return Price(work(spec) / CORE_GFLOPS if isinstance(spec, RunSpec) else ASSUMED, "assumed")
+        return Price(work(spec) / CORE_GFLOPS if work(spec) else ASSUMED, "assumed")
 
     def bytes(self, stage: str) -> float | None:
         """What a job of this stage leaves on disk, on average of those done; None before the first."""
@@ -61,6 +61,11 @@ class Prices:
 def gpu_seconds(spec: JobSpec) -> float:
     """Training time on one data-centre GPU at the assumed speed; 0 for what does not train."""
     return work(spec) / GPU_GFLOPS
+
+
+def _class(spec: JobSpec) -> tuple[str, bool]:
+    """The stage, and whether the job's work is known: what one of the two takes says nothing of the other."""
+    return spec.stage, bool(work(spec))
 
 
 def _kind(spec: JobSpec) -> tuple[str, ...]:

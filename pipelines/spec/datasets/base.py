@@ -15,8 +15,8 @@ from pipelines.spec.base import Count, Model, Name, Share
 from pipelines.spec.contents import Contents
 from pipelines.spec.counts import Counts
 
-Targets = Literal["labels", "captions", "label_sets", "masks"]
-"""What encoders are measured against: a label an image, captions, any number of labels an image, or one a pixel."""
+Targets = Literal["labels", "captions", "label_sets", "masks", "boxes"]
+"""What encoders are measured against: a label an image, captions, any number of labels an image, one a pixel, or boxes."""
 
 
 class DataSet(Model):
