@@ -28,6 +28,7 @@ HELPERS = {
     "masking",
     "randomness",
     "seeds",
+    "scene",
     "schedules",
     "signals",
 }

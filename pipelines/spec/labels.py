@@ -14,6 +14,7 @@ WHERE = {
     "captions": ("captions", "coco_captions, or tars with txt members (webdataset)"),
     "label_sets": ("images of several labels", "voc"),
     "masks": ("masks", "voc_segmentation"),
+    "boxes": ("boxes", "voc_detection"),
 }
 """What else a protocol may measure against: in words, and which data sets have it."""
 

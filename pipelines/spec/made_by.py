@@ -12,6 +12,7 @@ BESIDE = {
     "captions": "pipelines.building.pairs",
     "label_sets": "pipelines.building.label_sets",
     "masks": "pipelines.building.masks",
+    "boxes": "pipelines.building.boxes",
 }
 """What one kind of evaluation needs and another does not."""
 LOOKS = "pipelines.building.looks"

@@ -8,6 +8,7 @@ from pipelines.errors import InputError
 from pipelines.spec.claimed import planned_claims
 from pipelines.spec.claims import PlannedClaim
 from pipelines.spec.datasets.base import DataSet
+from pipelines.spec.encoders.base import EncoderOptions
 from pipelines.spec.evaluation.base import Protocol
 from pipelines.spec.evaluation.distill import Options as Distill
 from pipelines.spec.floors import floors_of
@@ -130,6 +131,16 @@ class _Planner:
                     f"evaluation[{i}]: {evaluation.use} suits none of the methods: zero_shot and retrieval need a text "
                     "tower (clip), head_layers a layered head (simclr); take it out or add such a method"
                 )
+            for run in runs:
+                if evaluation.suits(run.method):
+                    own = run.method.own_encoder(run.encoder)
+                    self._check_encoder(f"evaluation[{i}]: {run.label}", evaluation, run.encoder, own)
+
+    def _check_encoder(self, where: str, evaluation: Protocol, encoder: EncoderOptions, own: bool) -> None:
+        try:
+            evaluation.check_encoder(encoder, own)
+        except ValueError as error:
+            raise InputError(f"{where}: {error}") from None
 
     def _tuned(self, entry: MethodEntry, dataset: DataSet) -> list[tuple[Run, str | None]]:
         """The runs that take the best values of a tuning study, with that study's key."""
@@ -190,6 +201,8 @@ class _Planner:
                 source = Foreign(encoder=encoder.known())
             except InputError as error:
                 raise InputError(f"checkpoint {name}: {error}") from None
+            for evaluation in fitting:
+                self._check_encoder(f"checkpoint {name}", evaluation, source.encoder.of(), own=False)
             for evaluated in self.labels_known.evaluated_on(dataset):
                 for i, seed in enumerate(self.study.seeds):
                     chosen = [*on_features, *on_images] if i == 0 else on_images

@@ -66,7 +66,7 @@ class Prices:
             return Price(statistics.median(same), "measured")
         if rates := self._rates.get(_sort(spec)):
             return Price(statistics.median(rates) * (work(spec) or 1.0), "scaled")
-        return Price(work(spec) / CORE_GFLOPS if isinstance(spec, RunSpec) else ASSUMED, "assumed")
+        return Price(work(spec) / CORE_GFLOPS if work(spec) else ASSUMED, "assumed")
 
     def bytes(self, stage: str) -> float | None:
         """What a job of this stage leaves on disk, on average of those done; None before the first."""

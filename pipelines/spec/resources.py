@@ -43,8 +43,10 @@ class Resources:
 def work(spec: JobSpec) -> float:
     """Multiply-adds in billions of training: 6 forward passes an image and epoch (two views, backward twice as dear).
 
-    0 for stages that do not train.
+    Of an evaluation what its protocol says; 0 for stages that do not train.
     """
+    if isinstance(spec, EvaluateSpec):
+        return spec.evaluation.training_gflops
     if not isinstance(spec, RunSpec):
         return 0.0
     images = (spec.dataset.train_images or spec.dataset.limit or IMAGENET) * spec.training.epochs
@@ -71,7 +73,9 @@ def resources(specs: list[JobSpec], gpus: int = 1, counted: int | None = None) -
     shards = isinstance(specs[0], ShardsSpec)
     features = 0 if shards else FEATURE_COPIES * images * WIDEST * 4 / 1e6
     seconds = len(specs) * images * (PACKED if shards else EVALUATED)
-    return Resources(threads, max(8_000, round(4_000 + features)), max(60, round(2 * seconds / threads / 60)))
+    trained = 2 * sum(map(work, specs)) / GPU_GFLOPS / 60
+    minutes = max(60, round(2 * seconds / threads / 60), round(trained))
+    return Resources(threads, max(8_000, round(4_000 + features)), minutes)
 
 
 def _cores(spec: JobSpec) -> int:

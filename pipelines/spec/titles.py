@@ -10,7 +10,7 @@ _PROTOCOLS = {
     "finetune": "fine-tuning",
     "multi_label": "multi-label",
 }
-_METRICS = {"map": "mAP", "miou": "mIoU"}
+_METRICS = {"map": "mAP", "miou": "mIoU", "ap": "AP", "ap50": "AP50", "ap75": "AP75"}
 
 
 def protocol_title(use: str) -> str:

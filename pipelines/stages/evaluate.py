@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from pipelines.building.boxes import JobScenes
 from pipelines.building.devices import chosen_device, device_name
 from pipelines.building.embedding import Embedding, embedding_of
 from pipelines.building.label_sets import tagged_features_of
@@ -20,6 +21,8 @@ from pipelines.building.masks import maps_of
 from pipelines.building.pairs import pairs_of
 from pipelines.building.workbench import WEIGHTS, JobBench, save_classifier
 from pipelines.errors import Problem
+from pipelines.evaluation.detections import FILE as DETECTIONS
+from pipelines.evaluation.detections import save_detections
 from pipelines.evaluation.labelled import evaluation_seed
 from pipelines.evaluation.measured import Measured
 from pipelines.evaluation.predictions import FILE, Predictions
@@ -48,6 +51,8 @@ def run(job: list[Path]) -> int:
             with contextlib.nullcontext() if folder.done else leased(path):
                 if folder.done:
                     print(f"{path}: done already")
+                elif folder.spec.evaluation.targets == "boxes":
+                    _on_boxes(ready(folder))
                 elif folder.spec.evaluation.on_images:
                     _on_images(ready(folder))
                 elif folder.spec.evaluation.targets == "captions":
@@ -102,6 +107,18 @@ def _on_masks(job: JobFolder[EvaluateSpec]) -> None:
     _, width, height, length = maps.train.shape
     sizes = {"map/width": width, "map/places": height * length}
     _record(job, found.metrics, {**found.derived, **sizes}, time.perf_counter() - clock, started, {})
+
+
+def _on_boxes(job: JobFolder[EvaluateSpec]) -> None:
+    started, clock = now(), time.perf_counter()
+    with torch.random.fork_rng():  # torchvision's layers draw their weights from the global generator
+        torch.manual_seed(seed_for(job.spec.seed, "detector"))
+        bench = JobScenes.of(job)
+        measured, derived, found = _protocol(job).measure(job.spec.evaluation, bench)
+    save_detections(found, bench.shards.ids("test"), job.path / DETECTIONS)
+    derived = {**measured.derived, **derived}
+    _record(job, measured.metrics, derived, time.perf_counter() - clock, started, {"detections": DETECTIONS})
+    bench.done()
 
 
 def _on_images(job: JobFolder[EvaluateSpec]) -> None:

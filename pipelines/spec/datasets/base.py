@@ -16,8 +16,8 @@ from pipelines.spec.contents import Contents
 from pipelines.spec.counts import Counts
 from pipelines.spec.part import Part
 
-Targets = Literal["labels", "captions", "label_sets", "masks"]
-"""What encoders are measured against: a label an image, captions, any number of labels an image, or one a pixel."""
+Targets = Literal["labels", "captions", "label_sets", "masks", "boxes"]
+"""What encoders are measured against: a label an image, captions, any number of labels an image, one a pixel, or boxes."""
 
 
 class DataSet(Model):

@@ -5,6 +5,7 @@ from typing import ClassVar
 from pipelines.spec.base import Model
 from pipelines.spec.counts import Counts
 from pipelines.spec.datasets.base import Targets
+from pipelines.spec.encoders.base import EncoderOptions
 from pipelines.spec.methods.base import MethodOptions
 
 
@@ -40,6 +41,14 @@ class Protocol(Model):
         if self.targets == "labels":
             counts.check_classes(self.use, "train", counts.train)
             counts.check_classes(self.use, "test", counts.test)
+
+    def check_encoder(self, encoder: EncoderOptions, own: bool) -> None:
+        """ValueError where the protocol cannot work on this encoder; own: a method builds it in a way of its own."""
+
+    @property
+    def training_gflops(self) -> float:
+        """Multiply-adds in billions of training on images, of a ResNet-50; 0 where that is not known beforehand."""
+        return 0.0
 
     def suits(self, method: MethodOptions) -> bool:
         """Whether the protocol has a meaning for the method."""
