@@ -8,7 +8,7 @@ from pipelines.report.measured import Found, Measured
 from pipelines.report.missing import commands
 from pipelines.report.study import AnySpec, Result
 from pipelines.report.tables import Entry, Table
-from pipelines.spec.tables import PlannedColumn, PlannedRow, PlannedTable
+from pipelines.spec.tables import Kind, PlannedColumn, PlannedRow, PlannedTable
 
 DASH = "–"
 UNCONFIRMED = "†"
@@ -20,6 +20,9 @@ INTERVALS = {
 """What an interval counts, in words."""
 CONDITIONS = ("data set", "network", "epochs")
 """Headers of what follows a figure from elsewhere."""
+VERDICT = ("difference", "verdict")
+"""Headers of what follows a figure that is reproduced."""
+FOLLOWING: dict[Kind, tuple[str, ...]] = {"elsewhere": CONDITIONS, "reproduces": VERDICT}
 
 
 @dataclass(frozen=True)
@@ -77,6 +80,8 @@ class _Filling:
                 return [Entry("" if rank is None else f"{rank:.{column.digits}f}")]
             case "published" | "elsewhere":
                 return self._figure(row, column)
+            case "reproduces":
+                return self._reproduction(row, column)
             case "gain":
                 return [self._entry(row, column, self.measured.gain(row, column), "+")]
         return [self._entry(row, column, self.measured.number(row.label, column), "")]
@@ -95,6 +100,18 @@ class _Filling:
             "not stated" if found.epochs is None else str(found.epochs),
         )
         return [value, *(Entry(text) for text in conditions * more)]
+
+    def _reproduction(self, row: PlannedRow, column: PlannedColumn) -> list[Entry]:
+        found = self.measured.reproduction(row, column)
+        if found is None:
+            return [Entry("")] * (1 + len(VERDICT))
+        figure, moved = found.plan.figure, found.difference
+        note = self.note("; ".join([figure.source, *found.plan.differs, f"allowed ± {found.plan.within:g}"]))
+        marks = "" if figure.confirmed else UNCONFIRMED
+        self.marks.update(marks)
+        digits = max(column.digits, _decimals(figure.value))
+        value = Entry(f"{figure.value:.{digits}f}", marks=marks, note=note)
+        return [value, Entry("" if moved is None else f"{moved:+.{digits}f}"), Entry(found.verdict)]
 
     def _entry(self, row: PlannedRow, column: PlannedColumn, found: Found, sign: str) -> Entry:
         cell = found.cell
@@ -141,7 +158,7 @@ def filled(measured: Measured, plan: PlannedTable) -> Filled:
     header = [plan.heading]
     groups: list[tuple[str, int]] = [("", 1)]
     for column in plan.columns:
-        titles = [column.title, *(CONDITIONS if column.kind == "elsewhere" else ())]
+        titles = [column.title, *FOLLOWING.get(column.kind, ())]
         header += titles
         last, span = groups[-1]
         joined = len(header) > len(titles) + 1 and last == column.group
