@@ -90,8 +90,9 @@ class Measured:
             return None
         if row.option:
             wanted = replace(wanted, settings=((row.option, row.value),))
-        same = [each for each in self.published if is_same_setting(each, wanted)]
-        return choose(list(self.published) if column.kind == "elsewhere" else same, wanted)
+        known = [each for each in self.published if each.source.startswith(column.source)]
+        same = [each for each in known if is_same_setting(each, wanted)]
+        return choose(known if column.kind == "elsewhere" else same, wanted)
 
     def reproduction(self, row: PlannedRow, column: PlannedColumn) -> Reproduced | None:
         """The verdict on the figure that a row is set against in a column of kind reproduces."""

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+from pipelines.errors import InputError
 from pipelines.report.estimates import RESAMPLES
 from pipelines.report.measured import Found, Measured
 from pipelines.report.missing import commands
@@ -149,7 +150,11 @@ class _Filling:
 
 
 def filled(measured: Measured, plan: PlannedTable) -> Filled:
-    """The table of the records as they are; the same records give the same table."""
+    """The table of the records as they are; the same records give the same table.
+
+    InputError where published figures of two protocols would stand under one header.
+    """
+    _check_headers(measured, plan)
     filling = _Filling(measured, plan)
     rows = [
         [Entry(row.title), *(entry for column in plan.columns for entry in filling.of(row, column))]
@@ -175,6 +180,18 @@ def filled(measured: Measured, plan: PlannedTable) -> Filled:
         label=plan.label,
     )
     return Filled(table, tuple(filling.absent))
+
+
+def _check_headers(measured: Measured, plan: PlannedTable) -> None:
+    for column in plan.columns:
+        shown = [measured.figure(row, column) for row in plan.rows] if column.kind == "published" else []
+        by_protocol = {figure.measured_by: figure for figure in shown if figure}
+        if len(by_protocol) > 1:
+            listed = "; ".join(f"{protocol} ({figure.source})" for protocol, figure in by_protocol.items())
+            raise InputError(
+                f"table {plan.name}: published {column.number}: two protocols under one header: {listed}; choose by source in "
+                "a column for each"
+            )
 
 
 def _sections(rows: Sequence[PlannedRow]) -> tuple[tuple[int, str], ...]:

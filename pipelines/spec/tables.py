@@ -99,7 +99,7 @@ class TableColumn(Model):
     reproduces: str | None = None
     """The figure that the study reproduces with this number of the row, with the difference and the verdict in columns."""
     source: Text | None = None
-    """Of reproduces: only figures whose source begins so (``solo-learn``)."""
+    """Of reproduces and published: only figures whose source begins so (``solo-learn``)."""
     dataset: str | None = None
     """The data set measured on; none: a column for each."""
     title: Text | None = None
@@ -117,8 +117,8 @@ class TableColumn(Model):
             raise ValueError(f"give one of {', '.join(KINDS)}, got {' and '.join(given) or 'none of them'}")
         if self.rank and self.dataset:
             raise ValueError("rank is a mean over this table's data sets; leave dataset out")
-        if self.source and not self.reproduces:
-            raise ValueError("source chooses among the figures of reproduces; leave it out")
+        if self.source and not (self.reproduces or self.published):
+            raise ValueError("source chooses among the figures of reproduces and published; leave it out")
         return self
 
     @property
