@@ -83,6 +83,10 @@ STAGES = {
             ),
         ),
     ),
+    "check-reproduction": Command(
+        "say row by row whether studies reproduce the published figures they name; ends with 0 (all), 3 (one not), 4 (open)",
+        (arg("studies", "study files with reproduces", nargs="+", type=Path, metavar="STUDY"), RESULTS_ARG),
+    ),
     "accept": Command(
         "say that a change of the code alters no result of these studies; their records keep the reason",
         (
@@ -216,7 +220,7 @@ def _add_parts(under: argparse.ArgumentParser, commands: dict[str, Command], met
 
 
 def main(argv: Sequence[str]) -> int:
-    """Run one stage; 0 when it went well, 1 for a problem told in a message, 2 for a call that names no stage."""
+    """Run one stage; 0 when it went well, 1 for a problem told in a message, 2 for a call that names no stage, else its own."""
     arguments = vars(parser().parse_args(argv))
     module = importlib.import_module(f"pipelines.stages.{arguments.pop('stage').replace('-', '_')}")
     run = getattr(module, arguments.pop("part", "run"))

@@ -28,6 +28,7 @@ from pipelines.methods.base import DataFacts, MakeEncoder, Method, Output, Progr
 from pipelines.methods.heads import mlp
 from pipelines.methods.shuffle import shuffled
 from pipelines.methods.transform import kept_scores, starts, transformed_negatives, transformed_pair
+from pipelines.schedules import cosine
 from pipelines.spec.methods.moco import Options
 
 
@@ -55,8 +56,9 @@ class MoCo(Method):
         queries = [self._embed(self.encoder, self.head, first)]
         if self.options.symmetric:
             queries.append(self._embed(self.encoder, self.head, second))
-        ema.update(self.key_encoder, self.encoder, self.options.momentum)
-        ema.update(self.key_head, self.head, self.options.momentum)
+        momentum = self._momentum(progress)
+        ema.update(self.key_encoder, self.encoder, momentum)
+        ema.update(self.key_head, self.head, momentum)
         keys = [self._keys(images, progress) for images in (second, first)[: len(queries)]]
         self.fresh = torch.cat([distributed.gather(k) for k in reversed(keys)])
         with full_precision(first.device):
@@ -70,6 +72,10 @@ class MoCo(Method):
         assert self.fresh is not None, "after_step without a loss before it"
         enqueue(self.queue, self.pointer, self.fresh)
         self.fresh = None
+
+    def _momentum(self, progress: Progress) -> float:
+        start, end = self.options.momentum, self.options.final_momentum
+        return start if end is None else cosine(start, end)(progress.fraction)
 
     def _contrast(self, q: Tensor, k: Tensor, progress: Progress) -> Contrast:
         """InfoNCE of one direction against the queue, transformed where the options say so."""
@@ -102,9 +108,9 @@ class MoCo(Method):
 
 
 def build(options: Options, make_encoder: MakeEncoder, facts: DataFacts) -> MoCo:
-    """MoCo over a fresh encoder; a hidden layer of the head is as wide as the encoder."""
+    """MoCo over a fresh encoder; a hidden layer of the head is as wide as the encoder unless told."""
     encoder = make_encoder()
     if options.bn_splits > 1:
         split_batch_norm(encoder, options.bn_splits)
-    hidden = [encoder.width] if options.two_layers else []
+    hidden = [options.hidden or encoder.width] if options.two_layers else []
     return MoCo(options, encoder, mlp([encoder.width, *hidden, options.dim]))

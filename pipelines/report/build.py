@@ -15,7 +15,9 @@ from pipelines.report.missing import missing
 from pipelines.report.mixed import Standings
 from pipelines.report.numbers import results_csv
 from pipelines.report.page import Head, render_page, write_figures
-from pipelines.report.published import Published, load_published
+from pipelines.report.reproduction import Reproduced, reproduced
+from pipelines.report.reproduction_table import reproduction_table
+from pipelines.report.reproduction_table import summary as reproduction_summary
 from pipelines.report.results import Beside, beside, results_table
 from pipelines.report.sections import (
     Chart,
@@ -36,6 +38,7 @@ from pipelines.report.tables import Table, to_csv, to_latex, to_markdown
 from pipelines.report.transfer import transfer_table
 from pipelines.report.tuning import searches, tuning_table
 from pipelines.report.verdicts import claims_chart, claims_table, summary, told
+from pipelines.spec.published import Published, load_published
 
 
 def build_report(results: Results, out: Path, texts: Path, standing: Standings = NOT_JUDGED) -> Path:
@@ -47,10 +50,12 @@ def build_report(results: Results, out: Path, texts: Path, standing: Standings =
     published = load_published(texts / "published")
     found = [(comparison, beside(comparison, published)) for comparison in comparisons(results, standing)]
     verdicts = judged(results, [comparison for comparison, _ in found])
+    agreed = reproduced(results, [comparison for comparison, _ in found])
     classes = [confusions(results, comparison) for comparison, _ in found]
     sections = [
         _claims(verdicts, texts),
         *_results(found, texts),
+        _reproduction(agreed, texts),
         _elsewhere(found, published, texts),
         _ranks([comparison for comparison, _ in found], texts),
         shots_section([comparison for comparison, _ in found], texts),
@@ -66,7 +71,7 @@ def build_report(results: Results, out: Path, texts: Path, standing: Standings =
     write_figures(sections, out / "figures")
     answers, lines = [answer(results, comparison) for comparison, _ in found], told(verdicts)
     save(brief_of(results, answers, lines), out)
-    answers += [summary(verdicts)] if verdicts else []
+    answers += [sentence for sentence in (summary(verdicts), reproduction_summary(agreed)) if sentence]
     head = Head(answers, lines, missing(results), [*warnings(results), *unshown(sections)], overview(results))
     page = render_page(results, head, sections, texts / "templates")
     write_text(out / "report.html", page)
@@ -90,6 +95,11 @@ def _results(found: Sequence[tuple[Comparison, Beside]], texts: Path) -> list[Se
     over = transfer_table([comparison for comparison, _ in found], _short(texts, "transfer"))
     tables = (over,) if over else ()
     return [Section("transfer", "Over all data sets", caption(texts, "transfer"), tables=tables), *made]
+
+
+def _reproduction(found: Sequence[Reproduced], texts: Path) -> Section:
+    tables = (reproduction_table(found, _short(texts, "reproduction")),) if found else ()
+    return Section("reproduction", "Published figures to reproduce", caption(texts, "reproduction"), tables=tables)
 
 
 def _elsewhere(found: Sequence[tuple[Comparison, Beside]], published: list[Published], texts: Path) -> Section:

@@ -35,8 +35,9 @@ class Comparison:
 
     def column(self, number: str) -> Column | None:
         """The column of PROTOCOL/NUMBER (``few_shot/4_shot``); None where no record has it."""
-        named = {f"{column.evaluation.use}/{column.metric.removeprefix('test/')}": column for column in self.columns}
-        return named.get(number)
+        protocol, _, name = number.rpartition("/")
+        fitting = [each for each in self.columns if each.metric.removeprefix("test/") == name]
+        return next((column for column in fitting if column.evaluation.is_called(protocol)), None)
 
     def ranking(self, column: Column) -> list[Row]:
         """The rows that compete and are complete, the highest mean first."""

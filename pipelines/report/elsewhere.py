@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Sequence
 
 from pipelines.report.comparison import Comparison
-from pipelines.report.published import Published, Wanted, as_printed, choose, is_same_setting, wanted_for
+from pipelines.report.published import Wanted, as_printed, choose, is_same_setting, wanted_for
 from pipelines.report.tables import Entry, Table
+from pipelines.spec.published import Published, published_protocol
 
 
 def elsewhere_table(found: Sequence[Comparison], published: list[Published], caption: str) -> Table | None:
@@ -32,7 +33,9 @@ def _wanted(found: Sequence[Comparison]) -> Iterable[Wanted]:
     for comparison in found:
         for (row, column), cell in comparison.cells.items():
             if row.pretraining and cell.expected and column.metric == "test/top1":
-                wanted = wanted_for(row.pretraining.spec, comparison.dataset, column.evaluation.use)
+                wanted = wanted_for(
+                    row.pretraining.spec, comparison.dataset, published_protocol(column.evaluation, "top1")
+                )
                 yield from [wanted] if wanted else []
 
 

@@ -8,10 +8,12 @@ from pipelines.report.cells import Cell, Row
 from pipelines.report.comparison import Comparison, comparisons
 from pipelines.report.monitored import last_readings
 from pipelines.report.noise import difference
-from pipelines.report.published import Published, choose, is_same_setting, wanted_for
+from pipelines.report.published import choose, is_same_setting, wanted_for
+from pipelines.report.reproduction import Reproduced, reproduced
 from pipelines.report.study import AnySpec, Result, Results
 from pipelines.report.transfer import ranks_of
 from pipelines.spec.jobs import EvaluateSpec, PretrainSpec, Untrained
+from pipelines.spec.published import Published
 from pipelines.spec.tables import PlannedColumn, PlannedRow, PlannedTable
 
 NOT_PLANNED = Cell({}, 0)
@@ -48,9 +50,9 @@ class Measured:
         comparison, row = self.comparisons[column.dataset or ""], self.row(label, column)
         if row is None:
             return Found(NOT_PLANNED)
-        use = column.number.partition("/")[0]
-        same = self._evaluations.get((label, comparison.dataset.short_name, row.trained_on, use), [])
-        jobs = tuple(job for job in same if job.spec.source == row.source)
+        protocol = column.number.rpartition("/")[0]
+        same = self._evaluations.get((label, comparison.dataset.short_name, row.trained_on), [])
+        jobs = tuple(job for job in same if job.spec.source == row.source and job.spec.evaluation.is_called(protocol))
         shown = comparison.column(column.number)
         if shown is None:  # no record has the number yet
             return Found(Cell({}, len(jobs), sum(job.record is None for job in jobs)), jobs)
@@ -88,8 +90,19 @@ class Measured:
             return None
         if row.option:
             wanted = replace(wanted, settings=((row.option, row.value),))
-        same = [each for each in self.published if is_same_setting(each, wanted)]
-        return choose(list(self.published) if column.kind == "elsewhere" else same, wanted)
+        known = [each for each in self.published if each.source.startswith(column.source)]
+        same = [each for each in known if is_same_setting(each, wanted)]
+        return choose(known if column.kind == "elsewhere" else same, wanted)
+
+    def reproduction(self, row: PlannedRow, column: PlannedColumn) -> Reproduced | None:
+        """The verdict on the figure that a row is set against in a column of kind reproduces."""
+        fitting = (each for each in self.reproduced if each.plan.label == row.label and column.shows(each.plan))
+        return next(fitting, None)
+
+    @cached_property
+    def reproduced(self) -> list[Reproduced]:
+        """Every reproduction of the study."""
+        return reproduced(self.results, list(self.comparisons.values()))
 
     def row(self, label: str, column: PlannedColumn) -> Row | None:
         """The row of this label; of two untrained encoders of one name that which takes the data set's images as they are."""
@@ -111,11 +124,11 @@ class Measured:
         return row is not None and row.competes
 
     @cached_property
-    def _evaluations(self) -> dict[tuple[str, str, str | None, str], list[Result[EvaluateSpec]]]:
-        """By label, data set measured on, data set pretrained on, and protocol."""
-        found: dict[tuple[str, str, str | None, str], list[Result[EvaluateSpec]]] = {}
+    def _evaluations(self) -> dict[tuple[str, str, str | None], list[Result[EvaluateSpec]]]:
+        """By label, data set measured on, and data set pretrained on."""
+        found: dict[tuple[str, str, str | None], list[Result[EvaluateSpec]]] = {}
         for job in self.results.of(EvaluateSpec):
             trained = self.results.pretraining(job)
-            place = (job.label, job.dataset, trained.dataset if trained else None, job.spec.evaluation.use)
+            place = (job.label, job.dataset, trained.dataset if trained else None)
             found.setdefault(place, []).append(job)
         return found

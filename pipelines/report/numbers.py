@@ -6,9 +6,9 @@ from pipelines.files import canonical
 from pipelines.report.cells import Column, Row
 from pipelines.report.comparison import Comparison
 from pipelines.report.noise import letters
-from pipelines.report.published import Published
 from pipelines.report.results import Beside
 from pipelines.report.tables import csv_text
+from pipelines.spec.published import Published
 
 
 def results_csv(found: Sequence[tuple[Comparison, Beside]]) -> str:

@@ -3,12 +3,13 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+from pipelines.errors import InputError
 from pipelines.report.estimates import RESAMPLES
 from pipelines.report.measured import Found, Measured
 from pipelines.report.missing import commands
 from pipelines.report.study import AnySpec, Result
 from pipelines.report.tables import Entry, Table
-from pipelines.spec.tables import PlannedColumn, PlannedRow, PlannedTable
+from pipelines.spec.tables import Kind, PlannedColumn, PlannedRow, PlannedTable
 
 DASH = "–"
 UNCONFIRMED = "†"
@@ -20,6 +21,9 @@ INTERVALS = {
 """What an interval counts, in words."""
 CONDITIONS = ("data set", "network", "epochs")
 """Headers of what follows a figure from elsewhere."""
+VERDICT = ("difference", "verdict")
+"""Headers of what follows a figure that is reproduced."""
+FOLLOWING: dict[Kind, tuple[str, ...]] = {"elsewhere": CONDITIONS, "reproduces": VERDICT}
 
 
 @dataclass(frozen=True)
@@ -77,6 +81,8 @@ class _Filling:
                 return [Entry("" if rank is None else f"{rank:.{column.digits}f}")]
             case "published" | "elsewhere":
                 return self._figure(row, column)
+            case "reproduces":
+                return self._reproduction(row, column)
             case "gain":
                 return [self._entry(row, column, self.measured.gain(row, column), "+")]
         return [self._entry(row, column, self.measured.number(row.label, column), "")]
@@ -95,6 +101,18 @@ class _Filling:
             "not stated" if found.epochs is None else str(found.epochs),
         )
         return [value, *(Entry(text) for text in conditions * more)]
+
+    def _reproduction(self, row: PlannedRow, column: PlannedColumn) -> list[Entry]:
+        found = self.measured.reproduction(row, column)
+        if found is None:
+            return [Entry("")] * (1 + len(VERDICT))
+        figure, moved = found.plan.figure, found.difference
+        note = self.note("; ".join([figure.source, *found.plan.differs, f"allowed ± {found.plan.within:g}"]))
+        marks = "" if figure.confirmed else UNCONFIRMED
+        self.marks.update(marks)
+        digits = max(column.digits, _decimals(figure.value))
+        value = Entry(f"{figure.value:.{digits}f}", marks=marks, note=note)
+        return [value, Entry("" if moved is None else f"{moved:+.{digits}f}"), Entry(found.verdict)]
 
     def _entry(self, row: PlannedRow, column: PlannedColumn, found: Found, sign: str) -> Entry:
         cell = found.cell
@@ -132,7 +150,11 @@ class _Filling:
 
 
 def filled(measured: Measured, plan: PlannedTable) -> Filled:
-    """The table of the records as they are; the same records give the same table."""
+    """The table of the records as they are; the same records give the same table.
+
+    InputError where published figures of two protocols would stand under one header.
+    """
+    _check_headers(measured, plan)
     filling = _Filling(measured, plan)
     rows = [
         [Entry(row.title), *(entry for column in plan.columns for entry in filling.of(row, column))]
@@ -141,7 +163,7 @@ def filled(measured: Measured, plan: PlannedTable) -> Filled:
     header = [plan.heading]
     groups: list[tuple[str, int]] = [("", 1)]
     for column in plan.columns:
-        titles = [column.title, *(CONDITIONS if column.kind == "elsewhere" else ())]
+        titles = [column.title, *FOLLOWING.get(column.kind, ())]
         header += titles
         last, span = groups[-1]
         joined = len(header) > len(titles) + 1 and last == column.group
@@ -158,6 +180,18 @@ def filled(measured: Measured, plan: PlannedTable) -> Filled:
         label=plan.label,
     )
     return Filled(table, tuple(filling.absent))
+
+
+def _check_headers(measured: Measured, plan: PlannedTable) -> None:
+    for column in plan.columns:
+        shown = [measured.figure(row, column) for row in plan.rows] if column.kind == "published" else []
+        by_protocol = {figure.measured_by: figure for figure in shown if figure}
+        if len(by_protocol) > 1:
+            listed = "; ".join(f"{protocol} ({figure.source})" for protocol, figure in by_protocol.items())
+            raise InputError(
+                f"table {plan.name}: published {column.number}: two protocols under one header: {listed}; choose by source in "
+                "a column for each"
+            )
 
 
 def _sections(rows: Sequence[PlannedRow]) -> tuple[tuple[int, str], ...]:

@@ -1,4 +1,4 @@
-"""Published figures as data, and which of them stands beside a measured one.
+"""Which published figure stands beside a measured one.
 
 A published figure is never the expected value of a run here: data, network and schedule differ nearly always. So the
 choice below is fixed, and what the figure was measured on is printed with it every time.
@@ -7,69 +7,13 @@ choice below is fixed, and what the figure was measured on is printed with it ev
 import math
 import re
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-import yaml
-
-from pipelines.errors import InputError
 from pipelines.spec.datasets.base import DataSet
-from pipelines.spec.encoders.base import EncoderOptions
-from pipelines.spec.encoders.resnet import Options as ResNet
-from pipelines.spec.encoders.vit import Options as ViT
 from pipelines.spec.jobs import PretrainSpec
-from pipelines.spec.methods.base import MethodOptions
+from pipelines.spec.published import Published, backbone_name, dataset_name, method_name
 from pipelines.spec.tables import FIGURES
 
-FILES = ("published.yaml", "published_extra.yaml", "ablations.yaml")
-REQUIRED = (
-    "method",
-    "dataset",
-    "backbone",
-    "epochs",
-    "batch_size",
-    "protocol",
-    "metric",
-    "value",
-    "source",
-    "confirmed",
-)
-_METHODS = {
-    "moco_v1": "MoCo v1",
-    "moco_v1_ft": "MoCo v1+FT",
-    "moco_v2": "MoCo v2",
-    "moco_v2_ft": "MoCo v2+FT",
-    "moco_v3": "MoCo v3",
-    "simclr": "SimCLR",
-    "simclr_v2": "SimCLR v2",
-    "supervised": "supervised",
-    "instdisc": "InstDisc",
-    "invaspread": "InvaSpread",
-    "cpc": "CPC",
-    "cmc": "CMC",
-    "dim": "DIM",
-    "amdim": "AMDIM",
-    "pirl": "PIRL",
-    "swav": "SwAV",
-    "byol": "BYOL",
-    "simsiam": "SimSiam",
-    "dino": "DINO",
-    "clip": "CLIP",
-    "mae": "MAE",
-    "barlow_twins": "Barlow Twins",
-    "vicreg": "VICReg",
-}
-"""Short name of a method -> its name in the published files."""
-_DATASETS = {
-    "fashion_mnist": "Fashion-MNIST",
-    "cifar10": "CIFAR-10",
-    "cifar100": "CIFAR-100",
-    "stl10": "STL-10",
-    "imagenet": "ImageNet-1k",
-    "imagenet1k": "ImageNet-1k",
-    "imagenet100": "ImageNet-100",
-    "imagenette": "Imagenette",
-}
 _REPOSITORIES = {
     "MoCo v1": ("facebookresearch/moco README",),
     "MoCo v1+FT": ("feature-transformation",),
@@ -91,40 +35,6 @@ _REPOSITORIES = {
 }
 """Published name of a method -> how the sources begin that are its authors' own, beside its paper; the first is nearest."""
 _STRANGERS = 99
-_VIT = {"tiny": "Tiny", "small": "S", "base": "B", "large": "L"}
-
-
-@dataclass(frozen=True)
-class Published:
-    """One published figure. ``value`` in percent; ``epochs`` and ``backbone`` None where the source does not say."""
-
-    method: str
-    dataset: str
-    backbone: str | None
-    epochs: int | None
-    protocol: str
-    metric: str
-    value: float
-    source: str
-    confirmed: bool
-    linear_mode: str | None
-    note: str | None
-    settings: tuple[tuple[str, Any], ...] = ()
-    """(option, value): what the run changed of its method, for a figure of an ablation."""
-
-    @property
-    def measured_on(self) -> str:
-        """``ImageNet-1k, ResNet-50, 200 ep``, with what else sets the figure apart."""
-        parts = [
-            self.dataset,
-            self.backbone or "network not stated",
-            "epochs not stated" if self.epochs is None else f"{self.epochs} ep",
-        ]
-        if self.linear_mode == "online":
-            parts.append("online probe")
-        if not self.confirmed:
-            parts.append("second-hand")
-        return ", ".join(parts)
 
 
 @dataclass(frozen=True)
@@ -137,32 +47,6 @@ class Wanted:
     epochs: int
     protocol: str
     settings: tuple[tuple[str, Any], ...] = ()
-
-
-def load_published(folder: Path) -> list[Published]:
-    """All rows of published.yaml, published_extra.yaml and ablations.yaml that measure a full, unrestricted protocol.
-
-    Rows probed with fewer labels than there are (``train_labels``) or by another head are other protocols and left out.
-    Raises InputError naming file and row when a required key is missing.
-    """
-    rows = []
-    for name in FILES:
-        for number, row in enumerate(read_rows(folder / name)):
-            lacking = [key for key in REQUIRED if key not in row]
-            if lacking:
-                raise InputError(f"{folder / name}: row {number} lacks {', '.join(lacking)}")
-            if "train_labels" not in row and "head" not in row:
-                settings = tuple(sorted(row.get("settings", {}).items()))
-                found = {key: row.get(key) for key in Published.__dataclass_fields__}
-                rows.append(Published(**{**found, "settings": settings}))
-    return rows
-
-
-def read_rows(path: Path) -> Any:
-    """The value of a YAML file (safe loading)."""
-    if not path.exists():
-        raise InputError(f"{path}: no such file; it comes with the project: restore it from version control")
-    return yaml.load(path.read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
 
 
 def choose(rows: list[Published], wanted: Wanted) -> Published | None:
@@ -211,43 +95,19 @@ def is_same_setting(row: Published, wanted: Wanted) -> bool:
     return (row.dataset, row.backbone) == (wanted.dataset, wanted.backbone)
 
 
-def wanted_for(pretraining: PretrainSpec, evaluated: DataSet, protocol: str) -> Wanted | None:
+def wanted_for(pretraining: PretrainSpec, evaluated: DataSet, protocol: str | None) -> Wanted | None:
     """A measured figure's place in the published tables; None for methods and protocols without published names."""
     method = method_name(pretraining.method)
-    if method is None or protocol not in FIGURES:
+    if method is None or protocol is None or protocol not in FIGURES:
         return None
     at_home = evaluated.short_name == pretraining.dataset.short_name
     return Wanted(
         method=method,
-        dataset=_dataset_name(evaluated) if at_home else None,
+        dataset=dataset_name(evaluated) if at_home else None,
         backbone=backbone_name(pretraining.encoder),
         epochs=pretraining.training.epochs,
         protocol=protocol,
     )
-
-
-def method_name(method: MethodOptions) -> str | None:
-    """The published name of a method; None for what has none (a transformed SimCLR, one side of feature transformation)."""
-    transform = getattr(method, "feature_transform", None)
-    if transform is not None and None in (transform.positive, transform.negative):
-        return None
-    return _METHODS.get(method.short_name)
-
-
-def backbone_name(encoder: EncoderOptions) -> str | None:
-    """The published name of an encoder; None for shapes nobody published (width 16, say)."""
-    if isinstance(encoder, ResNet) and encoder.norm == "batch" and encoder.depth != 10:
-        factor, rest = divmod(encoder.width, 64)
-        return None if rest else f"ResNet-{encoder.depth}" + ("" if factor == 1 else f" ({factor}x)")
-    if isinstance(encoder, ViT) and encoder.size in _VIT:
-        return f"ViT-{_VIT[encoder.size]}/{encoder.patch}"
-    return None
-
-
-def _dataset_name(dataset: DataSet) -> str | None:
-    """The published name of a whole data set; None for a part of one, or one's own."""
-    name = str(getattr(dataset, "name", None) or dataset.use).replace("-", "").lower()
-    return None if dataset.limit else _DATASETS.get(name)
 
 
 def _distance(row: Published) -> int:

@@ -7,8 +7,9 @@ from pipelines.report.cells import Column, Row
 from pipelines.report.comparison import Comparison
 from pipelines.report.estimates import HEADLINE, RESAMPLES
 from pipelines.report.noise import letters
-from pipelines.report.published import Published, as_printed, choose, is_same_setting, wanted_for
+from pipelines.report.published import as_printed, choose, is_same_setting, wanted_for
 from pipelines.report.tables import Entry, Table
+from pipelines.spec.published import Published, published_protocol
 from pipelines.statistics.paired import pairs_needed
 
 NOT_ABOVE = {
@@ -40,7 +41,7 @@ def beside(comparison: Comparison, published: list[Published]) -> Beside:
     found: Beside = {}
     for (row, column), cell in comparison.cells.items():
         if row.pretraining and column.metric == HEADLINE and cell.expected:
-            wanted = wanted_for(row.pretraining.spec, comparison.dataset, column.evaluation.use)
+            wanted = wanted_for(row.pretraining.spec, comparison.dataset, published_protocol(column.evaluation, "top1"))
             same = [each for each in published if wanted and is_same_setting(each, wanted)]
             if wanted and (match := choose(same, wanted)):
                 found[row, column] = match

@@ -15,12 +15,13 @@ from pipelines.spec.job import INPUT_STAGE
 from pipelines.spec.jobs import EvaluateSpec, PretrainSpec, ShardsSpec, TuneSpec
 from pipelines.spec.layout import job_folder
 from pipelines.spec.parse import parse
+from pipelines.spec.reproductions import PlannedReproduction
 from pipelines.spec.writing import AGAIN
 
 AnySpec = ShardsSpec | TuneSpec | PretrainSpec | EvaluateSpec
 SPECS: dict[str, type[AnySpec]] = {kind.stage: kind for kind in (ShardsSpec, TuneSpec, PretrainSpec, EvaluateSpec)}
 S = TypeVar("S", bound=AnySpec, covariant=True)
-KEYS = {"study", "question", "seeds", "tuned", "claims", "jobs"}
+KEYS = {"study", "question", "seeds", "tuned", "claims", "reproduces", "jobs"}
 """What a plan.json holds."""
 
 
@@ -70,6 +71,7 @@ class Results:
     question: str
     all: tuple[Result[AnySpec], ...]
     claims: tuple[PlannedClaim, ...] = ()
+    reproductions: tuple[PlannedReproduction, ...] = ()
 
     def of(self, kind: type[S]) -> list[Result[S]]:
         """The jobs of one stage, by its spec, in the plan's order."""
@@ -116,7 +118,8 @@ def results_of(value: Any, results: Path, plan: str) -> Results:
     found = tuple(_result(f"{plan}: jobs[{number}]", job, results) for number, job in enumerate(value["jobs"]))
     _refuse_twins(plan, found)
     claims = parse(tuple[PlannedClaim, ...], value.get("claims", []), f"{plan}: claims")
-    return Results(str(value["study"]), str(value["question"]), found, claims)
+    reproductions = parse(tuple[PlannedReproduction, ...], value.get("reproduces", []), f"{plan}: reproduces")
+    return Results(str(value["study"]), str(value["question"]), found, claims, reproductions)
 
 
 def _result(where: str, job: dict[str, Any], results: Path) -> Result[AnySpec]:

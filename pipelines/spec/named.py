@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipelines.errors import InputError
+from pipelines.spec.evaluation.base import Protocol
 from pipelines.spec.mistakes import suggestion
 from pipelines.spec.resolve import Point, point_label, points
 from pipelines.spec.runs import Named
@@ -68,15 +69,21 @@ def _there_are(values: Any) -> str:
 def number(study: Study, metric: str | None, where: str, who: str) -> str:
     """PROTOCOL/NUMBER of what is measured, by default the first evaluation's headline. ``who`` asks: the claim."""
     uses = [evaluation.use for evaluation in study.evaluation]
-    use, _, name = (metric or uses[0]).partition("/")
-    if use not in uses:
-        raise InputError(f"{where}: the study has no evaluation {use!r}; {suggestion(use, uses)}")
-    if uses.count(use) > 1:
+    protocol, _, name = (metric or uses[0]).partition("/")
+    fitting = [evaluation for evaluation in study.evaluation if evaluation.is_called(protocol)]
+    if not fitting:
+        raise InputError(f"{where}: the study has no evaluation {protocol!r}; {suggestion(protocol, uses)}")
+    if len(fitting) > 1:
         raise InputError(
-            f"{where}: the study has {uses.count(use)} evaluations that use {use}, and {who} does not say "
-            "which; leave one of them"
+            f"{where}: the study has {len(fitting)} evaluations that use {protocol}, and {who} does not say "
+            f"which; leave one of them, or add an option that tells them apart: {protocol.partition('[')[0]}[OPTION=VALUE]"
         )
-    numbers = study.evaluation[uses.index(use)].numbers
+    numbers = fitting[0].numbers
     if name and name not in numbers:
-        raise InputError(f"{where}: {use} has no number {name!r}; {suggestion(name, list(numbers))}")
-    return f"{use}/{name or numbers[0]}"
+        raise InputError(f"{where}: {protocol} has no number {name!r}; {suggestion(name, list(numbers))}")
+    return f"{protocol}/{name or numbers[0]}"
+
+
+def evaluation_of(study: Study, number: str) -> Protocol:
+    """The evaluation whose number it is, in the form of ``number``."""
+    return next(each for each in study.evaluation if each.is_called(number.rpartition("/")[0]))

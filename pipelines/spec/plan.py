@@ -17,6 +17,8 @@ from pipelines.spec.jobs import AnySource, EvaluateSpec, Foreign, JobSpec, Pixel
 from pipelines.spec.labels import Labels
 from pipelines.spec.load import load_study
 from pipelines.spec.named import PIXELS
+from pipelines.spec.reproduced import planned_reproductions
+from pipelines.spec.reproductions import PlannedReproduction
 from pipelines.spec.resolve import Run, points, resolve
 from pipelines.spec.study import MethodEntry, Study
 from pipelines.spec.table_rows import Known
@@ -37,6 +39,7 @@ class Plan:
     notes: dict[str, tuple[str, ...]]
     """Label of a method -> whose settings were overruled by whose."""
     claims: tuple[PlannedClaim, ...] = ()
+    reproductions: tuple[PlannedReproduction, ...] = ()
     tables: tuple[PlannedTable, ...] = ()
     """Made from records alone, so that no dump and no report depends on them."""
 
@@ -47,12 +50,14 @@ class Plan:
     def dump(self) -> dict[str, Any]:
         """What collect and report need: plain JSON values."""
         study = self.study
+        reproduces = [each.model_dump(mode="json") for each in self.reproductions]
         return {
             "study": study.name,
             "question": study.question,
             "seeds": list(study.seeds),
             "tuned": list(study.tuning.methods) if study.tuning else [],
             "claims": [claim.model_dump(mode="json") for claim in self.claims],
+            **({"reproduces": reproduces} if reproduces else {}),
             "jobs": [
                 {
                     "stage": job.stage,
@@ -97,8 +102,11 @@ class _Planner:
         for dataset in self.study.pretraining_sets:
             self.labels_known.check(dataset)
             self._pretrain_on(dataset)
-        tables = planned_tables(Known.of(self.study, self.jobs.values(), self.labels))
-        return Plan(self.study, self.jobs, self.labels, self.notes, planned_claims(self.study), tables)
+        known = Known.of(self.study, self.jobs.values(), self.labels)
+        reproductions = planned_reproductions(self.study, self.jobs.values(), self.labels)
+        tables = planned_tables(known, reproductions)
+        claims = planned_claims(self.study)
+        return Plan(self.study, self.jobs, self.labels, self.notes, claims, reproductions, tables)
 
     def _add(self, prefix: str, spec: JobSpec, inputs: dict[str, str], label: str) -> str:
         """Register a job and return its key; jobs of equal content are one job."""

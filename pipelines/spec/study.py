@@ -13,6 +13,7 @@ from pipelines.spec.encoders.checkpoint import Options as Checkpoint
 from pipelines.spec.encoders.checkpoint import Start
 from pipelines.spec.evaluation import AnyEvaluation
 from pipelines.spec.recipes import FromRecipe
+from pipelines.spec.reproductions import Reproduction
 from pipelines.spec.tables import PaperTable
 from pipelines.spec.tuning import Tuning
 from pipelines.spec.views import AugmentationChange, Views
@@ -77,6 +78,8 @@ class Study(Model):
     evaluation: tuple[AnyEvaluation, ...] = Field(min_length=1)
     claims: tuple[Claim, ...] = ()
     """Statements that the report gives a verdict on."""
+    reproduces: tuple[Reproduction, ...] = ()
+    """Published figures that rows of this study should reach: ``python -m pipelines check-reproduction`` answers."""
     tables: tuple[PaperTable, ...] = ()
     """Tables for a paper: ``python -m pipelines tables`` writes them."""
     floors: bool = True

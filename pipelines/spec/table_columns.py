@@ -6,6 +6,7 @@ from pipelines.errors import InputError
 from pipelines.spec.labels import Labels
 from pipelines.spec.mistakes import suggestion
 from pipelines.spec.named import number
+from pipelines.spec.published import published_protocol
 from pipelines.spec.study import Study
 from pipelines.spec.tables import PaperTable, PlannedColumn, TableColumn
 from pipelines.spec.titles import number_title, protocol_title
@@ -56,6 +57,7 @@ def _columns(
             number=what,
             dataset=place.dataset or None,
             origin=place.origin or None,
+            source=entry.source or "",
             title=_title(entry, words, place, each),
             group=_group(entry, words, place, each, several),
             digits=digits if entry.digits is None else entry.digits,
@@ -69,8 +71,13 @@ def _number(study: Study, entry: TableColumn, where: str) -> str:
     given = str(getattr(entry, entry.kind))
     if entry.kind in ("monitor", "elsewhere"):
         return given
-    found = number(study, given, f"{where}.{entry.kind}", "the column")
-    return given if entry.kind == "published" else found
+    if entry.kind != "published":
+        return number(study, given, f"{where}.{entry.kind}", "the column")
+    measured = {published_protocol(each, name) for each in study.evaluation for name in each.numbers} - {None}
+    if given not in measured:
+        there = ", ".join(sorted(map(str, measured))) or "nothing that has published figures"
+        raise InputError(f"{where}.published: nothing in the study is measured as {given} is; it has {there}")
+    return given
 
 
 def _words(entry: TableColumn, what: str) -> str:
@@ -91,7 +98,7 @@ def _words(entry: TableColumn, what: str) -> str:
 
 def _title(entry: TableColumn, words: str, place: Place, each: bool) -> str:
     if not each:
-        return entry.title or words
+        return entry.title or ("published" if entry.reproduces else words)
     return f"{entry.title}, {place.title}" if entry.title else place.title
 
 
@@ -102,6 +109,8 @@ def _group(entry: TableColumn, words: str, place: Place, each: bool, several: bo
         return number_title(str(entry.rank))
     if entry.kind == "elsewhere":
         return "published elsewhere"
+    if entry.kind == "reproduces":
+        return f"{words}, {entry.source or 'published'}"
     return words if each else place.title if several else ""
 
 

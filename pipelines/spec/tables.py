@@ -5,17 +5,20 @@ from typing import Annotated, Any, Literal, Self, get_args
 from pydantic import BeforeValidator, Field, model_validator
 
 from pipelines.spec.base import Model, Name
+from pipelines.spec.reproductions import PlannedReproduction
 from pipelines.spec.runs import Named, short
 
 Text = Annotated[str, Field(min_length=1)]
 Digits = Annotated[int, Field(ge=0, le=6)]
-Kind = Literal["metric", "gain", "monitor", "rank", "published", "elsewhere"]
+Kind = Literal["metric", "gain", "monitor", "rank", "published", "elsewhere", "reproduces"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 """What a column can show; a column has exactly one of these keys."""
-FIGURES = ("knn", "linear", "finetune")
+FigureProtocol = Literal["knn", "linear", "finetune", "semi_1pct", "semi_10pct"]
+FIGURES: tuple[FigureProtocol, ...] = get_args(FigureProtocol)
 """Protocols under which others have published figures (reports/published)."""
 REPORTED = (
     *("results", "transfer", "published", "claims", "settings", "tuning", "timings", "jobs", "data"),
+    "reproduction",
     *("ranks", "rank_correlations", "classes", "confusions", "per_class"),
 )
 """Tables that the report writes into the same folder; also results-DATASET."""
@@ -89,10 +92,14 @@ class TableColumn(Model):
     """A number that training records, at its last reading (``scores/negative_variance``)."""
     rank: str | None = None
     """The mean rank over this table's columns of that number: 1 is the highest mean everywhere."""
-    published: Literal["knn", "linear", "finetune"] | None = None
+    published: FigureProtocol | None = None
     """What was published for the row's method under this protocol, where data set and network are the study's."""
-    elsewhere: Literal["knn", "linear", "finetune"] | None = None
+    elsewhere: FigureProtocol | None = None
     """The nearest published figure of the row's method under this protocol, with data set, network and epochs in columns."""
+    reproduces: str | None = None
+    """The figure that the study reproduces with this number of the row, with the difference and the verdict in columns."""
+    source: Text | None = None
+    """Of reproduces and published: only figures whose source begins so (``solo-learn``)."""
     dataset: str | None = None
     """The data set measured on; none: a column for each."""
     title: Text | None = None
@@ -110,6 +117,8 @@ class TableColumn(Model):
             raise ValueError(f"give one of {', '.join(KINDS)}, got {' and '.join(given) or 'none of them'}")
         if self.rank and self.dataset:
             raise ValueError("rank is a mean over this table's data sets; leave dataset out")
+        if self.source and not (self.reproduces or self.published):
+            raise ValueError("source chooses among the figures of reproduces and published; leave it out")
         return self
 
     @property
@@ -181,16 +190,22 @@ class PlannedColumn(Model):
     """A column that has been found in the plan.
 
     ``number``: PROTOCOL/NUMBER, a monitor's name, or of a published column the protocol. ``origin``: the data set that
-    encoders were pretrained on.
+    encoders were pretrained on. ``source``: how those of its figures begin.
     """
 
     kind: Kind
     number: str
     dataset: str | None = None
     origin: str | None = None
+    source: str = ""
     title: str
     group: str = ""
     digits: int
+
+    def shows(self, line: PlannedReproduction) -> bool:
+        """Whether a figure stands in this column, which is one of reproduces."""
+        place = (self.number, self.dataset) == (line.number, line.dataset) and self.origin == self.dataset
+        return place and line.figure.source.startswith(self.source)
 
 
 class PlannedTable(Model):

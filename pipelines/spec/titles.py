@@ -14,8 +14,10 @@ _METRICS = {"map": "mAP", "miou": "mIoU", "ap": "AP", "ap50": "AP50", "ap75": "A
 
 
 def protocol_title(use: str) -> str:
-    """The protocol in words, without its settings."""
-    return _PROTOCOLS.get(use, use.replace("_", " "))
+    """The protocol in words, with those of its settings that are named with it: ``finetune[label_share=0.01]``."""
+    kind, _, options = use.removesuffix("]").partition("[")
+    words = _PROTOCOLS.get(kind, kind.replace("_", " "))
+    return f"{words}, {options.replace('_', ' ').replace('=', ' ')}" if options else words
 
 
 def metric_title(name: str) -> str:
@@ -25,5 +27,5 @@ def metric_title(name: str) -> str:
 
 def number_title(number: str) -> str:
     """Of PROTOCOL/NUMBER: the protocol, and the number where it is not plain top-1."""
-    use, _, name = number.partition("/")
+    use, _, name = number.rpartition("/") if "/" in number else (number, "", "")
     return protocol_title(use) if name in ("", "top1") else f"{protocol_title(use)}, {metric_title(name)}"

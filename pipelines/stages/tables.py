@@ -5,11 +5,11 @@ from pathlib import Path
 from pipelines.report.measured import Measured
 from pipelines.report.paper_files import write_table
 from pipelines.report.paper_tables import filled
-from pipelines.report.published import load_published
 from pipelines.report.study import results_of
 from pipelines.report.templates import template
 from pipelines.spec.layout import tables_folder
 from pipelines.spec.plan import plan_file
+from pipelines.spec.published import load_published
 
 
 def run(studies: list[Path], results: Path, texts: Path) -> None:

@@ -163,3 +163,23 @@ def test_the_head_goes_with_the_version_unless_given(version, head, layers):
     method = build(options, lambda: LinearEncoder(10), DataFacts(64, 4, 16))
     assert sum(isinstance(part, nn.Linear) for part in method.head) == layers
     assert method.head(torch.randn(8, 10)).shape == (8, 6)
+
+
+def test_the_hidden_layer_is_as_wide_as_told():
+    options = Options(queue_size=8, dim=6, hidden=20)
+    method = build(options, lambda: LinearEncoder(10), DataFacts(64, 4, 16))
+    assert [part.out_features for part in method.head if isinstance(part, nn.Linear)] == [20, 6]
+    assert "hidden" not in Options().model_dump()
+
+
+@pytest.mark.parametrize(("step", "expected"), [(0, 0.99), (5, 0.9945), (10, 0.999)])
+def test_the_momentum_ends_where_told_by_a_cosine(step, expected):
+    method = small(momentum=0.99, final_momentum=0.999)
+    before = method.key_head.weight.clone()
+    with torch.no_grad():
+        method.head.weight.add_(1.0)
+    method.loss(views(), batch(8), progress(step))
+    torch.testing.assert_close(
+        method.key_head.weight - before, torch.full_like(before, 1 - expected), atol=1e-6, rtol=1e-4
+    )
+    assert "final_momentum" not in Options().model_dump()

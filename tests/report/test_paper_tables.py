@@ -13,10 +13,10 @@ from report_tools import finish, planned
 from pipelines.cli import main
 from pipelines.report.measured import Measured
 from pipelines.report.paper_tables import Filled, filled
-from pipelines.report.published import load_published
 from pipelines.report.siunitx import letter
 from pipelines.report.study import load_results, results_of
 from pipelines.spec.plan import plan_file
+from pipelines.spec.published import load_published
 
 REPORTS = Path(__file__).parents[2] / "reports"
 PUBLISHED = load_published(REPORTS / "published")

@@ -8,20 +8,11 @@ from typing import Any
 import pytest
 
 from pipelines.errors import InputError
-from pipelines.report.published import (
-    REQUIRED,
-    Published,
-    Wanted,
-    backbone_name,
-    choose,
-    is_same_setting,
-    load_published,
-    method_name,
-    read_rows,
-)
+from pipelines.report.published import Wanted, choose, is_same_setting
 from pipelines.spec.encoders import AnyEncoder
 from pipelines.spec.methods import AnyMethod
 from pipelines.spec.parse import parse
+from pipelines.spec.published import REQUIRED, Published, backbone_name, load_published, method_name, read_rows
 
 FOLDER = Path(__file__).parents[2] / "reports" / "published"
 PROTOCOL = re.compile(r"linear|knn|finetune|semi_1pct|semi_10pct|fewshot|zeroshot|supervised|transfer:[\w+-]+")

@@ -117,7 +117,7 @@ def test_several_data_sets_have_a_column_each_under_the_protocol(tmp_path: Path)
         ),
         (
             "    columns: [{}]\n",
-            "tables[0].columns[0]: give one of metric, gain, monitor, rank, published, elsewhere, got no",
+            "tables[0].columns[0]: give one of metric, gain, monitor, rank, published, elsewhere, reproduces, got no",
         ),
         (
             "    columns: [{rank: knn}]\n",

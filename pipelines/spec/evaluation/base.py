@@ -32,6 +32,13 @@ class Protocol(Model):
         """Every number that could be an objective: fractions, higher is better."""
         return (*self.numbers, "mean_per_class", "top5") if "top1" in self.numbers else self.numbers
 
+    def is_called(self, name: str) -> bool:
+        """Whether a name means it: ``finetune``, or with values of its options ``finetune[label_share=0.01]``."""
+        use, _, options = name.removesuffix("]").partition("[")
+        pairs = [each.strip().partition("=") for each in options.split(",") if each]
+        known = type(self).model_fields
+        return use == self.use and all(key in known and str(getattr(self, key)) == value for key, _, value in pairs)
+
     def check_counts(self, counts: Counts) -> None:
         """InputError, by the protocol's name, where there are too few images for it to measure anything.
 

@@ -2,13 +2,18 @@
 
 from typing import Any, Literal
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from pipelines.spec.base import Count, Positive, Share
 from pipelines.spec.methods.base import Encoder, MethodOptions
 from pipelines.spec.methods.parts import AUG_V1, AUG_V2, FeatureTransform
 from pipelines.spec.training import Training
 from pipelines.spec.views import Views
+
+
+def _is_none(value: object) -> bool:
+    """Left out of what is written: the keys of jobs are those from before there was this option."""
+    return value is None
 
 
 class Options(MethodOptions):
@@ -21,12 +26,16 @@ class Options(MethodOptions):
     """0.2; 0.07 in version 1 unless given."""
     momentum: Share = 0.999
     """Of the key encoder's moving average."""
+    final_momentum: Share | None = Field(default=None, exclude_if=_is_none)
+    """Where the momentum ends, by a cosine over the run (solo-learn); none: it stays."""
     queue_size: Count = 65536
     """Keys kept as negatives: fewer than the images, a multiple of the batch."""
     dim: Count = 128
     """Size of the embedding."""
     head: Literal["linear", "mlp"] | None = None
     """linear: one layer; mlp: two, hidden as wide as the encoder. None: linear in version 1, mlp in version 2."""
+    hidden: Count | None = Field(default=None, exclude_if=_is_none)
+    """Width of the head's hidden layer; none: the encoder's."""
     symmetric: bool = False
     """Both views as queries, losses summed, the keys of both enqueued (the CIFAR demo)."""
     bn_splits: Count = 1
@@ -71,6 +80,8 @@ class Options(MethodOptions):
                 f"meets its own old key as a negative; "
                 + (f"at most {fits} goes with this batch" if fits else "lower batch_size too")
             )
+        if self.hidden and not self.two_layers:
+            raise ValueError(f"hidden {self.hidden}: a linear head has no hidden layer; leave it out, or set head: mlp")
         if training.batch_size % self.bn_splits:
             raise ValueError(f"batch_size {training.batch_size} must be a multiple of bn_splits {self.bn_splits}")
         if training.batch_size < 2 * self.bn_splits:
