@@ -34,7 +34,7 @@ def _answer(results: Results, comparison: Comparison) -> str:
     name = comparison.dataset.short_name
     columns = [column for column in comparison.columns if comparison.best(column)]
     if not columns:
-        return f"On {name} no method has finished all its seeds yet, so there is nothing to compare."
+        return f"On {name} {_why_none(comparison)}"
     first = columns[0]
     return " ".join(
         [
@@ -45,6 +45,15 @@ def _answer(results: Results, comparison: Comparison) -> str:
             *_cost(results, comparison.ranking(first)[0]),
         ]
     )
+
+
+def _why_none(comparison: Comparison) -> str:
+    """Why no method can be called the best."""
+    cells = comparison.cells.items()
+    told = dict.fromkeys(row.title for (row, _), cell in cells if row.pretraining and row.saw_labels and cell.is_complete)
+    if told:
+        return f"every method that has finished saw the labels of the images ({', '.join(told)}), so none is called the best."
+    return "no method has finished all its seeds yet, so there is nothing to compare."
 
 
 def _best(comparison: Comparison, column: Column) -> str:
