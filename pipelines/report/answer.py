@@ -50,7 +50,9 @@ def _answer(results: Results, comparison: Comparison) -> str:
 def _why_none(comparison: Comparison) -> str:
     """Why no method can be called the best."""
     cells = comparison.cells.items()
-    told = dict.fromkeys(row.title for (row, _), cell in cells if row.pretraining and row.saw_labels and cell.is_complete)
+    told = dict.fromkeys(
+        row.title for (row, _), cell in cells if row.pretraining and row.saw_labels and cell.is_complete
+    )
     if told:
         return f"every method that has finished saw the labels of the images ({', '.join(told)}), so none is called the best."
     return "no method has finished all its seeds yet, so there is nothing to compare."

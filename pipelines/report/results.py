@@ -27,9 +27,9 @@ INTERVALS = {
     "nothing of others.",
 }
 LETTERS = (
-    "Two methods of a column share a letter unless the exact sign-flip test over their common seeds shows a difference "
-    "(5 %, corrected over all pairs after Benjamini and Hochberg). Those with an a are within noise of the best. Floors, "
-    "rows that saw labels and rows with missing seeds have no letter."
+    "Two methods of a column share a letter unless a difference is shown by their common seeds: at 5 % by the exact "
+    "sign-flip test of the two alone, and by a paired t test corrected over all pairs (Benjamini and Hochberg). Those with an "
+    "a are within noise of the best. Floors, rows that saw labels and rows with missing seeds have no letter."
 )
 
 Beside = dict[tuple[Row, Column], Published]

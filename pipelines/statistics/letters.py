@@ -15,8 +15,7 @@ Pair = frozenset[str]
 def different_pairs(p: Mapping[Pair, float], alpha: float = 0.05, correct: bool = True) -> frozenset[Pair]:
     """The pairs of names whose p is at most alpha, by Benjamini and Hochberg's step-up over all of them if ``correct``.
 
-    Corrected, a share alpha of the pairs called different may not be. A correction that guards against a single such pair
-    (Holm) could never call any of m pairs different with fewer than 1 + log2(m / alpha) seeds. ValueError for p outside [0, 1].
+    Corrected, a share alpha of the pairs called different may not be. ValueError for p outside [0, 1].
     """
     if not p:
         return frozenset()

@@ -111,6 +111,20 @@ def sign_flip(differences: ArrayLike) -> SignFlip:
     return SignFlip(float(p), n, smallest_p(n))
 
 
+def student(differences: ArrayLike) -> float:
+    """Two-sided p of Student's t test that paired differences (n,) have mean 0, each taken as a normal draw.
+
+    Unlike the exact test it can be small with few pairs, as a correction for many comparisons asks. 1 for one pair, and where
+    all are 0; 0 where all are another same number.
+    """
+    values = np.asarray(differences, dtype=np.float64)
+    if len(values) < 2 or not values.any():
+        return 1.0
+    if np.ptp(values) <= 1e-12 * np.abs(values).max():
+        return 0.0
+    return float(stats.ttest_1samp(values, 0.0).pvalue)
+
+
 def smallest_p(n: int) -> float:
     """The smallest two-sided p of the sign-flip test over n pairs: 2 / 2^n."""
     return min(1.0, 2.0 ** (1 - n))

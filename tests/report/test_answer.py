@@ -51,7 +51,9 @@ def test_best_margins_noise_and_cost_are_said_with_their_numbers(tmp_path: Path)
 
 
 def test_where_every_method_saw_the_labels_none_is_best_and_none_is_said_to_be_missing(tmp_path: Path) -> None:
-    plan = planned(tmp_path, STUDY.format(seeds=[0]).replace("{use: simclr, label: good}", "{use: supervised, label: told}"))
+    plan = planned(
+        tmp_path, STUDY.format(seeds=[0]).replace("{use: simclr, label: good}", "{use: supervised, label: told}")
+    )
     for job in read_json(plan)["jobs"]:
         if job["label"] in ("fair", "bad"):
             continue
@@ -60,7 +62,10 @@ def test_where_every_method_saw_the_labels_none_is_best_and_none_is_said_to_be_m
         else:
             finish(tmp_path, job, seconds=90.0)
     text = sentences(plan, tmp_path)
-    assert text == "On digits every method that has finished saw the labels of the images (told), so none is called the best."
+    assert (
+        text
+        == "On digits every method that has finished saw the labels of the images (told), so none is called the best."
+    )
 
 
 def test_few_seeds_make_no_verdict(tmp_path: Path) -> None:

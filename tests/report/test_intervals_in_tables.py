@@ -95,6 +95,24 @@ def test_letters_need_six_seeds_and_join_what_no_test_tells_apart(tmp_path: Path
     assert not any("share a letter" in remark for remark in results_table(few, {}, "results", "caption").remarks)
 
 
+def test_a_poor_one_among_many_equals_is_told_apart_by_six_seeds(tmp_path: Path) -> None:
+    equals = [f"equal{i}" for i in range(6)]
+    names = enumerate([*equals, "bad"], start=1)
+    listed = ", ".join(f"{{{{use: simclr, temperature: 0.{i}, label: {label}}}}}" for i, label in names)
+    text = STUDY.replace(STUDY[STUDY.index("methods:") : STUDY.index("training:")], f"methods: [{listed}]\n")
+    plan = planned(tmp_path, text.format(seeds=list(range(6))))
+    for job in read_json(plan)["jobs"]:
+        if job["stage"] == "evaluate":
+            place = [*equals, "bad"].index(job["label"]) if job["label"] in [*equals, "bad"] else 0
+            level = (200 if job["label"] == "bad" else 350) + (4 * place + 3 * job["spec"]["seed"]) % 7  # take turns
+            finish(tmp_path, job, metrics={"test/top1": level / M})
+        else:
+            finish(tmp_path, job, metrics={"data/test": M} if job["stage"] == "shards" else {}, derived={"classes": 10})
+    (found,) = comparisons(load_results(plan, tmp_path))
+    told = {row.label: letter for row, letter in letters(found, found.columns[0]).items()}
+    assert told == {**dict.fromkeys(equals, "a"), "bad": "b"}
+
+
 def test_a_difference_is_paired_by_seed_and_image(tmp_path: Path) -> None:
     found = study(tmp_path, 3)
     same = difference(cell(found, "good"), cell(found, "good"))

@@ -12,6 +12,7 @@ from pipelines.statistics.paired import (
     pairs_needed,
     sign_flip,
     smallest_p,
+    student,
 )
 
 
@@ -146,3 +147,9 @@ def test_what_is_no_pair_is_refused():
         sign_flip([np.nan])
     with pytest.raises(ValueError, match="one test image"):
         difference_of_images([[1.0]], [[0.0]])
+
+
+def test_student_is_scipys_paired_t_test_and_has_an_answer_where_nothing_varies():
+    a, b = np.random.default_rng(0).normal(size=(2, 6))
+    assert student(a - b) == pytest.approx(stats.ttest_rel(a, b).pvalue)
+    assert [student(values) for values in ([0.0] * 3, [0.3] * 3, [0.3])] == [1.0, 0.0, 1.0]
