@@ -4,13 +4,16 @@ import contextlib
 from pathlib import Path
 
 from pipelines.errors import InputError
+from pipelines.files import read_json, read_sealed
 from pipelines.listing.quotas import shares
 from pipelines.spec.contents import Contents, packed_contents
 from pipelines.spec.counts import Counts
 from pipelines.spec.datasets.base import DataSet
 from pipelines.spec.job import Job
-from pipelines.spec.jobs import EvaluateSpec, ShardsSpec, TuneSpec
-from pipelines.spec.layout import index_file
+from pipelines.spec.jobs import EvaluateSpec, JobSpec, ShardsSpec, TuneSpec
+from pipelines.spec.layout import index_file, record_file, units_file
+from pipelines.spec.load import load_study
+from pipelines.spec.parse import parse
 from pipelines.spec.plan import Plan
 from pipelines.spec.tuning import Judged
 
@@ -35,18 +38,50 @@ def contents_of(plan: Plan, results: Path, anew: bool = False) -> dict[str, Cont
 def check_enough(plan: Plan, contents: dict[str, Contents], results: Path) -> None:
     """InputError where a protocol that is still to be measured, or that judges trials, needs more images than there are."""
     for job in plan.jobs.values():
-        if job.done(results) or job.inputs.get("shards") not in contents:
+        if not job.done(results) and job.inputs.get("shards") in contents:
+            _check(plan.study.name, job.spec, contents[job.inputs["shards"]].counts)
+
+
+def check_packed(key: str, contents: Contents, results: Path) -> None:
+    """``check_enough`` of shards that were just packed, for the studies of the run, or, without one, for all planned ones.
+
+    Planning does not count what takes long to count; here it is known, and nothing is trained yet.
+    """
+    names = _running(results)
+    for file in sorted(results.glob("*/plan.json")):
+        if names is not None and file.parent.name not in names:
             continue
-        counts = contents[job.inputs["shards"]].counts
-        try:
-            if isinstance(job.spec, EvaluateSpec):
-                job.spec.evaluation.check_counts(counts)
-            elif isinstance(job.spec, TuneSpec) and isinstance(job.spec.search.objective, Judged):
-                job.spec.search.objective.by.check_counts(_of_trials(counts))
-        except InputError as error:
-            what = "tuning.objective, judged on the held-out images: " if isinstance(job.spec, TuneSpec) else ""
-            where = f"study {plan.study.name}, data set {job.spec.dataset.short_name}"  # type: ignore[attr-defined]
-            raise InputError(f"{where}: {what}{error}") from None
+        for job in read_sealed(file, "write it anew with: python -m pipelines plan STUDY --write")["jobs"]:
+            kind = {kind.stage: kind for kind in (EvaluateSpec, TuneSpec)}.get(job["stage"])
+            if (
+                kind
+                and job["inputs"].get("shards") == key
+                and not record_file(results, kind.stage, job["key"]).exists()
+            ):
+                _check(file.parent.name, parse(kind, job["spec"], f"{file}: "), contents.counts)
+
+
+def _running(results: Path) -> set[str] | None:
+    """The studies of the run that is going on; None where none is."""
+    if not units_file(results).exists():
+        return None
+    names = set()
+    for file in read_json(units_file(results))["studies"]:
+        with contextlib.suppress(InputError):  # edited since, which is not for this job to tell
+            names.add(load_study(Path(file)).name)
+    return names
+
+
+def _check(study: str, spec: JobSpec, counts: Counts) -> None:
+    try:
+        if isinstance(spec, EvaluateSpec):
+            spec.evaluation.check_counts(counts)
+        elif isinstance(spec, TuneSpec) and isinstance(spec.search.objective, Judged):
+            spec.search.objective.by.check_counts(_of_trials(counts))
+    except InputError as error:
+        what = "tuning.objective, judged on the held-out images: " if isinstance(spec, TuneSpec) else ""
+        where = f"study {study}, data set {spec.dataset.short_name}"  # type: ignore[attr-defined]
+        raise InputError(f"{where}: {what}{error}") from None
 
 
 def _contents(job: Job, dataset: DataSet, results: Path, anew: bool) -> Contents | None:

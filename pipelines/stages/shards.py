@@ -14,6 +14,7 @@ from pipelines.sources.sheet import write_sheet
 from pipelines.sources.told import flags, told
 from pipelines.sources.wids import wids_file
 from pipelines.spec.contents import packed_contents
+from pipelines.spec.enough import check_packed
 from pipelines.spec.folder import open_job
 from pipelines.spec.images_told import images_told
 from pipelines.spec.jobs import ShardsSpec
@@ -22,7 +23,7 @@ from pipelines.spec.made_by import code_of
 
 
 def run(job: Path, workers: int = 1) -> None:
-    """Pack the data set into the job's folder, then write the record."""
+    """Pack the data set into the job's folder, then write the record; InputError where a study asks for more than there is."""
     folder, started, clock = open_job(job, ShardsSpec), now(), time.perf_counter()
     code = code_of(folder.spec)
     dataset = folder.spec.dataset
@@ -73,3 +74,5 @@ def run(job: Path, workers: int = 1) -> None:
         },
         started=started,
     )
+    if contents:  # last: the shards are whole, whatever a study asks of them
+        check_packed(folder.key, contents, folder.results)

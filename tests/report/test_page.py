@@ -209,7 +209,7 @@ def test_a_damaged_picture_is_told_in_its_place_and_the_report_is_written(tmp_pa
         (folder / name).write_bytes(b"\x89PNG whole")
     names = {"whole": "a.png", "harmed": "b.png"}
     facts = {name: fact_of(folder / path).model_dump() for name, path in names.items()}
-    fake.job("pretrain", "mae", "mae", {}, artifacts=names, files=facts)
+    fake.job("pretrain", "mae", "mae", {}, artifacts=names, files=facts, code={})
     if harm == "gone":
         (folder / "b.png").unlink()
     else:

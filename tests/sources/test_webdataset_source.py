@@ -10,6 +10,7 @@ from source_tools import encoded, noise
 
 from pipelines.cli import main
 from pipelines.errors import InputError
+from pipelines.files import write_json
 from pipelines.listing.kinds import Skipped
 from pipelines.listing.paths import expand
 from pipelines.listing.samples import label_of
@@ -288,6 +289,45 @@ def test_of_large_tars_planning_says_what_it_does_not_know_and_shows_their_begin
     monkeypatch.setattr(webdataset, "GLIMPSE", 14000)
     assert ": 2 samples, 0 without a label, 2 classes (0 to 7)" in made.uncounted()[1]
     assert len(read(made).train) == 6  # packing and look see all
+
+
+@pytest.mark.parametrize(
+    ("evaluation", "message"),
+    [
+        ("{use: knn, k: 50}", "evaluation.knn.k: 50 neighbours asked for, but only 6 images vote"),
+        (
+            "{use: few_shot, ways: 2, shots: [5], queries: 1}",
+            "evaluation.few_shot.shots: 5 images a class asked for, but class",
+        ),
+        ("{use: low_shot, labels: [9]}", "evaluation.low_shot.labels: 9 images a class asked for, but class 0"),
+    ],
+)
+def test_what_large_tars_are_too_small_for_is_refused_when_they_are_packed(
+    tmp_path: Path, capsys, monkeypatch, evaluation: str, message: str
+) -> None:
+    """Planning does not open them; nothing is trained before the shards are there."""
+    monkeypatch.setattr(webdataset, "MOST_COMPRESSED", 0)
+    write(tmp_path / "train.tar.gz", *pairs(8), mode="w:gz")
+    study, results = tmp_path / "few.yaml", tmp_path / "results"
+    study.write_text(f"""
+question: q
+dataset: {{use: webdataset, name: toy, train: "{tmp_path}/train.tar.gz"}}
+encoder: {{use: resnet, depth: 10, width: 4, stem: small}}
+methods: [{{use: simclr}}]
+seeds: [0]
+training: {{epochs: 1, batch_size: 2}}
+evaluation: [{evaluation}]
+floors: false
+""")
+    assert main(["plan", str(study), "--results", str(results), "--write"]) == 0
+    assert "not counted before packing: 1 tars of" in capsys.readouterr().out
+    (folder,) = (results / "jobs" / "shards").iterdir()
+    assert main(["shards", "--job", str(folder)]) == 1
+    assert f"study few, data set toy: {message}" in capsys.readouterr().err
+    assert (folder / "record.json").exists()  # the shards themselves are good
+    other = {"run": "x", "studies": ["somewhere/other.yaml"], "units": []}
+    write_json(results / "units" / "units.json", other)  # a run of another study goes on
+    assert main(["shards", "--job", str(folder)]) == 0
 
 
 def test_a_file_that_is_no_tar_is_called_what_it_is(tmp_path: Path) -> None:
