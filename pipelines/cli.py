@@ -2,13 +2,15 @@
 
 import argparse
 import importlib
+import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pipelines.errors import Problem, disk_refuses
+from pipelines.launching.gpus import gpus_for
 from pipelines.masking import masked
 
 RESULTS = Path("results")
@@ -36,6 +38,8 @@ class Command:
     does: str
     arguments: tuple[Argument, ...] = ()
     parts: "dict[str, Command] | None" = None
+    gpus: Callable[[dict[str, Any]], int] = lambda _: 0
+    """How many GPUs of this machine it works on, by its arguments."""
 
 
 JOBS = arg(
@@ -53,6 +57,16 @@ TRACKED = (
     arg("--prefix", "before the names of experiments, which are those of the studies", default=""),
 )
 STUDIES = arg("--study", "only jobs of these: study files or names", nargs="+", default=[], metavar="STUDY")
+
+
+def _one(_: dict[str, Any]) -> int:
+    return 1
+
+
+def _one_a_process(arguments: dict[str, Any]) -> int:
+    """None over several nodes, where Slurm hands them out, and none for the processes of a launcher that has taken them."""
+    return 0 if arguments["nodes"] > 1 or "RANK" in os.environ else max(1, int(arguments["processes"]))
+
 
 STAGES = {
     "plan": Command(
@@ -119,6 +133,7 @@ STAGES = {
             arg("--of", "number of workers (default: 1)", type=int, default=1),
             arg("--close", "all slots are done: write trials.json, best.json and the record", action="store_true"),
         ),
+        gpus=lambda arguments: 0 if arguments["close"] else 1,
     ),
     "pretrain": Command(
         "train one method on one data set with one seed, or several one after the other; resumes where it was stopped",
@@ -127,8 +142,9 @@ STAGES = {
             arg("--processes", "processes in all, one a GPU (default: 1)", type=int, default=1),
             arg("--nodes", "nodes of the Slurm allocation they share (default: 1)", type=int, default=1),
         ),
+        gpus=_one_a_process,
     ),
-    "evaluate": Command("measure encoders by protocols; those on features embed once", (JOBS,)),
+    "evaluate": Command("measure encoders by protocols; those on features embed once", (JOBS,), gpus=_one),
     "export": Command(
         "write a pretrained encoder for elsewhere: safetensors that timm and torchvision load, config.json, a model card",
         (
@@ -150,6 +166,7 @@ STAGES = {
             arg("folder", "images, in folders or not; an image's id is its path in here", type=Path, metavar="FOLDER"),
             arg("--to", "the Parquet file to write, with columns id and features", type=Path, required=True),
         ),
+        gpus=_one,
     ),
     "collect": Command(
         "put the records of a study into one table, records.csv and records.parquet", (PLAN, RESULTS_ARG, OUT)
@@ -222,10 +239,11 @@ def _add_parts(under: argparse.ArgumentParser, commands: dict[str, Command], met
 def main(argv: Sequence[str]) -> int:
     """Run one stage; 0 when it went well, 1 for a problem told in a message, 2 for a call that names no stage, else its own."""
     arguments = vars(parser().parse_args(argv))
-    module = importlib.import_module(f"pipelines.stages.{arguments.pop('stage').replace('-', '_')}")
-    run = getattr(module, arguments.pop("part", "run"))
+    stage, part = arguments.pop("stage"), arguments.pop("part", "run")
     try:
-        return int(run(**arguments) or 0)
+        with gpus_for(STAGES[stage].gpus(arguments)):
+            module = importlib.import_module(f"pipelines.stages.{stage.replace('-', '_')}")
+            return int(getattr(module, part)(**arguments) or 0)
     except Problem as error:
         print(f"error: {masked(str(error))}", file=sys.stderr)
         return 1

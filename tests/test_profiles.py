@@ -1,4 +1,4 @@
-"""The two profiles: found by their literal names in a fresh checkout, and free of what loses data or hangs."""
+"""The profiles: found by their literal names in a fresh checkout, and free of what loses data or hangs."""
 
 import os
 import shutil
@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).parents[1]
-NAMES = ("local", "slurm")
+NAMES = ("local", "slurm", "workstation")
 TOY = """
 rule reproduce_all:
     default_target: True

@@ -63,7 +63,7 @@ ALLOWED = {
     },
     "checking": {"checking", "spec", "records", "acceptance", "history", "sources", "evaluation.features"},
     "launching": {"launching"},
-    "cli": set(),
+    "cli": {"launching.gpus"},
     "training": {"training", "method", "spec", "encoders.base", "encoders.norms", "history"},
     "report": {
         *("report", "spec", "records", "acceptance", "history", "statistics"),
