@@ -99,22 +99,25 @@ def _running(key: str, spec: PretrainSpec, points: list[history.Point]) -> Runni
 
 
 def stopped(jobs: Iterable[Job], results: Path) -> list[Stopped]:
-    """Jobs without a record that a log speaks of and that nobody works on: one entry a log, the last one of a job."""
+    """Jobs without a record that a log speaks of and that nobody works on, each with what its last log says of it."""
     waiting = {job.key: job for job in jobs if not job.done(results)}
     found: dict[str, Stopped] = {}
     for log in sorted(logs_folder(results).glob("*/*.log"), key=lambda path: path.stat().st_mtime):
         text = log.read_text(errors="replace") if log.stat().st_size else ""
-        key = _subject(log, text, waiting)
-        if key and not history.being_written(waiting[key].folder(results) / history.FILE):
-            lines = [line for line in text.splitlines() if line.strip()]
-            found[key] = Stopped(key, log, tuple(lines[-TAIL:]))
+        for key, lines in _told(log, text, waiting).items():
+            if not history.being_written(waiting[key].folder(results) / history.FILE):
+                found[key] = Stopped(key, log, tuple(lines[-TAIL:]))
     return list(found.values())
 
 
-def _subject(log: Path, text: str, waiting: Mapping[str, Job]) -> str | None:
-    """The unfinished job that a log is about: the last one that it names, else the one it is named by."""
-    if not text.strip():
-        return None
-    named = [(text.rfind(key), key) for key in waiting if log.parent.name == waiting[key].stage and key in text]
-    first = log.stem.rsplit(".", 1)[0] if log.stem not in waiting else log.stem
-    return max(named)[1] if named else (first if first in waiting else None)
+def _told(log: Path, text: str, waiting: Mapping[str, Job]) -> dict[str, list[str]]:
+    """Of every unfinished job that a log names, the lines up to those that it says of the next; else the one in its name."""
+    lines = [line for line in text.splitlines() if line.strip()]
+    named = [key for key, job in waiting.items() if log.parent.name == job.stage and key in text]
+    if not named:
+        first = log.stem.rsplit(".", 1)[0] if log.stem not in waiting else log.stem
+        return {first: lines} if lines and first in waiting else {}
+    last = sorted((max(i for i, line in enumerate(lines) if key in line), key) for key in named)
+    ends = [*(start for start, _ in last[1:]), len(lines)]
+    begins = [0, *(end for end in ends[:-1])]
+    return {key: lines[begin:end] for (_, key), begin, end in zip(last, begins, ends)}

@@ -144,6 +144,16 @@ def test_the_log_says_which_job_stopped_and_why(made):
     assert not stopped(plan.jobs.values(), results)
 
 
+def test_of_several_jobs_that_failed_in_one_process_each_is_told_with_its_own_lines(made):
+    plan, _, results = made
+    first, second = pretraining(plan, "short", 0), pretraining(plan, "short", 1)
+    text = f"started\nerror: {first.key}: the loss is nan\nsee its history\nerror: {second.key}: no space\n"
+    log(made, f"{first.key}.2-abcd", text)
+    one, other = sorted(stopped(plan.jobs.values(), results), key=lambda job: job.key != first.key)
+    assert (one.key, one.lines) == (first.key, ("started", f"error: {first.key}: the loss is nan", "see its history"))
+    assert (other.key, other.lines) == (second.key, (f"error: {second.key}: no space",))
+
+
 def test_status_prints_all_of_it(made, capsys):
     plan, file, results = made
     job = pretraining(plan, "short", 0)

@@ -135,13 +135,6 @@ def figures_folder(results: Path, study: str) -> Path:
     return study_folder(results, study) / "figures"
 
 
-def shown_files(results: Path, study: str) -> list[Path]:
-    """A study's page, and the tables and figures beside it in the form in which they can be looked at."""
-    tables, figures = tables_folder(results, study).glob("*.csv"), figures_folder(results, study).glob("*.svg")
-    page = report_page(results, study)
-    return [page, *sorted(tables), *sorted(figures)] if page.exists() else []
-
-
 def paper_file(results: Path) -> Path:
     """The tables of several studies in one document; paper.pdf is beside it where there is a LaTeX."""
     return results / "paper" / "paper.tex"

@@ -20,8 +20,14 @@ from pipelines.spec.yaml_file import read_yaml
 ENTRY_KEYS = ("label", "training", "encoder", "views", "view_recipe", "start", "grid")
 
 
+PARTS = ("recipes", "scales")
+"""Folders beside the studies with what studies are made of."""
+
+
 def load_study(path: Path) -> Study:
     """The study in a YAML file, every key checked; InputError names file, key, value, rule and way out."""
+    if not path.exists():
+        raise InputError(f"{path}: no such file; {_meant(path)}")
     data = {"name": path.stem, **with_scale(read_yaml(path), path)}
     _check_name(path, data["name"])
     check_keys(Study, data, f"{path}: ")
@@ -31,6 +37,14 @@ def load_study(path: Path) -> Study:
     methods = [_entry(path, i, entry) for i, entry in enumerate(entries)]
     parse(Training, data.get("training") or {}, f"{path}: training", "training")
     return parse(Study, {**data, "methods": methods}, f"{path}: ", "a study")
+
+
+def _meant(path: Path) -> str:
+    """The study file that was probably meant: one of the same name under experiments/, where somebody gave the name alone."""
+    files = [file for file in sorted(Path("experiments").rglob("*.yaml")) if file.parts[1] not in PARTS]
+    known = {file.stem: file for file in files}
+    near = nearest(path.stem, list(known))
+    return f"did you mean {known[near]}?" if near else "name a study file, such as experiments/quickstart.yaml"
 
 
 def _has_checkpoint(data: dict[str, Any]) -> bool:

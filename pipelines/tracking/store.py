@@ -31,7 +31,7 @@ _ENVIRONMENT = {
     "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
     "MLFLOW_HTTP_REQUEST_BACKOFF_JITTER": "0",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "15",
-    "MLFLOW_SQLALCHEMYSTORE_POOLCLASS": "NullPool",  # a kept connection would go on writing into a deleted file
+    "MLFLOW_SQLALCHEMYSTORE_POOL_RECYCLE": "1",  # seconds: one kept longer would go on writing into a deleted file
 }
 NOTE = "mlflow.note.content"
 """The tag that MLflow's UI shows as a description."""

@@ -91,6 +91,17 @@ def test_reserved_names_and_missing_or_broken_files(tmp_path):
     assert "must be a mapping" in refusal(tmp_path, "- 1")
 
 
+def test_the_name_of_a_study_in_place_of_its_file_is_refused_with_the_file_that_was_meant(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "experiments" / "recipes").mkdir(parents=True)
+    (tmp_path / "experiments" / "quickstart.yaml").touch()
+    (tmp_path / "experiments" / "recipes" / "simclr.yaml").touch()
+    with pytest.raises(InputError, match=r"^quickstart: no such file; did you mean experiments/quickstart.yaml\?$"):
+        load_study(Path("quickstart"))
+    with pytest.raises(InputError, match="name a study file, such as"):
+        load_study(Path("simclr"))
+
+
 def test_numbers_are_read_as_people_write_them(tmp_path):
     path = study_file(tmp_path, "{a: 1e-4, b: .5, c: -2, d: 1.5E3, e: '1e-4', f: 07x}")
     assert read_yaml(path) == {"a": 1e-4, "b": 0.5, "c": -2, "d": 1500.0, "e": "1e-4", "f": "07x"}

@@ -153,12 +153,16 @@ def wanted():
 
 def shown(name):
     """What ``snakemake --report`` shows of a study. Files of no rule, so that Snakemake never deletes one of them."""
-    found = layout.shown_files(RESULTS, name)
-    if not found:
+    page = layout.report_page(RESULTS, name)
+    if not page.exists():
         raise WorkflowError(
             f"{RESULTS}/{name} has no report yet; run the same command without --report first"
         )
-    return [shown_file(file, name) for file in found]
+    tables = layout.tables_folder(RESULTS, name).glob("*.csv")
+    figures = layout.figures_folder(RESULTS, name).glob("*.svg")
+    return [
+        shown_file(file, name) for file in [page, *sorted(tables), *sorted(figures)]
+    ]
 
 
 def shown_file(file, name):
