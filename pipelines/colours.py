@@ -10,8 +10,9 @@ from dataclasses import dataclass
 
 _BLUE, _VERMILION, _GREEN, _ORANGE, _SKY, _PINK = "#0072B2", "#D55E00", "#009E73", "#E69F00", "#56B4E9", "#CC79A7"
 _INDIGO, _WINE, _OLIVE, _TEAL, _BROWN, _PURPLE = "#332288", "#882255", "#8A8A2B", "#44AA99", "#8C510A", "#7B3FA0"
-_PALETTE = (_BLUE, _VERMILION, _GREEN, _ORANGE, _SKY, _PINK, _INDIGO, _WINE, _OLIVE, _TEAL, _BROWN, _PURPLE)
+PALETTE = (_BLUE, _VERMILION, _GREEN, _ORANGE, _SKY, _PINK, _INDIGO, _WINE, _OLIVE, _TEAL, _BROWN, _PURPLE)
 
+_RAMP = ("#440154", "#46327E", "#365C8D", "#277F8E", "#1FA187", "#4AA64A")
 _FIXED = {
     "pixels": "#8C8C8C",
     "raw pixels": "#8C8C8C",
@@ -57,7 +58,7 @@ def colour(label: str) -> str:
     stem = label.split("[", 1)[0].removesuffix("_tuned")
     if stem in _FIXED:
         return _FIXED[stem]
-    return _PALETTE[int(hashlib.sha256(stem.encode()).hexdigest(), 16) % len(_PALETTE)]
+    return PALETTE[int(hashlib.sha256(stem.encode()).hexdigest(), 16) % len(PALETTE)]
 
 
 def styles(labels: Iterable[str]) -> dict[str, Style]:
@@ -69,3 +70,14 @@ def styles(labels: Iterable[str]) -> dict[str, Style]:
         found[label] = Style(shade, _DASHES[used.get(shade, 0) % len(_DASHES)])
         used[shade] = used.get(shade, 0) + 1
     return found
+
+
+def ramp(count: int) -> list[str]:
+    """Colours (#rrggbb) for ``count`` values in their order, from dark to light, as in the viridis map without its pale end."""
+    places = [(len(_RAMP) - 1) * number / max(1, count - 1) for number in range(count)]
+    return [_between(_RAMP[int(place)], _RAMP[min(int(place) + 1, len(_RAMP) - 1)], place % 1) for place in places]
+
+
+def _between(one: str, other: str, share: float) -> str:
+    pairs = [(int(one[at : at + 2], 16), int(other[at : at + 2], 16)) for at in (1, 3, 5)]
+    return "#" + "".join(f"{round(low + (high - low) * share):02X}" for low, high in pairs)

@@ -8,8 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from pipelines.errors import DamagedFile
 from pipelines.files import canonical, read_sealed, sealed, write_text
 
-GAP = 2
-"""Pixels around every cell."""
+GAP, TITLE = 2, 18
+"""Pixels around every cell, and above a row that has a title."""
 ABOUT = "_about"
 """What the name of the JSON's artifact has after that of the picture's."""
 AGAIN = "run its job again"
@@ -49,11 +49,15 @@ class Sheet(BaseModel):
     @property
     def size(self) -> tuple[int, int]:
         """Width and height of the picture in pixels."""
-        return self.place(len(self.tips), self.width_in_cells)
+        return GAP + self.width_in_cells * (self.cell + GAP), GAP + len(self.tips) * self._line
 
     def place(self, row: int, column: int) -> tuple[int, int]:
         """Left and top of a cell in pixels."""
-        return GAP + column * (self.cell + GAP), GAP + row * (self.cell + GAP)
+        return GAP + column * (self.cell + GAP), (row + 1) * self._line - self.cell
+
+    @property
+    def _line(self) -> int:
+        return self.cell + GAP + (TITLE if self.rows else 0)
 
     def save(self, path: Path) -> None:
         """Write the JSON in one move; equal sheets give equal bytes."""

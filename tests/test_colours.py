@@ -2,7 +2,7 @@
 
 import re
 
-from pipelines.colours import _FIXED, _PALETTE, colour, styles
+from pipelines.colours import _FIXED, PALETTE, colour, styles
 
 
 def luminance(shade: str) -> float:
@@ -19,7 +19,7 @@ def test_a_colour_depends_on_the_method_alone() -> None:
 
 
 def test_every_colour_is_visible_on_white() -> None:
-    for shade in {*_PALETTE, *_FIXED.values()}:
+    for shade in {*PALETTE, *_FIXED.values()}:
         assert re.fullmatch("#[0-9A-F]{6}", shade)
         assert 1.05 / (luminance(shade) + 0.05) > 2.0, shade
 
@@ -33,4 +33,4 @@ def test_no_two_labels_of_a_study_look_alike() -> None:
 
 def test_the_floor_of_raw_pixels_has_a_grey_of_its_own_under_the_label_a_plan_gives_it() -> None:
     assert colour("raw pixels") == colour("pixels")
-    assert colour("raw pixels") not in _PALETTE
+    assert colour("raw pixels") not in PALETTE

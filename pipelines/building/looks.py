@@ -61,7 +61,7 @@ def _neighbours(out: Path, embedding: Embedding) -> dict[str, str]:
         alt=f"{len(asked)} test images, a row each, with their {found.shape[1]} nearest training images: {right} of "
         f"{found.size} neighbours are of the image's own class",
         cell=CELL,
-        columns=("test image", *map(str, range(1, found.shape[1] + 1))),
+        columns=("image", *map(str, range(1, found.shape[1] + 1))),
         tips=tuple(tips),
     )
     return save_sheet(out, "neighbours", sheet, [torch.cat([one[None], near]) for one, near in pictures], set(marked))

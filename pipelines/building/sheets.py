@@ -16,13 +16,13 @@ from pipelines.files import replacing
 from pipelines.sources.reader import ShardSet
 from pipelines.spec.views import Views
 
-GROUND = (128, 128, 128)
-"""Between the cells, and where a row has none."""
+GROUND = (244, 244, 244)
+"""Between the cells, and where a row has none; light, so that titles can be written on it."""
 FRAME = (213, 94, 0)
 """Around a marked cell."""
 FRAME_WIDTH = 4
 """Pixels, the gap's included."""
-QUALITY = 82
+QUALITY = 75
 HOST = torch.device("cpu")
 
 

@@ -9,23 +9,28 @@ from pipelines.report.brief import brief_of, save
 from pipelines.report.claims import Judged, judged
 from pipelines.report.classes import Confusions, class_tables, confusions, per_class_csv
 from pipelines.report.comparison import NOT_JUDGED, Comparison, comparisons
+from pipelines.report.curves import curves
 from pipelines.report.data_sets import data_section
 from pipelines.report.elsewhere import elsewhere_table
 from pipelines.report.missing import missing
 from pipelines.report.mixed import Standings
 from pipelines.report.numbers import results_csv
 from pipelines.report.page import Head, render_page, write_figures
+from pipelines.report.pictures import pictures_section
 from pipelines.report.reproduction import Reproduced, reproduced
 from pipelines.report.reproduction_table import reproduction_table
 from pipelines.report.reproduction_table import summary as reproduction_summary
 from pipelines.report.results import Beside, beside, results_table
+from pipelines.report.scores import CURVES as SCORES
+from pipelines.report.scores import scores_section
 from pipelines.report.sections import (
+    COLLAPSE,
+    TRAINING,
     Chart,
     Section,
     caption,
     comparison_section,
     curve_sections,
-    pictures_section,
     shots_section,
     tuning_section,
     unshown,
@@ -125,10 +130,14 @@ def _details(results: Results, texts: Path) -> list[Section]:
     settings = settings_table(results, chosen, _short(texts, "settings"))
     timings = timings_table(results, _short(texts, "timings"))
     jobs = jobs_table(results, _short(texts, "jobs"))
+    read = curves(results, [*TRAINING, *SCORES, *COLLAPSE])
+    training, collapse = curve_sections(read, texts)
     return [
         data_section(results, texts),
         Section("settings", "Settings", caption(texts, "settings"), tables=(settings,) if settings.rows else ()),
-        *curve_sections(results, texts),
+        training,
+        scores_section(results, read, texts),
+        collapse,
         tuning_section(found, tuning_table(found, _short(texts, "tuning")), texts),
         pictures_section(results, texts),
         Section("timings", "Timings", caption(texts, "timings"), tables=(timings,)),

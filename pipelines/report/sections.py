@@ -10,20 +10,15 @@ from pipelines.errors import DamagedFile, InputError
 from pipelines.records import checked_file
 from pipelines.report import charts, tuning_charts
 from pipelines.report.comparison import Comparison
-from pipelines.report.curves import Curve, curves
+from pipelines.report.curves import Curve
 from pipelines.report.shot_charts import shot_chart
 from pipelines.report.shots import shot_curves
-from pipelines.report.study import AnySpec, Result, Results
+from pipelines.report.study import AnySpec, Result
 from pipelines.report.tables import Table
 from pipelines.report.tuning import Search
 from pipelines.spec.jobs import ShardsSpec
 
 TRAINING = {"train/loss": "loss", "eval/online_knn": "online kNN, top-1 (share)"}
-SCORES = {
-    "scores/negative_mean": "mean of negative scores",
-    "scores/negative_variance": "variance of negative scores",
-    "scores/positive_mean": "mean positive score",
-}
 COLLAPSE = {
     "collapse/spread": "spread of features",
     "collapse/effective_rank": "effective rank",
@@ -51,6 +46,24 @@ class Picture:
 
 
 @dataclass(frozen=True)
+class Panel:
+    """A drawing, as SVG or an img element, made of escaped text alone."""
+
+    title: str
+    markup: str
+
+
+@dataclass(frozen=True)
+class Group:
+    """Panels of one kind under a heading. remark: what else has to be said."""
+
+    title: str
+    words: str
+    panels: tuple[Panel, ...]
+    remark: str = ""
+
+
+@dataclass(frozen=True)
 class Section:
     """A chapter of the page; empty ones are left out. ``name`` is its anchor, caption file and figure file.
 
@@ -63,12 +76,13 @@ class Section:
     charts: tuple[Chart, ...] = ()
     tables: tuple[Table, ...] = ()
     pictures: tuple[Picture, ...] = ()
+    groups: tuple[Group, ...] = ()
     legend: tuple[tuple[str, Style], ...] = ()
     fold: str = ""
 
     @property
     def is_empty(self) -> bool:
-        return not (self.charts or self.tables or self.pictures)
+        return not (self.charts or self.tables or self.pictures or self.groups)
 
 
 def caption(folder: Path, name: str) -> tuple[str, ...]:
@@ -104,14 +118,9 @@ def shots_section(comparisons: Sequence[Comparison], texts: Path) -> Section:
     return Section("shots", "Accuracy against labels", caption(texts, "shots"), drawn, legend=_legend(style))
 
 
-def curve_sections(results: Results, texts: Path) -> list[Section]:
-    """Training, score distribution and collapse, each a chart for every metric and data set."""
-    found = curves(results, [*TRAINING, *SCORES, *COLLAPSE])
-    parts = (
-        ("training", "Training", TRAINING),
-        ("scores", "Score distribution", SCORES),
-        ("collapse", "Collapse", COLLAPSE),
-    )
+def curve_sections(found: list[Curve], texts: Path) -> list[Section]:
+    """Training and collapse, each a chart for every metric and data set."""
+    parts = (("training", "Training", TRAINING), ("collapse", "Collapse", COLLAPSE))
     return [_curve_section(name, title, metrics, found, texts) for name, title, metrics in parts]
 
 
@@ -132,12 +141,6 @@ def tuning_section(searches: Sequence[Search], table: Table, texts: Path) -> Sec
     return Section(
         "tuning", "Tuning", caption(texts, "tuning"), tuple(drawn), tables, legend=_legend(style) if drawn else ()
     )
-
-
-def pictures_section(results: Results, texts: Path) -> Section:
-    """What training left (reconstructions, say); the sheets of packing stand in the section of the data."""
-    found = [picture for job in results.all if not isinstance(job.spec, ShardsSpec) for picture in pictures_of(job)]
-    return Section("pictures", "Pictures", caption(texts, "pictures"), pictures=tuple(found))
 
 
 def pictures_of(job: Result[AnySpec]) -> list[Picture]:

@@ -1,3 +1,28 @@
+// Shows the image of a point of a map while the pointer is on it.
+const shown = document.createElement("div");
+shown.className = "hovered";
+shown.hidden = true;
+document.body.append(shown);
+document.addEventListener("pointerover", (event) => {
+  const point = event.target.closest?.("[data-image]");
+  shown.hidden = !point;
+  if (!point) return;
+  const sprite = document.getElementById(point.closest("svg").dataset.images);
+  const cell = Number(sprite.dataset.cell);
+  const gap = 2;
+  const scale = 80 / cell;
+  const number = Number(point.dataset.image);
+  const column = number % Number(sprite.dataset.columns);
+  const row = Math.floor(number / Number(sprite.dataset.columns));
+  const [left, top] = [column, row].map((place) => gap + place * (cell + gap));
+  shown.style.backgroundImage = `url("${sprite.src}")`;
+  shown.style.backgroundSize = `${sprite.getAttribute("width") * scale}px ${sprite.getAttribute("height") * scale}px`;
+  shown.style.backgroundPosition = `${-left * scale}px ${-top * scale}px`;
+  const box = point.getBoundingClientRect();
+  shown.style.left = `${Math.max(4, Math.min(box.left - 38, window.innerWidth - 90))}px`;
+  shown.style.top = `${box.top > 96 ? box.top - 92 : box.bottom + 8}px`;
+});
+
 // Draws every chart from its packed spec, and lets a legend button bring one method to the front in all of them.
 const unpack = ({ columns, levels, rows }) =>
   rows.map((row) =>

@@ -1,0 +1,159 @@
+"""The pictures that jobs left, of one seed a method: views, reconstructions, neighbours, maps, confusions.
+
+A picture that is missing, damaged or too much for the page is left out and counted; it never ends the report.
+"""
+
+import base64
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from markupsafe import escape
+
+from pipelines.contact_sheet import ABOUT, Sheet
+from pipelines.errors import Problem
+from pipelines.files import read_sealed
+from pipelines.records import checked_file
+from pipelines.report import drawings
+from pipelines.report.sections import Group, Panel, Section, caption
+from pipelines.report.study import AnySpec, Result, Results
+from pipelines.spec.evaluation.knn import Options as Knn
+from pipelines.spec.jobs import EvaluateSpec, PretrainSpec
+
+MOST_BYTES = 400_000
+"""Of one picture."""
+BUDGET = 6_000_000
+"""Characters of all pictures on the page: with charts and script it has to stay under 10 MB."""
+KINDS = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg"}
+Job = Result[Any]
+
+
+@dataclass
+class Reader:
+    """Reads pictures of jobs until the page is full. left_out: of those that are not shown, and why."""
+
+    room: int = BUDGET
+    unreadable: list[str] = field(default_factory=list)
+    crowded_out: list[str] = field(default_factory=list)
+
+    def address(self, job: Job, name: str) -> str | None:
+        """A picture as a data address; None where it cannot be had, which is noted. The one place that reads one."""
+        try:
+            assert job.record, "of finished jobs"
+            path = checked_file(job.record, job.folder, name)
+            data = path.read_bytes()
+        except (Problem, OSError):
+            self.unreadable.append(f"{job.key}: {name}")
+            return None
+        text = f"data:image/{KINDS[path.suffix.lower()]};base64,{base64.b64encode(data).decode('ascii')}"
+        if len(data) > MOST_BYTES or len(text) > self.room:
+            self.crowded_out.append(f"{job.key}: {name}")
+            return None
+        self.room -= len(text)
+        return text
+
+    def sheet(self, job: Job, name: str) -> tuple[Sheet, str] | None:
+        """A contact sheet and its picture; None where either cannot be had."""
+        try:
+            assert job.record, "of finished jobs"
+            sheet = Sheet.load(checked_file(job.record, job.folder, f"{name}{ABOUT}"))
+        except Problem:
+            self.unreadable.append(f"{job.key}: {name}")
+            return None
+        address = self.address(job, name)
+        return (sheet, address) if address else None
+
+    def points(self, job: Job) -> dict[str, Any] | None:
+        """Where the images of a map lie; None where that cannot be had."""
+        try:
+            assert job.record, "of finished jobs"
+            found = read_sealed(checked_file(job.record, job.folder, "map_points"), "run its job again")
+            return found if found["points"] and found["classes"] else None
+        except (Problem, KeyError):
+            self.unreadable.append(f"{job.key}: map")
+            return None
+
+
+def pictures_section(results: Results, texts: Path, room: int = BUDGET) -> Section:
+    """All of them; the sheets of packing stand in the section of the data."""
+    reader = Reader(room)
+    trained = first_seeds(results.of(PretrainSpec))
+    looked = first_seeds([job for job in results.of(EvaluateSpec) if isinstance(job.spec.evaluation, Knn)])
+    words = caption(texts, "pictures")
+    made = [
+        Group("Views", words[1], tuple(_sheets(trained, "views", reader))),
+        Group("What a method makes of images", words[2], tuple(_plain(trained, reader))),
+        Group("Nearest neighbours", words[3], tuple(_sheets(looked, "neighbours", reader))),
+        Group("Maps of the test images", words[4], tuple(_maps(looked, reader))),
+        Group("Worst confusions", words[5], tuple(_sheets(looked, "confusions", reader))),
+    ]
+    groups = [group for group in made if group.panels]
+    left_out = tuple(_told(reader))
+    return Section("pictures", "Pictures", (words[0], *left_out), groups=tuple(groups))
+
+
+def first_seeds(jobs: Sequence[Job]) -> list[Job]:
+    """Of each label, data set and pretraining data the finished job of the lowest seed."""
+    found: dict[tuple[str, ...], Job] = {}
+    for job in sorted((job for job in jobs if job.record), key=lambda job: job.seed or 0):
+        found.setdefault((job.label, job.dataset, _about(job)), job)
+    order = {id(job): number for number, job in enumerate(jobs)}
+    return sorted(found.values(), key=lambda job: order[id(job)])
+
+
+def _about(job: Job) -> str:
+    """What tells jobs of one label and data set apart besides the seed."""
+    spec: AnySpec = job.spec
+    given = spec.model_dump(mode="json", exclude={"seed"})
+    weights = job.inputs.get("weights", "").partition("-s")[0]
+    return f"{given} {weights}"
+
+
+def _sheets(jobs: Sequence[Job], name: str, reader: Reader) -> Iterator[Panel]:
+    for job in jobs:
+        if name in _artifacts(job) and (found := reader.sheet(job, name)):
+            yield Panel(_title(job), drawings.labelled(*found))
+
+
+def _plain(jobs: Sequence[Job], reader: Reader) -> Iterator[Panel]:
+    """Pictures without a description, such as MAE's reconstructions."""
+    for job in jobs:
+        for name, place in sorted(_artifacts(job).items()):
+            described = f"{name}{ABOUT}" in _artifacts(job)
+            if Path(place).suffix.lower() in KINDS and not described and (address := reader.address(job, name)):
+                words = escape(f"{job.label}: {name.replace('_', ' ')}")
+                yield Panel(_title(job), f'<img src="{address}" alt="{words}">')
+
+
+def _maps(jobs: Sequence[Job], reader: Reader) -> Iterator[Panel]:
+    """A map a method; the images themselves once a data set, as all maps of it show the same."""
+    sprites: dict[str, str] = {}
+    for job in jobs:
+        if "map" not in _artifacts(job) or not (points := reader.points(job)):
+            continue
+        if job.dataset not in sprites:
+            if not (found := reader.sheet(job, "map")):
+                continue
+            sprites[job.dataset] = f"images-{len(sprites)}"
+            sheet, address = found
+            yield Panel(f"{job.dataset}: the images", drawings.sprite(sprites[job.dataset], sheet, address))
+        yield Panel(_title(job), drawings.scatter(_title(job), points, sprites[job.dataset]))
+
+
+def _artifacts(job: Job) -> dict[str, str]:
+    return job.record.artifacts if job.record else {}
+
+
+def _title(job: Job) -> str:
+    seed = "" if job.seed is None or job.origin == "pixels" else f", seed {job.seed}"
+    return f"{job.dataset} · {job.label}{seed}"
+
+
+def _told(reader: Reader) -> Iterator[str]:
+    if reader.unreadable:
+        listed = ", ".join(dict.fromkeys(reader.unreadable))
+        yield f"Left out because their files are missing or damaged ({len(reader.unreadable)}): {listed}."
+    if reader.crowded_out:
+        count = len(reader.crowded_out)
+        yield f"{count} more pictures would make this page too large; they lie in the folders of their jobs."
