@@ -19,7 +19,7 @@ from pipelines.building.methods import (
 from pipelines.encoders import build_encoder
 from pipelines.encoders.base import Encoder
 from pipelines.errors import InputError
-from pipelines.evaluation.features import Features, pixel_features, pooled_features
+from pipelines.evaluation.features import Features, gathered, pixel_parts, pooled_features, pooled_parts
 from pipelines.sources.reader import ShardSet
 from pipelines.spec.jobs import EvaluateSpec, Foreign, Pixels, Untrained
 from pipelines.spec.views import Views
@@ -38,9 +38,13 @@ class Source:
     def embed(self, device: torch.device) -> Embed:
         """What turns image batches into features."""
         if self.encoder is None:
-            return pixel_features
+            return lambda batches: torch.cat(list(pixel_parts(batches)))
         encoder = self.encoder.to(device)
         return lambda batches: pooled_features(encoder, batches, device)
+
+    def parts(self, batches: Iterator[Tensor], device: torch.device) -> Iterator[Tensor]:
+        """The same, batch by batch."""
+        return pixel_parts(batches) if self.encoder is None else pooled_parts(self.encoder.to(device), batches, device)
 
 
 def source_of(spec: EvaluateSpec, shards: ShardSet, weights: Path | None) -> Source:
@@ -76,20 +80,20 @@ def _untrained(source: Untrained, shards: ShardSet, seed: int) -> Source:
     return Source(fresh_method(source.method, source.encoder, facts, seed).encoder, wanted)
 
 
-def embedded(source: Source, shards: ShardSet, device: torch.device) -> Features:
-    """The features of both splits' labelled images."""
+def embedded(source: Source, shards: ShardSet, device: torch.device, scratch: Path | None = None) -> Features:
+    """The features of both splits' labelled images; ``scratch``: a folder for those too large for memory, none: no limit."""
     if not shards.class_names:
         raise InputError(
             f"{shards.folder}: {shards.index.dataset} has no labels, so nothing can be measured on it; say so with "
             "dataset.labels: none, and add a labelled data set with role: target"
         )
-    embed = source.embed(device)
     rows, labels = {}, {}
     for split in ("train", "test"):
-        found = embed(plain_views(loader(shards, split, in_order(), device), source.wanted, device))
+        views = plain_views(loader(shards, split, in_order(), device), source.wanted, device)
         label = torch.as_tensor(shards.table(split).label)
+        rows[split] = gathered(source.parts(views, device), label >= 0, scratch)
         shards.check_unchanged(split)
-        rows[split], labels[split] = found[label >= 0], label[label >= 0]
+        labels[split] = label[label >= 0]
     return Features(
         train=rows["train"],
         train_label=labels["train"],

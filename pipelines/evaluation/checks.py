@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from pipelines.errors import InputError
-from pipelines.evaluation.features import Features
+from pipelines.evaluation.features import Features, not_finite
 from pipelines.spec.counts import Counts
 from pipelines.spec.evaluation.base import Protocol
 
@@ -18,7 +18,7 @@ def check_features(options: Protocol, features: Features) -> None:
 
 def check_finite(protocol: str, what: str, rows: Tensor) -> None:
     """InputError when one of rows (n, ...) holds NaN or infinity."""
-    if bad := int((~rows.isfinite()).flatten(1).any(1).sum()):
+    if bad := not_finite(rows):
         raise InputError(
             f"evaluation.{protocol}: {bad} of {len(rows)} rows of {what} hold NaN or infinity; did training diverge?"
         )

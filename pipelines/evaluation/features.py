@@ -2,6 +2,8 @@
 
 import contextlib
 import hashlib
+import os
+import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -19,6 +21,10 @@ from pipelines.encoders.base import Encoder
 from pipelines.errors import DamagedFile, InputError
 from pipelines.files import CHECKSUM, canonical, replacing
 
+IN_MEMORY = 2 * 2**30
+"""Bytes of features of a split that are held in memory; more are written to a file and mapped."""
+CHUNK = 2**26
+"""Numbers looked at once where all have to be finite."""
 REMAKE = "delete the file: the next evaluation embeds anew"
 
 
@@ -119,6 +125,14 @@ IDS = ("train_id", "test_id")
 TENSORS = tuple(entry.name for entry in fields(Features) if entry.name != "num_classes")
 
 
+def not_finite(rows: Tensor) -> int:
+    """How many of rows (n, ...) hold NaN or infinity."""
+    if not rows.numel():
+        return 0
+    parts = rows.flatten(1).split(max(1, CHUNK * len(rows) // rows.numel()))
+    return sum(int((~part.isfinite()).any(1).sum()) for part in parts)
+
+
 def _check(features: Features, where: str) -> None:
     """InputError unless types, shapes and ranges are those of ``Features``, and every feature is finite."""
     for rows, label in (("train", "train_label"), ("test", "test_label")):
@@ -133,7 +147,7 @@ def _check(features: Features, where: str) -> None:
                 f"{where}: {label} runs from {int(number.min())} to {int(number.max())}; labels of "
                 f"{features.num_classes} classes lie in 0 .. {features.num_classes - 1} (leave unlabelled rows out)"
             )
-        if bad := int((~row.isfinite()).any(1).sum()):
+        if bad := not_finite(row):
             raise InputError(f"{where}: {bad} of {len(row)} rows of {rows} hold NaN or infinity; did training diverge?")
     if features.train.shape[1] != features.test.shape[1] or not len(features.train) or not len(features.test):
         raise InputError(
@@ -170,19 +184,59 @@ def pooled_features(
     batches: normalised float images (N, C, H, W), of any N. precision: bfloat16 runs under autocast. The encoder has to be
     on ``device``; its weights, statistics and modes are left as they were.
     """
-    kind = torch.device(device).type
-    with evaluating(encoder), torch.autocast(kind, torch.bfloat16, enabled=precision == "bfloat16"):
-        rows = [encoder(images.to(device, non_blocking=True)).float().cpu() for images in batches]
+    rows = list(pooled_parts(encoder, batches, device, precision))
     return torch.cat(rows) if rows else torch.empty(0, encoder.width)
 
 
-def pixel_features(batches: Iterable[Tensor], side: int = 32) -> Tensor:
-    """(n, C h w) float32 on the CPU: the pixels themselves, the floor that every encoder has to beat.
+def pooled_parts(
+    encoder: Encoder,
+    batches: Iterable[Tensor],
+    device: torch.device | str,
+    precision: Literal["float32", "bfloat16"] = "float32",
+) -> Iterator[Tensor]:
+    """What ``pooled_features`` puts together, batch by batch."""
+    kind = torch.device(device).type
+    for images in batches:
+        with (
+            torch.no_grad(),
+            evaluating(encoder),
+            torch.autocast(kind, torch.bfloat16, enabled=precision == "bfloat16"),
+        ):
+            rows = encoder(images.to(device, non_blocking=True)).float().cpu()
+        yield rows
+
+
+def pixel_parts(batches: Iterable[Tensor], side: int = 32) -> Iterator[Tensor]:
+    """(N, C h w) float32 on the CPU, batch by batch: the pixels themselves, the floor that every encoder has to beat.
 
     batches: float images (N, C, H, W). Larger images are averaged down to ``side`` pixels a side, smaller ones kept.
     """
-    rows = []
     for images in batches:
         size = (min(side, images.shape[-2]), min(side, images.shape[-1]))
-        rows.append(F.adaptive_avg_pool2d(images.float(), size).flatten(1).cpu())
-    return torch.cat(rows)
+        yield F.adaptive_avg_pool2d(images.float(), size).flatten(1).cpu()
+
+
+def gathered(parts: Iterable[Tensor], wanted: Tensor, scratch: Path | None) -> Tensor:
+    """The wanted rows of all parts (n, F), one after the other: in memory, or above ``IN_MEMORY`` bytes in a file without a
+    name in the folder ``scratch``, mapped, which is gone when nothing holds the rows any more.
+
+    wanted: (m,) bool, which of the parts' rows; as many as all parts have.
+    """
+    kept: Tensor | None = None
+    count, seen, done = int(wanted.sum()), 0, 0
+    for part in parts:
+        rows = part[wanted[seen : seen + len(part)]]
+        kept = _room(count, part.shape[1], scratch) if kept is None else kept
+        kept[done : done + len(rows)] = rows
+        seen, done = seen + len(part), done + len(rows)
+    assert (seen, done) == (len(wanted), count), "a row for every image"
+    return torch.empty(0, 0) if kept is None else kept
+
+
+def _room(count: int, width: int, scratch: Path | None) -> Tensor:
+    if scratch is None or 4 * count * width <= IN_MEMORY:
+        return torch.empty(count, width)
+    scratch.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=scratch, prefix=".rows-") as file:
+        os.posix_fallocate(file.fileno(), 0, 4 * count * width)  # a disk that is full now would end the process later
+        return torch.from_file(file.name, shared=True, size=count * width).view(count, width)

@@ -28,6 +28,8 @@ from pipelines.spec.evaluation.linear import Options as Linear
 
 CHUNK = 8192
 """Rows scored at once."""
+ELEMENTS = 2**24
+"""Scores of all classifiers held at once where they are only counted: 64 MiB in float32."""
 
 
 @dataclass(frozen=True)
@@ -70,27 +72,30 @@ def train(
     num_classes: int,
     candidates: Sequence[Candidate],
     generator: torch.Generator,
+    which: Tensor | None = None,
 ) -> Probes:
-    """R classifiers on rows (n, F) with label (n,), one for each of R candidates.
+    """R classifiers on rows (n, F) with label (n,), or those at the positions ``which``, one for each of R candidates.
 
     SGD with momentum on the mean cross-entropy, cosine schedule to 0, decay on the weights alone; every epoch passes over
-    the rows in a new order (the last n mod batch_size of it are left out).
+    the rows in a new order (the last n mod batch_size of it are left out). Nothing is held of the rows but a batch.
     """
-    R, size = len(candidates), min(options.batch_size, len(rows))
+    which = torch.arange(len(rows), device=rows.device) if which is None else which
+    R, size = len(candidates), min(options.batch_size, len(which))
     shape = (num_classes, R, rows.shape[1])
-    probes = Probes(Scaling.of(rows, options.standardise), rows.new_zeros(shape), rows.new_zeros(num_classes, R, 1))
+    scaling = Scaling.of(rows, options.standardise, which)
+    probes = Probes(scaling, rows.new_zeros(shape), rows.new_zeros(num_classes, R, 1))
     weight_step, bias_step = torch.zeros_like(probes.weight), torch.zeros_like(probes.bias)
     rate = rows.new_tensor([each.lr for each in candidates]).view(1, R, 1)
     decay = rows.new_tensor([each.weight_decay for each in candidates]).view(1, R, 1)
-    targets = F.one_hot(label, num_classes).to(rows.dtype).T  # (C, n)
-    total = num_steps(options, len(rows))
+    total = num_steps(options, len(which))
     order = label.new_empty(0)
     for step in range(total):
         if len(order) < size:
-            order = torch.randperm(len(rows), generator=generator, device=generator.device).to(rows.device)
+            order = which[torch.randperm(len(which), generator=generator, device=generator.device).to(rows.device)]
         chosen, order = order[:size], order[size:]
         scaled = probes.scaling(rows.index_select(0, chosen))
-        weight, bias = probes.gradients(scaled, targets.index_select(1, chosen).unsqueeze(1))
+        targets = F.one_hot(label[chosen], num_classes).to(rows.dtype).T  # (C, size)
+        weight, bias = probes.gradients(scaled, targets.unsqueeze(1))
         now = rate * (0.5 * (1 + math.cos(math.pi * step / total)))
         weight_step.mul_(options.momentum).add_(weight.addcmul_(probes.weight, decay))
         bias_step.mul_(options.momentum).add_(bias)
@@ -131,15 +136,27 @@ def choose(options: Linear, features: Features, generator: torch.Generator) -> C
     rows, label, C = features.train, features.train_label, features.num_classes
     top1, loss = torch.zeros(2, len(candidates), dtype=torch.float64)
     for learn, judge in parts:
-        scores = train(options, rows[learn], label[learn], C, candidates, generator).scores(rows[judge])
+        probes = train(options, rows, label, C, candidates, generator, learn)
         share = len(judge) / sum(len(part) for _, part in parts)
-        top1 += share * torch.tensor([accuracies(each, label[judge])["top1"] for each in scores], dtype=torch.float64)
-        loss += share * torch.tensor(
-            [F.cross_entropy(each, label[judge]).item() for each in scores], dtype=torch.float64
-        )
-    judged = [replace(one, top1=a, loss=b) for one, a, b in zip(candidates, top1.tolist(), loss.tolist())]
+        each_top1, each_loss = judged(probes, rows, label, judge)
+        top1 += share * each_top1
+        loss += share * each_loss
+    tried = [replace(one, top1=a, loss=b) for one, a, b in zip(candidates, top1.tolist(), loss.tolist())]
     number = best(top1.tolist(), loss.tolist(), len(parts[0][1]) if by == "holdout" else None)
-    return Choice(judged[number], judged, by)
+    return Choice(tried[number], tried, by)
+
+
+def judged(probes: Probes, rows: Tensor, label: Tensor, which: Tensor) -> tuple[Tensor, Tensor]:
+    """Each classifier's top1 (R,) and mean loss (R,), nats, on the rows at some positions; float64 on the CPU."""
+    C, R, _ = probes.weight.shape
+    top1, loss = torch.zeros(2, R, dtype=torch.float64)
+    for part in which.split(max(1, ELEMENTS // (C * R))):
+        scores, truth = probes.scores(rows.index_select(0, part)), label[part]  # (R, n, C)
+        hits = predicted(scores.flatten(0, 1)).view(R, -1) == truth
+        each = F.cross_entropy(scores.flatten(0, 1), truth.repeat(R), reduction="none").view(R, -1)
+        top1 += hits.sum(1).cpu()
+        loss += each.double().sum(1).cpu()
+    return top1 / len(which), loss / len(which)
 
 
 def best(top1: list[float], loss: list[float], num_rows: int | None) -> int:
@@ -167,11 +184,12 @@ def measure(options: Linear, features: Features, generator: torch.Generator) -> 
     f = features
     chosen, candidates, by = choose(options, f, generator)
     probes = train(options, f.train, f.train_label, f.num_classes, [chosen], generator)
+    every = torch.arange(len(f.train), device=f.train.device)
     scores, holdout = probes.scores(f.test)[0], {"top1": chosen.top1, "loss": chosen.loss}
     holdout |= {f"top1/lr_{each.lr:g}_wd_{each.weight_decay:g}": each.top1 for each in candidates}
     return Measured(
         test=accuracies(scores, f.test_label),
-        train={"top1": accuracies(probes.scores(f.train)[0], f.train_label)["top1"]},
+        train={"top1": judged(probes, f.train, f.train_label, every)[0].item()},
         holdout={name: value for name, value in holdout.items() if value is not None},
         chosen={"lr": chosen.lr, "weight_decay": chosen.weight_decay} | ({"by": by} if len(candidates) > 1 else {}),
         predicted=predicted(scores),

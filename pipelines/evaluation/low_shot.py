@@ -8,7 +8,6 @@ from dataclasses import replace
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from pipelines.evaluation.accuracy import accuracies, certainty, predicted
@@ -16,7 +15,7 @@ from pipelines.evaluation.checks import check_features
 from pipelines.evaluation.choosing import draws_judged_by, judges_of_draw
 from pipelines.evaluation.features import Features
 from pipelines.evaluation.labelled import few_labels
-from pipelines.evaluation.linear import Candidate, best, train
+from pipelines.evaluation.linear import Candidate, best, judged, train
 from pipelines.evaluation.measured import Measured
 from pipelines.spec.evaluation.low_shot import Options as LowShot
 from pipelines.spec.evaluation.low_shot import amount_name
@@ -53,12 +52,10 @@ def _scores(options: LowShot, f: Features, listed: Tensor, generator: torch.Gene
     """Scores (m, C) of test by the candidate that is best on rows outside the list, and that candidate."""
     probe = options.probe
     candidates = [Candidate(lr, decay) for lr in probe.lrs for decay in probe.weight_decays]
-    probes = train(probe, f.train[listed], f.train_label[listed], f.num_classes, candidates, generator)
+    probes = train(probe, f.train, f.train_label, f.num_classes, candidates, generator, listed)
     if len(candidates) == 1:
         return probes.scores(f.test)[0], candidates[0]
     judges = judges_of_draw(f, listed)
-    truth, judged = f.train_label[judges], probes.scores(f.train[judges])
-    top1 = [accuracies(each, truth)["top1"] for each in judged]
-    loss = [F.cross_entropy(each, truth).item() for each in judged]
+    top1, loss = (found.tolist() for found in judged(probes, f.train, f.train_label, judges))
     number = best(top1, np.nan_to_num(loss, nan=np.inf).tolist(), len(judges))
     return probes.scores(f.test)[number], replace(candidates[number], top1=top1[number], loss=loss[number])

@@ -5,6 +5,24 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+CHUNK = 8192
+"""Rows looked at once."""
+ROUNDING = 1e-28
+"""A variance below this share of the squared mean is what rounding makes of equal numbers in float64."""
+
+
+def moments(rows: Tensor, which: Tensor) -> tuple[Tensor, Tensor]:
+    """Variance (F,) over n, and mean (F,), of the rows at some positions, a chunk at a time (Chan et al. 1979)."""
+    count, mean, squares = 0, *torch.zeros(2, rows.shape[1], dtype=torch.float64, device=rows.device)
+    for part in which.split(CHUNK):
+        here_variance, here = torch.var_mean(rows.index_select(0, part).double(), dim=0, correction=0)
+        total, apart = count + len(part), here - mean
+        squares += here_variance * len(part) + apart.square() * (count * len(part) / total)
+        mean += apart * (len(part) / total)
+        count = total
+    variance = squares / count
+    return torch.where(variance > ROUNDING * mean.square(), variance, 0).to(rows.dtype), mean.to(rows.dtype)
+
 
 @dataclass(frozen=True)
 class Scaling:
@@ -14,9 +32,10 @@ class Scaling:
     factor: Tensor
 
     @staticmethod
-    def of(rows: Tensor, standardise: bool) -> "Scaling":
-        """From rows (n, F). standardise: every feature gets the same spread, constant ones become 0."""
-        variance, mean = torch.var_mean(rows, dim=0, correction=0)
+    def of(rows: Tensor, standardise: bool, which: Tensor | None = None) -> "Scaling":
+        """From rows (n, F), or those at the positions ``which``. standardise: every feature gets the same spread, constant ones
+        become 0."""
+        variance, mean = moments(rows, torch.arange(len(rows), device=rows.device) if which is None else which)
         alive = variance > 1e-10 * variance.max()
         if not alive.any():  # all rows are equal: a collapsed encoder
             return Scaling(mean, torch.zeros_like(mean))

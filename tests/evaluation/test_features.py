@@ -11,7 +11,8 @@ from torch import Tensor, nn
 
 from pipelines.encoders.resnet import ResNet
 from pipelines.errors import DamagedFile, InputError
-from pipelines.evaluation.features import Features, evaluating, pixel_features, pooled_features
+from pipelines.evaluation import features as features_module
+from pipelines.evaluation.features import Features, evaluating, gathered, not_finite, pixel_parts, pooled_features
 
 
 def example(**changes: Any) -> Features:
@@ -152,7 +153,37 @@ def test_modes_come_back_after_an_error() -> None:
 
 def test_pixels_are_kept_and_large_images_averaged() -> None:
     small = torch.rand(3, 1, 8, 8)
-    assert torch.equal(pixel_features([small[:2], small[2:]]), small.flatten(1))
+    assert torch.equal(torch.cat(list(pixel_parts([small[:2], small[2:]]))), small.flatten(1))
     large = torch.rand(2, 3, 64, 64)
     expected = large.unflatten(3, (32, 2)).mean(4).unflatten(2, (32, 2)).mean(3)
-    torch.testing.assert_close(pixel_features([large]), expected.flatten(1))
+    torch.testing.assert_close(next(pixel_parts([large])), expected.flatten(1))
+
+
+@pytest.mark.parametrize("limit", [2**31, 100], ids=["in memory", "in a file"])
+def test_wanted_rows_are_gathered_wherever_there_is_room(limit, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(features_module, "IN_MEMORY", limit)
+    rows, wanted = torch.randn(50, 6), torch.arange(50) % 3 > 0
+    before = len(mapped_files())
+    found = gathered(iter(rows.split(7)), wanted, tmp_path / "scratch")
+    assert torch.equal(found, rows[wanted])
+    assert len(mapped_files()) == before + (limit == 100)
+    assert not (tmp_path / "scratch").exists() or not list((tmp_path / "scratch").iterdir())
+    del found
+    assert len(mapped_files()) == before
+
+
+def mapped_files() -> list[str]:
+    """Files of this process's memory that have no name any more."""
+    return [line for line in Path("/proc/self/maps").read_text().splitlines() if ".rows-" in line]
+
+
+def test_no_parts_make_no_rows() -> None:
+    assert gathered(iter([]), torch.zeros(0, dtype=torch.bool), None).shape == (0, 0)
+
+
+def test_rows_that_are_not_finite_are_counted_chunk_by_chunk(monkeypatch) -> None:
+    monkeypatch.setattr(features_module, "CHUNK", 8)
+    rows = torch.zeros(10, 4)
+    rows[3, 1], rows[3, 2], rows[9, 0] = torch.nan, torch.inf, -torch.inf
+    assert not_finite(rows) == 2
+    assert not_finite(rows[:3]) == not_finite(rows[:0]) == 0

@@ -10,7 +10,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
 from pipelines.errors import InputError
-from pipelines.evaluation import choosing, linear
+from pipelines.evaluation import choosing, linear, scaling
+from pipelines.evaluation.accuracy import accuracies
 from pipelines.evaluation.features import Features
 from pipelines.evaluation.linear import Candidate, Probes, best, num_steps
 from pipelines.evaluation.scaling import Scaling
@@ -159,3 +160,40 @@ def test_without_a_held_out_slice_there_is_nothing_to_choose(digits: Features) -
     found = linear.measure(Linear(lrs=(3.0,), least_steps=100), bare, seeded())
     assert found.test["top1"] > 0.9
     assert not found.holdout
+
+
+@pytest.mark.parametrize("standardise", [True, False])
+def test_moments_in_chunks_are_those_of_all_rows_at_once(standardise, monkeypatch):
+    monkeypatch.setattr(scaling, "CHUNK", 7)
+    rows = 5 + torch.randn(40, 6, generator=seeded()) * torch.tensor([1.0, 2, 0, 0.1, 1e-3, 1])
+    which = torch.randperm(40, generator=seeded(1))[:31]
+    variance, mean = torch.var_mean(rows[which].double(), dim=0, correction=0)
+    found = scaling.moments(rows, which)
+    torch.testing.assert_close(found[0], variance.float())
+    torch.testing.assert_close(found[1], mean.float())
+    assert found[0][2] == 0
+    chosen, alone = scaling.Scaling.of(rows, standardise, which), scaling.Scaling.of(rows[which], standardise)
+    torch.testing.assert_close(chosen(rows), alone(rows))
+
+
+def test_rows_that_are_chosen_are_trained_on_as_if_they_stood_alone():
+    rows, label = torch.randn(60, 5, generator=seeded()), torch.arange(60) % 3
+    which = torch.randperm(60, generator=seeded(1))[:40]
+    options, candidates = Linear(least_steps=20, epochs=1, batch_size=16), [Candidate(1.0, 0.0), Candidate(3.0, 1e-3)]
+    chosen = linear.train(options, rows, label, 3, candidates, seeded(2), which)
+    alone = linear.train(options, rows[which], label[which], 3, candidates, seeded(2))
+    torch.testing.assert_close(chosen.weight, alone.weight)
+    torch.testing.assert_close(chosen.bias, alone.bias)
+
+
+def test_judging_in_chunks_is_accuracy_and_mean_loss(monkeypatch):
+    monkeypatch.setattr(linear, "ELEMENTS", 40)
+    rows, label = torch.randn(60, 5, generator=seeded()), torch.arange(60) % 3
+    probes = linear.train(
+        Linear(least_steps=20, epochs=1), rows, label, 3, [Candidate(1.0, 0.0), Candidate(9.0, 0.0)], seeded()
+    )
+    which = torch.arange(5, 50)
+    top1, loss = linear.judged(probes, rows, label, which)
+    scores = probes.scores(rows[which])
+    assert top1.tolist() == pytest.approx([accuracies(each, label[which])["top1"] for each in scores])
+    assert loss.tolist() == pytest.approx([F.cross_entropy(each, label[which]).item() for each in scores])
