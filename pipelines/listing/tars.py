@@ -70,7 +70,7 @@ class Entry:
     texts: dict[str, bytes] = field(default_factory=dict)
 
 
-def entries_of(path: Path, skipped: Skipped) -> list[Entry]:
+def entries_of(path: Path, skipped: Skipped, endings: frozenset[str] = EXTENSIONS) -> list[Entry]:
     """The samples of a tar, in its order; what is no part of one is counted. InputError when it is cut off or no tar."""
     tar, entries, keys = Bytes.of(path), list[Entry](), set[str]()
     for name, place in _members(tar, skipped):
@@ -78,7 +78,7 @@ def entries_of(path: Path, skipped: Skipped) -> list[Entry]:
         stem, _, extension = last.partition(".")
         extension = extension.lower()
         key = f"{folder}/{stem}" if folder else stem
-        image = extension.rpartition(".")[2] in EXTENSIONS
+        image = extension.rpartition(".")[2] in endings
         if not image and extension not in TEXT:
             skipped.add(f".{extension}" if extension else "no file ending", f"{path.name}/{name}")
             continue

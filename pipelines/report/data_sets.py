@@ -8,7 +8,7 @@ from pipelines.files import read_json
 from pipelines.report.sections import Picture, Section, caption, pictures_of
 from pipelines.report.study import Result, Results
 from pipelines.report.tables import Entry, Table
-from pipelines.spec.contents import packed_contents
+from pipelines.spec.contents import channel_names, packed_contents
 from pipelines.spec.datasets.webdataset import Options as WebDataset
 from pipelines.spec.jobs import ShardsSpec
 from pipelines.spec.layout import INDEX
@@ -54,6 +54,7 @@ def _facts(job: Result[ShardsSpec]) -> dict[str, str]:
         "class numbers given": _given(job, index),
         "sizes": _sizes(index),
         "channels": _channels(index),
+        "stored values": _values(index),
         "changed": _counted(index.get("changed", {}), CHANGED),
         **{f"left out: {kind}": _few(found) for kind, found in index.get("skipped", {}).items()},
         "unreadable": _unreadable(index["unreadable"]),
@@ -85,11 +86,24 @@ def _span(least: int, most: int) -> str:
 
 def _channels(index: Mapping[str, Any]) -> str:
     count = index["channels"]
-    names = ("grey",) if count == 1 else ("red", "green", "blue")
+    names = channel_names(count)
     each = [f"{name} {mean:.3f} ± {std:.3f}" for name, mean, std in zip(names, index["mean"], index["std"])]
     constant = [name for name, std in zip(names, index["std"]) if std == 0]
     told = f"; the same in every pixel: {', '.join(constant)}" if constant else ""
     return f"{count}: {', '.join(each)}{told}"
+
+
+def _values(index: Mapping[str, Any]) -> str:
+    """The stored values of each channel, and which of them become 0 and 1; where it is said how many channels there are."""
+    values, ranges = index.get("values"), index["spec"].get("value_range")
+    if not values:
+        return ""
+    each = [
+        f"{name} {low} to {high}"
+        for name, low, high in zip(channel_names(index["channels"]), values["lowest"], values["highest"])
+    ]
+    taken = " and ".join(f"{low} to {high}" for low, high in ranges) if ranges else "the whole range of 8 or 16 bits"
+    return f"{', '.join(each)}; between 0 and 1 lie {taken}"
 
 
 def _counted(counts: Mapping[str, Any], words: Mapping[str, str]) -> str:

@@ -6,7 +6,8 @@ from pathlib import Path
 from pipelines.errors import InputError
 from pipelines.listing.kinds import in_words
 from pipelines.sources.base import SPLITS, Source, Split, open_source
-from pipelines.sources.images import Decoding, Unreadable, open_image
+from pipelines.sources.images import Decoding, Unreadable
+from pipelines.sources.whole import shown
 from pipelines.spec.contents import lacking
 from pipelines.spec.datasets.base import DataSet
 from pipelines.spec.load import load_study
@@ -64,12 +65,13 @@ def _pixels(split: Split, decoding: Decoding) -> list[str]:
     rows = range(0, len(split), max(1, len(split) // MOST_OPENED))
     for row in rows:
         try:
-            image = open_image(split.read(row).image, decoding)
+            image = shown(split.read(row).image, decoding)
         except (OSError, Unreadable) as error:
             unreadable.append(f"{split.ids[row]} ({error})")
             continue
         sizes[image.size] += 1
-        modes["grey" if image.mode == "L" else "colour"] += 1
+        seen = "grey" if image.mode == "L" else "colour"
+        modes[f"of {decoding.channels} channels" if decoding.channels else seen] += 1
     if not sizes:
         return [f"  none of {len(rows)} could be read: {'; '.join(unreadable[:3])}"] if unreadable else []
     low, high = min(sizes, key=min), max(sizes, key=max)

@@ -37,7 +37,7 @@ class Options(OwnImages):
     def layout(self) -> Layout:
         """How the images lie; InputError where that cannot be told."""
         class_list = expanded(self.classes) if self.classes else None
-        return layout_of(expanded(self.folder), self.labels == "auto", class_list, self.val == "holdout")
+        return layout_of(expanded(self.folder), self.labels == "auto", class_list, self.val == "holdout", self.endings)
 
     @property
     def without_labels(self) -> bool:
