@@ -3,10 +3,10 @@
     python benchmarks/slurm_many.py --jobs 2000 --json benchmarks/results/slurm_many.json
 
 slurmctld is real, and every node a slurmd of its own on this machine. So are Snakemake with the slurm profile, sbatch,
-squeue and the lease on each job's folder. What stands in is the work: a job takes its lease, sleeps and leaves its record, without the two
-starts of Snakemake that a real one pays for, as a machine that plays all nodes at once could not pay for them. When a third
-of the records is there the controller is killed (SIGKILL), and the command is given again at once. Needs what tests/slurm
-needs (slurm-wlm, munge, root).
+squeue and the lease on each job's folder. What stands in is the work: a job takes its lease, sleeps and leaves its record,
+without the two starts of Snakemake that a real one pays for, as a machine that plays all nodes at once could not pay for
+them. When a third of the records is there the controller is killed (SIGKILL), and the command is given again at once.
+Needs what tests/slurm needs (slurm-wlm, munge, root).
 """
 
 import os
@@ -22,12 +22,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT))  # run as a script, from anywhere
-sys.path.insert(1, str(ROOT / "tests"))
+sys.path.insert(0, str(Path(__file__).parents[1]))  # run as a script, from anywhere
+sys.path.insert(1, str(Path(__file__).parents[1] / "tests"))
 
 from benchmarks.common import Report, arguments_of, row
 
+ROOT = Path(__file__).parents[1]
 NODES, CPUS, QUEUED, SLEEP, QUICK_JOBS = 8, 16, 200, 20.0, 12
 WORKFLOW = """
 import sys

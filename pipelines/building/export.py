@@ -16,6 +16,7 @@ from pipelines.encoders.vit_names import torchvisions
 from pipelines.errors import InputError
 from pipelines.files import read_json, replacing, sha256_file, write_json, write_text
 from pipelines.records import Record, read_record
+from pipelines.spec.bands import Bands
 from pipelines.spec.encoders.checkpoint import CONFIG, EXPORTED
 from pipelines.spec.jobs import PretrainSpec
 
@@ -37,14 +38,15 @@ class Export:
         """Of a finished pretraining's folder. InputError where its encoder is no network that others know."""
         spec, shards = pretrained_spec(weights), pretraining_shards(weights)
         encoder, wanted = pretrained_method(weights).encoder, Wanted.of(shards, spec.views)
-        first, plain = spec.views.kinds[0], fresh_encoder(spec.encoder, shards.index.image_size, spec.seed)
+        size, channels = shards.index.image_size, wanted.channels
+        first, plain = spec.views.kinds[0], fresh_encoder(spec.encoder, size, spec.seed, channels)
         if encoder.state_dict().keys() != plain.state_dict().keys() or first.colour not in ("rgb", "unit"):
             raise InputError(
                 f"{weights}: {spec.method.use} builds an encoder of its own around {spec.encoder.short_name}, which no other "
                 "library can load; its weights are encoder.safetensors"
             )
         if first.colour == "unit":  # values from 0 to 1 as they are
-            wanted = replace(wanted, mean=(0.0,) * 3, std=(1.0,) * 3)
+            wanted = replace(wanted, mean=(0.0,) * channels, std=(1.0,) * channels)
         return cls(read_record(weights), spec, encoder, wanted, first.size or wanted.image_size)
 
     def tensors(self, names: str) -> dict[str, Tensor]:
@@ -61,6 +63,8 @@ class Export:
         return {
             "encoder": self.spec.encoder.model_dump(mode="json"),
             "image_size": self.side,
+            "in_channels": self.wanted.channels,
+            **self._reading(),
             "mean": list(self.wanted.mean),
             "std": list(self.wanted.std),
             "width": self.encoder.width,
@@ -74,6 +78,14 @@ class Export:
             "finished": self.record.finished,
             "numbers": numbers,
         }
+
+    def _reading(self) -> dict[str, Any]:
+        """How files become the channels it takes, where its data set says so."""
+        stated = self.wanted.decoding
+        if stated.channels is None:
+            return {}
+        reading = Bands(channels=stated.channels, value_range=stated.value_range)
+        return {"reading": reading.model_dump(mode="json")}
 
     def write(self, to: Path, names: str, numbers: dict[str, float]) -> None:
         """Write weights, config.json and README.md, each in one move."""

@@ -20,6 +20,7 @@ from pipelines.encoders import build_encoder
 from pipelines.encoders.base import Encoder
 from pipelines.errors import InputError
 from pipelines.evaluation.features import Features, gathered, pixel_parts, pooled_features, pooled_parts
+from pipelines.sources.images import Decoding
 from pipelines.sources.reader import ShardSet
 from pipelines.spec.jobs import EvaluateSpec, Foreign, Pixels, Untrained
 from pipelines.spec.views import Views
@@ -69,13 +70,15 @@ def foreign_source(source: Foreign) -> Source:
     """The encoder in a file."""
     options = source.encoder
     size, mean, std = options.takes()
-    return Source(build_encoder(options, size), Wanted(Views(), size, mean, std))
+    decoding = Decoding(channels=options.channels, value_range=options.value_range)
+    wanted = Wanted(Views(), size, mean, std, decoding)
+    return Source(build_encoder(options, size, wanted.channels), wanted)
 
 
 def _untrained(source: Untrained, shards: ShardSet, seed: int) -> Source:
     wanted = Wanted.of(shards, source.views, source.image_size)
     if source.method is None:
-        return Source(fresh_encoder(source.encoder, wanted.image_size, seed), wanted)
+        return Source(fresh_encoder(source.encoder, wanted.image_size, seed, wanted.channels), wanted)
     facts = facts_of(shards, wanted.image_size)
     return Source(fresh_method(source.method, source.encoder, facts, seed).encoder, wanted)
 

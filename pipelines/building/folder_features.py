@@ -4,7 +4,7 @@ import shutil
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +20,11 @@ from pipelines.building.features import Source, foreign_source, trained_source
 from pipelines.errors import InputError
 from pipelines.files import digest, read_json, replacing, write_json
 from pipelines.listing.folders import images_below
-from pipelines.listing.kinds import Skipped
+from pipelines.listing.kinds import ARRAYS, EXTENSIONS, Skipped
 from pipelines.randomness import generator
 from pipelines.records import FILE, read_record
-from pipelines.sources.images import Decoding, Unreadable, open_image, square, to_array
+from pipelines.sources.images import Decoding, Unreadable
+from pipelines.sources.whole import whole
 from pipelines.spec.encoders.checkpoint import Options as Checkpoint
 from pipelines.spec.jobs import Foreign
 
@@ -77,10 +78,11 @@ def embed_folder(weights: Path, folder: Path, to: Path, device: torch.device, sa
     """
     if not folder.is_dir():
         raise InputError(f"{folder}: there is no such folder; name one with images in it")
-    files = images_below(folder, folder, Skipped())
+    found = Weights.at(weights)
+    arrays = ARRAYS if found.source.wanted.decoding.channels else frozenset[str]()
+    files = images_below(folder, folder, Skipped(), EXTENSIONS | arrays)
     if not files:
         raise InputError(f"{folder}: has no image in it, at any depth; name a folder with images")
-    found = Weights.at(weights)
     listed = [(str(file.relative_to(folder)), file.stat().st_size) for file in files]
     made_from = digest({"weights": found.sha256, "images": listed}, 16)
     if to.exists():
@@ -120,12 +122,14 @@ def _parts(to: Path, made_from: str, say: Callable[[str], None]) -> Path:
 
 
 def _write_part(part: Path, files: list[Path], folder: Path, source: Source, device: torch.device) -> None:
-    side = source.wanted.image_size
+    wanted = source.wanted
+    side, channels = wanted.image_size, wanted.channels
+    decoding = replace(DECODING, channels=wanted.decoding.channels, value_range=wanted.decoding.value_range)
     with ThreadPoolExecutor(4) as pool:  # decoding lets other threads run
-        pixels = list(pool.map(lambda file: _pixels(file, side), files))
+        pixels = list(pool.map(lambda file: _pixels(file, decoding, side, channels), files))
     good = [(file, each) for file, each in zip(files, pixels) if not isinstance(each, str)]
     bad = [f"{file.relative_to(folder)} ({each})" for file, each in zip(files, pixels) if isinstance(each, str)]
-    images = torch.from_numpy(np.stack([each for _, each in good])) if good else torch.empty(0, 3, side, side)
+    images = torch.from_numpy(np.stack([each for _, each in good])) if good else torch.empty(0, channels, side, side)
     rows = _features(source, images, device).numpy() if good else np.empty((0, 0), np.float32)
     ids = [file.relative_to(folder).as_posix() for file, _ in good]
     table = pa.table({"id": pa.array(ids, pa.string()), "features": _lists(rows)})
@@ -139,10 +143,10 @@ def _lists(rows: NDArray[np.float32]) -> Any:
     return pa.ListArray.from_arrays(pa.array(np.arange(len(rows) + 1) * rows.shape[1], pa.int32()), values)
 
 
-def _pixels(file: Path, side: int) -> NDArray[np.uint8] | str:
-    """(3, side, side), or why it cannot be read."""
+def _pixels(file: Path, decoding: Decoding, side: int, channels: int) -> NDArray[np.uint8] | str:
+    """(channels, side, side), or why it cannot be read."""
     try:
-        return to_array(square(open_image(file.read_bytes(), DECODING), side), 3)
+        return whole(file.read_bytes(), decoding, side, channels)
     except (Unreadable, OSError) as error:
         return str(error)
 

@@ -11,6 +11,7 @@ from torch import Tensor
 from pipelines.building.devices import data_workers
 from pipelines.randomness import generator
 from pipelines.sources.arrays import resident, resident_bytes
+from pipelines.sources.images import AS_STORED, Decoding
 from pipelines.sources.loader import Resident, Streaming
 from pipelines.sources.order import Order
 from pipelines.sources.reader import ShardSet
@@ -26,23 +27,35 @@ class Wanted:
 
     recipe      its first view's size and colours
     image_size  pixels a side where the recipe names none
-    mean, std   of the channels, in [0, 1]; one number or three. Grey images become three equal channels.
+    mean, std   of the channels, in [0, 1]; one number, or one a channel. Grey images become three equal channels.
+    decoding    how files become such images
     """
 
     recipe: Views
     image_size: int
     mean: tuple[float, ...]
     std: tuple[float, ...]
+    decoding: Decoding = AS_STORED
+
+    @property
+    def channels(self) -> int:
+        """Of the images, when the encoder gets them."""
+        return self.decoding.channels or 3
 
     @classmethod
     def of(cls, shards: ShardSet, recipe: Views | None = None, image_size: int | None = None) -> "Wanted":
         """The form of the images in these shards."""
         index = shards.index
-        return cls(recipe or Views(), image_size or index.image_size, tuple(index.mean), tuple(index.std))
+        size = image_size or index.image_size
+        return cls(recipe or Views(), size, tuple(index.mean), tuple(index.std), index.decoding)
 
     def maker(self) -> ViewMaker:
         """Makes one whole, unchanged view an image."""
-        return ViewMaker(plain_recipe(self.recipe), self.image_size, self.mean, self.std)
+        return self.maker_of(plain_recipe(self.recipe))
+
+    def maker_of(self, recipe: Views) -> ViewMaker:
+        """Makes the views of another recipe in this form."""
+        return ViewMaker(recipe, self.image_size, self.mean, self.std, self.channels)
 
 
 def plain_recipe(recipe: Views) -> Views:
@@ -85,7 +98,7 @@ def in_order() -> Order:
 
 
 def plain_views(data: Resident | Streaming, wanted: Wanted, device: torch.device) -> Iterator[Tensor]:
-    """The images of one epoch, whole and normalised, as (n, 3, h, w) float batches on the device."""
+    """The images of one epoch, whole and normalised, as (n, C, h, w) float batches on the device."""
     make, unused = wanted.maker(), generator(0, "plain", device=device)
     for batch in data.epoch(0):
         yield make(batch, unused)[0]

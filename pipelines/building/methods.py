@@ -37,6 +37,7 @@ def facts_of(shards: ShardSet, image_size: int | None = None) -> DataFacts:
         num_classes=len(shards.class_names),
         image_size=image_size or shards.index.image_size,
         class_names=shards.class_names,
+        channels=shards.index.input_channels,
         captions=tuple(captions[row] for row in shards.pretraining.tolist()) if captions else (),
     )
 
@@ -44,7 +45,7 @@ def facts_of(shards: ShardSet, image_size: int | None = None) -> DataFacts:
 def fresh_method(options: MethodOptions, encoder: EncoderOptions, facts: DataFacts, seed: int) -> Method:
     """A method as it is born, its weights drawn from the seed."""
 
-    def make_encoder(in_channels: int = 3) -> Encoder:
+    def make_encoder(in_channels: int = facts.channels) -> Encoder:
         return build_encoder(encoder, facts.image_size, in_channels)
 
     with torch.random.fork_rng():  # torch's layers draw their weights from the global generator
@@ -67,11 +68,11 @@ def _shape(module: torch.nn.Module) -> tuple[type, dict[str, torch.Size]]:
     return type(module), {name: value.shape for name, value in module.state_dict().items()}
 
 
-def fresh_encoder(options: EncoderOptions, image_size: int, seed: int) -> Encoder:
+def fresh_encoder(options: EncoderOptions, image_size: int, seed: int, channels: int = 3) -> Encoder:
     """An encoder as it is born, its weights drawn from the seed."""
     with torch.random.fork_rng():
         torch.manual_seed(seed_for(seed, "weights"))
-        return build_encoder(options, image_size)
+        return build_encoder(options, image_size, channels)
 
 
 def pretrained_spec(weights: Path) -> PretrainSpec:

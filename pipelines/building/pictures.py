@@ -12,6 +12,7 @@ from pipelines.evaluation.features import evaluating
 from pipelines.files import replacing
 from pipelines.methods.base import Method
 from pipelines.randomness import generator
+from pipelines.sources.channels import picture as as_picture
 from pipelines.sources.reader import ShardSet
 from pipelines.spec.jobs import PretrainSpec
 
@@ -24,7 +25,7 @@ WIDTH = 512
 def write_pictures(spec: PretrainSpec, method: Method, shards: ShardSet, out: Path) -> dict[str, str]:
     """Write a method's pictures to ``out``; artifact names and files. Nothing for a method without ``pictures``.
 
-    ``pictures(images, generator)`` takes normalised images (N, 3, H, W) and gives names with (3, h, w) in the same scale.
+    ``pictures(images, generator)`` takes normalised images (N, C, H, W) and gives names with (C, h, w) in the same scale.
     """
     draw = getattr(method, "pictures", None)
     if draw is None:
@@ -43,9 +44,12 @@ def write_pictures(spec: PretrainSpec, method: Method, shards: ShardSet, out: Pa
 
 
 def to_image(picture: Tensor, mean: tuple[float, ...], std: tuple[float, ...]) -> Image.Image:
-    """(3, h, w), normalised by mean and std (one or three numbers in [0, 1]), as 8-bit RGB, cut at the range's ends."""
+    """(C, h, w), normalised by mean and std (one number, or one a channel, in [0, 1]), as 8 bits, cut at the range's ends.
+
+    As RGB; of more than three channels the first three, of fewer the first, in grey.
+    """
     shift, scale = (torch.tensor(values, device=picture.device).view(-1, 1, 1) for values in (mean, std))
     values = ((picture.float() * scale + shift).clamp(0, 1) * 255).round().to(torch.uint8)
     factor = max(1, WIDTH // values.shape[2])
     values = values.repeat_interleave(factor, 1).repeat_interleave(factor, 2)
-    return Image.fromarray(values.permute(1, 2, 0).cpu().numpy())
+    return as_picture(values.permute(1, 2, 0).cpu().numpy())

@@ -74,7 +74,7 @@ def view_maker(spec: PretrainSpec, shards: ShardSet) -> MakeViews:
     """Ours, or for a peer that has its own transforms one that calls those."""
     index, peer = shards.index, spec.method.peer_transforms
     if peer is None:
-        return ViewMaker(spec.views, index.image_size, index.mean, index.std)
+        return ViewMaker(spec.views, index.image_size, index.mean, index.std, index.input_channels)
     theirs = importlib.import_module("pipelines.views.lightly")  # its package need not be installed
     found: MakeViews = theirs.PeerViews(peer, spec.views, index.image_size, index.mean, index.std)
     return found

@@ -1,6 +1,7 @@
 """Small pictures of a data set's images, and sheets of them."""
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,6 @@ from pipelines.building.images import Wanted, in_order, loader, plain_views
 from pipelines.contact_sheet import ABOUT, GAP, Sheet
 from pipelines.files import replacing
 from pipelines.sources.reader import ShardSet
-from pipelines.spec.views import Views
 
 GROUND = (244, 244, 244)
 """Between the cells, and where a row has none; light, so that titles can be written on it."""
@@ -29,10 +29,15 @@ HOST = torch.device("cpu")
 def thumbnails(shards: ShardSet, split: str, rows: NDArray[np.int64], side: int) -> Tensor:
     """(n, 3, side, side) uint8 on the CPU: the images at these positions of a split, in this order, repeats allowed."""
     chosen, back = np.unique(rows, return_inverse=True)
-    wanted = Wanted(Views(), shards.index.image_size, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))  # as they are
+    wanted = replace(Wanted.of(shards), mean=(0.0,), std=(1.0,))  # as they are
     data = loader(shards, split, in_order(), HOST, subset=chosen, workers=0)
-    found = torch.cat([sized(images, side) for images in plain_views(data, wanted, HOST)])
+    found = torch.cat([sized(in_colours(images), side) for images in plain_views(data, wanted, HOST)])
     return found[torch.from_numpy(back)]
+
+
+def in_colours(images: Tensor) -> Tensor:
+    """(n, 3, h, w) of images (n, C, h, w): of more than three channels the first three, of fewer the first, in grey."""
+    return images[:, :3] if images.shape[1] >= 3 else images[:, :1].expand(-1, 3, -1, -1)
 
 
 def sized(images: Tensor, side: int) -> Tensor:

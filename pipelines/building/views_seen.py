@@ -6,13 +6,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pipelines.building.sheets import save_sheet, sized, thumbnails
+from pipelines.building.sheets import in_colours, save_sheet, sized, thumbnails
 from pipelines.contact_sheet import Sheet
 from pipelines.randomness import generator
 from pipelines.sources.reader import ShardSet
-from pipelines.spec.views import Views
+from pipelines.spec.views import Colours, Views
 from pipelines.training.loop import Trainer
-from pipelines.views.spaces import HALF_RANGE, MIDDLE, Space, to_rgb
+from pipelines.views.spaces import HALF_RANGE, MIDDLE, to_rgb
 
 NAME = "views"
 IMAGES, CELL, MOST_VIEWS = 6, 64, 10
@@ -46,9 +46,9 @@ def write_views(trainer: Trainer, recipe: Views, shards: ShardSet, out: Path) ->
     return save_sheet(out, NAME, sheet, list(cells))
 
 
-def colours(recipe: Views) -> list[Space]:
+def colours(recipe: Views) -> list[Colours]:
     """The colour space of every view of a recipe, in order; a jigsaw view comes last."""
-    found: list[Space] = [kind.colour for kind in recipe.augmentations for _ in range(kind.count)]
+    found: list[Colours] = [kind.colour for kind in recipe.augmentations for _ in range(kind.count)]
     return [*found, "rgb"] if recipe.jigsaw is not None else found
 
 
@@ -57,15 +57,26 @@ def titled(number: int, view: Tensor) -> str:
     return f"view {number}, {view.shape[1]} pieces" if view.ndim == 5 else f"view {number}, {view.shape[-1]} px"
 
 
-def as_image(view: Tensor, colour: Space, mean: tuple[float, ...], std: tuple[float, ...]) -> Tensor:
-    """(n, 3, h, w) RGB in [0, 1], as far as it lies there, of a normalised view (n, 3, h, w), or of its pieces (n, p, 3, h, w).
+def as_image(view: Tensor, colour: Colours, mean: tuple[float, ...], std: tuple[float, ...]) -> Tensor:
+    """(n, 3, h, w) RGB in [0, 1], as far as it lies there, of a normalised view (n, C, h, w), or of its pieces (n, p, C, h, w).
 
     Pieces are put together in a square, in the order in which the method saw them.
     """
     if view.ndim == 5:
         grid = int(np.sqrt(view.shape[1]))
         view = torch.cat([torch.cat(list(line.unbind(1)), dim=3) for line in view.chunk(grid, dim=1)], dim=2)
-    middle, spread = (mean, std) if colour == "rgb" else (MIDDLE[colour], HALF_RANGE[colour])
-    shift, scale = (torch.tensor(each, device=view.device).view(1, -1, 1, 1) for each in (middle, spread))
-    planes = (view.float() * scale + shift).transpose(0, 1)
-    return to_rgb(planes, colour).transpose(0, 1)
+    planes = view.float().transpose(0, 1)
+    match colour:
+        case "rgb":
+            planes = _unnormalised(planes, mean, std)
+        case "unit":
+            pass
+        case _:
+            planes = to_rgb(_unnormalised(planes, MIDDLE[colour], HALF_RANGE[colour]), colour)
+    return in_colours(planes.transpose(0, 1))
+
+
+def _unnormalised(planes: Tensor, middle: tuple[float, ...], spread: tuple[float, ...]) -> Tensor:
+    """Planes (C, ...) times spread plus middle: one number, or one a plane."""
+    shift, scale = (planes.new_tensor(each).view(-1, *[1] * (planes.dim() - 1)) for each in (middle, spread))
+    return planes * scale + shift

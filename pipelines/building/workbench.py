@@ -31,7 +31,6 @@ from pipelines.spec.jobs import EvaluateSpec
 from pipelines.spec.training import Training
 from pipelines.spec.views import Augmentation, Views
 from pipelines.training.loop import Trainer
-from pipelines.views.maker import ViewMaker
 
 WEIGHTS = "classifier.safetensors"
 
@@ -101,7 +100,8 @@ class JobBench:
         """An encoder drawn from the seed, of the given kind or of the pretrained one's."""
         assert self.weights is not None, "planning distils trained encoders only"
         size = pretraining_shards(self.weights).index.image_size
-        made = fresh_encoder(encoder or pretrained_spec(self.weights).encoder, size, self.seed)
+        kind = encoder or pretrained_spec(self.weights).encoder
+        made = fresh_encoder(kind, size, self.seed, self.wanted.channels)
         return Base(made, nn.Identity(), made.width)
 
     def teacher(self, head_layers: int, final_norm: bool) -> Classifier:
@@ -137,7 +137,7 @@ class JobBench:
         plain = Augmentation(jitter_prob=0.0, grayscale=0.0, blur=0.0, colour=self.wanted.recipe.kinds[0].colour)
         crop = plain.model_copy(update={"scale": options.crop, "flip": options.flip})
         device, wanted = chosen_device(), self.wanted
-        make = ViewMaker(Views(augmentations=(crop,)), wanted.image_size, wanted.mean, wanted.std)
+        make = wanted.maker_of(Views(augmentations=(crop,)))
         order = Order(batch_size=training.batch_size, seed=self.seed)
         trained = Trainer(
             method=method,

@@ -22,9 +22,9 @@ def folders(root: Path) -> tuple[str, ...]:
     return tuple(entry.name for entry in visible(root) if entry.is_dir())
 
 
-def looks_like_image(path: Path) -> bool:
+def looks_like_image(path: Path, endings: frozenset[str] = EXTENSIONS) -> bool:
     """Whether the file's ending or its first bytes say image."""
-    if path.suffix[1:].lower() in EXTENSIONS:
+    if path.suffix[1:].lower() in endings:
         return True
     try:
         if not path.is_file():
@@ -35,14 +35,14 @@ def looks_like_image(path: Path) -> bool:
         return False
 
 
-def has_image(folder: Path) -> bool:
+def has_image(folder: Path, endings: frozenset[str] = EXTENSIONS) -> bool:
     """Whether an image lies somewhere below; stops at the first."""
-    return any(any(images) for _, images in walked(folder, folder, Skipped()))
+    return any(any(images) for _, images in walked(folder, folder, Skipped(), endings))
 
 
-def images_below(folder: Path, root: Path, skipped: Skipped) -> list[Path]:
+def images_below(folder: Path, root: Path, skipped: Skipped, endings: frozenset[str] = EXTENSIONS) -> list[Path]:
     """Every image below, sorted, links followed, each real folder once (so a link to a parent ends)."""
-    return sorted(image for _, images in walked(folder, root, skipped) for image in images)
+    return sorted(image for _, images in walked(folder, root, skipped, endings) for image in images)
 
 
 def note_beside(folder: Path, root: Path, skipped: Skipped) -> None:
@@ -55,7 +55,9 @@ def note_beside(folder: Path, root: Path, skipped: Skipped) -> None:
                 skipped.add(_kind(Path(entry.path)), _name(Path(entry.path), root))
 
 
-def walked(folder: Path, root: Path, skipped: Skipped) -> Iterator[tuple[Path, Iterator[Path]]]:
+def walked(
+    folder: Path, root: Path, skipped: Skipped, endings: frozenset[str] = EXTENSIONS
+) -> Iterator[tuple[Path, Iterator[Path]]]:
     """Every real folder from here on, once, each with the images in it, sorted; the rest is counted as they are taken."""
     seen = set()
     for base, inner, files in os.walk(folder, followlinks=True, onerror=_refuse):
@@ -69,15 +71,15 @@ def walked(folder: Path, root: Path, skipped: Skipped) -> Iterator[tuple[Path, I
                 skipped.add("housekeeping", _name(Path(base) / name, root))
         inner[:] = sorted(name for name in inner if not is_housekeeping(name))
         # sorted: which of two links to one folder counts must not depend on the file system
-        yield Path(base), _images(Path(base), sorted(files), root, skipped)
+        yield Path(base), _images(Path(base), sorted(files), root, skipped, endings)
 
 
-def _images(base: Path, files: list[str], root: Path, skipped: Skipped) -> Iterator[Path]:
+def _images(base: Path, files: list[str], root: Path, skipped: Skipped, endings: frozenset[str]) -> Iterator[Path]:
     for name in files:
         path = base / name
         if is_housekeeping(name):
             continue
-        if looks_like_image(path):
+        if looks_like_image(path, endings):
             yield path
         else:
             skipped.add(_kind(path), _name(path, root), lost=not _is_text(path))

@@ -21,13 +21,14 @@ def images_of(layout: Layout, part: Path, skipped: Skipped) -> dict[str, list[Pa
     InputError for a class folder without an image.
     """
     if not layout.classes:
-        return {"": images_below(part, layout.root, skipped)}
+        return {"": images_below(part, layout.root, skipped, layout.endings)}
     note_beside(part, layout.root, skipped)
     for name in folders(part):
         if name not in layout.classes:
             skipped.add("class folder that dataset.classes does not list", f"{part.name}/{name}")
-    found = {name: images_below(folder, layout.root, skipped) for name, folder in class_folders(layout, part).items()}
+    inside = class_folders(layout, part).items()
+    found = {name: images_below(folder, layout.root, skipped, layout.endings) for name, folder in inside}
     for name, images in found.items():
         if not images:
-            raise no_image(part / name)
+            raise no_image(part / name, layout.endings)
     return found

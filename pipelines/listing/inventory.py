@@ -79,7 +79,7 @@ def of_folders(layout: Layout, packed: Inventory | None = None) -> Inventory:
         stocks[_name(folder, layout.root)] = _stock(folder, [])
     for part in layout.parts:
         for top in class_folders(layout, part).values() if layout.classes else [part]:
-            for folder, images in walked(top, layout.root, Skipped()):
+            for folder, images in walked(top, layout.root, Skipped(), layout.endings):
                 stocks[_name(folder, layout.root)] = _stock(folder, map(_seen, images))
     return Inventory(stocks)
 

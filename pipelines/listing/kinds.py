@@ -14,6 +14,8 @@ EXTENSIONS = frozenset(
     {"avif", "bmp", "gif", "heic", "heif", "jfif", "jp2", "jpe", "jpeg", "jpg", "pgm", "png", "ppm", "tif", "tiff", "webp"}
 )  # fmt: skip
 """File endings, in lower case, that say image; whether it can be read is found out when it is packed."""
+ARRAYS = frozenset({"npy"})
+"""Endings of files that are images only where a data set says how many channels they have."""
 STARTS = (
     (b"\x89PNG\r\n\x1a\n", "png"), (b"\xff\xd8\xff", "jpg"), (b"GIF87a", "gif"), (b"GIF89a", "gif"),
     (b"II*\0", "tif"), (b"MM\0*", "tif"), (b"\0\0\0\x0cjP  ", "jp2"),

@@ -23,6 +23,7 @@ class Layout:
     held     the folder of the images that choices are made on; None: a share of train is held out for them
     unused   split folders that are not read
     classes  the class folders by class number; empty where nothing is labelled
+    endings  of the files that are images
     """
 
     root: Path
@@ -31,6 +32,7 @@ class Layout:
     held: Path | None
     unused: tuple[Path, ...]
     classes: tuple[str, ...]
+    endings: frozenset[str] = EXTENSIONS
 
     @property
     def parts(self) -> tuple[Path, ...]:
@@ -40,11 +42,11 @@ class Layout:
     def check(self) -> None:
         """InputError when a class folder has no image, or train lacks one; looks no further than to the first of each."""
         for part in filter(None, (self.train, self.test)):
-            if not self.classes and not has_image(part):
-                raise InputError(f"{part}: no image lies in it ({', '.join(sorted(EXTENSIONS))}); add images")
+            if not self.classes and not has_image(part, self.endings):
+                raise InputError(f"{part}: no image lies in it ({', '.join(sorted(self.endings))}); add images")
             for folder in class_folders(self, part).values() if self.classes else ():
-                if not has_image(folder):
-                    raise no_image(folder)
+                if not has_image(folder, self.endings):
+                    raise no_image(folder, self.endings)
 
 
 def class_folders(layout: Layout, part: Path) -> dict[str, Path]:
@@ -56,31 +58,39 @@ def class_folders(layout: Layout, part: Path) -> dict[str, Path]:
     return {name: part / name for name in layout.classes if (part / name).is_dir()}
 
 
-def no_image(folder: Path) -> InputError:
+def no_image(folder: Path, endings: frozenset[str]) -> InputError:
     """The refusal of an empty class folder."""
     return InputError(
-        f"{folder}: the class folder holds no image ({', '.join(sorted(EXTENSIONS))}); "
+        f"{folder}: the class folder holds no image ({', '.join(sorted(endings))}); "
         "add images, remove the folder from every split, or list the other classes in dataset.classes"
     )
 
 
-def layout_of(root: Path, labelled: bool = True, class_list: Path | None = None, hold: bool = True) -> Layout:
+def layout_of(
+    root: Path,
+    labelled: bool = True,
+    class_list: Path | None = None,
+    hold: bool = True,
+    endings: frozenset[str] = EXTENSIONS,
+) -> Layout:
     """Split and class folders. InputError for what cannot be told apart.
 
     labelled: whether class folders give labels. hold: whether val is held out for choices where test is there too.
+    endings: of the files that are images.
     """
     if not root.is_dir():
         found = "is a file" if root.exists() else "does not exist"
         raise InputError(f"{root}: dataset.folder is no folder, it {found}; give the folder that holds the images")
     splits = _splits(root)
     train = splits.pop("train", root)
-    classes = _classes(train, class_list) if labelled else ()
+    classes = _classes(train, class_list, endings) if labelled else ()
     usable = [splits[name] for name in ("test", "val") if name in splits and (not classes or folders(splits[name]))]
     test = usable[0] if usable else None
     held = usable[1] if hold and len(usable) > 1 else None
     for part in filter(None, (test, held)) if classes else ():
         _check_classes(part, train, classes, listed=class_list is not None, is_held=part == held)
-    return Layout(root, train, test, held, tuple(part for part in splits.values() if part not in (test, held)), classes)
+    unused = tuple(part for part in splits.values() if part not in (test, held))
+    return Layout(root, train, test, held, unused, classes, endings)
 
 
 def _check_classes(part: Path, train: Path, classes: tuple[str, ...], listed: bool, is_held: bool) -> None:
@@ -126,12 +136,13 @@ def _splits(root: Path) -> dict[str, Path]:
     return found
 
 
-def _classes(train: Path, class_list: Path | None) -> tuple[str, ...]:
+def _classes(train: Path, class_list: Path | None, endings: frozenset[str]) -> tuple[str, ...]:
     """Class folders; none where images lie in ``train`` itself, which then has no labels."""
     if class_list:
         return _listed(class_list, folders(train))
     classes = folders(train)
-    bare = next((entry for entry in visible(train) if not entry.is_dir() and looks_like_image(Path(entry.path))), None)
+    plain = (entry for entry in visible(train) if not entry.is_dir())
+    bare = next((entry for entry in plain if looks_like_image(Path(entry.path), endings)), None)
     if classes and bare:
         raise InputError(
             f"{bare.path}: an image beside class folders ({classes[0]}, ...); move it into one, or write "

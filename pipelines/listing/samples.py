@@ -15,28 +15,30 @@ NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?\s*", re.ASCII | re.I
 """Of texts only: Python itself also takes 1_0 for ten."""
 
 
-def samples_of(tars: list[Path], pattern: str, fields: tuple[str, ...], skipped: Skipped) -> list[Entry]:
+def samples_of(
+    tars: list[Path], pattern: str, fields: tuple[str, ...], skipped: Skipped, endings: frozenset[str] = EXTENSIONS
+) -> list[Entry]:
     """All samples of the tars that ``pattern`` means, in their order; what is no part of one is counted.
 
     InputError for a damaged tar, a sample without image, or no sample at all.
     """
-    entries = [entry for tar in tars for entry in entries_of(tar, skipped)]
+    entries = [entry for tar in tars for entry in entries_of(tar, skipped, endings=endings)]
     if not entries:
         raise InputError(f"{pattern}: the tars hold no samples")
     for entry in entries:
-        main = main_image(entry, fields)
+        main = main_image(entry, fields, endings)
         for name in entry.images:
             if name != main and name not in fields:
                 skipped.add(f".{name} (not in dataset.fields)", f"{entry.tar.path.name}/{entry.key}.{name}")
     return entries
 
 
-def main_image(entry: Entry, fields: tuple[str, ...]) -> str:
+def main_image(entry: Entry, fields: tuple[str, ...], endings: frozenset[str] = EXTENSIONS) -> str:
     """The extension of the one image that is no further field; InputError where there is not one."""
-    plain = [extension for extension in entry.images if extension in EXTENSIONS and extension not in fields]
+    plain = [extension for extension in entry.images if extension in endings and extension not in fields]
     if len(plain) == 1 and all(extension in entry.images for extension in fields):
         return plain[0]
-    dotted = next((name for name in entry.images if name not in EXTENSIONS and name not in fields), None)
+    dotted = next((name for name in entry.images if name not in endings and name not in fields), None)
     if not plain and dotted:
         raise InputError(
             f"{entry.tar.path}: {entry.key}.{dotted}: WebDataset cuts the key at the first dot, so this is member "

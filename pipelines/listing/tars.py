@@ -112,10 +112,12 @@ class Entry:
             skipped.add(f"{kind} without its ending", f"{self.tar.path.name}/{name}")
 
 
-def entries_of(path: Path, skipped: Skipped, most: int | None = None) -> list[Entry]:
+def entries_of(
+    path: Path, skipped: Skipped, most: int | None = None, endings: frozenset[str] = EXTENSIONS
+) -> list[Entry]:
     """The samples of a tar, in its order; what is no part of one is counted. InputError when it is cut off or no tar.
 
-    most: only what begins in about so many bytes. The last sample may then lack members.
+    most: only what begins in about so many bytes. The last sample may then lack members. endings: of an image's name.
     """
     tar, entries, keys, alone = Bytes.of(path, most), list[Entry](), set[str](), dict[str, str]()
     for name, place in _members(tar, skipped, most):
@@ -123,7 +125,7 @@ def entries_of(path: Path, skipped: Skipped, most: int | None = None) -> list[En
         stem, _, extension = last.partition(".")
         extension = extension.lower()
         key = f"{folder}/{stem}" if folder else stem
-        image, kind = extension.rpartition(".")[2] in EXTENSIONS, None
+        image, kind = extension.rpartition(".")[2] in endings, None
         if not image and extension not in TEXT:
             head = tar.read((place[0], min(place[1], TEXT_HEAD)))
             kind = kind_of(head)

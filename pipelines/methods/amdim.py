@@ -80,7 +80,7 @@ class AMDIM(Method):
 def build(options: Options, make_encoder: MakeEncoder, facts: DataFacts) -> AMDIM:
     """AMDIM over a fresh encoder. InputError when it lacks the maps."""
     encoder = make_encoder()
-    sides = map_sides(encoder, facts.image_size)
+    sides = map_sides(encoder, facts.image_size, facts.channels)
     middle = two_scales(sides, MIDDLE_SIDE)[0] if options.middle is None else check_map(options.middle, sides, "middle")
     large = max(0, middle - 1) if options.large is None else check_map(options.large, sides, "large")
     return AMDIM(options, encoder, middle, large)

@@ -14,17 +14,18 @@ __all__ = ["DataFacts", "MakeEncoder", "Method", "Output", "Progress", "full_pre
 @dataclass(frozen=True)
 class DataFacts:
     """What a method may know of the data set: samples in the pretraining split, classes, image side in pixels, captions of
-    the pretraining split where it has some."""
+    the pretraining split where it has some, channels of the views."""
 
     num_samples: int
     num_classes: int
     image_size: int
     class_names: tuple[str, ...] = ()
     captions: tuple[str, ...] = ()
+    channels: int = 3
 
 
 MakeEncoder = Callable[..., Encoder]
-"""``make_encoder(in_channels=3)`` builds one freshly initialised encoder of the study's kind."""
+"""``make_encoder(in_channels=C)`` builds one freshly initialised encoder of the study's kind; C: those of the data set."""
 
 
 def full_precision(device: torch.device) -> torch.autocast:

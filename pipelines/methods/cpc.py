@@ -90,7 +90,7 @@ def build(options: Options, make_encoder: MakeEncoder, facts: DataFacts) -> CPC:
     rows = grid_side(facts.image_size, patch, stride)
     steps = options.steps or max(1, min(MOST_STEPS, rows - 1 - options.skip))
     check_reach(steps, options.skip, rows)
-    body = make_encoder(in_channels=1 if options.grey else 3)
+    body = make_encoder(in_channels=1 if options.grey else facts.channels)
     if isinstance(body, AlexNet) and patch < SMALLEST:
         raise InputError(
             f"patch: alexnet needs {SMALLEST} pixels, these patches have {patch}; use resnet, or raise patch"

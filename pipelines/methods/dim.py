@@ -95,6 +95,6 @@ class DIM(Method):
 def build(options: Options, make_encoder: MakeEncoder, facts: DataFacts) -> DIM:
     """DIM over a fresh encoder. InputError when it has no map of the number ``options.local``."""
     encoder = make_encoder()
-    sides = map_sides(encoder, facts.image_size)
+    sides = map_sides(encoder, facts.image_size, facts.channels)
     local = local_map(sides, LEAST_SIDE) if options.local is None else check_map(options.local, sides, "local")
     return DIM(options, encoder, normed_mlp([encoder.width, options.hidden, options.dim], last_bias=True), local)

@@ -99,7 +99,7 @@ class MAE(Method):
 
     @torch.no_grad()
     def pictures(self, images: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
-        """One picture, ``reconstructions`` (3, 3 H, N W), normalised as images (N, 3, H, W) are: a column an image.
+        """One picture, ``reconstructions`` (C, 3 H, N W), normalised as images (N, C, H, W) are: a column an image.
 
         Top: the image. Middle: what the encoder sees, the rest 0. Bottom: visible patches and predicted ones; with
         norm_pix a prediction is put on its true patch's mean and deviation, as no pixel value is predicted then.
@@ -130,7 +130,7 @@ def build(options: Options, make_encoder: MakeEncoder, facts: DataFacts) -> MAE:
         raise InputError("mae leaves patches out, which this encoder cannot; use encoder: vit")
     grid = facts.image_size // encoder.patch
     _check_ratio(options.mask_ratio, grid)
-    width, values = options.decoder_width, encoder.patch**2 * 3
+    width, values = options.decoder_width, encoder.patch**2 * facts.channels
     decoder = Decoder(encoder.width, width, options.decoder_depth, options.decoder_heads, grid, values)
     for module, token in ((encoder, encoder.cls_token), (decoder, decoder.mask_token)):
         xavier_(module)

@@ -21,7 +21,7 @@ def pooled_and_maps(encoder: Encoder, images: Tensor) -> tuple[Tensor, list[Tens
 
 
 @torch.no_grad()
-def map_sides(encoder: Encoder, image_size: int, in_channels: int = 3) -> list[int]:
+def map_sides(encoder: Encoder, image_size: int, in_channels: int) -> list[int]:
     """Side of each feature map of an image of ``image_size`` pixels. The encoder keeps its mode and its statistics."""
     mode = encoder.training
     encoder.eval()

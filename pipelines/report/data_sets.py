@@ -8,7 +8,7 @@ from pipelines.files import read_json
 from pipelines.report.sections import Picture, Section, caption, pictures_of
 from pipelines.report.study import Result, Results
 from pipelines.report.tables import Entry, Table
-from pipelines.spec.contents import packed_contents
+from pipelines.spec.contents import channel_names, packed_contents
 from pipelines.spec.datasets.webdataset import Options as WebDataset
 from pipelines.spec.images_told import few, images_told
 from pipelines.spec.jobs import ShardsSpec
@@ -53,6 +53,7 @@ def _facts(job: Result[ShardsSpec]) -> dict[str, str]:
         **(contents.facts if contents else {}),
         "class numbers given": _given(job, index),
         **images_told(index),
+        "stored values": _values(index),
         **{f"left out: {kind}": few(found) for kind, found in index.get("skipped", {}).items()},
     }
 
@@ -64,3 +65,16 @@ def _given(job: Result[ShardsSpec], index: Mapping[str, Any]) -> str:
         return ""
     shown = ", ".join(names[:MOST_CLASSES]) + ", ..." * (len(names) > MOST_CLASSES)
     return f"{shown}; here they are 0 to {len(names) - 1} in this order"
+
+
+def _values(index: Mapping[str, Any]) -> str:
+    """The stored values of each channel, and which of them become 0 and 1; where it is said how many channels there are."""
+    values, ranges = index.get("values"), index["spec"].get("value_range")
+    if not values:
+        return ""
+    each = [
+        f"{name} {low} to {high}"
+        for name, low, high in zip(channel_names(index["channels"]), values["lowest"], values["highest"])
+    ]
+    taken = " and ".join(f"{low} to {high}" for low, high in ranges) if ranges else "the whole range of 8 or 16 bits"
+    return f"{', '.join(each)}; between 0 and 1 lie {taken}"

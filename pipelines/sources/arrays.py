@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from pipelines.files import replacing
 from pipelines.sources.caches import is_whole, seal
-from pipelines.sources.images import open_image, square, to_array
 from pipelines.sources.locking import locked
 from pipelines.sources.reader import ShardSet, open_shards
+from pipelines.sources.whole import whole
 
 THUMBNAIL = 64
 """Side in pixels up to which one thread decodes as fast as several."""
@@ -22,7 +22,8 @@ THUMBNAIL = 64
 class Arrays:
     """N samples in reading order.
 
-    images    (N, C, S, S) uint8, mapped from a file; C is 1 where all images of the data set are grey, else 3
+    images    (N, C, S, S) uint8, mapped from a file; C is 1 where all images of the data set are grey, else 3,
+              or what the data set says
     labels    (N,) int64, -1 where there is none
     captions  N strings, or None
     fields    further images by name, (N, C, S, S) uint8 with C 1 or 3
@@ -98,8 +99,8 @@ class _Decoder:
 
                 def decode(row: int, data: bytes = data) -> None:
                     start, size = places[row]
-                    image = square(open_image(data[start : start + size], self.shards.index.decoding), self.side)
-                    images[row] = to_array(image, images.shape[1])
+                    decoding = self.shards.index.decoding
+                    images[row] = whole(data[start : start + size], decoding, self.side, images.shape[1])
 
                 for _ in in_turn(decode, rows.tolist()):
                     pass

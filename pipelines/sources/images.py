@@ -40,15 +40,21 @@ class Decoding:
 
     orientation  respect: turned as the EXIF tag says; ignore: as stored (TIFF is turned always, by Pillow)
     alpha        what shows through transparent pixels; drop: their own colour, whatever it is
+    channels     of every image, see ``sources.channels``; none: images are grey or RGB
+    value_range  stored values that become 0 and 1, one pair or one a channel; none: the whole range of the file
     """
 
     orientation: str = "ignore"
     alpha: str = "drop"
+    channels: int | None = None
+    value_range: tuple[tuple[int, int], ...] | None = None
 
     @classmethod
     def of(cls, options: Mapping[str, Any]) -> "Decoding":
         """What a data set's options say; those that say nothing have images without such."""
-        return cls(**{name: options[name] for name in ("orientation", "alpha") if name in options})
+        given = {name: options[name] for name in ("orientation", "alpha", "channels") if name in options}
+        ranges = options.get("value_range")
+        return cls(**given, value_range=ranges and tuple((low, high) for low, high in ranges))
 
 
 AS_STORED = Decoding()

@@ -35,10 +35,10 @@ class Index:
     dataset     its name; spec: its resolved options
     classes     names by class number, empty where nothing is labelled
     image_size  side in pixels after decoding; uniform: whether the stored images all have that very size
-    channels    1 where all images are grey, else 3
+    channels    1 where all images are grey, else 3; or as many as the data set says that they have
     splits      train and test, in reading order
     holdout     sorted positions in train that are kept for choosing
-    mean, std   of the rest of train after decoding, in [0, 1], three values (three equal ones for grey)
+    mean, std   of the rest of train after decoding, in [0, 1], a value a channel (three equal ones for grey)
     fields      further images by name, as the extension of their members: {"depth": "depth.png"}
     field_channels  of each of them, 1 (all grey) or 3
     captions    whether every sample has a caption
@@ -48,6 +48,7 @@ class Index:
     equal       images that repeat another by content: how many in train, in test, of test in train; see equal_images
     layout      how the files were understood, in a line; empty for published data sets
     sizes       of the stored images in pixels: least_width, most_width, least_height, most_height; different: how many
+    values      stored ones, where it is said how many channels images have: lowest and highest of each channel
     skipped     what else lay among the images: kind -> {"count", "examples"}
     extreme     images with one side many times as long as the other: {"count", "examples"}; empty where there is none
     """
@@ -73,6 +74,7 @@ class Index:
     layout: str = ""
     sizes: Mapping[str, int] = field(default_factory=dict)
     extreme: Mapping[str, Any] = field(default_factory=dict)
+    values: Mapping[str, list[int]] = field(default_factory=dict)
     version: int = VERSION
 
     def count(self, split: str) -> int:
@@ -85,14 +87,23 @@ class Index:
         return Decoding.of(self.spec)
 
     @property
+    def input_channels(self) -> int:
+        """Channels that a network sees: of grey images three, unless the data set says how many they have."""
+        return self.decoding.channels or 3
+
+    @property
     def fingerprint(self) -> str:
         """Changes whenever anything in the index does."""
-        return digest(asdict(self), 16)
+        return digest(self.content(), 16)
+
+    def content(self) -> dict[str, Any]:
+        """As plain values; what only images of stated channels have is left out of the others."""
+        return {name: value for name, value in asdict(self).items() if name != "values" or value}
 
 
 def save_index(folder: Path, index: Index) -> None:
     """Write ``folder/index.json`` with a checksum of itself, in one move."""
-    write_text(folder / FILE, canonical(sealed(asdict(index))) + "\n")
+    write_text(folder / FILE, canonical(sealed(index.content())) + "\n")
 
 
 def load_index(folder: Path) -> Index:

@@ -28,13 +28,14 @@ def index_of(source: Source, dataset: DataSet, plans: list[Plan], notes: list[No
     mean, std = _moments(notes)
     names = sorted({name for note in notes for name in note.found.fields})
     channels = {name: max(note.found.fields.get(name, 1) for note in notes) for name in names}
+    stated = getattr(dataset, "channels", None)
     return Index(
         dataset=dataset.short_name,
         spec=dataset.model_dump(mode="json"),
         classes=source.classes,
         image_size=side,
         uniform=uniform,
-        channels=1 if sum(note.found.grey for note in notes) == total else 3,
+        channels=stated or (1 if sum(note.found.grey for note in notes) == total else 3),
         splits=shards,
         holdout=_holdout(plans, notes),
         mean=mean,
@@ -47,6 +48,7 @@ def index_of(source: Source, dataset: DataSet, plans: list[Plan], notes: list[No
         layout=source.layout,
         sizes=_sizes(notes),
         extreme=_extreme(notes),
+        values=_values(notes),
         changed={what: sum(note.found.changed.get(what, 0) for note in notes) for what in ("alpha", "cmyk", "turned")},
         class_counts=_class_counts(source, by_split),
         equal=equal_images(*([item for each in found for item in each.hashes] for found in by_split.values())),
@@ -66,10 +68,19 @@ def _class_counts(source: Source, by_split: Mapping[SplitName, list[Found]]) -> 
 def _moments(notes: list[Note]) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Mean and standard deviation of each channel, in [0, 1]."""
     pixels = max(1, sum(note.found.pixels for note in notes))
-    mean = np.array([sum(note.found.sums[channel] for note in notes) for channel in range(3)]) / pixels
-    square = np.array([sum(note.found.squares[channel] for note in notes) for channel in range(3)]) / pixels
+    mean = np.array([sum(sums) for sums in zip(*(note.found.sums for note in notes))]) / pixels
+    square = np.array([sum(squares) for squares in zip(*(note.found.squares for note in notes))]) / pixels
     std = np.sqrt(np.maximum(square - mean**2, 0))
     return tuple((mean / 255).tolist()), tuple((std / 255).tolist())
+
+
+def _values(notes: list[Note]) -> dict[str, list[int]]:
+    """The lowest and the highest stored value of each channel."""
+    found = [note.found for note in notes if note.found.lowest]
+    if not found:
+        return {}
+    lowest, highest = zip(*(each.lowest for each in found)), zip(*(each.highest for each in found))
+    return {"lowest": [min(each) for each in lowest], "highest": [max(each) for each in highest]}
 
 
 def _holdout(plans: list[Plan], notes: list[Note]) -> tuple[int, ...]:

@@ -3,7 +3,8 @@
 from collections import Counter
 
 from pipelines.sources.base import Split
-from pipelines.sources.images import Decoding, Unreadable, is_extreme, open_image
+from pipelines.sources.images import Decoding, Unreadable, is_extreme
+from pipelines.sources.whole import shown
 
 MOST_OPENED = 100
 """Images of a split that are decoded."""
@@ -16,12 +17,13 @@ def pixels_told(split: Split, decoding: Decoding) -> dict[str, str]:
     rows = range(0, len(split), max(1, len(split) // MOST_OPENED))
     for row in rows:
         try:
-            image = open_image(split.read(row).image, decoding)
+            image = shown(split.read(row).image, decoding)
         except (OSError, Unreadable) as error:
             unreadable.append(f"{split.ids[row]} ({error})")
             continue
         sizes.append(image.size)
-        modes["grey" if image.mode == "L" else "colour"] += 1
+        seen = "grey" if image.mode == "L" else "colour"
+        modes[f"of {decoding.channels} channels" if decoding.channels else seen] += 1
         if is_extreme(image.size):
             strips.append(f"{split.ids[row]} ({image.width}x{image.height})")
     told = {}

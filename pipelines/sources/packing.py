@@ -6,13 +6,16 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pipelines.errors import InputError
 from pipelines.files import read_sealed, replacing, sealed, sha256_file, write_json
 from pipelines.sources.base import Sample, Split
 from pipelines.sources.caches import seal
+from pipelines.sources.channels import as_stored, scaled, square_channels
 from pipelines.sources.images import Decoding, Unreadable, decoded, is_extreme, open_image, square, to_array
 from pipelines.sources.index import NOTES, Shard
+from pipelines.sources.stored import Stored
 from pipelines.sources.table import places_file, save_table, table_of
 from pipelines.sources.tars import write_tar
 
@@ -59,6 +62,7 @@ class Found:
     unreadable   the images left out
     hashes       [hash of the bytes, id] of the others
     extreme      images with one side many times as long as the other: "ID (WIDTHxHEIGHT)"
+    lowest, highest  stored value of each channel, where the data set says how many there are
     """
 
     holdout: list[int] = field(default_factory=list)
@@ -75,6 +79,8 @@ class Found:
     held_labels: dict[str, int] = field(default_factory=dict)
     hashes: list[list[str]] = field(default_factory=list)
     extreme: list[str] = field(default_factory=list)
+    lowest: list[int] = field(default_factory=list)
+    highest: list[int] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -101,7 +107,8 @@ def finished(out: Path, plan: Plan) -> Note | None:
 
 def pack(out: Path, plan: Plan, split: Split, how: How, may_fail: int) -> Note:
     """Write one shard and its note. InputError as soon as more than ``may_fail`` of its images are unreadable."""
-    found = Found()
+    zeros = [0] * (how.decoding.channels or 3)
+    found = Found(sums=[*zeros], squares=[*zeros])
     with replacing(out / plan.name) as part:
         places = write_tar(part, _samples(plan, split, how, found, may_fail))
         shard = Shard(name=plan.name, sha256=sha256_file(part), bytes=part.stat().st_size, count=len(places))
@@ -144,25 +151,54 @@ def too_many(unreadable: list[dict[str, str]], may_fail: int) -> InputError:
 
 def _inspect(sample: Sample, measured: bool, how: How, found: Found) -> None:
     """Decode every image of a sample and note what it is, its pixels if ``measured``; Unreadable leaves no trace."""
+    if how.decoding.channels:
+        image = as_stored(sample.image, how.decoding)
+        _note(sample, (image.shape[1], image.shape[0]), found)
+        _note_values(image, found)
+        if measured:
+            _measure(square_channels(scaled(image, how.decoding), how.image_size), found)
+        return
+    _inspect_picture(sample, measured, how, found)
+
+
+def _inspect_picture(sample: Sample, measured: bool, how: How, found: Found) -> None:
+    """Of an image that is grey or RGB."""
     image, changed = decoded(sample.image, how.decoding)
     fields = {name: 1 if open_image(data, how.decoding).mode == "L" else 3 for name, data in sample.fields.items()}
-    found.hashes.append([hashlib.sha256(sample.image).hexdigest()[:32], sample.id])
-    found.sizes.setdefault(f"{image.width}x{image.height}", sample.id)
-    if is_extreme(image.size):
-        found.extreme.append(f"{sample.id} ({image.width}x{image.height})")
+    _note(sample, image.size, found)
     found.grey += image.mode == "L"
     for what in changed:
         found.changed[what] = found.changed.get(what, 0) + 1
-    found.labels[str(sample.label)] = found.labels.get(str(sample.label), 0) + 1
-    found.captions += sample.caption is not None
     found.fields |= {name: max(channels, found.fields.get(name, 1)) for name, channels in fields.items()}
     if measured:
-        pixels = to_array(square(image, how.image_size) if how.image_size else image, 1 if image.mode == "L" else 3)
-        values = pixels.reshape(len(pixels), -1).astype(np.int64)
-        found.pixels += values.shape[1]
-        for total, each in ((found.sums, values.sum(1)), (found.squares, (values**2).sum(1))):
-            for channel in range(3):
-                total[channel] += int(each[channel % len(each)])
+        whole = square(image, how.image_size) if how.image_size else image
+        _measure(to_array(whole, 1 if image.mode == "L" else 3), found)
+
+
+def _note(sample: Sample, size: tuple[int, int], found: Found) -> None:
+    """What there is to note of every image; size: width and height."""
+    found.hashes.append([hashlib.sha256(sample.image).hexdigest()[:32], sample.id])
+    found.sizes.setdefault(f"{size[0]}x{size[1]}", sample.id)
+    if is_extreme(size):
+        found.extreme.append(f"{sample.id} ({size[0]}x{size[1]})")
+    found.labels[str(sample.label)] = found.labels.get(str(sample.label), 0) + 1
+    found.captions += sample.caption is not None
+
+
+def _note_values(image: Stored, found: Found) -> None:
+    """The lowest and the highest stored value of each channel (H, W, C)."""
+    low, high = image.min((0, 1)).tolist(), image.max((0, 1)).tolist()
+    found.lowest = [min(pair) for pair in zip(found.lowest or low, low, strict=True)]
+    found.highest = [max(pair) for pair in zip(found.highest or high, high, strict=True)]
+
+
+def _measure(pixels: NDArray[np.uint8], found: Found) -> None:
+    """Add an image (C, H, W) to the sums; grey counts as three equal channels."""
+    values = pixels.reshape(len(pixels), -1).astype(np.int64)
+    found.pixels += values.shape[1]
+    for total, each in ((found.sums, values.sum(1)), (found.squares, (values**2).sum(1))):
+        for channel in range(len(total)):
+            total[channel] += int(each[channel % len(each)])
 
 
 def _slug(name: str) -> str:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from pipelines.listing.kinds import HEAD, kind_of
+from pipelines.sources.channels import channels_of
 from pipelines.sources.images import AS_STORED, Decoding, is_turned, open_image
 
 try:
@@ -24,7 +25,9 @@ PLAIN = frozenset({"L", "RGB"})
 
 
 def pixels(data: bytes, decoding: Decoding = AS_STORED) -> NDArray[np.uint8]:
-    """(H, W, 3) uint8, writable; grey has three equal channels. Raises Unreadable."""
+    """(H, W, 3) uint8, writable; grey has three equal channels; or of as many as are stated. Raises Unreadable."""
+    if decoding.channels:
+        return channels_of(data, decoding)
     found = _jpeg(data, decoding) if simplejpeg is not None and kind_of(data[:HEAD]) == "jpg" else None
     return np.array(open_image(data, decoding).convert("RGB")) if found is None else found
 

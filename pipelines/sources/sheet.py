@@ -6,9 +6,9 @@ from pathlib import Path
 from PIL import Image
 
 from pipelines.files import replacing
-from pipelines.sources.images import open_image
 from pipelines.sources.index import Index
 from pipelines.sources.tars import scan
+from pipelines.sources.whole import shown
 
 COLUMNS, ROWS = 6, 2
 CELL, GAP = 80, 4
@@ -18,11 +18,12 @@ GROUND = (128, 128, 128)
 
 def write_sheet(folder: Path, index: Index, split: str) -> str:
     """Leave ``samples-SPLIT.jpg`` beside the shards; its name. The split's first twelve images, which are a fair sample:
-    splits are packed in random order. Each whole, decoded as the data set says, and sized to fit its cell."""
+    splits are packed in random order. Each whole, decoded as the data set says, and sized to fit its cell; of more than
+    three channels the first three, as red, green and blue."""
     size = (GAP + COLUMNS * (CELL + GAP), GAP + ROWS * (CELL + GAP))
     sheet, name = Image.new("RGB", size, GROUND), f"samples-{split}.jpg"
     for number, data in enumerate(_first(folder / index.splits[split][0].name, COLUMNS * ROWS)):
-        image = _fitting(open_image(data, index.decoding))
+        image = _fitting(shown(data, index.decoding))
         row, column = divmod(number, COLUMNS)
         left, top = (GAP + place * (CELL + GAP) for place in (column, row))
         sheet.paste(image, (left + (CELL - image.width) // 2, top + (CELL - image.height) // 2))

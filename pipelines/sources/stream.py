@@ -13,13 +13,14 @@ from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
 from pipelines.randomness import generator
-from pipelines.sources.images import Unreadable, open_image, square, to_array
+from pipelines.sources.images import Unreadable
 from pipelines.sources.order import Order
 from pipelines.sources.pixels import pixels
 from pipelines.sources.reader import ShardSet
+from pipelines.sources.whole import whole
 
 Cut = Callable[[Tensor, torch.Generator], list[Tensor]]
-"""(3, H, W) uint8 and a generator to one (3, h, w) uint8 tensor a view; the sizes are the same for every image."""
+"""(C, H, W) uint8 and a generator to one (C, h, w) uint8 tensor a view; the sizes are the same for every image."""
 Request = tuple[int, list[int]]
 """Epoch and positions of one batch."""
 Content = dict[str, Any]
@@ -77,8 +78,7 @@ class Developer:
         images = np.empty((len(rows), channels, self.side, self.side), np.uint8)
         for number, row in enumerate(rows):
             with self._named(row):
-                image = open_image(read(row, field), self.decoding)
-            images[number] = to_array(square(image, self.side), channels)
+                images[number] = whole(read(row, field), self.decoding, self.side, channels)
         return torch.from_numpy(images)
 
     def _crops(self, rows: list[int], epoch: int, read: Read) -> Content:

@@ -1,9 +1,10 @@
 """What a reader of results should know of the images behind them: for the record of the shards, before any training."""
 
 from pipelines.sources.index import Index
-from pipelines.spec.contents import lacking
+from pipelines.spec.contents import channel_names, lacking
 
-CHANNELS = {1: ("grey",), 3: ("red", "green", "blue")}
+LEVELS = 32
+"""Of the 256 that training sees: a channel that uses fewer has lost its detail to a value_range that is too wide."""
 LACKING = ("classes_missing_from_train", "classes_missing_from_test", "classes_of_one_image")
 
 
@@ -20,6 +21,7 @@ def told(index: Index) -> dict[str, int | str | None]:
         **{name: lacks.get(name.replace("_", " ")) for name in LACKING},
         "images_of_extreme_shape": index.extreme.get("count"),
         "constant_channels": ", ".join(_constant(index)) or None,
+        "channels_of_few_values": ", ".join(_faint(index)) or None,
     }
 
 
@@ -32,8 +34,19 @@ def flags(index: Index) -> list[str]:
         *(["one_class"] if len(index.classes) == 1 else []),
         *(name for name in names if found[name]),
         *(f"constant_channel:{name}" for name in _constant(index)),
+        *(f"few_values:{name}" for name in _faint(index)),
     ]
 
 
 def _constant(index: Index) -> list[str]:
-    return [name for name, std in zip(CHANNELS[index.channels], index.std) if std == 0]
+    return [name for name, std in zip(channel_names(index.channels), index.std) if std == 0]
+
+
+def _faint(index: Index) -> list[str]:
+    """Channels of more than 8 bits whose stored values, from the lowest to the highest, fill few of the 256 levels."""
+    lowest, highest = index.values.get("lowest", []), index.values.get("highest", [])
+    deep = any(high > 255 for high in highest)
+    ranges = index.decoding.value_range or ((0, 65_535 if deep else 255),)
+    ranges = ranges * len(lowest) if len(ranges) == 1 else ranges
+    found = zip(channel_names(index.channels), lowest, highest, ranges) if deep else ()
+    return [name for name, low, high, (black, white) in found if 0 < 256 * (high - low) / (white - black) < LEVELS]

@@ -47,11 +47,11 @@ def _renumbered(split: Split, given: Labels) -> Split:
 def _split(pattern: str, options: WebDataset, skipped: Skipped) -> Split:
     fields, labelled = options.fields, options.labels == "auto"
     tars = expand(pattern)
-    entries = samples_of(tars, pattern, fields, skipped)
+    entries = samples_of(tars, pattern, fields, skipped, options.endings)
     common = Path(os.path.commonpath([tar.parent for tar in tars]))
     ids = [f"{entry.tar.path.relative_to(common).as_posix()}/{entry.key}" for entry in entries]
     labels = np.array([label_of(entry) if labelled else -1 for entry in entries], np.int64)
-    return Split(ids, labels, lambda row: _sample(entries[row], ids[row], int(labels[row]), fields))
+    return Split(ids, labels, lambda row: _sample(entries[row], ids[row], int(labels[row]), options))
 
 
 def _caption(entry: Entry) -> str | None:
@@ -61,8 +61,9 @@ def _caption(entry: Entry) -> str | None:
     return caption if isinstance(caption, str) else None
 
 
-def _sample(entry: Entry, name: str, label: int, fields: tuple[str, ...]) -> Sample:
-    main = main_image(entry, fields)
+def _sample(entry: Entry, name: str, label: int, options: WebDataset) -> Sample:
+    fields = options.fields
+    main = main_image(entry, fields, options.endings)
     return Sample(
         id=name, image=entry.tar.read(entry.images[main]), extension=main, label=label, caption=_caption(entry),
         fields={extension: entry.tar.read(entry.images[extension]) for extension in fields}, meta=meta_of(entry),

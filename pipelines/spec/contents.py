@@ -80,3 +80,9 @@ def _each(names: Sequence[str], counts: Sequence[int]) -> str:
         least, most = min(zip(counts, names)), max(zip(counts, names))
         return f"; {len(names)} classes, from {least[0]} ({least[1]}) to {most[0]} ({most[1]}) images"
     return f"; {', '.join(f'{name}: {count}' for name, count in zip(names, counts))}" if names else ""
+
+
+def channel_names(count: int) -> tuple[str, ...]:
+    """What channels are called: three are red, green and blue."""
+    known = {1: ("grey",), 3: ("red", "green", "blue")}
+    return known.get(count) or tuple(f"channel {number}" for number in range(1, count + 1))

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from pipelines.spec.contents import channel_names
+
 CHANGED = {"alpha": "with transparency", "cmyk": "in CMYK", "turned": "turned by their EXIF tag"}
 EQUAL = {"train": "repeated in train", "test": "repeated in test", "test_in_train": "of test that are in train too"}
 
@@ -40,7 +42,7 @@ def _span(least: int, most: int) -> str:
 
 def _channels(index: Mapping[str, Any]) -> str:
     count = index["channels"]
-    names = ("grey",) if count == 1 else ("red", "green", "blue")
+    names = channel_names(count)
     each = [f"{name} {mean:.3f} ± {std:.3f}" for name, mean, std in zip(names, index["mean"], index["std"])]
     constant = [name for name, std in zip(names, index["std"]) if std == 0]
     told = f"; the same in every pixel: {', '.join(constant)}" if constant else ""

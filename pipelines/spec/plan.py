@@ -7,6 +7,7 @@ from typing import Any
 from pipelines.errors import InputError
 from pipelines.spec.claimed import planned_claims
 from pipelines.spec.claims import PlannedClaim
+from pipelines.spec.coloured import check_evaluations, check_same_channels
 from pipelines.spec.datasets.base import DataSet
 from pipelines.spec.encoders.base import EncoderOptions
 from pipelines.spec.evaluation.base import Protocol
@@ -101,6 +102,11 @@ class _Planner:
             self.shards[name] = self._add(name, ShardsSpec(dataset=dataset), {}, name)
         for dataset in self.study.pretraining_sets:
             self.labels_known.check(dataset)
+            for evaluated in self.labels_known.evaluated_on(dataset):
+                check_same_channels(
+                    f"datasets: what is pretrained on {dataset.short_name}", dataset.input_channels, evaluated
+                )
+                check_evaluations(self.study.evaluation, evaluated)
             self._pretrain_on(dataset)
         known = Known.of(self.study, self.jobs.values(), self.labels)
         reproductions = planned_reproductions(self.study, self.jobs.values(), self.labels)
@@ -212,6 +218,7 @@ class _Planner:
             for evaluation in fitting:
                 self._check_encoder(f"checkpoint {name}", evaluation, source.encoder.of(), own=False)
             for evaluated in self.labels_known.evaluated_on(dataset):
+                check_same_channels(f"checkpoint {name}", source.encoder.input_channels, evaluated)
                 for i, seed in enumerate(self.study.seeds):
                     chosen = [*on_features, *on_images] if i == 0 else on_images
                     self._evaluate(f"{name}-{evaluated.short_name}-s{seed}", chosen, source, evaluated, seed, {}, name)

@@ -6,6 +6,7 @@ from typing import Any
 
 from pipelines.errors import InputError
 from pipelines.spec.base import Model
+from pipelines.spec.coloured import check_colours, check_same_channels
 from pipelines.spec.datasets.base import DataSet
 from pipelines.spec.encoders.base import EncoderOptions
 from pipelines.spec.encoders.checkpoint import Options as Checkpoint
@@ -93,7 +94,7 @@ def resolve(study: Study, entry: MethodEntry, point: Point, dataset: DataSet) ->
     chosen = named or entry.encoder or study.encoder
     settings = merged(chosen.model_dump(mode="json"), _below("encoder", point))
     given: EncoderOptions = parse(type(chosen), settings, f"{where}encoder")
-    given, start = _start(given, entry.start or study.start, where)
+    given, start = _start(given, entry.start or study.start, dataset, where)
     encoder = given.fitted(dataset.side)
     training = with_defaults(laid(trainings), options, f"{where}training")
     options = shortened(options, training.epochs)
@@ -104,6 +105,8 @@ def resolve(study: Study, entry: MethodEntry, point: Point, dataset: DataSet) ->
         training.check(dataset.pretraining_images)
         options.check(training, encoder, dataset.pretraining_images)
         options.check_views(views)
+        options.check_channels(dataset.input_channels)
+        check_colours(views, dataset)
     except ValueError as error:
         raise InputError(f"{where}{error}") from None
     fitted = {name: value for name, value in encoder.model_dump().items() if value != getattr(given, name)}
@@ -112,7 +115,9 @@ def resolve(study: Study, entry: MethodEntry, point: Point, dataset: DataSet) ->
     return Run(label, options, training, encoder, views, dataset, start, tuple(notes))
 
 
-def _start(encoder: EncoderOptions, start: Start | None, where: str) -> tuple[EncoderOptions, Start | None]:
+def _start(
+    encoder: EncoderOptions, start: Start | None, dataset: DataSet, where: str
+) -> tuple[EncoderOptions, Start | None]:
     """The encoder, and the file it begins with: a checkpoint's own, else what ``start`` says. InputError for both."""
     if isinstance(encoder, Checkpoint) and start:
         raise InputError(
@@ -120,11 +125,17 @@ def _start(encoder: EncoderOptions, start: Start | None, where: str) -> tuple[En
         )
     try:
         if isinstance(encoder, Checkpoint):
-            encoder = encoder.known()
-            return encoder.of(), encoder.start
-        return encoder, start.known() if start else None
+            known = encoder.known()
+            found, begins, channels = known.of(), known.start, known.input_channels
+        elif start:
+            begins = start.known()
+            found, channels = encoder, begins.channels
+        else:
+            return encoder, None
     except InputError as error:
         raise InputError(f"{where}{'start' if start else 'encoder'}.{error}") from None
+    check_same_channels(f"{where}the encoder in {begins.path}", channels, dataset)
+    return found, begins
 
 
 def _pixels(dataset: DataSet) -> str:

@@ -6,6 +6,8 @@ from pydantic import Field, model_validator
 
 from pipelines.spec.base import Count, Interval, Model, NotNegative, Positive, Share
 
+Colours = Literal["rgb", "unit", "lab", "ycbcr", "ydbdr"]
+
 
 class Augmentation(Model):
     """One kind of view: a random resized crop, then flip, colour and blur in the order of the fields.
@@ -41,7 +43,7 @@ class Augmentation(Model):
     """Standard deviation of the blur in pixels of a 224-pixel image; scaled to the view's side."""
     solarize: Share = 0.0
     """Probability of inverting all values of at least one half."""
-    colour: Literal["rgb", "unit", "lab", "ycbcr", "ydbdr"] = "rgb"
+    colour: Colours = "rgb"
     """Colours of the result. rgb: normalised by the data set's mean and deviation. unit: RGB as it is, from 0 to 1 (SimCLR's
     code). The others: that colour space, normalised by its own constants (CMC)."""
 

@@ -3,6 +3,9 @@
 Agrees with torchvision's ``ColorJitter`` on float images at fixed factors. The one difference: grey is PIL's
 0.299 r + 0.587 g + 0.114 b, whose weights sum to one (torchvision rounds the first to 0.2989), so that a grey image is a
 fixed point of saturation, hue and grayscale and can be kept as one channel.
+
+Images of other numbers of channels have brightness and contrast alone: all channels times one factor, and towards the mean
+of all their values. Planning refuses the others there.
 """
 
 from typing import NamedTuple
@@ -44,25 +47,25 @@ def draw_jitter(
 
 
 def luma(planes: Tensor) -> Tensor:
-    """Grey of an RGB image. planes (3, M, P) -> (M, P); with one channel, that channel itself."""
-    if len(planes) == 1:
-        return planes[0]
+    """Grey of an RGB image. planes (3, M, P) -> (M, P); of other numbers of channels their mean."""
+    if len(planes) != 3:
+        return planes.mean(0) if len(planes) > 1 else planes[0]
     return planes[0].mul(0.299).add_(planes[1], alpha=0.587).add_(planes[2], alpha=0.114)
 
 
 def jitter(planes: Tensor, draw: JitterDraw) -> None:
-    """Jitter planes (C, M, h, w) in [0, 1] in place; C is 3, or 1 for grey images."""
+    """Jitter planes (C, M, h, w) in [0, 1] in place; hue and saturation where C is 3."""
     flat = planes.view(*planes.shape[:2], -1)
-    order, grey = draw.order, len(planes) == 1
+    order, colourless = draw.order, len(planes) != 3
     if bool((draw.factors == 1).all()):
         order = order[:, :0]
-    elif grey:  # saturation and hue leave grey as it is: two steps are left
+    elif colourless:  # two steps are left
         order = order[order != SATURATION].view(-1, 2)
     for step in range(order.shape[1]):
-        if not grey:
+        if not colourless:
             hue_step(flat, draw, draw.hue_after == step)
         linear_step(flat, order[:, step], draw.factors.gather(1, order[:, step, None]).squeeze(1))
-    if not grey:
+    if not colourless:
         hue_step(flat, draw, draw.hue_after >= order.shape[1])
 
 

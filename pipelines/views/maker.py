@@ -28,22 +28,26 @@ class ViewMaker:
     """Makes the views of a recipe.
 
     image_size   side in pixels of a view whose augmentation names none
-    mean, std    of the data set's channels, in [0, 1]; three numbers, or one for all channels
+    mean, std    of the data set's channels, in [0, 1]; a number for each channel, or one for all
+    channels     of the views; those of the images, or three of grey ones
     """
 
-    def __init__(self, recipe: Views, image_size: int, mean: Sequence[float], std: Sequence[float]) -> None:
-        assert len(mean) in (1, 3)
-        assert len(std) == len(mean)
+    def __init__(
+        self, recipe: Views, image_size: int, mean: Sequence[float], std: Sequence[float], channels: int = 3
+    ) -> None:
+        assert len(mean) in (1, channels)
+        assert len(std) in (1, channels)
         self.recipe = recipe
         self.image_size = image_size
-        self.mean = tuple(mean) * (3 // len(mean))
-        self.std = tuple(each or 1.0 for each in std) * (3 // len(std))  # a constant channel becomes 0, not NaN
+        self.channels = channels
+        self.mean = tuple(mean) * (channels // len(mean))
+        self.std = tuple(each or 1.0 for each in std) * (channels // len(std))  # a constant channel becomes 0, not NaN
 
     def __call__(self, batch: Batch, generator: torch.Generator) -> list[Tensor]:
-        """The views in recipe order, each (N, 3, h, w) float32 in channels_last memory; a jigsaw last, (N, grid^2, 3, p, p).
+        """The views in recipe order, each (N, C, h, w) float32 in channels_last memory; a jigsaw last, (N, grid^2, C, p, p).
 
-        Images have one channel (grey) or three. Where ``batch.crops`` are given they are taken as cut. The generator is on
-        the batch's device and moves on by one draw.
+        Images have C channels, or one (grey) where C is three. Where ``batch.crops`` are given they are taken as cut. The
+        generator is on the batch's device and moves on by one draw.
         """
         host = host_generator(generator)
         shared = torch.rand(len(batch), generator=host) if self.recipe.shared_flip else None
@@ -64,14 +68,25 @@ class ViewMaker:
         flips = torch.rand(total, generator=host) if shared is None else shared.repeat(kind.count)
         place = draw_places(kind, flips < kind.flip, height, width, size, host)
         values = draw_pixels(kind, total, size, host)
-        mean, std = (self.mean, self.std) if kind.colour == "rgb" else (MIDDLE[kind.colour], HALF_RANGE[kind.colour])
-        result = torch.empty((total, size, size, 3), device=images.device)
+        assert images.shape[1] == self.channels or (images.shape[1], self.channels) == (1, 3)
+        mean, std = self._moments(kind)
+        result = torch.empty((total, size, size, self.channels), device=images.device)
         for rows in chunks(total, images, size):
             done = is_cut or whole_image(kind, height, width, size)
             planes = placed(images, rows, place, size, done, kind.interpolation)
             change(planes, take(values, rows), kind)
-            normalise(planes if kind.colour == "rgb" else convert(planes, kind.colour), mean, std, result[rows])
+            if kind.colour != "rgb" and kind.colour != "unit":
+                planes = convert(planes, kind.colour)
+            normalise(planes, mean, std, result[rows])
         return list(result.permute(0, 3, 1, 2).chunk(kind.count))
+
+    def _moments(self, kind: Augmentation) -> tuple[Sequence[float], Sequence[float]]:
+        """What is taken from each channel of a view, and what it is divided by."""
+        if kind.colour == "rgb":
+            return self.mean, self.std
+        if kind.colour == "unit":
+            return (0.0,) * self.channels, (1.0,) * self.channels
+        return MIDDLE[kind.colour], HALF_RANGE[kind.colour]
 
     def jigsaw_of(self, spec: Jigsaw, source: "Source", shared: Tensor | None, host: torch.Generator) -> Tensor:
         """The jigsaw view, flipped with the first augmentation's probability."""
@@ -81,7 +96,7 @@ class ViewMaker:
         flips = flips < self.recipe.augmentations[0].flip
         place = draw_places(Augmentation(scale=spec.scale), flips, images.shape[2], images.shape[3], size, host)
         patches = draw_jigsaw(spec, num, host)
-        result = torch.empty((num, spec.grid**2, spec.patch, spec.patch, 3), device=images.device)
+        result = torch.empty((num, spec.grid**2, spec.patch, spec.patch, self.channels), device=images.device)
         for rows in chunks(num, images, size):
             planes = placed(images, rows, place, size, is_cut)
             normalise(cut_patches(planes, take(patches, rows), spec), self.mean, self.std, result[rows])

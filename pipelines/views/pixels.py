@@ -50,7 +50,10 @@ def change(planes: Tensor, draw: PixelDraw, kind: Augmentation) -> None:
 
 
 def make_grey(planes: Tensor, rows: Tensor) -> None:
-    """Give images ``rows`` (K,) of planes (3, M, h, w) three equal channels, in place; one channel is grey already."""
+    """Give images ``rows`` (K,) of planes (3, M, h, w) three equal channels, in place; one channel is grey already.
+
+    Of other numbers of channels planning has refused it.
+    """
     if len(planes) == 3 and len(rows):
         chosen = planes.index_select(1, rows)
         planes.index_copy_(1, rows, luma(chosen).expand_as(chosen))
@@ -64,7 +67,7 @@ def solarize(planes: Tensor, rows: Tensor) -> None:
 
 
 def normalise(planes: Tensor, mean: Sequence[float], std: Sequence[float], into: Tensor) -> None:
-    """Write (planes - mean) / std, planes (3 or 1, ...), to ``into`` (..., 3): channels last, as convolutions like it."""
-    for channel in range(3):
+    """Write (planes - mean) / std, planes (C or 1, ...), to ``into`` (..., C): channels last, as convolutions like it."""
+    for channel in range(into.shape[-1]):
         plane = planes[min(channel, len(planes) - 1)]
         torch.div(plane - mean[channel], std[channel], out=into[..., channel])

@@ -1,7 +1,6 @@
 """Colour spaces whose channels are split into views (CMC, Tian et al. 2019, arXiv:1906.05849).
 
-Each is normalised by the middle and half of its own range, as CMC's and PyContrast's training scripts do. ``unit`` is RGB
-left between 0 and 1, as SimCLR's code trains on it.
+Each is normalised by the middle and half of its own range, as CMC's and PyContrast's training scripts do.
 """
 
 from typing import Literal
@@ -9,16 +8,14 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-Space = Literal["rgb", "unit", "lab", "ycbcr", "ydbdr"]
+Space = Literal["lab", "ycbcr", "ydbdr"]
 
 MIDDLE: dict[Space, tuple[float, float, float]] = {
-    "unit": (0.0, 0.0, 0.0),
     "lab": (50.0, 6.025, -6.6895),
     "ycbcr": (116.151, 121.08, 132.342),
     "ydbdr": (0.457, -0.082, -0.052),
 }
 HALF_RANGE: dict[Space, tuple[float, float, float]] = {
-    "unit": (1.0, 1.0, 1.0),
     "lab": (50.0, 92.208, 101.1675),
     "ycbcr": (109.5, 111.855, 111.964),
     "ydbdr": (0.5, 1.331, 1.333),
@@ -35,8 +32,6 @@ def convert(planes: Tensor, space: Space) -> Tensor:
     """RGB planes (3 or 1, ...) in [0, 1] -> the planes (3, ...) of ``space``, not yet normalised."""
     planes = planes.expand(3, *planes.shape[1:])
     match space:
-        case "rgb" | "unit":
-            return planes
         case "lab":
             return lab(planes)
         case "ycbcr":
@@ -61,8 +56,6 @@ def lab(planes: Tensor) -> Tensor:
 def to_rgb(planes: Tensor, space: Space) -> Tensor:
     """The way back, to be looked at: planes (3, ...) of ``space``, not normalised -> RGB, not cut to [0, 1]."""
     match space:
-        case "rgb" | "unit":
-            return planes
         case "lab":
             return rgb_of_lab(planes)
         case "ycbcr":

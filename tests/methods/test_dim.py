@@ -141,7 +141,7 @@ def test_pooled_feature_and_maps_in_one_pass_are_those_of_two():
 def test_looking_at_sizes_leaves_the_encoder_as_it_was():
     encoder = small_method(small_options("dim")).encoder
     before = {name: value.clone() for name, value in encoder.state_dict().items()}
-    assert map_sides(encoder, 32) == [32, 16, 8, 4]
+    assert map_sides(encoder, 32, 3) == [32, 16, 8, 4]
     assert encoder.training
     assert all(torch.equal(before[name], value) for name, value in encoder.state_dict().items())
 

@@ -119,7 +119,7 @@ class Watch:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.tars: list[str] = []
         self.samples = self.decoded = 0
-        opened, grouped, decode = sequential.Tars.opened, sequential.group_by_keys, stream.open_image
+        opened, grouped, decode = sequential.Tars.opened, sequential.group_by_keys, stream.whole
 
         def open_tar(tars, shard, start, stop):
             self.tars.append(shard.name)
@@ -130,13 +130,13 @@ class Watch:
                 self.samples += 1
                 yield sample
 
-        def open_image(*given):
+        def decoded(*given):
             self.decoded += 1
             return decode(*given)
 
         monkeypatch.setattr(sequential.Tars, "opened", open_tar)
         monkeypatch.setattr(sequential, "group_by_keys", group)
-        monkeypatch.setattr(stream, "open_image", open_image)
+        monkeypatch.setattr(stream, "whole", decoded)
 
 
 @pytest.mark.parametrize("first", range(11))

@@ -8,9 +8,10 @@ from pydantic import Field
 
 from pipelines.errors import InputError
 from pipelines.listing.inventory import Inventory
-from pipelines.listing.kinds import Skipped
+from pipelines.listing.kinds import ARRAYS, EXTENSIONS, Skipped
 from pipelines.listing.paths import expanded
 from pipelines.listing.quotas import evenly, shares
+from pipelines.spec.bands import Bands
 from pipelines.spec.base import Count, Model, Name, Share
 from pipelines.spec.contents import Contents
 from pipelines.spec.counts import Counts
@@ -67,6 +68,11 @@ class DataSet(Model):
     def side(self) -> int | None:
         """Pixels a side that a network sees, where planning can know."""
         return self.image_size or self.published_side
+
+    @property
+    def input_channels(self) -> int:
+        """Channels that a network sees; grey images become three equal ones."""
+        return 3
 
     @property
     def train_images(self) -> int | None:
@@ -172,7 +178,7 @@ class Fetched(DataSet):
                 )
 
 
-class OwnImages(DataSet):
+class OwnImages(Bands, DataSet):
     """A data set of somebody's own, in files on this machine."""
 
     name: Name
@@ -182,9 +188,15 @@ class OwnImages(DataSet):
     orientation: Literal["respect", "ignore"] = "respect"
     """respect: photographs are turned as their EXIF tag says. ignore: pixels as stored, as is usual for ImageNet."""
     alpha: Literal["white", "black", "drop"] = "white"
-    """What shows through transparent pixels; drop: the colour that is stored under them."""
+    """What shows through transparent pixels; drop: the colour that is stored under them. With ``channels`` it
+    is one of them."""
     test_share: Share = 0.2
     """Share of each class for test when there is no test split."""
+
+    @property
+    def endings(self) -> frozenset[str]:
+        """File endings that say image: arrays are images where it is said how many channels they have."""
+        return EXTENSIONS | ARRAYS if self.channels else EXTENSIONS
 
     def counted(
         self,

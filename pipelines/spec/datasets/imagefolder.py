@@ -38,7 +38,9 @@ class Options(OwnImages):
     def layout(self) -> Layout:
         """How the images lie; InputError where that cannot be told."""
         class_list = expanded(self.classes) if self.classes else None
-        layout = layout_of(expanded(self.folder), self.labels == "auto", class_list, self.val == "holdout")
+        layout = layout_of(
+            expanded(self.folder), self.labels == "auto", class_list, self.val == "holdout", self.endings
+        )
         if not class_list:
             check_nesting(layout)
         return layout

@@ -2,7 +2,9 @@
 
 from collections import Counter
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, Self
+
+from pydantic import model_validator
 
 from pipelines.listing.inventory import Inventory, of_tars
 from pipelines.listing.kinds import Skipped, in_words
@@ -29,6 +31,15 @@ class Options(OwnImages):
     """Path pattern of the test tars; none: a share of train becomes test."""
     fields: tuple[str, ...] = ()
     """Further image members of a sample (extensions such as depth.png), kept as views of their own."""
+
+    @model_validator(mode="after")
+    def _no_fields(self) -> Self:
+        if self.channels and self.fields:
+            raise ValueError(
+                "fields are further grey or RGB images beside an RGB image, and channels says what one image is made of; "
+                "leave channels out, or save the fields as channels of the image"
+            )
+        return self
 
     @property
     def without_labels(self) -> bool:
@@ -100,5 +111,5 @@ class Options(OwnImages):
 
     def _labels(self, pattern: str, skipped: Skipped) -> Counter[int]:
         """Class number, -1 for none -> samples."""
-        entries = samples_of(expand(pattern), pattern, self.fields, skipped)
+        entries = samples_of(expand(pattern), pattern, self.fields, skipped, self.endings)
         return Counter(label_of(entry) if self.labels == "auto" else -1 for entry in entries)

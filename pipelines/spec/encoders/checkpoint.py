@@ -10,6 +10,7 @@ from pydantic import Field
 from pipelines.errors import InputError
 from pipelines.files import read_json, sha256_file
 from pipelines.listing.paths import expanded
+from pipelines.spec.bands import Bands
 from pipelines.spec.base import Count, Model, NotNegative, Positive
 from pipelines.spec.encoders.alexnet import Options as AlexNet
 from pipelines.spec.encoders.base import EncoderOptions
@@ -52,8 +53,14 @@ class Start(Model):
             )
         return self.model_copy(update={"path": str(file), "sha256": found})
 
+    @property
+    def channels(self) -> int:
+        """Of the images that its encoder takes: three, unless an export says otherwise; asked once it is known."""
+        told = exported(Path(self.path)) if self.format == "export" else {}
+        return told.get("channels") or 3
 
-class Options(EncoderOptions):
+
+class Options(Bands, EncoderOptions):
     """Weights from a file, loaded strictly: a row of the tables as they are, and where a method's training starts."""
 
     use: Literal["checkpoint"] = "checkpoint"
@@ -66,7 +73,7 @@ class Options(EncoderOptions):
     image_size: Count | None = None
     """Pixels a side in which it takes images; none: those of the export, else 224. A ViT's must be its own."""
     mean: tuple[NotNegative, ...] | None = None
-    """Of the channels, in [0, 1]: one number or three; none: those of the export, else ImageNet's."""
+    """Of the channels, in [0, 1]: one number, or one a channel; none: those of the export, else ImageNet's."""
     std: tuple[Positive, ...] | None = None
     """As mean."""
     sha256: Sha256 | None = None
@@ -105,12 +112,14 @@ class Options(EncoderOptions):
                 "{use: resnet, depth: 50}"
             )
         mean, std = self.mean or told.get("mean", IMAGENET_MEAN), self.std or told.get("std", IMAGENET_STD)
+        channels, ranges = self.channels or told.get("channels"), self.value_range or told.get("value_range")
         for name, values in (("mean", mean), ("std", std)):
-            if len(values) not in (1, 3):
-                raise InputError(f"{name}: must have one number or three, got {len(values)}")
+            if len(values) not in (1, channels or 3):
+                raise InputError(f"{name}: must have one number or {channels or 3}, got {len(values)}")
         size = self.image_size or told.get("image_size", PUBLISHED_SIDE)
         architecture = architecture.fitted(None)  # the published form, whatever the size of a study's images
         written = {"architecture": architecture, "image_size": size, "mean": mean, "std": std}
+        written |= {"channels": channels, "value_range": ranges}
         return self.model_copy(update={**written, "path": start.path, "sha256": start.sha256})
 
 
@@ -161,4 +170,7 @@ def exported(file: Path) -> dict[str, Any]:
         raise InputError(f"{config}: must say encoder, image_size, mean and std; export the job anew")
     found = {name: value[name] for name in ("image_size", "mean", "std")}
     found = {name: tuple(given) if isinstance(given, list) else given for name, given in found.items()}
+    if reading := value.get("reading"):
+        stated = parse(Bands, reading, f"{config}: reading")
+        found |= {"channels": stated.channels, "value_range": stated.value_range}
     return {**found, "encoder": parse(Architecture, value["encoder"], f"{config}: encoder")}

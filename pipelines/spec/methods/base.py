@@ -55,5 +55,8 @@ class MethodOptions(Model):
     def check(self, training: Training, encoder: Encoder, num_samples: int | None) -> None:
         """ValueError when the options do not go with the rest; num_samples: of the pretraining split, where known."""
 
+    def check_channels(self, channels: int) -> None:
+        """ValueError when the method cannot learn from images of so many channels."""
+
     def check_views(self, views: Views) -> None:
         """ValueError when the method cannot have the views of this recipe."""

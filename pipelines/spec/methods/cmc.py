@@ -77,6 +77,13 @@ class Options(MethodOptions):
     def own_encoder(self, encoder: Encoder) -> bool:
         return True
 
+    def check_channels(self, channels: int) -> None:
+        if self.split in ("lab", "ycbcr", "ydbdr") and channels != 3:
+            raise ValueError(
+                f"split: {self.split} is made of red, green and blue, and these images have {channels} channels; set "
+                "split: edges, which takes their mean, or leave cmc out"
+            )
+
     def default_views(self, image_size: int | None) -> Views:
         """One view, crop and flip, in the split's colours. With ``fields`` the whole image: the method itself then cuts
         image and fields, by the same box. The recipe must then leave crop and flip alone."""

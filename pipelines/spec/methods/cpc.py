@@ -48,6 +48,12 @@ class Options(MethodOptions):
     def own_encoder(self, encoder: Encoder) -> bool:
         return True
 
+    def check_channels(self, channels: int) -> None:
+        if self.grey and channels != 3:
+            raise ValueError(
+                f"grey: the luma of red, green and blue, and these images have {channels} channels; set grey: false"
+            )
+
     def default_views(self, image_size: int | None) -> Views:
         """One random crop of 256 of 300 pixels, flipped; 64 of 96 (STL-10) from 48 to 127 pixels."""
         share = (64 / 96) ** 2 if image_size is not None and 48 <= image_size < 128 else (256 / 300) ** 2

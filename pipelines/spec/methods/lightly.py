@@ -105,6 +105,12 @@ class Options(MethodOptions):
                 "training.data: streaming: lightly's transforms need resident images; or set transforms: ours"
             )
 
+    def check_channels(self, channels: int) -> None:
+        if self.transforms == "lightly" and channels != 3:
+            raise ValueError(
+                f"transforms: lightly's work on RGB pictures, and these images have {channels} channels; set transforms: ours"
+            )
+
     def check_views(self, views: Views) -> None:
         """ValueError for what lightly's transforms of this method have no argument for."""
         if self.peer_transforms is None:
