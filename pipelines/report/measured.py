@@ -90,7 +90,7 @@ class Measured:
             return None
         if row.option:
             wanted = replace(wanted, settings=((row.option, row.value),))
-        known = [each for each in self.published if each.source.startswith(column.source)]
+        known = [each for each in self.published if column.takes(each)]
         same = [each for each in known if is_same_setting(each, wanted)]
         return choose(known if column.kind == "elsewhere" else same, wanted)
 

@@ -189,8 +189,8 @@ def _check_headers(measured: Measured, plan: PlannedTable) -> None:
         if len(by_protocol) > 1:
             listed = "; ".join(f"{protocol} ({figure.source})" for protocol, figure in by_protocol.items())
             raise InputError(
-                f"table {plan.name}: published {column.number}: two protocols under one header: {listed}; choose by source in "
-                "a column for each"
+                f"table {plan.name}: published {column.number}: two protocols under one header: {listed}; choose by "
+                "source, or with by"
             )
 
 

@@ -49,20 +49,26 @@ def beside(comparison: Comparison, published: list[Published]) -> Beside:
 
 
 def results_table(comparison: Comparison, figures: Beside, name: str, caption: str) -> Table:
-    """One row a method; a column a protocol, followed by its published column when any row has a figure for it."""
+    """One row a method; a column a protocol, followed by a published column for each protocol that figures were measured by."""
     sources = list(dict.fromkeys(_note(figure) for figure in figures.values()))
-    with_published = {column for _, column in figures}
+    ways: dict[Column, list[str]] = {}
+    for (_, column), figure in figures.items():
+        ways.setdefault(column, [])
+        ways[column] += [] if figure.measured_by in ways[column] else [figure.measured_by]
     header = ["method"]
     for column in comparison.columns:
         header.append(column.title)
-        header += [f"published {column.protocol_name}"] if column in with_published else []
+        several = len(ways.get(column, [])) > 1  # two protocols never stand under one header
+        header += [f"published {way if several else column.protocol_name}" for way in ways.get(column, [])]
     noise = {column: letters(comparison, column) for column in comparison.columns}
     rows = []
     for row in comparison.rows:
         entries = [Entry(row.title, muted=row.is_floor, colour=colour(row.origin if row.is_floor else row.label))]
         for column in comparison.columns:
             entries.append(_entry(comparison, row, column, noise[column].get(row, "")))
-            entries += [_published_entry(figures.get((row, column)), sources)] if column in with_published else []
+            shown = figures.get((row, column))
+            for way in ways.get(column, []):
+                entries.append(_published_entry(shown if shown and shown.measured_by == way else None, sources))
         rows.append(tuple(entries))
     groups = (("", 1), (comparison.dataset.short_name, len(header) - 1)) if comparison.columns else ()
     remarks = tuple(_remarks(comparison, any(noise.values())))

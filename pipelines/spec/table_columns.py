@@ -58,6 +58,7 @@ def _columns(
             dataset=place.dataset or None,
             origin=place.origin or None,
             source=entry.source or "",
+            by=entry.by or "",
             title=_title(entry, words, place, each),
             group=_group(entry, words, place, each, several),
             digits=digits if entry.digits is None else entry.digits,
@@ -110,7 +111,7 @@ def _group(entry: TableColumn, words: str, place: Place, each: bool, several: bo
     if entry.kind == "elsewhere":
         return "published elsewhere"
     if entry.kind == "reproduces":
-        return f"{words}, {entry.source or 'published'}"
+        return f"{words}, {entry.source or entry.by or 'published'}"
     return words if each else place.title if several else ""
 
 

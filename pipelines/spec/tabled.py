@@ -69,9 +69,7 @@ def _check_protocols(
         by_protocol = {line.figure.measured_by: line.figure for line in shown}
         if len(by_protocol) > 1:
             listed = "; ".join(f"{protocol} ({figure.id})" for protocol, figure in by_protocol.items())
-            raise InputError(
-                f"{whose}: two protocols under one header: {listed}; choose by source in a column for each"
-            )
+            raise InputError(f"{whose}: two protocols under one header: {listed}; choose by source, or with by")
         twice = [line.label for line in shown if [each.label for each in shown].count(line.label) > 1]
         if twice:
             raise InputError(f"{whose}: {twice[0]} is set against two figures; choose one of them by source")

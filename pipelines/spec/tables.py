@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal, Self, get_args
 from pydantic import BeforeValidator, Field, model_validator
 
 from pipelines.spec.base import Model, Name
+from pipelines.spec.published import Published
 from pipelines.spec.reproductions import PlannedReproduction
 from pipelines.spec.runs import Named, short
 
@@ -100,6 +101,8 @@ class TableColumn(Model):
     """The figure that the study reproduces with this number of the row, with the difference and the verdict in columns."""
     source: Text | None = None
     """Of reproduces and published: only figures whose source begins so (``solo-learn``)."""
+    by: Text | None = None
+    """Of reproduces and published: only figures measured by this, as the report prints it (``linear, online``)."""
     dataset: str | None = None
     """The data set measured on; none: a column for each."""
     title: Text | None = None
@@ -117,8 +120,8 @@ class TableColumn(Model):
             raise ValueError(f"give one of {', '.join(KINDS)}, got {' and '.join(given) or 'none of them'}")
         if self.rank and self.dataset:
             raise ValueError("rank is a mean over this table's data sets; leave dataset out")
-        if self.source and not (self.reproduces or self.published):
-            raise ValueError("source chooses among the figures of reproduces and published; leave it out")
+        if (self.source or self.by) and not (self.reproduces or self.published):
+            raise ValueError("source and by choose among the figures of reproduces and published; leave them out")
         return self
 
     @property
@@ -190,7 +193,7 @@ class PlannedColumn(Model):
     """A column that has been found in the plan.
 
     ``number``: PROTOCOL/NUMBER, a monitor's name, or of a published column the protocol. ``origin``: the data set that
-    encoders were pretrained on. ``source``: how those of its figures begin.
+    encoders were pretrained on. ``source``, ``by``: which figures it shows.
     """
 
     kind: Kind
@@ -198,6 +201,7 @@ class PlannedColumn(Model):
     dataset: str | None = None
     origin: str | None = None
     source: str = ""
+    by: str = ""
     title: str
     group: str = ""
     digits: int
@@ -205,7 +209,11 @@ class PlannedColumn(Model):
     def shows(self, line: PlannedReproduction) -> bool:
         """Whether a figure stands in this column, which is one of reproduces."""
         place = (self.number, self.dataset) == (line.number, line.dataset) and self.origin == self.dataset
-        return place and line.figure.source.startswith(self.source)
+        return place and self.takes(line.figure)
+
+    def takes(self, figure: Published) -> bool:
+        """Whether a figure is of the source, and measured by the protocol, that the column asks for."""
+        return figure.source.startswith(self.source) and self.by in ("", figure.measured_by)
 
 
 class PlannedTable(Model):

@@ -40,9 +40,7 @@ def run(studies: list[Path], results: Path, write: bool = False, counts: bool = 
     """Print the plan of one or more studies; ``write``: also the jobs' spec.json, after which every line can be run."""
     for path in studies:
         made = plan_file(path)
-        check_files(made, results)
-        contents = contents_of(made, results)
-        check_enough(made, contents, results)
+        contents = _contents(made, results, needed=write or not (counts or cost))
         if write:
             write_specs(made, results)
         print(f"# {path}: {made.study.question}")
@@ -54,6 +52,20 @@ def run(studies: list[Path], results: Path, write: bool = False, counts: bool = 
         _print_notes(made)
         for unit in () if counts else units(made.jobs.values()):
             _print_unit(unit, made, results)
+
+
+def _contents(made: Plan, results: Path, needed: bool) -> Mapping[str, Contents]:
+    """What the files of the data sets hold; where they are not here and not ``needed``, that is told and nothing known."""
+    try:
+        check_files(made, results)
+    except InputError as error:
+        if needed:
+            raise
+        print(f"# counted without files: {error}")
+        return {}
+    contents = contents_of(made, results)
+    check_enough(made, contents, results)
+    return contents
 
 
 def _print_data(made: Plan, contents: Mapping[str, Contents], results: Path) -> None:
@@ -118,10 +130,21 @@ def _print_cost(made: Plan, results: Path) -> None:
         each = prices.bytes(stage)
         disk = f"; {len(left) * each / 1e9:.2f} GB on disk" if each and left else ""
         print(f"# {stage}: {len(left)} jobs to do{f': {sources}' if sources else ''}{disk}")
+    for label, seconds in _by_row(made, results).items():
+        print(f"#   {label}: training {duration(seconds)} on one H100-class GPU")
     print(
         f"# all: {duration(total)} of work, one job after the other; training alone {duration(gpu)} on one H100-class GPU"
     )
     print(f"# {MEANING}")
+
+
+def _by_row(made: Plan, results: Path) -> dict[str, float]:
+    """Label -> seconds on the assumed GPU of its trainings that are left, all seeds together."""
+    found: dict[str, float] = {}
+    for place, job in made.jobs.items():
+        if (seconds := gpu_seconds(job.spec)) and not job.done(results):
+            found[made.labels[place]] = found.get(made.labels[place], 0.0) + seconds
+    return found
 
 
 def _state(job: Job, results: Path) -> str:

@@ -16,7 +16,9 @@ from pipelines.cli import main
 from pipelines.report.build import build_report
 from pipelines.report.comparison import comparisons
 from pipelines.report.reproduction import Reproduced, counted, reproduced
+from pipelines.report.results import beside, results_table
 from pipelines.report.study import load_results
+from pipelines.spec.published import load_published
 
 REPORTS = Path(__file__).parents[2] / "reports"
 STUDY = """
@@ -153,6 +155,19 @@ def test_the_report_has_a_section_and_a_sentence(folder: Path) -> None:
     rows = (out / "tables" / "reproduction.csv").read_text().splitlines()
     assert [row.split(",")[0] for row in rows[1:5]] == ["byol", "vicreg", "dino", "swav"]
     assert "linear, online" in (out / "tables" / "reproduction.md").read_text()
+
+
+def test_the_report_keeps_online_and_offline_figures_under_headers_of_their_own(tmp_path: Path) -> None:
+    study = STUDY[: STUDY.index("reproduces:")].replace("{recipe: vicreg/cifar}", "{recipe: simclr/cifar}")
+    results = load_results(planned(tmp_path, study), tmp_path)
+    (comparison,) = comparisons(results)
+    table = results_table(comparison, beside(comparison, load_published(REPORTS / "published")), "results", "C.")
+    assert [name for name in table.header if name.startswith("published")] == [
+        "published linear",
+        "published linear, online",
+    ]
+    shown = {row[0].text: [entry.text for entry in row[-2:]] for row in table.rows}
+    assert (shown["dino"], shown["simclr"]) == (["–", "89.52"], ["91.0", "–"])
 
 
 def test_a_declared_table_shows_figure_difference_and_verdict(folder: Path) -> None:

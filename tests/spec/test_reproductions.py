@@ -115,7 +115,7 @@ TABLE = "tables: [{{name: published_ones, caption: C., rows: methods, columns: [
             "{reproduces: linear}",
             "two protocols under one header: linear, online (solo-learn.cifar10.byol); linear (simsiam-paper",
         ),
-        (BYOL, "{metric: linear, source: solo}", "source chooses among the figures of reproduces and published"),
+        (BYOL, "{metric: linear, source: solo}", "source and by choose among the figures of reproduces and published"),
     ],
 )
 def test_two_protocols_are_never_printed_under_one_header(

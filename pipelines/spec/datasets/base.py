@@ -192,6 +192,12 @@ class OwnImages(Bands, DataSet):
     is one of them."""
     test_share: Share = 0.2
     """Share of each class for test when there is no test split."""
+    expected_images: Count | None = Field(default=None, exclude=True)
+    """About how many images train has, for what is planned before the files are here: cost, and what a job asks for."""
+
+    @property
+    def published_train_images(self) -> int | None:
+        return self.expected_images
 
     @property
     def endings(self) -> frozenset[str]:
