@@ -21,7 +21,10 @@ gradients.BUCKET_BYTES = 2**12  # several buckets even here
 
 
 def main(names: list[str]) -> None:
-    """Check every method, NAME or NAME:IMAGES for chunks of at most so many images of a process's share; rank 0 prints a line of JSON for each: its name, and what went wrong, if anything."""
+    """Check every method; rank 0 prints a line of JSON for each: its name, and what went wrong, if anything.
+
+    NAME, or NAME:IMAGES for chunks of at most so many images of a process's share.
+    """
     dist.init_process_group("gloo")
     for name in names:
         try:
