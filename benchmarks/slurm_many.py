@@ -4,8 +4,8 @@
 
 slurmctld is real, and every node a slurmd of its own on this machine. So are Snakemake with the slurm profile, sbatch,
 squeue and the lease on each job's folder. What stands in is the work: a job takes its lease, sleeps and leaves its record,
-without the two starts of Snakemake that a real one pays for, as a machine that plays all nodes at once could not pay for
-them. When a third of the records is there the controller is killed (SIGKILL), and the command is given again at once.
+without the two starts of Snakemake that a real one pays for, which a machine that plays all nodes at once could not
+afford. When a third of the records is there the controller is killed (SIGKILL), and the command is given again at once.
 Needs what tests/slurm needs (slurm-wlm, munge, root).
 """
 
@@ -23,11 +23,9 @@ from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # run as a script, from anywhere
-sys.path.insert(1, str(Path(__file__).parents[1] / "tests"))
 
-from benchmarks.common import Report, arguments_of, row
+from benchmarks.common import ROOT, Report, arguments_of, row
 
-ROOT = Path(__file__).parents[1]
 NODES, CPUS, QUEUED, SLEEP, QUICK_JOBS = 8, 16, 200, 20.0, 12
 WORKFLOW = """
 import sys
@@ -166,7 +164,8 @@ def main() -> int:
     parser = arguments_of(__doc__)
     parser.add_argument("--jobs", type=int, default=2000)
     arguments = parser.parse_args()
-    from slurm.cluster import running_cluster  # beside it the machine needs Slurm
+    sys.path.insert(1, str(ROOT / "tests"))
+    from slurm.cluster import running_cluster
 
     jobs = QUICK_JOBS if arguments.quick else arguments.jobs
     what = f"{NODES} nodes of {CPUS} cores on one machine, at most {QUEUED} jobs in the queue, each sleeps {SLEEP:g} s."

@@ -41,7 +41,9 @@ def open_job(path: Path, kind: type[S]) -> JobFolder[S]:
     InputError when it is missing or of another stage, DamagedFile when its content is not what its key was made from.
     """
     file = path / "spec.json"
-    rewrite = f"write it anew with: python -m pipelines plan STUDY --write --results {path.absolute().parents[2]}"
+    above = path.absolute().parents
+    results = above[2] if len(above) > 2 else "RESULTS"  # a mistyped folder may lie right under the root
+    rewrite = f"write it anew with: python -m pipelines plan STUDY --write --results {results}"
     data = read_json(file, rewrite)
     try:
         stage, key, inputs, content = (data[name] for name in ("stage", "key", "inputs", "spec"))

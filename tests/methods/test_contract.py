@@ -99,14 +99,16 @@ def two_processes() -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def four_processes() -> dict[str, str]:
-    return in_processes(4, FOUR)
+    return in_processes(4, [*FOUR, *CHUNKED])
 
 
 FOUR = ["byol", "moco", "instdisc", "swav", "dino"]
 """A moving average, a queue, a bank, balanced codes and a centre."""
+CHUNKED = [f"{name}:2" for name in FOUR]
+"""The same, each process's four images through the networks in two halves."""
 
 
-@pytest.mark.parametrize("name", FOUR)
+@pytest.mark.parametrize("name", [*FOUR, *CHUNKED])
 def test_one_process_and_four_give_the_same_loss_and_state(name, four_processes):
     assert four_processes[name] == ""
 

@@ -21,7 +21,10 @@ gradients.BUCKET_BYTES = 2**12  # several buckets even here
 
 
 def main(names: list[str]) -> None:
-    """Check every method; rank 0 prints a line of JSON for each: its name, and what went wrong, if anything."""
+    """Check every method; rank 0 prints a line of JSON for each: its name, and what went wrong, if anything.
+
+    NAME, or NAME:IMAGES for chunks of at most so many images of a process's share.
+    """
     dist.init_process_group("gloo")
     for name in names:
         try:
@@ -38,8 +41,10 @@ def main(names: list[str]) -> None:
 
 def check(name: str) -> None:
     """Losses and weights after three steps, against one process on the joined batches; AssertionError where they differ."""
-    options = small_options(name)
-    losses, trained = _train(options, FewImages(16, distributed.rank(), distributed.world_size()))
+    method, _, limit = name.partition(":")
+    options = small_options(method)
+    mine = FewImages(16, distributed.rank(), distributed.world_size())
+    losses, trained = _train(options, mine, int(limit) if limit else None)
     assert all(torch.isfinite(torch.tensor(losses)))
     everywhere = [torch.empty(len(losses)) for _ in range(distributed.world_size())]
     dist.all_gather(everywhere, torch.tensor(losses))
@@ -64,8 +69,8 @@ def alone() -> Iterator[None]:
         yield
 
 
-def _train(options, data: FewImages) -> tuple[list[float], dict[str, torch.Tensor]]:
-    trainer = small_trainer(options, epochs=1)
+def _train(options, data: FewImages, limit: int | None = None) -> tuple[list[float], dict[str, torch.Tensor]]:
+    trainer = small_trainer(options, epochs=1, device_batch_size=limit)
     trainer.data = data
     trainer.method = small_method(options, norm="none")
     trainer.make_views = _same_views(trainer.make_views)

@@ -8,8 +8,9 @@ import pytest
 from pipelines.errors import InputError
 from pipelines.spec import layout
 from pipelines.spec.datasets.digits import Options as Digits
+from pipelines.spec.folder import open_job
 from pipelines.spec.job import Job
-from pipelines.spec.jobs import ShardsSpec
+from pipelines.spec.jobs import EvaluateSpec, ShardsSpec
 from pipelines.spec.load import load_study
 
 TINY = Path(__file__).parents[1] / "workflow" / "tiny.yaml"
@@ -57,3 +58,8 @@ def test_a_name_in_the_file_is_held_to_the_same(tmp_path):
         path.write_text(f"name: {name}\n" + TINY.read_text())
         with pytest.raises(InputError, match="a study cannot be called"):
             load_study(path)
+
+
+def test_a_folder_near_the_root_that_is_no_job_is_told_as_one():
+    with pytest.raises(InputError, match=r"^/nosuch/spec\.json.*--results RESULTS"):
+        open_job(Path("/nosuch"), EvaluateSpec)
