@@ -2,6 +2,7 @@
 
 import argparse
 import importlib
+import io
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -238,6 +239,16 @@ def _add_parts(under: argparse.ArgumentParser, commands: dict[str, Command], met
 
 def main(argv: Sequence[str]) -> int:
     """Run one stage; 0 when it went well, 1 for a problem told in a message, 2 for a call that names no stage, else its own."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a terminal without some letter shows its number
+            stream.reconfigure(errors="backslashreplace")
+    if sys.getfilesystemencoding() != "utf-8":
+        print(
+            f"error: the environment makes Python read the names of files as {sys.getfilesystemencoding()} (PYTHONUTF8=0, "
+            "PYTHONCOERCECLOCALE=0 or a locale); set PYTHONUTF8=1",
+            file=sys.stderr,
+        )
+        return 1
     arguments = vars(parser().parse_args(argv))
     stage, part = arguments.pop("stage"), arguments.pop("part", "run")
     try:

@@ -296,8 +296,8 @@ def test_of_large_tars_planning_says_what_it_does_not_know_and_shows_their_begin
     [
         ("{use: knn, k: 50}", "evaluation.knn.k: 50 neighbours asked for, but only 6 images vote"),
         (
-            "{use: few_shot, ways: 2, shots: [5], queries: 1}",
-            "evaluation.few_shot.shots: 5 images a class asked for, but class",
+            "{use: few_shot, ways: 2, shots: [5]}",
+            "evaluation.few_shot.ways: 2 classes asked for, but only 0 of 2 have",
         ),
         ("{use: low_shot, labels: [9]}", "evaluation.low_shot.labels: 9 images a class asked for, but class 0"),
     ],
