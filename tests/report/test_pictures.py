@@ -100,12 +100,11 @@ def test_a_damaged_or_missing_file_leaves_out_its_picture_alone(tmp_path, file, 
 
 
 def test_a_full_study_stays_within_its_room_and_says_what_is_left_out(tmp_path):
-    """Twenty methods, two seeds, three data sets, every picture as large as a page shows."""
+    """Twenty methods on three data sets; of more seeds no more is shown. Every picture is larger than any that was measured."""
     fake = FakeStudy(tmp_path)
     for dataset in ("digits", "fashion_mnist", "cifar10"):
         for number in range(20):
-            for seed in (0, 1):
-                looked(fake, f"method {number}", seed, dataset, length=2_000, rows=8)
+            looked(fake, f"method {number}", 0, dataset, length=2_000, rows=8)
     found = section(fake)
     assert sum(len(panel.markup) for group in found.groups for panel in group.panels) < 7_500_000
     assert any("would make this page too large" in words for words in found.caption)
