@@ -33,7 +33,8 @@ def write_views(trainer: Trainer, recipe: Views, shards: ShardSet, out: Path) ->
         for view, colour in zip(views, kinds, strict=False)
     ]
     cells = torch.stack([thumbnails(shards, "train", rows, CELL), *shown], dim=1)
-    titles = ("image", *(titled(number, view) for number, view in enumerate(views[: len(kinds)], start=1)))
+    titles = ("image", *(f"view {number}" for number in range(1, len(kinds) + 1)))
+    told = ("image", *(f"{title}, {size(view)}" for title, view in zip(titles[1:], views)))
     ids = shards.ids("train")
     names = [ids[row] for row in rows.tolist()]
     more = f" (the first {len(kinds)} of them)" if len(kinds) < len(views) else ""
@@ -41,7 +42,7 @@ def write_views(trainer: Trainer, recipe: Views, shards: ShardSet, out: Path) ->
         alt=f"{len(rows)} training images, a row each, and beside it its {len(views)} views{more} in the first step",
         cell=CELL,
         columns=titles,
-        tips=tuple(tuple(f"{name}: {title}" for title in titles) for name in names),
+        tips=tuple(tuple(f"{name}: {words}" for words in told) for name in names),
     )
     return save_sheet(out, NAME, sheet, list(cells))
 
@@ -52,9 +53,9 @@ def colours(recipe: Views) -> list[Colours]:
     return [*found, "rgb"] if recipe.jigsaw is not None else found
 
 
-def titled(number: int, view: Tensor) -> str:
-    """What stands over a column."""
-    return f"view {number}, {view.shape[1]} pieces" if view.ndim == 5 else f"view {number}, {view.shape[-1]} px"
+def size(view: Tensor) -> str:
+    """Of a view (n, 3, h, w), or of its pieces (n, p, 3, h, w), in words."""
+    return f"{view.shape[1]} pieces of {view.shape[-1]} px" if view.ndim == 5 else f"{view.shape[-1]} px"
 
 
 def as_image(view: Tensor, colour: Colours, mean: tuple[float, ...], std: tuple[float, ...]) -> Tensor:

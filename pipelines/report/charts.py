@@ -34,7 +34,7 @@ def curve_chart(curves: Sequence[Curve], title: str, style: dict[str, Style], ze
             x=alt.X("step:Q", title="training step", axis=alt.Axis(tickCount=5, format=",d")),
             y=alt.Y("value:Q", title=title, scale=alt.Scale(zero=zero), axis=alt.Axis(tickCount=6)),
             color=coloured(style, (curve.label for curve in curves)),
-            strokeDash=_dash(style, (curve.label for curve in curves)),
+            strokeDash=dashed(style, (curve.label for curve in curves)),
             detail="seed:N",
             opacity=focus(0.9),
             tooltip=[alt.Tooltip("label:N", title="method"), alt.Tooltip("seed:N", title="seed")],
@@ -101,7 +101,8 @@ def coloured(style: dict[str, Style], labels: Iterable[str], fields: bool = True
     return alt.Color("label:N", scale=scale, legend=alt.Legend(title=None) if fields else None)
 
 
-def _dash(style: dict[str, Style], labels: Iterable[str]) -> Any:
+def dashed(style: dict[str, Style], labels: Iterable[str]) -> Any:
+    """The dashes that tell labels of one colour apart."""
     domain = list(dict.fromkeys(labels))
     scale = alt.Scale(domain=domain, range=[list(style[label].dash) or [1, 0] for label in domain])
     return alt.StrokeDash("label:N", scale=scale, legend=alt.Legend(title=None))

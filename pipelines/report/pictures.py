@@ -31,9 +31,10 @@ Job = Result[Any]
 
 @dataclass
 class Reader:
-    """Reads pictures of jobs until the page is full. left_out: of those that are not shown, and why."""
+    """Reads pictures of jobs until the page is full, and notes which it left out; one that is there already takes no room."""
 
     room: int = BUDGET
+    shown: set[str] = field(default_factory=set)
     unreadable: list[str] = field(default_factory=list)
     crowded_out: list[str] = field(default_factory=list)
 
@@ -47,10 +48,11 @@ class Reader:
             self.unreadable.append(f"{job.key}: {name}")
             return None
         text = f"data:image/{KINDS[path.suffix.lower()]};base64,{base64.b64encode(data).decode('ascii')}"
-        if len(data) > MOST_BYTES or len(text) > self.room:
+        if len(data) > MOST_BYTES or (len(text) > self.room and text not in self.shown):
             self.crowded_out.append(f"{job.key}: {name}")
             return None
-        self.room -= len(text)
+        self.room -= 0 if text in self.shown else len(text)
+        self.shown.add(text)
         return text
 
     def sheet(self, job: Job, name: str) -> tuple[Sheet, str] | None:
@@ -111,9 +113,14 @@ def _about(job: Job) -> str:
 
 
 def _sheets(jobs: Sequence[Job], name: str, reader: Reader) -> Iterator[Panel]:
+    """One for every sheet; of those that are the same picture, as views of one recipe and seed are, the first alone."""
+    titles: dict[str, list[str]] = {}
     for job in jobs:
         if name in _artifacts(job) and (found := reader.sheet(job, name)):
-            yield Panel(_title(job), drawings.labelled(*found))
+            titles.setdefault(drawings.labelled(*found), []).append(_title(job))
+    for markup, same in titles.items():
+        more = f", and of {', '.join(same[1:])}" if len(same) > 1 else ""
+        yield Panel(same[0] + more, markup)
 
 
 def _plain(jobs: Sequence[Job], reader: Reader) -> Iterator[Panel]:

@@ -6,7 +6,7 @@ import altair as alt
 
 from pipelines.colours import Style, ramp
 from pipelines.histograms import BINS, ROWS, Histograms
-from pipelines.report.charts import Rows, Spec, coloured, finished, focus, named
+from pipelines.report.charts import Rows, Spec, coloured, dashed, finished, focus, named
 from pipelines.report.curves import Curve
 from pipelines.statistics.beta import symmetric_density
 
@@ -45,22 +45,25 @@ def heat_map(each: Sequence[Histograms], side: str, title: str) -> Spec:
 
 
 def cells(each: Sequence[Histograms], side: str) -> Rows:
-    """A row for every stretch and bin that has scores: from, to (steps), low, high (scores), share in (0, 1]."""
+    """A row for every stretch and bin that has scores: from, to (steps), low, high (scores), share in (0, 1].
+
+    A stretch reaches to the next one that was read: a training may be read less often than there are stretches.
+    """
     counts = [[0] * BINS for _ in range(ROWS)]
     for one in each:
         for row, found in zip(one.rows, one.counts.get(side, ())):
             counts[row] = [old + new for old, new in zip(counts[row], found)]
-    steps = each[0].total_steps
+    steps, read = each[0].total_steps, [row for row, bins in enumerate(counts) if any(bins)]
     return [
         {
             "from": round(steps * row / ROWS, 1),
-            "to": round(steps * (row + 1) / ROWS, 1),
+            "to": round(steps * after / ROWS, 1),
             "low": 2 * place / BINS - 1,
             "high": 2 * (place + 1) / BINS - 1,
-            "share": float(f"{number / sum(bins):.3g}"),
+            "share": float(f"{number / sum(counts[row]):.3g}"),
         }
-        for row, bins in enumerate(counts)
-        for place, number in enumerate(bins)
+        for row, after in zip(read, [*read[1:], ROWS])
+        for place, number in enumerate(counts[row])
         if number
     ]
 
@@ -82,7 +85,9 @@ def band_chart(curves: Sequence[Curve], title: str, style: dict[str, Style], log
     ]
     band = named(rows).mark_area().encode(x=x, y=y, y2="high:Q", color=colour, opacity=focus(0.2), tooltip=tip)
     line = named(rows).mark_line(strokeWidth=1.7, strokeJoin="round")
-    mean = line.encode(x=x, y=alt.Y("mean:Q", title=title, scale=scale), color=colour, opacity=focus(0.95), tooltip=tip)
+    y = alt.Y("mean:Q", title=title, scale=scale)
+    dash = dashed(style, (row["label"] for row in rows))
+    mean = line.encode(x=x, y=y, color=colour, strokeDash=dash, opacity=focus(0.95), tooltip=tip)
     return finished(alt.layer(band, mean), 340, 220, rows)
 
 

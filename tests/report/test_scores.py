@@ -1,0 +1,90 @@
+"""Scores over training: what the charts are made of, and what is drawn of which methods."""
+
+from pathlib import Path
+
+import pytest
+from report_tools import FakeStudy
+
+from pipelines.colours import ramp
+from pipelines.histograms import BINS, FILE, ROWS, Histograms
+from pipelines.report.curves import Curve
+from pipelines.report.score_charts import bands, cells
+from pipelines.report.scores import graded, histograms_of, scores_section
+from pipelines.report.study import load_results
+
+TEXTS = Path(__file__).parents[2] / "reports"
+
+
+def counted(rows: dict[int, dict[int, int]], side: str = "negative") -> Histograms:
+    """Row -> bin -> count."""
+    filled = tuple(tuple(bins.get(place, 0) for place in range(BINS)) for bins in rows.values())
+    return Histograms(total_steps=10 * ROWS, rows=tuple(rows), counts={side: filled})
+
+
+def test_cells_are_shares_of_all_seeds_and_reach_to_the_next_reading():
+    each = [counted({0: {0: 1, 5: 1}, 4: {63: 2}}), counted({0: {5: 2}, 4: {63: 2}})]
+    assert cells(each, "negative") == [
+        {"from": 0, "to": 40, "low": -1, "high": -1 + 2 / 64, "share": 0.25},
+        {"from": 0, "to": 40, "low": -1 + 10 / 64, "high": -1 + 12 / 64, "share": 0.75},
+        {"from": 40, "to": 320, "low": 1 - 2 / 64, "high": 1, "share": 1.0},
+    ]
+    assert cells(each, "positive") == []
+
+
+def test_bands_reach_from_the_lowest_seed_to_the_highest():
+    curves = [Curve("a", "d", seed, "m", ((0.0, value), (1.0, -value))) for seed, value in ((0, 1.0), (1, 3.0))]
+    assert bands(curves, positive=False)[0] == {"label": "a", "step": 0.0, "mean": 2, "low": 1, "high": 3, "n": 2}
+    assert len(bands(curves, positive=False)) == 2
+    assert len(bands(curves, positive=True)) == 1  # a logarithm has no place for the others
+
+
+def test_points_of_one_grid_have_colours_in_its_order():
+    labels = [f"moco_v2[momentum={value}]" for value in (0.0, 0.9, 0.99)]
+    assert [style.colour for style in graded(labels).values()] == ramp(3)
+    assert graded(["moco_v2", "simclr", "byol"])["simclr"].colour not in ramp(3)
+    assert len(set(ramp(12))) == 12
+
+
+def trained(fake: FakeStudy, label: str, seed: int, histograms: Histograms, **method: object) -> Path:
+    key, folder = f"{label}-s{seed}", fake.folder("pretrain", f"{label}-s{seed}")
+    given = {"method": {"use": "moco", "version": 2, **method}, "seed": seed}
+    fake.job("pretrain", key, label, given, artifacts={"scores": FILE})
+    histograms.save(folder / FILE)
+    return folder / FILE
+
+
+@pytest.mark.parametrize("harm", [None, "gone", "cut", "other steps"])
+def test_histograms_that_cannot_be_had_are_left_out(tmp_path, harm):
+    fake = FakeStudy(tmp_path)
+    trained(fake, "moco_v2", 0, counted({0: {1: 1}}))
+    other = trained(fake, "moco_v2", 1, counted({0: {1: 1}}))
+    if harm == "gone":
+        other.unlink()
+    elif harm == "cut":
+        other.write_text(other.read_text()[:40])
+    elif harm:
+        Histograms(total_steps=5, rows=(0,), counts={"negative": ((1,) * BINS,)}).save(other)
+    (seen,) = histograms_of(load_results(fake.save(), tmp_path))
+    assert len(seen.each) == (1 if harm else 2)
+
+
+def test_maps_stand_before_and_after_and_densities_for_every_alpha(tmp_path):
+    fake = FakeStudy(tmp_path)
+    both = Histograms(
+        total_steps=64, rows=(0,), counts={side: ((1,) * BINS,) for side in ("negative", "untransformed_negative")}
+    )
+    trained(fake, "moco_v2", 0, counted({0: {1: 1}}))
+    for number, alpha in enumerate((0.5, 2.0)):
+        transform = {"positive": None, "negative": {"alpha": alpha}}
+        trained(fake, f"ft{number}", 0, both, feature_transform=transform)
+    found = scores_section(load_results(fake.save(), tmp_path), [], TEXTS)
+    assert [chart.title for chart in found.charts] == [
+        "digits · moco_v2 · negative scores",
+        "digits · ft0 · negative scores before transformation",
+        "digits · ft0 · negative scores after transformation",
+        "digits · ft1 · negative scores before transformation",
+        "digits · ft1 · negative scores after transformation",
+        "weights of the negative side by alpha",
+    ]
+    lines = next(iter(found.charts[-1].spec["datasets"].values()))
+    assert {row["label"] for row in lines} == {"alpha 0.5", "alpha 2"}
