@@ -21,7 +21,7 @@ from pipelines.spec.price import ASSUMED
 from pipelines.spec.units import Unit, units
 from pipelines.watching.events import Events
 from pipelines.watching.lines import block, line
-from pipelines.watching.run import Now, Run
+from pipelines.watching.run import START, Now, Run
 from pipelines.watching.watch import Watch, in_lines, watch
 
 STUDY = """
@@ -122,9 +122,11 @@ def test_the_time_left_is_the_work_left_at_the_price_that_was_paid_so_far(place)
     unit = place.unit("pretrain")
     place.start(2, "pretrain", unit)
     place.record(unit.jobs[0], seconds=100.0)
-    now = place.look(passed=201.0)  # 202 s of one process for 101 s of measured work: every second of work costs two
-    left = (len(pretrain) - 1) * 100.0 + len(evaluate) * ASSUMED
-    assert now.seconds == pytest.approx(left * 202 / 101)
+    work = 1.0 + 100.0 + START  # two jobs, and one process that has started and ended
+    now = place.look(passed=3 * work - 1.0)  # every second of work has cost three, the first look's second included
+    waiting = sum(unit.stage in ("pretrain", "evaluate") for unit in place.units.values()) - (len(unit.jobs) == 1)
+    left = (len(pretrain) - 1) * 100.0 + len(evaluate) * ASSUMED + START * (waiting - 1)
+    assert now.seconds == pytest.approx(left * 3 * (1 if len(unit.jobs) > 1 else work / (work + START)))
     assert not now.guessed
 
 

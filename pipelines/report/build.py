@@ -73,12 +73,12 @@ def build_report(results: Results, out: Path, texts: Path, standing: Standings =
     write_text(out / "tables" / "results.csv", results_csv(found))
     if any(classes):
         write_text(out / "tables" / "per_class.csv", per_class_csv(classes))
-    write_figures(sections, out / "figures")
+    figures = write_figures(sections, out / "figures")
     answers, lines = [answer(results, comparison) for comparison, _ in found], told(verdicts)
     save(brief_of(results, answers, lines), out)
     answers += [sentence for sentence in (summary(verdicts), reproduction_summary(agreed)) if sentence]
     head = Head(answers, lines, missing(results), [*warnings(results), *unshown(sections)], overview(results))
-    page = render_page(results, head, sections, texts / "templates")
+    page = render_page(results, head, sections, texts / "templates", figures)
     write_text(out / "report.html", page)
     return out / "report.html"
 

@@ -1,7 +1,8 @@
 """The report as one HTML file that loads nothing from outside, and its figures as SVG and PDF."""
 
+import base64
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,8 +30,10 @@ class Head:
     facts: Sequence[Fact]
 
 
-def render_page(results: Results, head: Head, sections: Sequence[Section], templates: Path) -> str:
-    """The HTML text. The same study gives the same bytes."""
+def render_page(
+    results: Results, head: Head, sections: Sequence[Section], templates: Path, figures: Iterable[Path]
+) -> str:
+    """The HTML text. The same study gives the same bytes. figures: those of ``write_figures``, for who runs no scripts."""
     shown = [section for section in sections if not section.is_empty]
     drawn = [chart for section in shown for chart in section.charts]
     return template(templates, "report.html.j2").render(
@@ -39,6 +42,8 @@ def render_page(results: Results, head: Head, sections: Sequence[Section], templ
         sections=shown,
         style=(templates / "report.css").read_text(encoding="utf-8"),
         script=(templates / "report.js").read_text(encoding="utf-8"),
+        tables=(templates / "tables.js").read_text(encoding="utf-8"),
+        stills={path.stem: _address(path) for path in figures if path.suffix == ".svg"},
         bundle=_bundle() if drawn else "",
         specs=_inline([packed(chart.spec) for chart in drawn]),
     )
@@ -92,6 +97,11 @@ def _write(path: Path, spec: Spec) -> Path:
         else:
             part.write_bytes(vl_convert.vegalite_to_pdf(spec))
     return path
+
+
+def _address(svg: Path) -> str:
+    """The picture itself as an address."""
+    return f"data:image/svg+xml;base64,{base64.b64encode(svg.read_bytes()).decode()}"
 
 
 def _bundle() -> str:

@@ -19,6 +19,8 @@ MODEL = "mlflow.replay.model"
 """The hidden tag of a run that names its model."""
 WEIGHTS = "weights"
 """The tag of a model with the path of its weights in the results folder."""
+LOADS_WITH, EXPORTS_WITH = "loads_with", "exports_with"
+"""The tags of a model with the call that reads its weights, and the command that writes them for timm and torchvision."""
 BEST = "best"
 
 
@@ -82,6 +84,8 @@ def _version(client: MlflowClient, name: str, model: LoggedModel) -> ModelVersio
 
 def _create(content: Content, experiment: Experiment, run: Run) -> LoggedModel:
     assert content.weights is not None
+    weights = content.weights.relative_to(experiment.store.folder)
+    folder = experiment.store.folder.resolve().name
     found: LoggedModel = experiment.store.client.create_logged_model(
         experiment.id,
         name=_model_name(content.name),
@@ -89,7 +93,9 @@ def _create(content: Content, experiment: Experiment, run: Run) -> LoggedModel:
         tags={
             "results": experiment.store.results,
             "run_key": content.key,
-            WEIGHTS: content.weights.relative_to(experiment.store.folder).as_posix(),
+            WEIGHTS: weights.as_posix(),
+            LOADS_WITH: f'safetensors.torch.load_file("{folder}/{weights.as_posix()}")',
+            EXPORTS_WITH: f"python -m pipelines export {folder}/{weights.parent.as_posix()} --to FOLDER",
             **{name: content.tags[name] for name in ("method", "dataset", "seed") if name in content.tags},
         },
         params={name: value for name, value in content.params.items() if name.startswith(("encoder.", "method.use"))},

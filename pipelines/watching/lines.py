@@ -40,7 +40,9 @@ def _others(now: Now) -> list[str]:
 
 
 def _left(now: Now) -> str:
+    if all(stage.done == stage.jobs for stage in now.stages):
+        return "all jobs are done, the report comes next"
     if now.seconds is None:
         return "time left: not known while nothing runs"
-    time = duration(now.seconds) if now.seconds >= 60 else f"{now.seconds:.0f} s"
-    return f"about {time} left" + (", a guess until more is measured" if now.guessed else "")
+    time = f"about {duration(now.seconds)}" if now.seconds >= 60 else "less than a minute"
+    return f"{time} left" + (", a guess until more is measured" if now.guessed else "")

@@ -14,6 +14,9 @@ from pipelines.spec.plan import Place
 from pipelines.spec.price import Kind, Price, Prices, kind_of
 from pipelines.spec.units import Unit
 
+START = 4.0
+"""Seconds that a process takes before it works, on a machine that does nothing else; what it takes here corrects itself."""
+
 
 @dataclass(frozen=True)
 class StageNow:
@@ -49,9 +52,9 @@ class Run:
 
     def __init__(self, jobs: Iterable[Job], units: Iterable[Unit], results: Path) -> None:
         """jobs: all of the run's studies; units: those that have to run."""
-        jobs = list(jobs)
+        jobs, self._units = list(jobs), list(units)
         self._results = results
-        self._left: dict[Place, Job] = {job.place: job for unit in units for job in unit.jobs}
+        self._left: dict[Place, Job] = {job.place: job for unit in self._units for job in unit.jobs}
         self._all = Counter(job.stage for job in jobs)
         self._waiting = Counter(stage for stage, _ in self._left)
         self._failed: dict[Place, Job] = {}
@@ -104,7 +107,9 @@ class Run:
         failed = sum(prices[self._kinds[place]].seconds for place in self._failed)
         total = {kind: price.seconds * self._of_kind[kind] for kind, price in prices.items()}
         guessed = sum(total[kind] for kind, price in prices.items() if price.source == "assumed")
-        left, worked = max(0.0, sum(total.values()) - part - failed), self._worked + part
+        waiting = sum(any(job.place in self._left for job in unit.jobs) for unit in self._units)
+        left = max(0.0, sum(total.values()) - part - failed) + START * max(0, waiting - processes)
+        worked = self._worked + part + START * (len(self._units) - waiting)
         cost = self._spent / worked if worked else 1.0
         return (left * cost / processes if processes else None), guessed > left / 2
 

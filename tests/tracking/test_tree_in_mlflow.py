@@ -5,12 +5,14 @@ import statistics
 from pathlib import Path
 
 import pytest
+import safetensors.torch
+import torch
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 from tracking.job_folders import KNN, SPEC, STUDY, evaluated, finish, folder, level, opened, planned, sync
 
 from pipelines.files import write_json
-from pipelines.tracking.models import BEST, WEIGHTS
+from pipelines.tracking.models import BEST, EXPORTS_WITH, LOADS_WITH, WEIGHTS
 from pipelines.tracking.row_run import SPREAD
 from pipelines.tracking.sending import PARENT
 from pipelines.tracking.settings import Tracking
@@ -27,7 +29,7 @@ def study(results: Path) -> None:
     for label, accuracies in ACCURACIES.items():
         for seed, accuracy in enumerate(accuracies):
             path = folder(results, f"{label}-{seed}", label=label, seed=seed)
-            (path / "encoder.safetensors").write_bytes(b"weights")
+            (path / "encoder.safetensors").write_bytes(safetensors.torch.save({"w": torch.tensor([accuracy])}))
             (path / "views.png").write_bytes(b"picture")
             finish(path, artifacts={"encoder": "encoder.safetensors", "views": "views.png"}, metrics={})
             metrics = {"test/top1": accuracy, "holdout/top1": 0.5}
@@ -67,9 +69,20 @@ def test_models_are_found_by_a_metric_and_name_their_weights(results: Path) -> N
     models = experiment.store.client.search_logged_models([experiment.id], order_by=order)
     reached = [next(m.value for m in model.metrics if m.key == "linear/top1") for model in models]
     assert reached == sorted((value for values in ACCURACIES.values() for value in values), reverse=True)
-    assert (results / models[0].tags[WEIGHTS]).read_bytes() == b"weights"
+    assert (results / models[0].tags[WEIGHTS]).exists()
     on = {metric.key: metric.dataset_name for metric in models[0].metrics}
     assert (on["linear/top1"], on["transfer/mnist_5k/knn20/top1"]) == ("digits", "mnist_5k")
+
+
+def test_the_tags_of_a_model_say_how_its_weights_are_read(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    experiment = opened(results)
+    monkeypatch.chdir(results.parent)
+    for model in experiment.store.client.search_logged_models([experiment.id]):
+        weights = eval(model.tags[LOADS_WITH], {"safetensors": safetensors})
+        assert weights["w"].item() == pytest.approx(ACCURACIES[model.tags["method"]][int(model.tags["seed"])])
+        command = model.tags[EXPORTS_WITH].split()
+        assert command[:4] == ["python", "-m", "pipelines", "export"]
+        assert Path(command[4], "record.json").exists()
 
 
 def test_the_best_model_is_the_first_seed_of_the_method_that_leads(results: Path) -> None:

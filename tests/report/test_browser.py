@@ -1,0 +1,135 @@
+"""The page in a real browser: no error, tables that sort and filter, contrast, width, paper, and without scripts."""
+
+import html
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+from report_tools import full_study
+
+from pipelines.stages import report
+
+HERE, ROOT = Path(__file__).parent, Path(__file__).parents[2]
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium on the PATH"),
+    pytest.mark.xdist_group("browser"),
+]
+NARROWEST = 600
+"""Pixels of a window; a narrower page is shown inside another one."""
+FRAME = "border: 0; width: 1400px; height: 9000px"
+ERRORS = """<script>
+window.errors = [];
+addEventListener("error", (event) => window.errors.push(String(event.message)));
+addEventListener("unhandledrejection", (event) => window.errors.push(String(event.reason)));
+for (const kind of ["error", "warn"]) console[kind] = (...words) => window.errors.push(words.join(" "));
+</script>"""
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> str:
+    folder = tmp_path_factory.mktemp("results")
+    report.run(full_study(folder), folder, folder / "out", ROOT / "reports")
+    return (folder / "out" / "report.html").read_text()
+
+
+def chromium(folder: Path, *arguments: str) -> str:
+    """What the browser prints."""
+    line = [str(CHROMIUM), "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--hide-scrollbars"]
+    line += [f"--user-data-dir={folder}/profile", "--virtual-time-budget=20000", *arguments]
+    return subprocess.run(line, check=True, capture_output=True, text=True, timeout=240).stdout
+
+
+def look(folder: Path, text: str, width: int, *arguments: str) -> dict[str, Any]:
+    """What browser.js finds in the page at this width."""
+    script = f'<script type="module">{(HERE / "browser.js").read_text()}</script>'
+    head, _, tail = text.replace("<head>", f"<head>{ERRORS}", 1).rpartition("</body>")
+    text = f"{head}{script}</body>{tail}"
+    (folder / "page.html").write_text(text)
+    shown = "page.html"
+    if width < NARROWEST:
+        shown = "outer.html"
+        (folder / shown).write_text((HERE / "browser.html").read_text().replace("WIDTH", str(width)))
+    printed = chromium(
+        folder, *arguments, f"--window-size={max(width, NARROWEST)},1000", "--dump-dom", f"file://{folder}/{shown}"
+    )
+    found = re.search(r'<pre id="found">(.*?)</pre>', printed, re.S)
+    assert found, printed[:500]
+    assert found[1], "the page told nothing: a script ended early"
+    return json.loads(html.unescape(found[1]))
+
+
+@pytest.fixture(scope="module")
+def wide(page: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    return look(tmp_path_factory.mktemp("wide"), page, 1400)
+
+
+def test_no_error_and_every_chart_is_drawn(page: str, wide: dict[str, Any]) -> None:
+    assert wide["errors"] == []
+    assert wide["drawn"] == page.count('class="chart"') > 5
+    assert all(wide["svg"])
+
+
+def test_a_table_sorts_up_and_down_and_goes_back(wide: dict[str, Any]) -> None:
+    def numbers(cells: list[str]) -> list[float]:
+        return [float(found[0]) if (found := re.match(r"[\d.]+", cell)) else -1.0 for cell in cells]
+
+    assert numbers(wide["up"]) == sorted(numbers(wide["before"])) != numbers(wide["before"])
+    assert numbers(wide["down"]) == sorted(numbers(wide["before"]), reverse=True)
+    assert wide["again"] == wide["before"]
+
+
+def test_a_table_shows_the_rows_that_hold_what_is_typed(wide: dict[str, Any]) -> None:
+    assert wide["filtered"]
+    assert all("moco_v2_ft" in name for name in wide["filtered"])
+
+
+def test_the_keyboard_reaches_titles_and_legend(wide: dict[str, Any]) -> None:
+    assert wide["focused"]
+    assert wide["pressed"] == [True, "true"]
+
+
+def test_text_can_be_read_and_pictures_have_words(wide: dict[str, Any]) -> None:
+    assert wide["texts"] > 100
+    assert not wide["faint"]
+    assert not wide["nameless"]
+
+
+def test_a_phone_shows_the_page_in_its_width(page: str, tmp_path: Path) -> None:
+    found = look(tmp_path, page, 390)
+    scroll, client = found["width"]
+    assert scroll <= client == 390
+    assert max(found["svg"]) <= 390
+
+
+def test_in_the_dark_the_page_is_dark_and_can_be_read(page: str, wide: dict[str, Any], tmp_path: Path) -> None:
+    found = look(tmp_path, page, 1400, "--force-dark-mode")
+    assert found["background"] == "rgb(23, 24, 26)" != wide["background"]
+    assert not found["faint"]
+
+
+def test_on_paper_no_column_is_cut(page: str, tmp_path: Path) -> None:
+    """The rules for print, on a sheet of A4 (landscape, 273 mm between the margins: 1031 px)."""
+    assert not look(tmp_path, page.replace("@media print", "@media all"), 1031)["cut"]
+
+
+def test_without_scripts_a_still_picture_stands_for_the_charts(page: str, tmp_path: Path) -> None:
+    """There are more points in colour than tables and links make."""
+    plain = re.sub(r"<noscript>.*?</noscript>", "", page, flags=re.S)
+    assert coloured(page, tmp_path) > 1.2 * coloured(plain, tmp_path) > 0
+
+
+def coloured(page: str, folder: Path) -> int:
+    """How many points are no grey where a browser runs no scripts, as in a frame without leave to run any."""
+    (folder / "page.html").write_text(page)
+    shot, frame = folder / "page.png", f'<iframe sandbox="allow-same-origin" src="page.html" style="{FRAME}">'
+    (folder / "outer.html").write_text(f'<body style="margin: 0">{frame}')
+    chromium(folder, "--window-size=1400,9000", f"--screenshot={shot}", f"file://{folder}/outer.html")
+    found = Image.open(shot).convert("RGB").getcolors(2**24) or []
+    return sum(count for count, colour in found if max(colour) - min(colour) > 60)
