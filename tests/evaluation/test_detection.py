@@ -1,4 +1,4 @@
-"""Detection: average precision by hand, the rule for difficult things, VOC's annotations, and a small devkit from end to end."""
+"""Detection: average precision by hand, difficult things, VOC annotations, and a small devkit from end to end."""
 
 import itertools
 
@@ -193,7 +193,7 @@ def test_a_detector_learns_to_find_coloured_blocks(made):
         (
             "vit, size: micro, patch: 8, position: sincos",
             "use: detection",
-            "simclr: detection takes the four stages of a plain",
+            "simclr: detection takes the four stages",
         ),
         ("resnet, norm: group", "use: detection, batch_norm: frozen", "the ResNet has norm: group"),
         (RESNET, "use: detection, neck: fpn, anchors: [32]", "a pyramid has 5 levels"),
