@@ -22,7 +22,7 @@ encoder: {{use: resnet, depth: 10, width: 8, stem: small}}
 methods: [{{use: simclr}}]
 seeds: [0]
 training: {{epochs: 1, batch_size: 8}}
-evaluation: [{{use: knn}}]
+evaluation: [{{use: knn, k: 3}}]
 """
 FOLDER = "use: imagefolder, folder: {0}/pics"
 
