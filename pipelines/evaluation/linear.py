@@ -150,7 +150,7 @@ def judged(probes: Probes, rows: Tensor, label: Tensor, which: Tensor) -> tuple[
     """Each classifier's top1 (R,) and mean loss (R,), nats, on the rows at some positions; float64 on the CPU."""
     C, R, _ = probes.weight.shape
     top1, loss = torch.zeros(2, R, dtype=torch.float64)
-    for part in which.split(max(1, ELEMENTS // (C * R))):
+    for part in which.split(max(1, min(CHUNK, ELEMENTS // (C * R)))):
         scores, truth = probes.scores(rows.index_select(0, part)), label[part]  # (R, n, C)
         hits = predicted(scores.flatten(0, 1)).view(R, -1) == truth
         each = F.cross_entropy(scores.flatten(0, 1), truth.repeat(R), reduction="none").view(R, -1)
