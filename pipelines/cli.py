@@ -2,7 +2,6 @@
 
 import argparse
 import importlib
-import io
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -13,6 +12,7 @@ from typing import Any
 from pipelines.errors import Problem, disk_refuses
 from pipelines.launching.gpus import gpus_for
 from pipelines.masking import masked
+from pipelines.surroundings import unfit
 
 RESULTS = Path("results")
 TEXTS = Path(__file__).resolve().parents[1] / "reports"
@@ -239,15 +239,8 @@ def _add_parts(under: argparse.ArgumentParser, commands: dict[str, Command], met
 
 def main(argv: Sequence[str]) -> int:
     """Run one stage; 0 when it went well, 1 for a problem told in a message, 2 for a call that names no stage, else its own."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # a terminal without some letter shows its number
-            stream.reconfigure(errors="backslashreplace")
-    if sys.getfilesystemencoding() != "utf-8":
-        print(
-            f"error: the environment makes Python read the names of files as {sys.getfilesystemencoding()} (PYTHONUTF8=0, "
-            "PYTHONCOERCECLOCALE=0 or a locale); set PYTHONUTF8=1",
-            file=sys.stderr,
-        )
+    if wrong := unfit():
+        print(f"error: {wrong}", file=sys.stderr)
         return 1
     arguments = vars(parser().parse_args(argv))
     stage, part = arguments.pop("stage"), arguments.pop("part", "run")

@@ -31,6 +31,7 @@ HELPERS = {
     "scene",
     "schedules",
     "signals",
+    "surroundings",
 }
 ALLOWED = {
     "spec": {"spec", "records", "acceptance", "statistics.relation"},

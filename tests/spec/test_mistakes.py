@@ -127,10 +127,10 @@ def test_a_wrong_value_is_one_line_that_names_it(refusal, path, wrong, appended)
         (
             ("evaluation", 0, "use"),
             "transfer",
-            "evaluation[0].use: there is no 'transfer'; there are: distill, few_shot,",
+            "evaluation[0].use: there is no 'transfer'; there are: detection, distill,",
         ),
         (("evaluation",), [], "evaluation: must have at least 1 value, got 0"),
-        (("evaluation", 0), {"k": 5}, "evaluation[0]: needs a 'use'; there are: distill, "),
+        (("evaluation", 0), {"k": 5}, "evaluation[0]: needs a 'use'; there are: detection, distill, "),
         (("evaluation", 5), {"use": "distill"}, "evaluation[5].teacher: is needed"),
         (("tuning",), {}, "tuning: needs 'trials', 'methods'"),
         (("training", "betas"), [], "training.betas: must have 2 values, got 0"),
