@@ -56,8 +56,8 @@ def _print_data(made: Plan, contents: Mapping[str, Contents]) -> None:
         dataset = job.spec.dataset
         lines = contents[job.key].lines if job.key in contents else []
         with contextlib.suppress(InputError):  # its files are gone, but it is packed: else check_files has told
-            if (told := dataset.told()) or lines:
-                print(f"# data set {dataset.short_name}: {told or dataset.use}")
+            role = "target: measured on" if dataset.role == "target" else "pretrained on and measured on"
+            print(f"# data set {dataset.short_name} ({role}): {dataset.told() or dataset.use}")
         for line in lines:
             print(f"#   {line}")
 
