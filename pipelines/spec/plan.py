@@ -56,6 +56,7 @@ class Plan:
             "study": study.name,
             "question": study.question,
             "seeds": list(study.seeds),
+            "datasets": {dataset.short_name: dataset.role for dataset in study.all_datasets},
             "tuned": list(study.tuning.methods) if study.tuning else [],
             "claims": [claim.model_dump(mode="json") for claim in self.claims],
             **({"reproduces": reproduces} if reproduces else {}),

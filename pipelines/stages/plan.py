@@ -77,8 +77,8 @@ def _print_data(made: Plan, contents: Mapping[str, Contents], results: Path) -> 
         told = ""
         with contextlib.suppress(InputError):  # its files are gone, but it is packed: else check_files has told
             told = dataset.told()
-        if told or lines:
-            print(f"# data set {dataset.short_name}: {told or dataset.use}")
+        role = "target: measured on" if dataset.role == "target" else "pretrained on and measured on"
+        print(f"# data set {dataset.short_name} ({role}): {told or dataset.use}")
         for line in lines:
             print(f"#   {line}")
 

@@ -163,7 +163,9 @@ def test_planning_tells_how_the_folders_were_understood_and_what_they_hold(tmp_p
     study = tmp_path / "x.yaml"
     study.write_text(STUDY.format(dataset=f"use: imagefolder, name: mine, folder: {tmp_path}/pics"))
     assert main(["plan", str(study), "--results", str(tmp_path / "results")]) == 0
-    line = "# data set mine: train: train/; test: test/; choices: Validation/; 2 classes\n"
+    line = (
+        "# data set mine (pretrained on and measured on): train: train/; test: test/; choices: Validation/; 2 classes\n"
+    )
     counts = "#   train: 15 images, 3 of them held out for choices; a: 9, b: 6\n#   test: 4 images; a: 2, b: 2\n"
     left_out = "#   left out: 1 .txt (train/a/notes.txt)\n"
     opened = "#   opened of train: 15: 8 pixels wide, 8 high, 15 colour\n"
