@@ -19,7 +19,7 @@ from pipelines.sources.images import Unreadable, is_turned
 try:
     import tifffile
 except ImportError:  # pip install ".[tiff]"
-    tifffile = None
+    tifffile = None  # type: ignore[assignment]
 
 Stored = NDArray[Any]
 """(H, W, C), uint8 or uint16."""
