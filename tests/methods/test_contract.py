@@ -108,11 +108,13 @@ CHUNKED = [f"{name}:2" for name in FOUR]
 """The same, each process's four images through the networks in two halves."""
 
 
+@pytest.mark.xdist_group("processes")  # the start of four processes serves all
 @pytest.mark.parametrize("name", [*FOUR, *CHUNKED])
 def test_one_process_and_four_give_the_same_loss_and_state(name, four_processes):
     assert four_processes[name] == ""
 
 
+@pytest.mark.xdist_group("processes")
 @every_method
 def test_one_process_and_two_give_the_same_loss_where_promised(name, two_processes):
     """Without batch norm and with the same views, two ranks' mean loss is that of the joined batch."""

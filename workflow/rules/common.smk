@@ -36,9 +36,8 @@ try:
     if workflow.remote_exec:
         PENDING = Pending.read(PLANS.values(), RESULTS)
     elif RUNS_NOTHING:
-        PENDING = Pending(
-            []
-        )  # no data has to be there to write, or to show, what the records say
+        # no data has to be there to write, or to show, what the records say
+        PENDING = Pending([])
     else:
         PENDING = Pending.of(PLANS.values(), RESULTS, CONFIG.rerun_changed)
 except InputError as error:
@@ -58,6 +57,7 @@ TRACKING_ENVIRONMENT = (
     }
 )
 DONE = str(layout.marker(RESULTS, "{stage}", "{unit}"))
+WATCH = None
 BENCHMARK = str(layout.benchmark_file(RESULTS, "{stage}", "{unit}"))
 LOG = str(layout.log_file(RESULTS, "{stage}", "{unit}"))
 
@@ -244,7 +244,8 @@ def finish(failed):
     forget_tables()
     if RUNS_NOTHING:
         return
-    WATCH.stop()
+    if WATCH:
+        WATCH.stop()
     for name, made in PLANS.items():
         if failed and not is_fresh(made, RESULTS):
             for stage in ("collect", "report"):
