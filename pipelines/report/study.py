@@ -21,7 +21,7 @@ from pipelines.spec.writing import AGAIN
 AnySpec = ShardsSpec | TuneSpec | PretrainSpec | EvaluateSpec
 SPECS: dict[str, type[AnySpec]] = {kind.stage: kind for kind in (ShardsSpec, TuneSpec, PretrainSpec, EvaluateSpec)}
 S = TypeVar("S", bound=AnySpec, covariant=True)
-KEYS = {"study", "question", "seeds", "tuned", "claims", "reproduces", "jobs"}
+KEYS = {"study", "question", "seeds", "datasets", "tuned", "claims", "reproduces", "jobs"}
 """What a plan.json holds."""
 
 
