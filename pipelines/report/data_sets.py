@@ -69,7 +69,7 @@ def _given(job: Result[ShardsSpec], index: Mapping[str, Any]) -> str:
 
 def _values(index: Mapping[str, Any]) -> str:
     """The stored values of each channel, and which of them become 0 and 1; where it is said how many channels there are."""
-    values, ranges = index.get("values"), index["spec"].get("value_range")
+    values, ranges = index.get("values"), index.get("spec", {}).get("value_range")
     if not values:
         return ""
     each = [
