@@ -32,7 +32,7 @@ def test_one_channel_is_grey_in_lab():
     assert lab[1:].abs().max() < 0.02  # the matrix and the white point are rounded to five digits
 
 
-@pytest.mark.parametrize("space", ["rgb", "unit", "lab", "ycbcr", "ydbdr"])
+@pytest.mark.parametrize("space", ["lab", "ycbcr", "ydbdr"])
 def test_the_way_back_gives_the_colours_again(space):
     planes = torch.rand(3, 200, generator=torch.Generator().manual_seed(0))
     torch.testing.assert_close(to_rgb(convert(planes, space), space), planes, rtol=0, atol=2e-3)
