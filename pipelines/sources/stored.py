@@ -4,14 +4,13 @@ Pillow reads 16-bit images of several channels as 8 bits without a word, and no 
 (PNG) and by tifffile, where it is installed. Nothing is converted: no palette, no composition over a background.
 """
 
+import importlib
 import io
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, ImageSequence
-from torchvision.io import ImageReadMode, decode_png
 
 from pipelines.listing.kinds import HEAD, kind_of
 from pipelines.sources.images import Unreadable, is_turned
@@ -28,6 +27,8 @@ PLAIN = frozenset({"1", "L", "LA", "RGB", "RGBA", "I;16", "I;16B", "I;16L"})
 """PIL modes whose numbers are those of the file; CMYK of TIFFs too."""
 BITS = 258
 """The TIFF tag: bits of each sample."""
+DEEP_PNG = "pipelines.sources.deep_png"
+"""What reads it loads for seconds, and is rarely wanted."""
 PNG_DEPTH, PNG_COLOUR = 24, 25
 """Where a PNG's header says bits of a channel, and 0 for grey."""
 
@@ -39,7 +40,7 @@ def stored(data: bytes, channels: int, turn: bool) -> Stored:
         if data.startswith(NPY):
             found = _array(np.load(io.BytesIO(data), allow_pickle=False), channels)
         elif kind == "png" and data[PNG_DEPTH] == 16 and data[PNG_COLOUR] != 0:
-            found = _deep_png(data)
+            found = importlib.import_module(DEEP_PNG).decoded(data)
         else:
             found = _tiff(data, turn) if kind == "tif" else _picture(_opened(data), turn)
     except Unreadable:
@@ -68,13 +69,6 @@ def _array(array: Stored, channels: int) -> Stored:
     if not first and not last:
         raise Unreadable(f"an array of shape {array.shape}: neither its first nor its last axis is {channels} channels")
     return array if last else array.transpose(1, 2, 0)
-
-
-def _deep_png(data: bytes) -> Stored:
-    """16 bits and several channels."""
-    encoded = torch.frombuffer(bytearray(data), dtype=torch.uint8)
-    found: Stored = decode_png(encoded, ImageReadMode.UNCHANGED).numpy()
-    return found.transpose(1, 2, 0)
 
 
 def _opened(data: bytes) -> Image.Image:

@@ -1,6 +1,8 @@
 """Images of stated channels: what is stored is what comes out, scaled as the data set says, and doubt is refused."""
 
 import io
+import struct
+import zlib
 
 import numpy as np
 import pytest
@@ -28,6 +30,34 @@ def test_a_stack_of_frames_is_its_channels():
     frames = [Image.fromarray(DEEP[:, :, channel]) for channel in range(5)]
     buffer = io.BytesIO()
     frames[0].save(buffer, "tiff", save_all=True, append_images=frames[1:])
+    assert np.array_equal(as_stored(buffer.getvalue(), FIVE), DEEP)
+
+
+def deep_png(pixels: np.ndarray) -> bytes:
+    """A PNG of 16 bits, as the standard (ISO/IEC 15948) writes one: Pillow writes none of several channels."""
+
+    def chunk(name: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+    height, width, channels = pixels.shape
+    head = struct.pack(">IIBBBBB", width, height, 16, {3: 2, 4: 6}[channels], 0, 0, 0)
+    lines = b"".join(b"\0" + line.astype(">u2").tobytes() for line in pixels)
+    parts = chunk(b"IHDR", head), chunk(b"IDAT", zlib.compress(lines)), chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
+
+
+@pytest.mark.parametrize("channels", [3, 4])
+def test_a_png_of_16_bits_keeps_them(channels):
+    pixels = DEEP[:, :, :channels]
+    assert np.array_equal(as_stored(deep_png(pixels), Decoding(channels=channels)), pixels)
+
+
+@pytest.mark.parametrize("planar", ["contig", "separate"])
+def test_a_tiff_of_many_deep_channels_keeps_them(planar):
+    tifffile = pytest.importorskip("tifffile")
+    buffer = io.BytesIO()
+    pixels = DEEP if planar == "contig" else DEEP.transpose(2, 0, 1)
+    tifffile.imwrite(buffer, pixels, photometric="minisblack", planarconfig=planar)
     assert np.array_equal(as_stored(buffer.getvalue(), FIVE), DEEP)
 
 

@@ -77,6 +77,14 @@ def test_help_loads_nothing_heavy(stage):
     assert done.stdout.strip().endswith("[]"), done.stdout
 
 
+def test_what_trains_and_measures_loads_no_library_that_only_some_jobs_need():
+    """A process of a small job works for seconds; torchvision alone, which loads torch's compiler, costs two more."""
+    code = "import sys, pipelines.stages.pretrain, pipelines.stages.evaluate, pipelines.stages.shards\n"
+    code += "print(sorted({'torchvision', 'torchmetrics', 'timm', 'sklearn', 'mlflow', 'optuna'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
+    assert done.stdout.strip() == "[]"
+
+
 def test_plan_prints_every_job_with_its_command(made):
     plan, results = made
     printed = ran("plan", TINY, "--results", results)
