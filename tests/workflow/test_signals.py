@@ -18,7 +18,7 @@ from pretraining_tools import ENVIRONMENT, Shards, lines, stage
 from pipelines.files import sha256_file
 from pipelines.records import read_record
 
-SECONDS = 10
+SECONDS = 20  # the promise is ten on a machine of its own, where it takes two; tests share theirs
 pytestmark = [pytest.mark.slow]
 
 
