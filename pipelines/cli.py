@@ -157,7 +157,7 @@ STAGES = {
                 choices=("timm", "torchvision"),
                 default="timm",
             ),
-            arg("--onnx", "write model.onnx too (needs ssl-pipelines[onnx])", action="store_true"),
+            arg("--onnx", "write model.onnx too (needs the extra onnx)", action="store_true"),
         ),
     ),
     "embed-images": Command(

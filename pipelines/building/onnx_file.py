@@ -1,6 +1,6 @@
 """An encoder as an ONNX file, written by torch.onnx and compared with the encoder by ONNX Runtime before it counts.
 
-The packages are optional: ``pip install "ssl-pipelines[onnx]"``.
+The packages are optional: ``pip install -e ".[onnx]"`` in a checkout; ``make install`` brings them.
 """
 
 import contextlib
@@ -26,7 +26,7 @@ except ImportError:  # pip install ".[onnx]"
 FILE = "model.onnx"
 NEEDED = ("onnx", "onnxscript", "onnxruntime")
 IMAGES, FEATURES = "images", "features"
-"""Names of the one input, (N, 3, side, side) float32 normalised as config.json says, and of the one output, (N, width)."""
+"""Names of the one input, (N, C, side, side) float32 normalised as config.json says, and of the one output, (N, width)."""
 APART = 1e-3
 """Largest difference of a feature allowed, as a share of the largest feature: rounding gives about 1e-6."""
 
@@ -36,19 +36,19 @@ def check_onnx() -> None:
     if missing := [name for name in NEEDED if importlib.util.find_spec(name) is None]:
         raise EnvironmentFault(
             f"export --onnx: needs {', '.join(missing)}, which {'is' if len(missing) == 1 else 'are'} not installed; "
-            'run: pip install "ssl-pipelines[onnx]" (in a checkout: pip install -e ".[onnx]"), or leave --onnx out'
+            'run, in the checkout: pip install -e ".[onnx]"; or leave --onnx out'
         )
 
 
-def write_onnx(encoder: Encoder, side: int, path: Path) -> float:
+def write_onnx(encoder: Encoder, side: int, channels: int, path: Path) -> float:
     """Write ``path`` in one move; the largest difference of a feature between file and encoder, as a share of the largest.
 
-    The number of images is free, their side is fixed. EnvironmentFault where the file gives other features.
+    The number of images is free, their side and channels are fixed. EnvironmentFault where the file gives other features.
     """
     check_onnx()
     encoder.eval()
     draw = torch.Generator().manual_seed(0)
-    example, others = (torch.randn(count, 3, side, side, generator=draw) for count in (2, 3))
+    example, others = (torch.randn(count, channels, side, side, generator=draw) for count in (2, 3))
     with replacing(path) as part:
         _export(encoder, example, part)
         apart = _apart(encoder, others, part)

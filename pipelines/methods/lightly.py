@@ -28,7 +28,7 @@ try:
     from lightly.models.utils import deactivate_requires_grad, update_momentum
     from lightly.utils.scheduler import cosine_schedule
 except ImportError as error:
-    raise InputError(f"use: lightly needs the package lightly ({error}); pip install 'ssl-pipelines[peers]'") from None
+    raise InputError(f"use: lightly needs the package lightly ({error}); pip install -e '.[peers]'") from None
 
 Result = tuple[Tensor, Tensor]
 """The loss, 0-d, and the first view's projections (N, dim)."""

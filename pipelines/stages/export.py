@@ -20,6 +20,6 @@ def run(job: Path, to: Path, names: str, onnx: bool) -> int:
     export.write(to, names, measured(job))
     print(f"{to}: model.safetensors, config.json, README.md")
     if onnx:
-        apart = write_onnx(export.encoder, export.side, to / FILE)
+        apart = write_onnx(export.encoder, export.side, export.wanted.channels, to / FILE)
         print(f"{to / FILE}: features as the encoder's, to within {apart:.1g} of the largest")
     return 0

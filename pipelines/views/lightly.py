@@ -27,7 +27,7 @@ try:
     from lightly.transforms.simsiam_transform import SimSiamViewTransform
     from lightly.transforms.vicreg_transform import VICRegViewTransform
 except ImportError as error:
-    raise InputError(f"use: lightly needs the package lightly ({error}); pip install 'ssl-pipelines[peers]'") from None
+    raise InputError(f"use: lightly needs the package lightly ({error}); pip install -e '.[peers]'") from None
 
 
 class PeerViews:

@@ -202,5 +202,5 @@ def test_without_the_package_one_clear_error_says_what_to_install(module, monkey
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "lightly", None)
     monkeypatch.delitem(sys.modules, module)
-    with pytest.raises(InputError, match=r"needs the package lightly .*pip install 'ssl-pipelines\[peers\]'"):
+    with pytest.raises(InputError, match=r"needs the package lightly .*pip install -e '\.\[peers\]'"):
         importlib.import_module(module)

@@ -17,6 +17,7 @@ from pipelines.cli import main
 from pipelines.encoders import build_encoder
 from pipelines.errors import EnvironmentFault
 from pipelines.spec.encoders.checkpoint import Options
+from pipelines.spec.encoders.resnet import Options as ResNet
 from pipelines.spec.jobs import EvaluateSpec, Foreign
 from pipelines.spec.writing import write_spec
 
@@ -168,12 +169,21 @@ def test_onnx_runtime_gets_the_same_features_from_any_number_of_images(label, fo
         assert torch.allclose(torch.from_numpy(found), expected(folder_of(label))[:count], atol=1e-5)
 
 
+def test_an_encoder_of_five_channels_is_written_for_five(tmp_path):
+    runtime = pytest.importorskip("onnxruntime")
+    pytest.importorskip("onnxscript")
+    encoder = build_encoder(ResNet(depth=10, width=8, stem="small"), 16, 5)
+    assert onnx_file.write_onnx(encoder, 16, 5, tmp_path / "model.onnx") < onnx_file.APART
+    images = torch.rand(3, 5, 16, 16)
+    (found,) = runtime.InferenceSession(str(tmp_path / "model.onnx")).run(["features"], {"images": images.numpy()})
+    with torch.no_grad():
+        assert torch.allclose(torch.from_numpy(found), encoder(images), atol=1e-5)
+
+
 def test_onnx_without_its_packages_is_told_before_anything_is_written(folder_of, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(onnx_file, "NEEDED", ("torch", "no_such_package"))
     assert main(["export", str(folder_of("small")), "--to", str(tmp_path / "out"), "--onnx"]) == 1
-    assert re.search(
-        r'needs no_such_package, which is not.*pip install "ssl-pipelines\[onnx\]"', capsys.readouterr().err
-    )
+    assert re.search(r'needs no_such_package, which is not.*pip install -e "\.\[onnx\]"', capsys.readouterr().err)
     assert not (tmp_path / "out").exists()
 
 
@@ -182,5 +192,5 @@ def test_an_onnx_file_with_other_features_is_not_kept(folder_of, tmp_path, capsy
     monkeypatch.setattr(onnx_file, "_export", lambda encoder, example, path: path.write_bytes(b"something"))
     monkeypatch.setattr(onnx_file, "_apart", lambda encoder, images, path: float("nan"))
     with pytest.raises(EnvironmentFault, match=r"model\.onnx: was not kept.*differ"):
-        onnx_file.write_onnx(pretrained_method(folder_of("small")).encoder, 16, tmp_path / "model.onnx")
+        onnx_file.write_onnx(pretrained_method(folder_of("small")).encoder, 16, 3, tmp_path / "model.onnx")
     assert not list(tmp_path.iterdir())
