@@ -84,7 +84,7 @@ def test_the_page_shows_the_numbers_flags_and_missing_cells(made: tuple[Path, Pa
     assert "missing (0 of 3)" in text
     assert "(2 of 3)" in text
     assert "collapsed 1 of 3" in text
-    assert "pretrain moco_v1-fashion_mnist-s1-p: collapsed" in text
+    assert "<li>pretrain moco_v1 on fashion_mnist: collapsed in 1 of 3 (seeds 1)</li>" in text
 
 
 def test_published_figures_of_other_images_or_networks_have_a_table_of_their_own(made: tuple[Path, Path]) -> None:
