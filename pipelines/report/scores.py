@@ -23,6 +23,7 @@ CURVES = {
     "scores/untransformed_negative_mean": "mean of negative scores before transformation",
     "scores/untransformed_positive_mean": "mean of positive scores before transformation",
     "train/gradient_norm": "gradient norm",
+    "train/first_layer_gradient_norm": "gradient norm of the encoder's first layer",
 }
 SIDES = {
     "untransformed_negative": "negative scores before transformation",
@@ -97,7 +98,7 @@ def _bands(inside: Sequence[Curve], style: dict[str, Style]) -> Iterator[Chart]:
         for metric, words in CURVES.items():
             group = [curve for curve in inside if (curve.dataset, curve.metric) == (dataset, metric)]
             if group:
-                log = metric == "train/gradient_norm"
+                log = metric.endswith("gradient_norm")
                 yield Chart(f"{dataset} · {words}", score_charts.band_chart(group, words, style, log))
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from safetensors.torch import save_file
 from torch import nn
 
-from pipelines import distributed, histograms
+from pipelines import distributed, histograms, history
 from pipelines.attempts import begin, forget
 from pipelines.building.devices import device_name
 from pipelines.building.methods import ENCODER, HEAD, METHOD, packed
@@ -36,6 +36,7 @@ from pipelines.spec.made_by import code_of
 from pipelines.training import checkpoint
 from pipelines.training.loop import Stopped
 from pipelines.training.monitors import collapse_flags
+from pipelines.training.steadiness import steadiness
 
 
 def run(job: list[Path], processes: int = 1, nodes: int = 1) -> int:
@@ -101,7 +102,7 @@ def _pretrain(job: JobFolder[PretrainSpec], stop: Stop, lease: Lease | None) -> 
         return
     if lease:
         lease.check()
-    artifacts = {**_save_weights(training.method, job.path, spec.method.text), "history": "history.jsonl"}
+    artifacts = {**_save_weights(training.method, job.path, spec.method.text), "history": history.FILE}
     artifacts |= {
         f"checkpoint_{epoch}": checkpoint.milestone(epoch)
         for epoch in sorted(set(spec.training.keep_epochs))
@@ -119,7 +120,7 @@ def _pretrain(job: JobFolder[PretrainSpec], stop: Stop, lease: Lease | None) -> 
         stage="pretrain",
         spec=spec.model_dump(mode="json"),
         inputs=job.input_keys,
-        metrics=fitted.metrics,
+        metrics=fitted.metrics | steadiness(job.path / history.FILE, int(fitted.derived["steps_per_epoch"])),
         derived={**fitted.derived, "attempts": attempts, **{f"tuned/{path}": value for path, value in chosen.items()}},
         seconds=fitted.clock.training,
         images_per_second=images / fitted.clock.training,

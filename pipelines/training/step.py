@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from pipelines import distributed
@@ -44,6 +44,7 @@ class Stepper:
         self.optimizer: Optimizer = build_optimizer(
             groups_of(self.method, self.training), self.training, self.lr, self.training.lars_lr_in_buffer
         )
+        self.first_weights = first_weights(self.method.encoder)
 
     def __call__(self, views: list[Tensor], batch: Batch, step: int) -> Output:
         """Move the weights by one batch. The output's scalars have the gradient's norm, before clipping, beside them."""
@@ -61,7 +62,17 @@ class Stepper:
         self.method.after_step(progress)
         norm = torch.linalg.vector_norm(norms)
         self.notices.put(torch.cat([shares, norm.reshape(1)]), step, batch.index)
-        return Output(output.loss, {**output.scalars, "gradient_norm": norm}, output.watched)
+        watched = {"gradient_norm": norm, **self._first_layer(norms)}
+        return Output(output.loss, {**output.scalars, **watched}, output.watched)
+
+    def _first_layer(self, norms: Tensor) -> dict[str, Tensor]:
+        """The gradient's norm at the encoder's first layer, out of all ``norms`` (P,); nothing where that layer is frozen.
+
+        Where a ViT becomes unstable it shows there tens of steps before the other layers (MoCo v3, section 4.2).
+        """
+        having = [parameter for parameter in self.method.parameters() if parameter.grad is not None]
+        place = next((i for i, parameter in enumerate(having) if parameter is self.first_weights), None)
+        return {} if place is None else {"first_layer_gradient_norm": norms[place]}
 
     def _loss(self, views: list[Tensor], batch: Batch, progress: Progress) -> Output:
         low = self.dtype != torch.float32
@@ -92,3 +103,9 @@ class Stepper:
     def watching(self, step: int) -> bool:
         """Whether the step's monitors are read."""
         return step % self.training.monitor_steps == 0 or step + 1 == self.total_steps
+
+
+def first_weights(encoder: nn.Module) -> Tensor | None:
+    """The weights of the first convolution or linear map, in the order in which the encoder holds its layers."""
+    maps = (module for module in encoder.modules() if isinstance(module, nn.Conv2d | nn.Linear))
+    return next((module.weight for module in maps), None)
