@@ -22,7 +22,7 @@ from pipelines.history import History
 from pipelines.records import now, write_record
 from pipelines.tracking.follow import Follower
 from pipelines.tracking.replay import sync_studies
-from pipelines.tracking.settings import Tracking
+from pipelines.tracking.settings import TrackingSettings
 from pipelines.tracking.tree import Trees
 
 ENCODERS, QUICK = 3333, 20
@@ -88,7 +88,7 @@ def main() -> None:
     settings = {"encoders": encoders, "seeds a row": SEEDS, "protocols": len(EVALUATIONS)}
     report = Report("tracking", "filling MLflow from records", ["mlflow", "sqlalchemy"], settings, given.quick)
     with tempfile.TemporaryDirectory() as folder:
-        results, where = Path(folder), Tracking()
+        results, where = Path(folder), TrackingSettings()
         records, trees = make_study(results, encoders), Trees(results)
         first = timed(lambda: sync_studies(trees.read(), where, results))
         again = timed(lambda: sync_studies(trees.read(), where, results))

@@ -1,7 +1,8 @@
 """The code that made a result: those of our modules that a job imports, each with a digest of its meaning.
 
 What counts is found in the import statements of the sources, wherever they stand, so that planning can tell without
-importing anything. Modules loaded by a name that is only known at run time are not seen: the caller names them.
+importing anything. ``import_module("a.b")`` counts as an import too. Modules loaded by a name that is only known at run
+time are not seen: the caller names them.
 A meaning leaves out comments, docstrings, formatting, the release number and imports for type checkers alone.
 """
 
@@ -109,7 +110,20 @@ def _parsed(path: Path, mtime_ns: int, size: int, module: str, ours: str) -> _So
             if base.split(".")[0] == ours:
                 modules.add(base)
                 names |= {f"{base}.{alias.name}" for alias in node.names}
+        elif (loaded := _loaded(node)) and loaded.split(".")[0] == ours:
+            modules.add(loaded)
     return _Source(_digest(_meaning(tree)), frozenset(modules), frozenset(names))
+
+
+def _loaded(node: ast.AST) -> str | None:
+    """The module that a call of ``import_module`` names, where it is written out."""
+    match node:
+        case ast.Call(
+            func=ast.Attribute(attr="import_module") | ast.Name(id="import_module"),
+            args=[ast.Constant(value=str(name))],
+        ):
+            return name
+    return None
 
 
 def _absolute(node: ast.ImportFrom, module: str, path: Path) -> str:

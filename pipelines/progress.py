@@ -55,7 +55,7 @@ class Running:
 
 
 @dataclass(frozen=True)
-class Stopped:
+class StoppedJob:
     """A job without a record whose process has ended and said something."""
 
     key: str
@@ -98,15 +98,15 @@ def _running(key: str, spec: PretrainSpec, points: list[history.Point]) -> Runni
     return Running(key, step, epoch, spec.training.epochs, speed, whole)
 
 
-def stopped(jobs: Iterable[Job], results: Path) -> list[Stopped]:
+def stopped(jobs: Iterable[Job], results: Path) -> list[StoppedJob]:
     """Jobs without a record that a log speaks of and that nobody works on, each with what its last log says of it."""
     waiting = {job.key: job for job in jobs if not job.done(results)}
-    found: dict[str, Stopped] = {}
+    found: dict[str, StoppedJob] = {}
     for log in sorted(logs_folder(results).glob("*/*.log"), key=lambda path: path.stat().st_mtime):
         text = log.read_text(errors="replace") if log.stat().st_size else ""
         for key, lines in _told(log, text, waiting).items():
             if not history.being_written(waiting[key].folder(results) / history.FILE):
-                found[key] = Stopped(key, log, tuple(lines[-TAIL:]))
+                found[key] = StoppedJob(key, log, tuple(lines[-TAIL:]))
     return list(found.values())
 
 

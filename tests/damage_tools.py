@@ -15,7 +15,7 @@ from pipelines.files import sha256_file
 from pipelines.report import build, charts, page, tuning_charts, verdicts
 from pipelines.report.study import load_results
 from pipelines.spec.job import Job
-from pipelines.spec.layout import plan_file as plan_of
+from pipelines.spec.layout import written_plan as plan_of
 from pipelines.spec.pending import Pending, mark_fresh
 from pipelines.spec.plan import Plan, plan_file
 from pipelines.spec.writing import write_specs

@@ -1,5 +1,6 @@
 """Code: what a result's digest depends on, and what it does not."""
 
+import ast
 import os
 import shutil
 import subprocess
@@ -11,6 +12,9 @@ import pytest
 from pipelines import code
 from pipelines.code import Code, changed, sources_of
 from pipelines.errors import InputError
+from pipelines.spec.jobs import EvaluateSpec, RunSpec, ShardsSpec
+from pipelines.spec.made_by import code_of
+from pipelines.spec.plan import plan_file
 
 ROOT = code.PACKAGE.parent
 
@@ -128,6 +132,8 @@ def test_what_only_type_checkers_read_and_the_release_number_are_left_out(tmp_pa
         "from .b import thing",
         "from .. import deep\nfrom ..deep.b import thing",
         "def f():\n    if f:\n        from ours.deep import b",
+        "import importlib\ndef f():\n    return importlib.import_module('ours.deep.b').thing",
+        "from importlib import import_module\nthing = import_module('ours.deep.b').thing",
         "try:\n    import os\nexcept ImportError:\n    from .b import *",
     ],
 )
@@ -152,6 +158,48 @@ def test_a_package_that_loads_by_name_does_not_bring_all_its_modules(tmp_path: P
         "ours/kinds/a.py",
         "ours/stage.py",
     ]
+
+
+BY_USE = {
+    *("cli.py", "spec/kinds.py", "methods/__init__.py", "encoders/__init__.py", "sources/base.py"),
+    *("stages/evaluate.py", "building/objective.py"),
+}
+"""What loads a module by a name of the study or of the command: ``code_of`` names those itself."""
+
+
+def loaded_by_name(path: Path) -> list[ast.Call]:
+    """The calls that import a module, and those that would hide one from this test."""
+    calls = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)]
+    ways = ("import_module", "__import__", "exec_module", "run_module", "run_path")
+    return [call for call in calls if ast.unparse(call.func).split(".")[-1] in ways]
+
+
+def test_whatever_is_loaded_by_name_is_seen_or_named_by_the_study() -> None:
+    unseen = set()
+    for path in sorted(code.PACKAGE.rglob("*.py")):
+        module = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+        for call in loaded_by_name(path):
+            if isinstance(call.args[0], ast.Constant):
+                name = str(call.args[0].value)
+                assert f"{name.replace('.', '/')}.py" in sources_of([module]).files, f"{path}: {name}"
+            else:
+                unseen.add(path.relative_to(code.PACKAGE).as_posix())
+    assert unseen == BY_USE
+
+
+def test_every_part_of_a_job_is_among_its_code() -> None:
+    for job in plan_file(ROOT / "experiments" / "all_methods.yaml").jobs.values():
+        files, spec = code_of(job.spec).files, job.spec
+        wanted = {f"stages/{spec.stage}"}
+        if isinstance(spec, ShardsSpec):
+            wanted |= {f"sources/{spec.dataset.use}", f"spec/datasets/{spec.dataset.use}", "sources/deep_png"}
+        if isinstance(spec, RunSpec):
+            wanted |= {f"methods/{spec.method.use}", f"encoders/{spec.encoder.use}", "sources/deep_png"}
+            assert ("pipelines/views/lightly.py" in files) == bool(spec.method.peer_transforms)
+        if isinstance(spec, EvaluateSpec):
+            wanted |= {f"evaluation/{spec.evaluation.use}", f"spec/evaluation/{spec.evaluation.use}"}
+            assert ("pipelines/building/looks.py" in files) == (spec.evaluation.use == "knn")
+        assert {f"pipelines/{name}.py" for name in wanted} <= set(files), spec
 
 
 def test_modules_may_import_each_other(tmp_path: Path) -> None:

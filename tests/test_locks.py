@@ -172,9 +172,13 @@ def test_shards_are_made_by_one_on_every_mount(
     tmp_path: Path, mount: str | int, quick: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(locking, "LONGEST_WORK", 0.1)
-    with locking.locked(tmp_path), pytest.raises(EnvironmentFault, match="held by"), locking.locked(tmp_path):
+    with (
+        locking.locked_folder(tmp_path),
+        pytest.raises(EnvironmentFault, match="held by"),
+        locking.locked_folder(tmp_path),
+    ):
         pass
-    with locking.locked(tmp_path):
+    with locking.locked_folder(tmp_path):
         pass
 
 
@@ -185,7 +189,7 @@ def test_shards_in_a_folder_that_cannot_be_written_are_used_without_a_lock(
         raise OSError(errno.EROFS, "Read-only file system")
 
     monkeypatch.setattr(os, "open", read_only)
-    with locking.locked(tmp_path), locking.locked(tmp_path):
+    with locking.locked_folder(tmp_path), locking.locked_folder(tmp_path):
         pass
 
 

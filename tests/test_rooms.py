@@ -163,3 +163,14 @@ def test_files_and_functions_stay_small(path):
         if isinstance(node, ast.FunctionDef):
             length = (node.end_lineno or 0) - node.lineno + 1
             assert length <= 55, f"{path.name}: {node.name} has {length} lines"
+
+
+def test_no_two_public_classes_have_one_name():
+    """Every part's ``Options`` apart, which are found by that name."""
+    places: dict[str, list[str]] = {}
+    for path in sorted(PACKAGE.rglob("*.py")):
+        for node in ast.parse(path.read_text()).body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                places.setdefault(node.name, []).append(path.relative_to(PACKAGE).as_posix())
+    assert places.pop("Options")
+    assert {name: files for name, files in places.items() if len(files) > 1} == {}

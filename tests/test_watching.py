@@ -21,8 +21,8 @@ from pipelines.spec.price import ASSUMED
 from pipelines.spec.units import Unit, units
 from pipelines.watching.events import Events
 from pipelines.watching.lines import block, line
-from pipelines.watching.run import START, Now, Run
-from pipelines.watching.watch import Watch, in_lines, watch
+from pipelines.watching.run import START, Now, WatchedRun
+from pipelines.watching.watch import RunWatch, in_lines, watch
 
 STUDY = """
 question: How far is it?
@@ -44,7 +44,7 @@ class Place:
         self.results, self.plan = folder, plan_file(folder / "study.yaml")
         self.units = {(unit.stage, unit.name): unit for unit in units(self.plan.jobs.values())}
         self.events = Events(self.units)
-        self.run = Run(self.plan.jobs.values(), self.units.values(), folder)
+        self.run = WatchedRun(self.plan.jobs.values(), self.units.values(), folder)
 
     def unit(self, stage: str) -> Unit:
         return next(unit for unit in self.units.values() if unit.stage == stage)
@@ -151,10 +151,10 @@ def test_a_failure_to_look_is_told_once_and_ends_the_watch_alone(place, caplog):
     logger = logging.getLogger("a run")
     logger.setLevel(logging.INFO)
 
-    def broken() -> Run:
+    def broken() -> WatchedRun:
         raise OSError("no disk at postgresql://me:secret@host/db")
 
-    watched = Watch(logger, place.events, broken, in_lines(logger, "running"), every=0.01)
+    watched = RunWatch(logger, place.events, broken, in_lines(logger, "running"), every=0.01)
     watched.start()
     watched.stop()
     assert "progress is not told any more: no disk" in caplog.text
@@ -193,14 +193,14 @@ from pathlib import Path
 from pipelines.spec.plan import plan_file
 from pipelines.spec.units import units
 from pipelines.watching.events import Events
-from pipelines.watching.run import Run
-from pipelines.watching.watch import Watch, in_lines
+from pipelines.watching.run import WatchedRun
+from pipelines.watching.watch import RunWatch, in_lines
 
 PLAN = plan_file(Path("study.yaml"))
 UNITS = {{(unit.stage, unit.name): unit for unit in units(PLAN.jobs.values())}}
 NAME = next(name for stage, name in UNITS if stage == "pretrain")
-RUN = lambda: Run(PLAN.jobs.values(), UNITS.values(), Path("."))
-WATCH = Watch(logger, Events(UNITS), RUN, in_lines(logger, "running"), 0.2)
+RUN = lambda: WatchedRun(PLAN.jobs.values(), UNITS.values(), Path("."))
+WATCH = RunWatch(logger, Events(UNITS), RUN, in_lines(logger, "running"), 0.2)
 
 rule all:
     input: f"{{NAME}}.done"

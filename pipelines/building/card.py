@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from pipelines.encoders.vit import SIZES
 from pipelines.spec.encoders.base import EncoderOptions
 from pipelines.spec.encoders.resnet import Options as ResNet
 from pipelines.spec.encoders.timm import Options as Timm
+from pipelines.spec.encoders.vit import SIZES
 from pipelines.spec.encoders.vit import Options as ViT
 
 LOAD = 'model.load_state_dict(load_file("model.safetensors"))'

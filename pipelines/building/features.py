@@ -30,7 +30,7 @@ Embed = Callable[[Iterator[Tensor]], Tensor]
 
 
 @dataclass(frozen=True)
-class Source:
+class EvaluatedEncoder:
     """An encoder to be evaluated, and the form in which it takes images. encoder: none for raw pixels."""
 
     encoder: Encoder | None
@@ -48,10 +48,10 @@ class Source:
         return pixel_parts(batches) if self.encoder is None else pooled_parts(self.encoder.to(device), batches, device)
 
 
-def source_of(spec: EvaluateSpec, shards: ShardSet, weights: Path | None) -> Source:
+def source_of(spec: EvaluateSpec, shards: ShardSet, weights: Path | None) -> EvaluatedEncoder:
     """What an evaluation's spec names; ``weights``: the folder of the pretraining, where it names one."""
     if isinstance(spec.source, Pixels):
-        return Source(None, Wanted.of(shards))
+        return EvaluatedEncoder(None, Wanted.of(shards))
     if isinstance(spec.source, Untrained):
         return _untrained(spec.source, shards, spec.seed)
     if isinstance(spec.source, Foreign):
@@ -60,30 +60,30 @@ def source_of(spec: EvaluateSpec, shards: ShardSet, weights: Path | None) -> Sou
     return trained_source(weights)
 
 
-def trained_source(weights: Path) -> Source:
+def trained_source(weights: Path) -> EvaluatedEncoder:
     """The encoder of a finished pretraining's folder."""
     recipe = pretrained_spec(weights).views
-    return Source(pretrained_method(weights).encoder, Wanted.of(pretraining_shards(weights), recipe))
+    return EvaluatedEncoder(pretrained_method(weights).encoder, Wanted.of(pretraining_shards(weights), recipe))
 
 
-def foreign_source(source: Foreign) -> Source:
+def foreign_source(source: Foreign) -> EvaluatedEncoder:
     """The encoder in a file."""
     options = source.encoder
     size, mean, std = options.takes()
     decoding = Decoding(channels=options.channels, value_range=options.value_range)
     wanted = Wanted(Views(), size, mean, std, decoding)
-    return Source(build_encoder(options, size, wanted.channels), wanted)
+    return EvaluatedEncoder(build_encoder(options, size, wanted.channels), wanted)
 
 
-def _untrained(source: Untrained, shards: ShardSet, seed: int) -> Source:
+def _untrained(source: Untrained, shards: ShardSet, seed: int) -> EvaluatedEncoder:
     wanted = Wanted.of(shards, source.views, source.image_size)
     if source.method is None:
-        return Source(fresh_encoder(source.encoder, wanted.image_size, seed, wanted.channels), wanted)
+        return EvaluatedEncoder(fresh_encoder(source.encoder, wanted.image_size, seed, wanted.channels), wanted)
     facts = facts_of(shards, wanted.image_size)
-    return Source(fresh_method(source.method, source.encoder, facts, seed).encoder, wanted)
+    return EvaluatedEncoder(fresh_method(source.method, source.encoder, facts, seed).encoder, wanted)
 
 
-def embedded(source: Source, shards: ShardSet, device: torch.device, scratch: Path | None = None) -> Features:
+def embedded(source: EvaluatedEncoder, shards: ShardSet, device: torch.device, scratch: Path | None = None) -> Features:
     """The features of both splits' labelled images; ``scratch``: a folder for those too large for memory, none: no limit."""
     if not shards.class_names:
         raise InputError(

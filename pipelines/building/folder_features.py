@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pipelines.batch import Batch
-from pipelines.building.features import Source, foreign_source, trained_source
+from pipelines.building.features import EvaluatedEncoder, foreign_source, trained_source
 from pipelines.errors import InputError
 from pipelines.files import digest, read_json, replacing, write_json
 from pipelines.listing.folders import images_below
@@ -40,7 +40,7 @@ MADE_FROM = b"made_from"
 class Weights:
     """An encoder with the form of its images, and the SHA-256 of its file."""
 
-    source: Source
+    source: EvaluatedEncoder
     sha256: str
 
     @classmethod
@@ -121,7 +121,7 @@ def _parts(to: Path, made_from: str, say: Callable[[str], None]) -> Path:
     return parts
 
 
-def _write_part(part: Path, files: list[Path], folder: Path, source: Source, device: torch.device) -> None:
+def _write_part(part: Path, files: list[Path], folder: Path, source: EvaluatedEncoder, device: torch.device) -> None:
     wanted = source.wanted
     side, channels = wanted.image_size, wanted.channels
     decoding = replace(DECODING, channels=wanted.decoding.channels, value_range=wanted.decoding.value_range)
@@ -151,7 +151,7 @@ def _pixels(file: Path, decoding: Decoding, side: int, channels: int) -> NDArray
         return str(error)
 
 
-def _features(source: Source, images: Tensor, device: torch.device) -> Tensor:
+def _features(source: EvaluatedEncoder, images: Tensor, device: torch.device) -> Tensor:
     make, unused = source.wanted.maker(), generator(0, "plain", device=device)
     nothing = torch.zeros(len(images), dtype=torch.int64)
 

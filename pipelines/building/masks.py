@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from pipelines.building.devices import chosen_device
-from pipelines.building.features import Source, source_of
+from pipelines.building.features import EvaluatedEncoder, source_of
 from pipelines.building.images import in_order, loader, plain_views
 from pipelines.building.methods import packed
 from pipelines.evaluation.features import evaluating
@@ -37,7 +37,7 @@ def maps_of(job: JobFolder[EvaluateSpec]) -> Maps:
 
 
 @torch.no_grad()
-def last_maps(source: Source, batches: Iterator[Tensor], device: torch.device) -> Tensor:
+def last_maps(source: EvaluatedEncoder, batches: Iterator[Tensor], device: torch.device) -> Tensor:
     """(n, F, h, w) float32 on the device: the encoder's deepest map, in eval mode; without one the images averaged down."""
     if source.encoder is None:
         return torch.cat([F.adaptive_avg_pool2d(images.float(), PIXELS) for images in batches]).to(device)

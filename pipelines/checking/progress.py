@@ -7,7 +7,7 @@ EVERY = 5.0
 """Seconds between two lines of progress."""
 
 
-class Progress:
+class ReadingProgress:
     """Tells on stderr how much was read, where that takes long."""
 
     def __init__(self) -> None:

@@ -10,7 +10,7 @@ from pipelines.errors import DamagedFile, InputError
 from pipelines.evaluation.features import Features
 from pipelines.files import read_sealed
 from pipelines.spec.jobs import EvaluateSpec
-from pipelines.spec.layout import features_file, made_from_file, plan_file
+from pipelines.spec.layout import features_file, made_from_file, written_plan
 from pipelines.spec.pending import changed_pages
 from pipelines.spec.plan import Plan
 from pipelines.spec.writing import AGAIN
@@ -27,7 +27,7 @@ def faults(plan: Plan, results: Path, tick: Tick) -> Iterator[Fault]:
 
 
 def _plan(plan: Plan, results: Path) -> Iterator[Fault]:
-    path = plan_file(results, plan.study.name)
+    path = written_plan(results, plan.study.name)
     if not path.exists():
         return
     try:

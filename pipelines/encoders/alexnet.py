@@ -11,10 +11,9 @@ from torch import Tensor, nn
 
 from pipelines.encoders.base import Encoder
 from pipelines.errors import InputError
-from pipelines.spec.encoders.alexnet import Options
+from pipelines.spec.encoders.alexnet import HIDDEN, Options
 
 CHANNELS = (96, 256, 384, 384, 256)
-HIDDEN = 4096
 SMALLEST = 63
 """Pixels a side below which nothing is left after the third pool."""
 

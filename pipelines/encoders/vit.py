@@ -15,16 +15,7 @@ from torch import Tensor, nn
 from pipelines.encoders import positions
 from pipelines.encoders.base import Encoder
 from pipelines.errors import InputError
-from pipelines.spec.encoders.vit import Options
-
-SIZES = {
-    "micro": (64, 4, 4),
-    "tiny": (192, 12, 3),
-    "small": (384, 12, 6),
-    "base": (768, 12, 12),
-    "large": (1024, 24, 16),
-}
-"""Size -> (width, blocks, heads)."""
+from pipelines.spec.encoders.vit import SIZES, Options
 
 
 class PatchEmbed(nn.Module):

@@ -41,7 +41,7 @@ class SceneBench(Protocol):
         """The scenes of test in order, so many at a time."""
 
 
-class Outcome(NamedTuple):
+class DetectorOutcome(NamedTuple):
     """Numbers, what follows from training, and what was found in every test image."""
 
     measured: Measured
@@ -49,7 +49,7 @@ class Outcome(NamedTuple):
     found: list[Detections]
 
 
-def measure(options: Options, bench: SceneBench) -> Outcome:
+def measure(options: Options, bench: SceneBench) -> DetectorOutcome:
     """ap, ap50 and ap75 on test, and ap/NAME of each class, as fractions. InputError for an encoder that is no ResNet."""
     if not isinstance(bench.encoder, ResNet):
         raise InputError(
@@ -64,7 +64,7 @@ def measure(options: Options, bench: SceneBench) -> Outcome:
                 one = Detections(said["boxes"].cpu(), said["labels"].cpu(), said["scores"].cpu())
                 score.add(on_cpu(scene), one)
                 found.append(one)
-    return Outcome(Measured(test=score.values(bench.names)), derived, found)
+    return DetectorOutcome(Measured(test=score.values(bench.names)), derived, found)
 
 
 def on_cpu(scene: Scene) -> Scene:

@@ -114,7 +114,7 @@ def check(options: Linear, features: Features) -> None:
     check_features(options, features)
 
 
-class Choice(NamedTuple):
+class ProbeChoice(NamedTuple):
     """The chosen candidate, all candidates, and the rows that judged them: holdout or cv5."""
 
     chosen: Candidate
@@ -122,7 +122,7 @@ class Choice(NamedTuple):
     by: str
 
 
-def choose(options: Linear, features: Features, generator: torch.Generator) -> Choice:
+def choose(options: Linear, features: Features, generator: torch.Generator) -> ProbeChoice:
     """Every candidate trained on some rows of train and judged on others, as ``judging`` says.
 
     By the held-out slice ``best`` chooses; by folds, which have all rows of train to count on, the highest top1, of equals
@@ -132,7 +132,7 @@ def choose(options: Linear, features: Features, generator: torch.Generator) -> C
     by, parts = judging(features, len(candidates))
     if not parts:
         assert len(candidates) == 1, "check refuses more"
-        return Choice(candidates[0], candidates, by)
+        return ProbeChoice(candidates[0], candidates, by)
     rows, label, C = features.train, features.train_label, features.num_classes
     top1, loss = torch.zeros(2, len(candidates), dtype=torch.float64)
     for learn, judge in parts:
@@ -143,7 +143,7 @@ def choose(options: Linear, features: Features, generator: torch.Generator) -> C
         loss += share * each_loss
     tried = [replace(one, top1=a, loss=b) for one, a, b in zip(candidates, top1.tolist(), loss.tolist())]
     number = best(top1.tolist(), loss.tolist(), len(parts[0][1]) if by == "holdout" else None)
-    return Choice(tried[number], tried, by)
+    return ProbeChoice(tried[number], tried, by)
 
 
 def judged(probes: Probes, rows: Tensor, label: Tensor, which: Tensor) -> tuple[Tensor, Tensor]:

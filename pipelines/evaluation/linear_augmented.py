@@ -17,7 +17,7 @@ from pipelines.errors import BadResult
 from pipelines.evaluation.choosing import Judging, judging_rows
 from pipelines.evaluation.features import evaluating
 from pipelines.evaluation.linear import best
-from pipelines.evaluation.side_by_side import Candidate, SideBySide
+from pipelines.evaluation.side_by_side import ProbeCandidate, SideBySide
 from pipelines.evaluation.workbench import Outcome, Rows, Workbench
 from pipelines.spec.evaluation.linear_augmented import Options
 
@@ -30,7 +30,7 @@ def measure(options: Options, bench: Workbench) -> Outcome:
     options.check_counts(bench.counts)
     rows = np.flatnonzero(bench.train_label >= 0)
     label = torch.from_numpy(bench.train_label[rows])
-    candidates = [Candidate(feature, lr) for feature in options.features for lr in options.lrs]
+    candidates = [ProbeCandidate(feature, lr) for feature in options.features for lr in options.lrs]
     judges = _judging(bench, rows, label, len(candidates))
     learns = torch.zeros(len(judges.parts), len(rows), dtype=torch.bool)
     for mask, (learn, _) in zip(learns, judges.parts):

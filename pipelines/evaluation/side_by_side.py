@@ -17,17 +17,19 @@ from pipelines.evaluation.tapped import Tapped, features_of, width_of
 from pipelines.methods.base import Method, Output, Progress, full_precision
 
 
-class Candidate(NamedTuple):
+class ProbeCandidate(NamedTuple):
     """A feature, and a learning rate for a batch of 256."""
 
     feature: str
     lr: float
 
 
-class Probes(nn.Module):
+class ProbesSideBySide(nn.Module):
     """Every candidate's classifier for one set of rows, and where asked for a norm before it, of those rows alone."""
 
-    def __init__(self, encoder: Encoder, candidates: Sequence[Candidate], num_classes: int, batch_norm: bool) -> None:
+    def __init__(
+        self, encoder: Encoder, candidates: Sequence[ProbeCandidate], num_classes: int, batch_norm: bool
+    ) -> None:
         super().__init__()
         self.candidates = tuple(candidates)
         widths = {each.feature: width_of(encoder, each.feature) for each in candidates}
@@ -57,11 +59,13 @@ class SideBySide(Method):
     learns: Tensor
 
     def __init__(
-        self, encoder: Encoder, candidates: Sequence[Candidate], learns: Tensor, num_classes: int, batch_norm: bool
+        self, encoder: Encoder, candidates: Sequence[ProbeCandidate], learns: Tensor, num_classes: int, batch_norm: bool
     ) -> None:
         super().__init__()
         self.encoder, self.candidates = encoder.requires_grad_(False), tuple(candidates)
-        self.whole, *twins = (Probes(encoder, candidates, num_classes, batch_norm) for _ in range(1 + len(learns)))
+        self.whole, *twins = (
+            ProbesSideBySide(encoder, candidates, num_classes, batch_norm) for _ in range(1 + len(learns))
+        )
         self.twins = nn.ModuleList(twins)
         self.register_buffer("learns", learns)
         fastest = max(each.lr for each in candidates)

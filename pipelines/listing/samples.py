@@ -7,7 +7,7 @@ from typing import Any
 
 from pipelines.errors import InputError
 from pipelines.listing.kinds import EXTENSIONS, Skipped
-from pipelines.listing.tars import Entry, entries_of
+from pipelines.listing.tars import TarEntry, entries_of
 
 MOST_CLASSES = 1_000_000
 """A larger label is an id, not a class."""
@@ -17,7 +17,7 @@ NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?\s*", re.ASCII | re.I
 
 def samples_of(
     tars: list[Path], pattern: str, fields: tuple[str, ...], skipped: Skipped, endings: frozenset[str] = EXTENSIONS
-) -> list[Entry]:
+) -> list[TarEntry]:
     """All samples of the tars that ``pattern`` means, in their order; what is no part of one is counted.
 
     InputError for a damaged tar, a sample without image, or no sample at all.
@@ -33,7 +33,7 @@ def samples_of(
     return entries
 
 
-def main_image(entry: Entry, fields: tuple[str, ...], endings: frozenset[str] = EXTENSIONS) -> str:
+def main_image(entry: TarEntry, fields: tuple[str, ...], endings: frozenset[str] = EXTENSIONS) -> str:
     """The extension of the one image that is no further field; InputError where there is not one."""
     plain = [extension for extension in entry.images if extension in endings and extension not in fields]
     if len(plain) == 1 and all(extension in entry.images for extension in fields):
@@ -52,7 +52,7 @@ def main_image(entry: Entry, fields: tuple[str, ...], endings: frozenset[str] = 
     )
 
 
-def meta_of(entry: Entry) -> dict[str, Any]:
+def meta_of(entry: TarEntry) -> dict[str, Any]:
     """The json member; InputError where it is not JSON."""
     if "json" not in entry.texts:
         return {}
@@ -63,7 +63,7 @@ def meta_of(entry: Entry) -> dict[str, Any]:
     return value if isinstance(value, dict) else {"json": value}
 
 
-def label_of(entry: Entry) -> int:
+def label_of(entry: TarEntry) -> int:
     """The cls member, else ``cls`` or ``label`` of the json member, else -1; InputError where it is no class number."""
     if "cls" in entry.texts:
         value: Any = entry.texts["cls"].decode(errors="replace").strip()

@@ -91,7 +91,7 @@ class Bytes:
 
 
 @dataclass
-class Entry:
+class TarEntry:
     """A sample: its tar, its key, where each image member lies, by extension, and its small texts.
 
     unnamed  members that are images by their first bytes alone: (kind, name, place)
@@ -114,12 +114,12 @@ class Entry:
 
 def entries_of(
     path: Path, skipped: Skipped, most: int | None = None, endings: frozenset[str] = EXTENSIONS
-) -> list[Entry]:
+) -> list[TarEntry]:
     """The samples of a tar, in its order; what is no part of one is counted. InputError when it is cut off or no tar.
 
     most: only what begins in about so many bytes. The last sample may then lack members. endings: of an image's name.
     """
-    tar, entries, keys, alone = Bytes.of(path, most), list[Entry](), set[str](), dict[str, str]()
+    tar, entries, keys, alone = Bytes.of(path, most), list[TarEntry](), set[str](), dict[str, str]()
     for name, place in _members(tar, skipped, most):
         folder, _, last = name.rpartition("/")
         stem, _, extension = last.partition(".")
@@ -137,7 +137,7 @@ def entries_of(
             if key in keys:
                 raise _scattered(path, key, name)
             keys.add(key)
-            entries.append(Entry(tar, key))
+            entries.append(TarEntry(tar, key))
         _take(entries[-1], name, extension, place, kind)
     for entry in entries:
         entry.settle(skipped)
@@ -145,7 +145,7 @@ def entries_of(
     return entries
 
 
-def _take(entry: Entry, name: str, extension: str, place: Place, kind: str | None) -> None:
+def _take(entry: TarEntry, name: str, extension: str, place: Place, kind: str | None) -> None:
     """Note a member of a sample; ``kind`` of those whose ending does not say that they are images."""
     if kind:
         entry.unnamed.append((kind, name, place))

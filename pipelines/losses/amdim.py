@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 
-class Block(NamedTuple):
+class BlockScores(NamedTuple):
     """One source against one map.
 
     log_share  (N, P) log-softmax of each own position against all positions of other images, nats
@@ -49,7 +49,7 @@ def tanh_clip(scores: Tensor, clip: float) -> Tensor:
     return clip * torch.tanh(scores / clip)
 
 
-def block(source: Tensor, target: Tensor, *, clip: float = 20.0, penalty: float = 0.05, offset: int = 0) -> Block:
+def block(source: Tensor, target: Tensor, *, clip: float = 20.0, penalty: float = 0.05, offset: int = 0) -> BlockScores:
     """NCE of one source vector an image against a map: own positions are positives, other images' are negatives.
 
     source (N, C); target (M, C, P), M >= N images of which source's start at ``offset`` (M = N on one process). An
@@ -63,7 +63,7 @@ def block(source: Tensor, target: Tensor, *, clip: float = 20.0, penalty: float 
     positive = clipped[rows, rows + offset]  # (N, P)
     own = (rows[:, None] + offset == torch.arange(images, device=source.device)[None, :]).unsqueeze(2)
     others = torch.logsumexp(clipped.masked_fill(own, -math.inf).flatten(1), dim=1, keepdim=True)  # (N, 1)
-    return Block(-F.softplus(others - positive), positive, penalty * raw.square().mean())
+    return BlockScores(-F.softplus(others - positive), positive, penalty * raw.square().mean())
 
 
 def draw_positions(images: int, positions: int, generator: torch.Generator) -> Tensor:

@@ -47,7 +47,7 @@ class Shared(nn.Module):
             return self.criterion(z0, z1), z0
 
 
-class SimSiam(nn.Module):
+class PeerSimSiam(nn.Module):
     """Projection and prediction by one network for both views."""
 
     def __init__(self, projection_head: nn.Module, prediction_head: nn.Module) -> None:
@@ -87,7 +87,7 @@ class Momentum(nn.Module):
         return at_least_float32(self.projection_head_momentum(self.backbone_momentum(images)))
 
 
-class BYOL(Momentum):
+class PeerBYOL(Momentum):
     """The prediction of each view meets the slow projection of the other."""
 
     def __init__(
@@ -105,7 +105,7 @@ class BYOL(Momentum):
             return 0.5 * (self.criterion(p0, z1) + self.criterion(p1, z0)), at_least_float32(y0)
 
 
-class MoCo(Momentum):
+class PeerMoCo(Momentum):
     """The first view asks, the slow projection of the second answers; a memory bank of earlier answers is the negatives."""
 
     def __init__(self, options: Options, backbone: Encoder, projection_head: nn.Module) -> None:
@@ -133,7 +133,7 @@ class Lightly(Method):
     def __init__(self, encoder: Encoder, peer: nn.Module) -> None:
         super().__init__()
         self.encoder, self.peer = encoder, peer
-        if isinstance(peer, SimSiam):
+        if isinstance(peer, PeerSimSiam):
             self.constant_lr = (peer.prediction_head,)  # the paper's schedule, as in our SimSiam
 
     def loss(self, views: list[Tensor], batch: Batch, progress: Progress) -> Output:
@@ -170,9 +170,9 @@ def _peer(options: Options, encoder: Encoder) -> nn.Module:
             )
         case "simsiam":
             predictor = heads.SimSiamPredictionHead(dim, options.predictor_hidden or max(1, dim // 4), dim)
-            return SimSiam(heads.SimSiamProjectionHead(width, hidden, dim), predictor)
+            return PeerSimSiam(heads.SimSiamProjectionHead(width, hidden, dim), predictor)
         case "byol":
             predictor = heads.BYOLPredictionHead(dim, options.predictor_hidden or hidden, dim)
-            return BYOL(options, encoder, heads.BYOLProjectionHead(width, hidden, dim), predictor)
+            return PeerBYOL(options, encoder, heads.BYOLProjectionHead(width, hidden, dim), predictor)
         case "moco_v2":
-            return MoCo(options, encoder, heads.MoCoProjectionHead(width, width, dim))
+            return PeerMoCo(options, encoder, heads.MoCoProjectionHead(width, width, dim))

@@ -6,7 +6,7 @@ from pathlib import Path
 from pipelines.files import write_text
 from pipelines.report.answer import answer
 from pipelines.report.brief import brief_of, save
-from pipelines.report.claims import Judged, judged
+from pipelines.report.claims import JudgedClaim, judged
 from pipelines.report.classes import Confusions, class_tables, confusions, per_class_csv
 from pipelines.report.comparison import NOT_JUDGED, Comparison, comparisons
 from pipelines.report.curves import curves
@@ -83,7 +83,7 @@ def build_report(results: Results, out: Path, texts: Path, standing: Standings =
     return out / "report.html"
 
 
-def _claims(found: Sequence[Judged], texts: Path) -> Section:
+def _claims(found: Sequence[JudgedClaim], texts: Path) -> Section:
     chart = claims_chart(found)
     drawn = (Chart("Differences and what is claimed of them", chart),) if chart else ()
     tables = (claims_table(found, _short(texts, "claims")),) if found else ()

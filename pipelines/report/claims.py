@@ -20,7 +20,7 @@ Values = Mapping[int, NDArray[np.float64]]
 
 
 @dataclass(frozen=True)
-class Judged:
+class JudgedClaim:
     """A claim on one data set.
 
     place      the data set, and where the encoders were pretrained when that was elsewhere
@@ -63,7 +63,7 @@ class _Side:
     planned: int
 
 
-def judged(results: Results, found: Sequence[Comparison]) -> list[Judged]:
+def judged(results: Results, found: Sequence[Comparison]) -> list[JudgedClaim]:
     """Every claim on every data set it is about, in the order of the study file."""
     made = []
     for claim in results.claims:
@@ -71,7 +71,7 @@ def judged(results: Results, found: Sequence[Comparison]) -> list[Judged]:
     return made
 
 
-def _by_protocol(claim: PlannedClaim, found: Sequence[Comparison]) -> list[Judged]:
+def _by_protocol(claim: PlannedClaim, found: Sequence[Comparison]) -> list[JudgedClaim]:
     made = []
     for comparison in found:
         name = comparison.dataset.short_name
@@ -137,7 +137,7 @@ def _minus(side: _Side, less: _Side) -> _Side:
     return _Side(values, {}, min(side.planned, less.planned))
 
 
-def _by_monitor(claim: PlannedClaim, results: Results) -> list[Judged]:
+def _by_monitor(claim: PlannedClaim, results: Results) -> list[JudgedClaim]:
     jobs = results.of(PretrainSpec)
     places = dict.fromkeys(job.dataset for job in jobs if claim.dataset in (None, job.dataset))
     made = []
@@ -159,18 +159,18 @@ def _monitored(runs: PlannedRuns, claim: PlannedClaim, results: Results, place: 
     return _of_cells(cells)
 
 
-def _judged(claim: PlannedClaim, place: str, first: _Side, second: _Side) -> Judged:
+def _judged(claim: PlannedClaim, place: str, first: _Side, second: _Side) -> JudgedClaim:
     unit = "" if claim.monitor else "points"
     seeds, planned = _common(first, second)
     if not seeds:
-        return Judged(claim, place, unit, planned, None)
+        return JudgedClaim(claim, place, unit, planned, None)
     if first.correct and second.correct:
         pair = [np.stack([_pick(side.correct, seed) for seed in seeds]) for side in (first, second)]
         if pair[0].shape == pair[1].shape and pair[0].ndim == 2:
             verdict = _in_points(judge(pair[0], pair[1], claim.relation, claim.margin / 100))
-            return Judged(claim, place, unit, planned, verdict)
+            return JudgedClaim(claim, place, unit, planned, verdict)
     a, b = (np.array([float(_pick(side.values, seed)) for seed in seeds]) for side in (first, second))
-    return Judged(claim, place, unit, planned, judge(a, b, claim.relation, claim.margin))
+    return JudgedClaim(claim, place, unit, planned, judge(a, b, claim.relation, claim.margin))
 
 
 def _common(first: _Side, second: _Side) -> tuple[list[int], int]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from pipelines.report.comparison import Comparison
-from pipelines.report.published import Wanted, as_printed, choose, is_same_setting, wanted_for
+from pipelines.report.published import WantedFigure, as_printed, choose, is_same_setting, wanted_for
 from pipelines.report.tables import Entry, Table
 from pipelines.spec.published import Published, published_protocol
 
@@ -29,7 +29,7 @@ def elsewhere_table(found: Sequence[Comparison], published: list[Published], cap
     return Table("published", caption, header, rows, text_columns=4) if rows else None
 
 
-def _wanted(found: Sequence[Comparison]) -> Iterable[Wanted]:
+def _wanted(found: Sequence[Comparison]) -> Iterable[WantedFigure]:
     for comparison in found:
         for (row, column), cell in comparison.cells.items():
             if row.pretraining and cell.expected and column.metric == "test/top1":
@@ -39,5 +39,5 @@ def _wanted(found: Sequence[Comparison]) -> Iterable[Wanted]:
                 yield from [wanted] if wanted else []
 
 
-def _is_of(row: Published, wanted: Wanted) -> bool:
+def _is_of(row: Published, wanted: WantedFigure) -> bool:
     return (row.method, row.protocol) == (wanted.method, wanted.protocol)

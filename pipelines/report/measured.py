@@ -20,7 +20,7 @@ NOT_PLANNED = Cell({}, 0)
 
 
 @dataclass(frozen=True)
-class Found:
+class FoundCell:
     """A cell, the jobs it is made of, and the marks of the code behind them."""
 
     cell: Cell
@@ -29,7 +29,7 @@ class Found:
 
 
 @dataclass(frozen=True, eq=False)
-class Measured:
+class StudyNumbers:
     """A study's records and the published figures, asked cell by cell."""
 
     results: Results
@@ -40,28 +40,28 @@ class Measured:
         """By the data set measured on."""
         return {found.dataset.short_name: found for found in comparisons(self.results)}
 
-    def number(self, label: str, column: PlannedColumn) -> Found:
+    def number(self, label: str, column: PlannedColumn) -> FoundCell:
         """What a row has in a column of kind metric or monitor."""
         if column.kind == "monitor":
             trained = [
                 job for job in self.results.of(PretrainSpec) if (job.label, job.dataset) == (label, column.dataset)
             ]
-            return Found(last_readings(trained, column.number), tuple(trained))
+            return FoundCell(last_readings(trained, column.number), tuple(trained))
         comparison, row = self.comparisons[column.dataset or ""], self.row(label, column)
         if row is None:
-            return Found(NOT_PLANNED)
+            return FoundCell(NOT_PLANNED)
         protocol = column.number.rpartition("/")[0]
         same = self._evaluations.get((label, comparison.dataset.short_name, row.trained_on), [])
         jobs = tuple(job for job in same if job.spec.source == row.source and job.spec.evaluation.is_called(protocol))
         shown = comparison.column(column.number)
         if shown is None:  # no record has the number yet
-            return Found(Cell({}, len(jobs), sum(job.record is None for job in jobs)), jobs)
-        return Found(comparison.cells[row, shown], jobs, comparison.codes.marks((row, shown)))
+            return FoundCell(Cell({}, len(jobs), sum(job.record is None for job in jobs)), jobs)
+        return FoundCell(comparison.cells[row, shown], jobs, comparison.codes.marks((row, shown)))
 
-    def gain(self, row: PlannedRow, column: PlannedColumn) -> Found:
+    def gain(self, row: PlannedRow, column: PlannedColumn) -> FoundCell:
         """A row's number minus that of what it is compared with, seed by seed."""
         if row.over is None:
-            return Found(NOT_PLANNED)
+            return FoundCell(NOT_PLANNED)
         mine, other = self.number(row.label, column), self.number(row.over, column)
         found = difference(mine.cell, other.cell)
         n = found.n if found else 0
@@ -70,7 +70,7 @@ class Measured:
         flags = tuple(dict.fromkeys((*mine.cell.flags, *other.cell.flags)))
         values = {seed: found.mean for seed in range(n)} if found else {}
         cell = Cell(values, expected, missing, flags, estimate=found)
-        return Found(cell, (*mine.jobs, *other.jobs), "".join(dict.fromkeys(mine.marks + other.marks)))
+        return FoundCell(cell, (*mine.jobs, *other.jobs), "".join(dict.fromkeys(mine.marks + other.marks)))
 
     def ranks(self, table: PlannedTable, number: str) -> dict[str, float]:
         """Label -> mean rank over the table's columns of a number, of the rows that compete and are complete."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from pipelines.errors import InputError
 from pipelines.report.estimates import RESAMPLES
-from pipelines.report.measured import Found, Measured
+from pipelines.report.measured import FoundCell, StudyNumbers
 from pipelines.report.missing import commands
 from pipelines.report.study import AnySpec, Result
 from pipelines.report.tables import Entry, Table
@@ -54,7 +54,7 @@ class Filled:
 class _Filling:
     """What is gathered while cells are filled: footnotes in the order of use, seeds behind complete cells, empty cells."""
 
-    measured: Measured
+    measured: StudyNumbers
     plan: PlannedTable
     notes: list[str] = field(default_factory=list)
     seeds: set[int] = field(default_factory=set)
@@ -114,7 +114,7 @@ class _Filling:
         value = Entry(f"{figure.value:.{digits}f}", marks=marks, note=note)
         return [value, Entry("" if moved is None else f"{moved:+.{digits}f}"), Entry(found.verdict)]
 
-    def _entry(self, row: PlannedRow, column: PlannedColumn, found: Found, sign: str) -> Entry:
+    def _entry(self, row: PlannedRow, column: PlannedColumn, found: FoundCell, sign: str) -> Entry:
         cell = found.cell
         if cell.expected == 0:
             return Entry("")
@@ -135,7 +135,7 @@ class _Filling:
         text = f"{cell.mean:{sign}.{column.digits}f}" + self._spread(found, column, sign)
         return Entry(text, marks=found.marks, note=self.note("; ".join([*partial, *flags])))
 
-    def _spread(self, found: Found, column: PlannedColumn, sign: str) -> str:
+    def _spread(self, found: FoundCell, column: PlannedColumn, sign: str) -> str:
         estimate, digits = found.cell.estimate, column.digits
         if estimate is None or self.plan.spread == "none":
             return ""
@@ -149,7 +149,7 @@ class _Filling:
         return [each for job in jobs for each in self.measured.results.line(job)]
 
 
-def filled(measured: Measured, plan: PlannedTable) -> Filled:
+def filled(measured: StudyNumbers, plan: PlannedTable) -> Filled:
     """The table of the records as they are; the same records give the same table.
 
     InputError where published figures of two protocols would stand under one header.
@@ -182,7 +182,7 @@ def filled(measured: Measured, plan: PlannedTable) -> Filled:
     return Filled(table, tuple(filling.absent))
 
 
-def _check_headers(measured: Measured, plan: PlannedTable) -> None:
+def _check_headers(measured: StudyNumbers, plan: PlannedTable) -> None:
     for column in plan.columns:
         shown = [measured.figure(row, column) for row in plan.rows] if column.kind == "published" else []
         by_protocol = {figure.measured_by: figure for figure in shown if figure}

@@ -16,7 +16,7 @@ from pipelines.errors import Problem
 from pipelines.files import read_sealed
 from pipelines.records import checked_file
 from pipelines.report import drawings
-from pipelines.report.sections import Group, Panel, Section, caption
+from pipelines.report.sections import Panel, Section, SectionGroup, caption
 from pipelines.report.study import AnySpec, Result, Results
 from pipelines.spec.evaluation.knn import Options as Knn
 from pipelines.spec.jobs import EvaluateSpec, PretrainSpec
@@ -84,11 +84,11 @@ def pictures_section(results: Results, texts: Path, room: int = BUDGET) -> Secti
     looked = first_seeds([job for job in results.of(EvaluateSpec) if isinstance(job.spec.evaluation, Knn)])
     words = caption(texts, "pictures")
     made = [
-        Group("Views", words[1], tuple(_sheets(trained, "views", reader))),
-        Group("What a method makes of images", words[2], tuple(_plain(trained, reader))),
-        Group("Nearest neighbours", words[3], tuple(_sheets(looked, "neighbours", reader))),
-        Group("Maps of the test images", words[4], tuple(_maps(looked, reader))),
-        Group("Worst confusions", words[5], tuple(_sheets(looked, "confusions", reader))),
+        SectionGroup("Views", words[1], tuple(_sheets(trained, "views", reader))),
+        SectionGroup("What a method makes of images", words[2], tuple(_plain(trained, reader))),
+        SectionGroup("Nearest neighbours", words[3], tuple(_sheets(looked, "neighbours", reader))),
+        SectionGroup("Maps of the test images", words[4], tuple(_maps(looked, reader))),
+        SectionGroup("Worst confusions", words[5], tuple(_sheets(looked, "confusions", reader))),
     ]
     groups = [group for group in made if group.panels]
     left_out = tuple(_told(reader))

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pipelines.durations import duration
-from pipelines.report.claims import Judged
+from pipelines.report.claims import JudgedClaim
 from pipelines.report.study import Results
 from pipelines.spec.claims import PlannedClaim
 from pipelines.spec.jobs import EvaluateSpec, PretrainSpec
@@ -24,7 +24,7 @@ class Cost:
     is_measured: bool
 
 
-def power_lines(results: Results, found: Sequence[Judged], difference: float) -> list[str]:
+def power_lines(results: Results, found: Sequence[JudgedClaim], difference: float) -> list[str]:
     """For every claim on a protocol: the seeds that would show ``difference``, in points beyond its bound."""
     lines = []
     for each in found:
@@ -36,7 +36,7 @@ def power_lines(results: Results, found: Sequence[Judged], difference: float) ->
     return lines or ["no claim of this study is about points of accuracy; state one under claims"]
 
 
-def _spreads(each: Judged, difference: float, cost: Cost) -> list[str]:
+def _spreads(each: JudgedClaim, difference: float, cost: Cost) -> list[str]:
     sd = each.verdict.difference.estimate.sd if each.verdict else None
     if sd is not None and each.verdict:
         return [

@@ -38,7 +38,7 @@ _STRANGERS = 99
 
 
 @dataclass(frozen=True)
-class Wanted:
+class WantedFigure:
     """What a measured figure is, in the words of the published tables. ``backbone`` None: no published counterpart."""
 
     method: str
@@ -49,7 +49,7 @@ class Wanted:
     settings: tuple[tuple[str, Any], ...] = ()
 
 
-def choose(rows: list[Published], wanted: Wanted) -> Published | None:
+def choose(rows: list[Published], wanted: WantedFigure) -> Published | None:
     """The row to print beside a measured top-1, or None when the method has none under this protocol.
 
     Method, protocol, metric and the options that were changed must agree exactly. Then: the same data set with the same
@@ -78,7 +78,7 @@ def choose(rows: list[Published], wanted: Wanted) -> Published | None:
     return min(fitting, key=order, default=None)
 
 
-def _fits(row: Published, wanted: Wanted) -> bool:
+def _fits(row: Published, wanted: WantedFigure) -> bool:
     """A figure of an ablation may leave the method's version open: MoCo stands for MoCo v1 and v2."""
     version_open = bool(row.settings) and re.fullmatch(rf"{re.escape(row.method)} v\d", wanted.method) is not None
     what = (row.protocol, row.metric, row.settings) == (wanted.protocol, "top1", wanted.settings)
@@ -90,18 +90,18 @@ def as_printed(value: float) -> str:
     return f"{value:.1f}" if round(value, 1) == value else f"{value:g}"
 
 
-def is_same_setting(row: Published, wanted: Wanted) -> bool:
+def is_same_setting(row: Published, wanted: WantedFigure) -> bool:
     """Whether data set and backbone both are those of the measured run."""
     return (row.dataset, row.backbone) == (wanted.dataset, wanted.backbone)
 
 
-def wanted_for(pretraining: PretrainSpec, evaluated: DataSet, protocol: str | None) -> Wanted | None:
+def wanted_for(pretraining: PretrainSpec, evaluated: DataSet, protocol: str | None) -> WantedFigure | None:
     """A measured figure's place in the published tables; None for methods and protocols without published names."""
     method = method_name(pretraining.method)
     if method is None or protocol is None or protocol not in FIGURES:
         return None
     at_home = evaluated.short_name == pretraining.dataset.short_name
-    return Wanted(
+    return WantedFigure(
         method=method,
         dataset=dataset_name(evaluated) if at_home else None,
         backbone=backbone_name(pretraining.encoder),

@@ -15,7 +15,7 @@ from pipelines.report.shot_charts import shot_chart
 from pipelines.report.shots import shot_curves
 from pipelines.report.study import AnySpec, Result
 from pipelines.report.tables import Table
-from pipelines.report.tuning import Search
+from pipelines.report.tuning import SearchResult
 from pipelines.spec.jobs import ShardsSpec
 
 TRAINING = {"train/loss": "loss", "eval/online_knn": "online kNN, top-1 (share)"}
@@ -54,7 +54,7 @@ class Panel:
 
 
 @dataclass(frozen=True)
-class Group:
+class SectionGroup:
     """Panels of one kind under a heading. remark: what else has to be said."""
 
     title: str
@@ -76,7 +76,7 @@ class Section:
     charts: tuple[Chart, ...] = ()
     tables: tuple[Table, ...] = ()
     pictures: tuple[Picture, ...] = ()
-    groups: tuple[Group, ...] = ()
+    groups: tuple[SectionGroup, ...] = ()
     legend: tuple[tuple[str, Style], ...] = ()
     fold: str = ""
 
@@ -124,7 +124,7 @@ def curve_sections(found: list[Curve], texts: Path) -> list[Section]:
     return [_curve_section(name, title, metrics, found, texts) for name, title, metrics in parts]
 
 
-def tuning_section(searches: Sequence[Search], table: Table, texts: Path) -> Section:
+def tuning_section(searches: Sequence[SearchResult], table: Table, texts: Path) -> Section:
     """Best value so far, then the objective against every parameter; the studies of a data set share a chart."""
     style = styles(search.label for search in searches)
     drawn = []

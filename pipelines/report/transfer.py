@@ -11,7 +11,7 @@ from pipelines.statistics.ranks import mean_ranks
 
 
 @dataclass(frozen=True)
-class Place:
+class RankPlace:
     """One column of a protocol: where encoders were evaluated and where they had been pretrained."""
 
     title: str
@@ -46,12 +46,12 @@ def transfer_table(found: Sequence[Comparison], caption: str) -> Table | None:
     return Table("transfer", caption, header, tuple(lines), groups)
 
 
-def _places(comparison: Comparison) -> list[Place]:
+def _places(comparison: Comparison) -> list[RankPlace]:
     """The data set, once for every data set that encoders evaluated on it were pretrained on."""
     name = comparison.dataset.short_name
     origins = dict.fromkeys(row.trained_on for row in comparison.rows if row.trained_on)
     return [
-        Place(
+        RankPlace(
             name if origin in (name, None) else f"{name} (from {origin})",
             {
                 (row.label, column): cell
@@ -63,7 +63,7 @@ def _places(comparison: Comparison) -> list[Place]:
     ]
 
 
-def _ranks(places: Sequence[Place], column: Column, labels: Sequence[str]) -> dict[str, float]:
+def _ranks(places: Sequence[RankPlace], column: Column, labels: Sequence[str]) -> dict[str, float]:
     """Label -> its mean rank over the places where this was planned at all."""
     asked = [place for place in places if any(place.of(label, column).expected for label in labels)]
     return ranks_of({label: [place.of(label, column) for place in asked] for label in labels})

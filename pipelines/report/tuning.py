@@ -37,7 +37,7 @@ class Trial:
 
 
 @dataclass(frozen=True)
-class Search:
+class SearchResult:
     """One method's tuning study, trials in the order of trials.json.
 
     space    parameter -> its range or choices, as in the study file
@@ -105,7 +105,7 @@ class Search:
         return "complement" if limits and limits.complement else "log" if limits and limits.log else "linear"
 
 
-def searches(results: Results) -> list[Search]:
+def searches(results: Results) -> list[SearchResult]:
     """The finished tuning studies, in the plan's order."""
     found = []
     for job in results.of(TuneSpec):
@@ -115,11 +115,11 @@ def searches(results: Results) -> list[Search]:
         entries = read_json(path)
         trials = tuple(_trial(path, entry) for entry in entries if entry.get("repeats") is None)
         space = job.spec.search.space
-        found.append(Search(job.key, job.label, job.dataset, trials, space, _repeats(entries)))
+        found.append(SearchResult(job.key, job.label, job.dataset, trials, space, _repeats(entries)))
     return found
 
 
-def importance(search: Search) -> dict[str, float]:
+def importance(search: SearchResult) -> dict[str, float]:
     """Share of each parameter in reaching the best trials (PED-ANOVA, Watanabe et al. 2023, arXiv:2304.10255).
 
     Shares add up to 1. Empty when fewer than ``LEAST_TRIALS`` trials are complete or there is one parameter only.
@@ -136,7 +136,7 @@ def importance(search: Search) -> dict[str, float]:
     return {path: float(found[name]) for path, name in zip(search.space, ranges, strict=True)}
 
 
-def tuning_table(all_searches: list[Search], caption: str) -> Table:
+def tuning_table(all_searches: list[SearchResult], caption: str) -> Table:
     """A row a study: what was chosen, what it and the default reach with fresh seeds, the noise of that, importances."""
     rows = []
     for search in all_searches:

@@ -7,12 +7,12 @@ import altair as alt
 
 from pipelines.colours import Style
 from pipelines.report.charts import Spec, coloured, finished, focus, named
-from pipelines.report.tuning import Search
+from pipelines.report.tuning import SearchResult
 from pipelines.spec.tuning import Value
 from pipelines.statistics.expected_best import expected_best
 
 
-def best_so_far_chart(searches: Sequence[Search], style: dict[str, Style]) -> Spec:
+def best_so_far_chart(searches: Sequence[SearchResult], style: dict[str, Style]) -> Spec:
     """Every complete trial a dot, the best value up to it a step line."""
     trials = [
         {"label": search.label, "trial": trial.number, "value": round(100 * (trial.value or 0.0), 3)}
@@ -36,7 +36,7 @@ def best_so_far_chart(searches: Sequence[Search], style: dict[str, Style]) -> Sp
     return finished(alt.layer(lines, dots), 340, 220, trials, best)
 
 
-def expected_best_chart(searches: Sequence[Search], style: dict[str, Style]) -> Spec:
+def expected_best_chart(searches: Sequence[SearchResult], style: dict[str, Style]) -> Spec:
     """What the best of n trials reaches on average, were the trials drawn in another order."""
     rows = [
         {"label": search.label, "trial": n, "value": round(100 * value, 3)}
@@ -57,7 +57,7 @@ def expected_best_chart(searches: Sequence[Search], style: dict[str, Style]) -> 
     return finished(chart, 340, 220, rows)
 
 
-def parameter_chart(searches: Sequence[Search], name: str, style: dict[str, Style]) -> Spec:
+def parameter_chart(searches: Sequence[SearchResult], name: str, style: dict[str, Style]) -> Spec:
     """The objective against one tuned parameter, on the scale it was searched on."""
     scale = next(search.scale(name) for search in searches if name in search.space)
     rows = [

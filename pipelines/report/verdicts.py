@@ -8,7 +8,7 @@ from typing import Any
 import altair as alt
 
 from pipelines.report.charts import Spec, finished, named
-from pipelines.report.claims import Judged
+from pipelines.report.claims import JudgedClaim
 from pipelines.report.tables import Entry, Table
 from pipelines.spec.claims import PlannedClaim
 from pipelines.statistics.claims import Decision
@@ -34,12 +34,12 @@ class Told:
     numbers: str
 
 
-def told(found: Sequence[Judged]) -> list[Told]:
+def told(found: Sequence[JudgedClaim]) -> list[Told]:
     """Every claim in a line, in the order of the study file."""
     return [Told(each.decision, each.outcome, each.claim.text, _numbers(each)) for each in found]
 
 
-def summary(found: Sequence[Judged]) -> str:
+def summary(found: Sequence[JudgedClaim]) -> str:
     """``Of 4 claims 2 are supported, 1 is contradicted and for 1 there are not enough runs.``; empty without claims."""
     if not found:
         return ""
@@ -55,7 +55,7 @@ def _count(decision: Decision, count: int) -> str:
     return f"for {count} there are not enough runs" if decision == "not enough runs" else f"{count} {verb} {decision}"
 
 
-def _numbers(each: Judged) -> str:
+def _numbers(each: JudgedClaim) -> str:
     """``difference 1.2 points [0.4, 2.0] on digits, 6 of 6 pairs of seeds; claimed: above 0``."""
     verdict = each.verdict
     if verdict is None:
@@ -78,7 +78,7 @@ def _number(value: float) -> str:
     return f"{value:.1f}" if abs(value) >= 1 or value == 0 else f"{value:.2f}" if abs(value) >= 0.1 else f"{value:.2g}"
 
 
-def _claimed(each: Judged) -> str:
+def _claimed(each: JudgedClaim) -> str:
     margin = f"{each.claim.margin:g}"
     bounds = {
         "greater": f"above {margin}",
@@ -89,7 +89,7 @@ def _claimed(each: Judged) -> str:
     return bounds[each.claim.relation]
 
 
-def _needed(each: Judged) -> str:
+def _needed(each: JudgedClaim) -> str:
     verdict = each.verdict
     if verdict is None or verdict.needed is None:
         return "a thousand seeds would be too few at the spread seen"
@@ -98,7 +98,7 @@ def _needed(each: Judged) -> str:
     return f"about {verdict.needed} seeds would settle it at the spread and distance seen ({verdict.missing} more)"
 
 
-def claims_table(found: Sequence[Judged], caption: str) -> Table:
+def claims_table(found: Sequence[JudgedClaim], caption: str) -> Table:
     """A row a claim and data set."""
     header = ("claim", "on", "verdict", "difference", "claimed", "pairs", "p", "effect", "seeds needed")
     rows = tuple(
@@ -113,7 +113,7 @@ def claims_table(found: Sequence[Judged], caption: str) -> Table:
     return Table("claims", caption, header, rows, text_columns=3)
 
 
-def _measured(each: Judged) -> tuple[Entry, ...]:
+def _measured(each: JudgedClaim) -> tuple[Entry, ...]:
     verdict = each.verdict
     if verdict is None:
         return (
@@ -134,7 +134,7 @@ def _measured(each: Judged) -> tuple[Entry, ...]:
     )
 
 
-def claims_chart(found: Sequence[Judged]) -> Spec | None:
+def claims_chart(found: Sequence[JudgedClaim]) -> Spec | None:
     """The difference of every claim in points with its interval, and the bounds of what is claimed; None for none.
 
     Claims on monitors have units of their own and stand in the table alone.
@@ -160,7 +160,7 @@ def claims_chart(found: Sequence[Judged]) -> Spec | None:
     return finished(alt.layer(*layers), 340, 26 * len(order) + 10, zero, bounds, drawn)
 
 
-def _row(each: Judged) -> dict[str, Any] | None:
+def _row(each: JudgedClaim) -> dict[str, Any] | None:
     if each.verdict is None:
         return None
     found = each.verdict.difference.estimate
@@ -173,7 +173,7 @@ def _row(each: Judged) -> dict[str, Any] | None:
     }
 
 
-def _name(each: Judged) -> str:
+def _name(each: JudgedClaim) -> str:
     return f"{each.claim.text} ({each.place})"
 
 

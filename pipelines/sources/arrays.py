@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from pipelines.files import replacing
 from pipelines.sources.caches import is_whole, seal
-from pipelines.sources.locking import locked
+from pipelines.sources.locking import locked_folder
 from pipelines.sources.reader import ShardSet, open_shards
 from pipelines.sources.whole import whole
 
@@ -49,7 +49,7 @@ def resident(shards: ShardSet | Path, split: str, image_size: int | None = None)
     if isinstance(shards, Path):
         shards = open_shards(shards)
     side = image_size or shards.index.image_size
-    with locked(shards.folder):
+    with locked_folder(shards.folder):
         table = shards.table(split)
         decoder = _Decoder(shards, split, side, table.shard)
         images = decoder.array("", table.image, shards.index.channels)

@@ -45,7 +45,7 @@ def _class_folders(part: Path, root: Path, wnids: list[str]) -> Split:
     return file_split(root, *zip(*found))
 
 
-class Place(NamedTuple):
+class ArchivePlace(NamedTuple):
     """An image in a tar: its name, and where its bytes lie."""
 
     name: str
@@ -78,13 +78,13 @@ def _opened(path: Path, look: Callable[[tarfile.TarFile], Any]) -> Any:
         raise InputError(f"{path}: not the file it should be ({error}); fetch it anew") from None
 
 
-def _places(tar: tarfile.TarFile, shift: int) -> Iterator[Place]:
+def _places(tar: tarfile.TarFile, shift: int) -> Iterator[ArchivePlace]:
     for member in tar:
         if member.isfile():
-            yield Place(member.name, shift + member.offset_data, member.size)
+            yield ArchivePlace(member.name, shift + member.offset_data, member.size)
 
 
-def _nested(outer: tarfile.TarFile) -> list[tuple[str, Place]]:
+def _nested(outer: tarfile.TarFile) -> list[tuple[str, ArchivePlace]]:
     """(class, image) of a tar of tars, classes in order."""
     found = []
     for member in sorted(outer, key=lambda each: each.name):
@@ -105,7 +105,7 @@ def _truth(kit: tarfile.TarFile) -> list[str]:
     return [wnid[int(line)] for line in labels.read().decode().split()]
 
 
-def _split(tar: Path, places: list[Place], labels: list[int]) -> Split:
+def _split(tar: Path, places: list[ArchivePlace], labels: list[int]) -> Split:
     ids = [place.name for place in places]
 
     def sample(position: int) -> Sample:

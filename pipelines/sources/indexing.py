@@ -10,11 +10,11 @@ from pipelines.listing.kinds import MOST_EXAMPLES
 from pipelines.sources.base import SPLITS, Source, SplitName
 from pipelines.sources.equal import equal_images
 from pipelines.sources.index import Index, Shard
-from pipelines.sources.packing import Found, Note, Plan, too_many
+from pipelines.sources.packing import Found, Note, PackingPlan, too_many
 from pipelines.spec.datasets.base import DataSet
 
 
-def index_of(source: Source, dataset: DataSet, plans: list[Plan], notes: list[Note], may_fail: int) -> Index:
+def index_of(source: Source, dataset: DataSet, plans: list[PackingPlan], notes: list[Note], may_fail: int) -> Index:
     """What the notes say together; InputError for too many unreadable images, and for sizes that differ."""
     unreadable = [item for note in notes for item in note.found.unreadable]
     if len(unreadable) > may_fail:
@@ -83,7 +83,7 @@ def _values(notes: list[Note]) -> dict[str, list[int]]:
     return {"lowest": [min(each) for each in lowest], "highest": [max(each) for each in highest]}
 
 
-def _holdout(plans: list[Plan], notes: list[Note]) -> tuple[int, ...]:
+def _holdout(plans: list[PackingPlan], notes: list[Note]) -> tuple[int, ...]:
     """Positions among the samples that were kept."""
     positions, first = [], 0
     for plan, note in zip(plans, notes):

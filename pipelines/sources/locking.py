@@ -11,7 +11,7 @@ LONGEST_WORK = 6 * 3600.0
 
 
 @contextlib.contextmanager
-def locked(folder: Path) -> Iterator[None]:
+def locked_folder(folder: Path) -> Iterator[None]:
     """Wait until no other process holds the folder, then hold it; EnvironmentFault names one that never ends.
 
     A folder that cannot be written is used without: nothing is made there.

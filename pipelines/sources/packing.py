@@ -24,7 +24,7 @@ CONTENT = 4
 
 
 @dataclass(frozen=True)
-class Plan:
+class PackingPlan:
     """A shard to be: its name, the rows of its split it takes in order, which of them are held out.
 
     first   number of its first sample in the split's order
@@ -92,7 +92,7 @@ class Note:
     found: Found
 
 
-def finished(out: Path, plan: Plan) -> Note | None:
+def finished(out: Path, plan: PackingPlan) -> Note | None:
     """The note of a shard that an earlier run finished, if it is still what was planned and its bytes are whole."""
     path = out / NOTES / f"{plan.name}.json"
     try:
@@ -105,7 +105,7 @@ def finished(out: Path, plan: Plan) -> Note | None:
     return note if whole else None
 
 
-def pack(out: Path, plan: Plan, split: Split, how: How, may_fail: int) -> Note:
+def pack(out: Path, plan: PackingPlan, split: Split, how: How, may_fail: int) -> Note:
     """Write one shard and its note. InputError as soon as more than ``may_fail`` of its images are unreadable."""
     zeros = [0] * (how.decoding.channels or 3)
     found = Found(sums=[*zeros], squares=[*zeros])
@@ -121,7 +121,7 @@ def pack(out: Path, plan: Plan, split: Split, how: How, may_fail: int) -> Note:
     return note
 
 
-def _samples(plan: Plan, split: Split, how: How, found: Found, may_fail: int) -> Iterator[tuple[str, Sample]]:
+def _samples(plan: PackingPlan, split: Split, how: How, found: Found, may_fail: int) -> Iterator[tuple[str, Sample]]:
     """Readable samples with their keys; what is seen of them, and the unreadable ones, go to ``found``."""
     kept = 0
     for number, row in enumerate(plan.rows):

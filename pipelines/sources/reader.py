@@ -18,7 +18,7 @@ from pipelines.files import sha256_file
 from pipelines.sources.caches import is_damaged, is_whole, seal
 from pipelines.sources.checked import one_at_a_time, remember, remembered, stamp
 from pipelines.sources.index import REBUILD, Index, Shard, load_index
-from pipelines.sources.table import Table, joined, load_table, places_file, save_table, table_of
+from pipelines.sources.table import SampleTable, joined, load_table, places_file, save_table, table_of
 from pipelines.sources.tars import scan
 
 
@@ -122,7 +122,7 @@ class ShardSet:
     def _unreadable(self, path: Path, error: OSError) -> InputError:
         return InputError(f"{path}: the index lists it, but it cannot be read ({error.strerror}); {self.advice}")
 
-    def table(self, split: str) -> Table:
+    def table(self, split: str) -> SampleTable:
         """Where the samples of a split lie: put together once, then from a file beside the shards, named after the index."""
         path = self.folder / f"cache-{split}-{self.index.fingerprint}.npz"
         table = load_table(path) if is_whole(path) else None
@@ -145,7 +145,7 @@ class ShardSet:
             self._compare(path, len(data), hashlib.sha256(data).hexdigest(), shard)
         return data
 
-    def _table_of(self, shard: Shard) -> Table:
+    def _table_of(self, shard: Shard) -> SampleTable:
         """The table of one tar: as packing left it, else from a scan of the tar."""
         noted = load_table(path) if is_whole(path := places_file(self.folder, shard)) else None
         if noted is not None and len(noted) == shard.count:

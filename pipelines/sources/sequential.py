@@ -20,7 +20,7 @@ from pipelines.sources.order import Order
 from pipelines.sources.reader import ShardSet
 from pipelines.sources.stream import BadSample, Content, Cut, Developer
 from pipelines.sources.streams import Streams, pieces
-from pipelines.sources.table import Table
+from pipelines.sources.table import SampleTable
 from pipelines.sources.tars import BLOCK
 from pipelines.spec.reading import Reading
 
@@ -164,13 +164,13 @@ def _encoded(samples: dict[int, Members], row: int, field: str) -> bytes:
     return samples[row][field]
 
 
-def span(table: Table, shard: Shard, first: int, last: int) -> tuple[int, int]:
+def span(table: SampleTable, shard: Shard, first: int, last: int) -> tuple[int, int]:
     """The bytes of a tar from one sample's first header to another's end, which is where the next one begins."""
     follows = last + 1 < len(table) and table.shard[last + 1] == table.shard[first]
     return _header(table, first), _header(table, last + 1) if follows else shard.bytes
 
 
-def _header(table: Table, row: int) -> int:
+def _header(table: SampleTable, row: int) -> int:
     """Where a sample begins: the header of its image, which is its first member."""
     return int(table.image[row, 0]) - BLOCK
 

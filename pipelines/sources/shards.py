@@ -21,8 +21,8 @@ from pipelines.sources.checked import remember
 from pipelines.sources.images import Decoding
 from pipelines.sources.index import FILE, NOTES, VERSION, Index, load_index, same_spec, save_index
 from pipelines.sources.indexing import index_of
-from pipelines.sources.locking import locked
-from pipelines.sources.packing import CONTENT, How, Note, Plan, finished, pack
+from pipelines.sources.locking import locked_folder
+from pipelines.sources.packing import CONTENT, How, Note, PackingPlan, finished, pack
 from pipelines.sources.reader import open_shards
 from pipelines.sources.strata import equal_per_class, stratified_share
 from pipelines.sources.wids import save_wids
@@ -41,7 +41,7 @@ def build_shards(source: Source, dataset: DataSet, out: Path, workers: int = 1) 
     """
     out.mkdir(parents=True, exist_ok=True)
     spec = dataset.model_dump(mode="json")
-    with locked(out):
+    with locked_folder(out):
         if (done := complete(out, dataset)) is not None:
             save_wids(out, done)
             return done
@@ -124,19 +124,21 @@ def _limited(source: Source, dataset: DataSet) -> NDArray[np.int64]:
     return np.union1d(free[equal_per_class(source.train.labels[free], dataset.limit, SEED, "limit")], held)
 
 
-def _plans(name: SplitName, split: Split, held_out: frozenset[int], spec: Mapping[str, Any], listed: str) -> list[Plan]:
+def _plans(
+    name: SplitName, split: Split, held_out: frozenset[int], spec: Mapping[str, Any], listed: str
+) -> list[PackingPlan]:
     plans = []
     for number, first in enumerate(range(0, len(split), spec["per_shard"])):
         rows = tuple(range(first, min(first + spec["per_shard"], len(split))))
         held = frozenset(held_out.intersection(rows)) if name == "train" else frozenset()
         samples = [[split.ids[row], int(split.labels[row])] for row in rows]
         content = [VERSION, CONTENT, name, spec, samples, sorted(held), listed]
-        plans.append(Plan(f"{name}-{number:06d}.tar", name, first, rows, held, digest(content, 16)))
+        plans.append(PackingPlan(f"{name}-{number:06d}.tar", name, first, rows, held, digest(content, 16)))
     return plans
 
 
 def _pack_all(
-    out: Path, plans: list[Plan], splits: Mapping[SplitName, Split], limits: tuple[How, int], workers: int
+    out: Path, plans: list[PackingPlan], splits: Mapping[SplitName, Split], limits: tuple[How, int], workers: int
 ) -> list[Note]:
     """One note a plan. Helpers only leave files; what one could not do fails here again, with its own error."""
     parent = os.getpid()

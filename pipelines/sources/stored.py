@@ -27,8 +27,6 @@ PLAIN = frozenset({"1", "L", "LA", "RGB", "RGBA", "I;16", "I;16B", "I;16L"})
 """PIL modes whose numbers are those of the file; CMYK of TIFFs too."""
 BITS = 258
 """The TIFF tag: bits of each sample."""
-DEEP_PNG = "pipelines.sources.deep_png"
-"""What reads it loads for seconds, and is rarely wanted."""
 PNG_DEPTH, PNG_COLOUR = 24, 25
 """Where a PNG's header says bits of a channel, and 0 for grey."""
 
@@ -40,7 +38,7 @@ def stored(data: bytes, channels: int, turn: bool) -> Stored:
         if data.startswith(NPY):
             found = _array(np.load(io.BytesIO(data), allow_pickle=False), channels)
         elif kind == "png" and data[PNG_DEPTH] == 16 and data[PNG_COLOUR] != 0:
-            found = importlib.import_module(DEEP_PNG).decoded(data)
+            found = importlib.import_module("pipelines.sources.deep_png").decoded(data)  # it loads for seconds
         else:
             found = _tiff(data, turn) if kind == "tif" else _picture(_opened(data), turn)
     except Unreadable:

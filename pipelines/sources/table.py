@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 from pipelines.files import replacing
 from pipelines.sources.index import NOTES, Shard
-from pipelines.sources.tars import Place
+from pipelines.sources.tars import MemberPlace
 
 
 @dataclass(frozen=True)
-class Table:
+class SampleTable:
     """Where the N samples of a split, or of one tar, lie, in reading order.
 
     key     (N,) ASCII bytes, its name in the tar
@@ -37,11 +37,11 @@ class Table:
         return len(self.shard)
 
 
-def table_of(places: Sequence[Place]) -> Table:
+def table_of(places: Sequence[MemberPlace]) -> SampleTable:
     """The table of one tar: its captions and fields are those that all of its samples have."""
     captions = [place.caption for place in places if place.caption is not None]
     extensions = set.intersection(*(set(place.fields) for place in places)) if places else set()
-    return Table(
+    return SampleTable(
         np.array([place.key.encode() for place in places], np.bytes_),
         np.zeros(len(places), np.int64),
         np.array([place.image for place in places], np.int64).reshape(-1, 2),
@@ -51,9 +51,9 @@ def table_of(places: Sequence[Place]) -> Table:
     )
 
 
-def joined(tables: Sequence[Table], fields: Mapping[str, str], captions: bool) -> Table:
+def joined(tables: Sequence[SampleTable], fields: Mapping[str, str], captions: bool) -> SampleTable:
     """The table of a split from those of its tars; ``fields``: name -> extension, of those that all samples have."""
-    return Table(
+    return SampleTable(
         np.concatenate([table.key for table in tables]),
         np.repeat(np.arange(len(tables)), [len(table) for table in tables]),
         np.concatenate([table.image for table in tables]),
@@ -68,7 +68,7 @@ def places_file(folder: Path, shard: Shard) -> Path:
     return folder / NOTES / f"{shard.name}.{shard.sha256[:16]}.npz"
 
 
-def save_table(path: Path, table: Table) -> None:
+def save_table(path: Path, table: SampleTable) -> None:
     """Write a table in one move."""
     extra: dict[str, Any] = {f"field:{name}": where for name, where in table.fields.items()}
     if table.captions is not None:
@@ -77,12 +77,12 @@ def save_table(path: Path, table: Table) -> None:
         np.savez(file, key=table.key, shard=table.shard, image=table.image, label=table.label, **extra)
 
 
-def load_table(path: Path) -> Table | None:
+def load_table(path: Path) -> SampleTable | None:
     """A table from its file; None where there is none, or a damaged one."""
     try:
         with np.load(path, allow_pickle=False) as file:
             captions = json.loads(file["captions"].tobytes()) if "captions" in file.files else None
             fields = {name[6:]: file[name] for name in file.files if name.startswith("field:")}
-            return Table(file["key"], file["shard"], file["image"], file["label"], captions, fields)
+            return SampleTable(file["key"], file["shard"], file["image"], file["label"], captions, fields)
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         return None

@@ -12,7 +12,7 @@ import numpy as np
 from pipelines.listing.kinds import Skipped
 from pipelines.listing.paths import expand
 from pipelines.listing.samples import label_of, main_image, meta_of, samples_of
-from pipelines.listing.tars import Entry
+from pipelines.listing.tars import TarEntry
 from pipelines.sources.base import Labels, Sample, Source, Split
 from pipelines.sources.strata import stratified_share
 from pipelines.spec.datasets.webdataset import Options as WebDataset
@@ -54,14 +54,14 @@ def _split(pattern: str, options: WebDataset, skipped: Skipped) -> Split:
     return Split(ids, labels, lambda row: _sample(entries[row], ids[row], int(labels[row]), options))
 
 
-def _caption(entry: Entry) -> str | None:
+def _caption(entry: TarEntry) -> str | None:
     if "txt" in entry.texts:
         return entry.texts["txt"].decode("utf-8", errors="replace")
     caption = meta_of(entry).get("caption")
     return caption if isinstance(caption, str) else None
 
 
-def _sample(entry: Entry, name: str, label: int, options: WebDataset) -> Sample:
+def _sample(entry: TarEntry, name: str, label: int, options: WebDataset) -> Sample:
     fields = options.fields
     main = main_image(entry, fields, options.endings)
     return Sample(

@@ -1,6 +1,7 @@
 """Whether the data sets of a study hold images enough for its evaluations: asked before anything is trained."""
 
 import contextlib
+import sys
 from pathlib import Path
 
 from pipelines.errors import InputError
@@ -45,20 +46,35 @@ def check_enough(plan: Plan, contents: dict[str, Contents], results: Path) -> No
 def check_packed(key: str, contents: Contents, results: Path) -> None:
     """``check_enough`` of shards that were just packed, for the studies of the run, or, without one, for all planned ones.
 
-    Planning does not count what takes long to count; here it is known, and nothing is trained yet.
+    Planning does not count what takes long to count; here it is known, and nothing is trained yet. A study whose plan cannot
+    be read is left out, with a warning: it may be another one than the shards are packed for.
     """
     names = _running(results)
     for file in sorted(results.glob("*/plan.json")):
         if names is not None and file.parent.name not in names:
             continue
-        for job in read_sealed(file, "write it anew with: python -m pipelines plan STUDY --write")["jobs"]:
-            kind = {kind.stage: kind for kind in (EvaluateSpec, TuneSpec)}.get(job["stage"])
-            if (
-                kind
-                and job["inputs"].get("shards") == key
-                and not record_file(results, kind.stage, job["key"]).exists()
-            ):
-                _check(file.parent.name, parse(kind, job["spec"], f"{file}: "), contents.counts)
+        try:
+            specs = _to_be_measured(file, key, results)
+        except InputError as error:
+            print(
+                f"warning: study {file.parent.name}: whether {key} holds images enough for it was not asked: {error}",
+                file=sys.stderr,
+            )
+            continue
+        for spec in specs:
+            _check(file.parent.name, spec, contents.counts)
+
+
+def _to_be_measured(file: Path, shards: str, results: Path) -> list[JobSpec]:
+    """What a written plan has left to do on these shards that asks for a number of images; InputError where it is damaged."""
+    kinds = {kind.stage: kind for kind in (EvaluateSpec, TuneSpec)}
+    return [
+        parse(kinds[job["stage"]], job["spec"], f"{file}: ")
+        for job in read_sealed(file, "write it anew with: python -m pipelines plan STUDY --write")["jobs"]
+        if job["stage"] in kinds
+        and job["inputs"].get("shards") == shards
+        and not record_file(results, job["stage"], job["key"]).exists()
+    ]
 
 
 def _running(results: Path) -> set[str] | None:

@@ -105,7 +105,7 @@ def study_folder(results: Path, study: str) -> Path:
     return results / study
 
 
-def plan_file(results: Path, study: str) -> Path:
+def written_plan(results: Path, study: str) -> Path:
     """The jobs of a study, for collect and report."""
     return study_folder(results, study) / "plan.json"
 

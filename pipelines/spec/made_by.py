@@ -30,12 +30,12 @@ def code_of(spec: JobSpec) -> Code:
             modules |= _kind("datasets", spec.dataset) | {f"pipelines.sources.{_use(spec.dataset)}"}
         case RunSpec():
             modules |= _part("methods", spec.method) | _part("encoders", spec.encoder)
-            modules |= {PEER_VIEWS} if spec.method.peer_transforms else set()
+            without |= set() if spec.method.peer_transforms else {PEER_VIEWS}
             if isinstance(spec, TuneSpec) and isinstance(spec.search.objective, Judged):
                 modules |= _part("evaluation", spec.search.objective.by)
         case EvaluateSpec():
             modules |= _part("evaluation", spec.evaluation)
-            modules |= {LOOKS} if isinstance(spec.evaluation, Knn) else set()
+            without |= set() if isinstance(spec.evaluation, Knn) else {LOOKS}
             if isinstance(spec.source, Untrained):
                 modules |= _part("encoders", spec.source.encoder)
                 modules |= _part("methods", spec.source.method) if spec.source.method else set()

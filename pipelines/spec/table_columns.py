@@ -15,7 +15,7 @@ MONITOR_DIGITS = 3
 
 
 @dataclass(frozen=True)
-class Place:
+class ColumnPlace:
     """Where a number is measured: the data set, and the one that encoders were pretrained on."""
 
     dataset: str
@@ -46,7 +46,7 @@ def _spelt(study: Study, entry: TableColumn) -> list[TableColumn]:
 
 
 def _columns(
-    table: PaperTable, entry: TableColumn, what: str, places: list[Place], several: bool
+    table: PaperTable, entry: TableColumn, what: str, places: list[ColumnPlace], several: bool
 ) -> list[PlannedColumn]:
     """The columns of one entry; ``several``: whether the table is about several data sets."""
     digits = MONITOR_DIGITS if entry.kind == "monitor" else table.digits
@@ -97,13 +97,13 @@ def _words(entry: TableColumn, what: str) -> str:
     return number_title(what)
 
 
-def _title(entry: TableColumn, words: str, place: Place, each: bool) -> str:
+def _title(entry: TableColumn, words: str, place: ColumnPlace, each: bool) -> str:
     if not each:
         return entry.title or ("published" if entry.reproduces else words)
     return f"{entry.title}, {place.title}" if entry.title else place.title
 
 
-def _group(entry: TableColumn, words: str, place: Place, each: bool, several: bool) -> str:
+def _group(entry: TableColumn, words: str, place: ColumnPlace, each: bool, several: bool) -> str:
     if entry.group is not None:
         return entry.group
     if entry.kind == "rank":
@@ -115,10 +115,10 @@ def _group(entry: TableColumn, words: str, place: Place, each: bool, several: bo
     return words if each else place.title if several else ""
 
 
-def _places(study: Study, entry: TableColumn, where: str) -> list[Place]:
+def _places(study: Study, entry: TableColumn, where: str) -> list[ColumnPlace]:
     """Where the numbers of an entry are measured; what is asked of all data sets at once has one place without a name."""
     if entry.kind == "rank":
-        return [Place("", "", "")]
+        return [ColumnPlace("", "", "")]
     labels, homes, found = Labels.of(study), study.pretraining_sets, []
     for evaluated in study.all_datasets:
         for home in homes:
@@ -126,7 +126,7 @@ def _places(study: Study, entry: TableColumn, where: str) -> list[Place]:
             if any(each is evaluated for each in there):
                 name, origin = evaluated.short_name, home.short_name
                 moved = len(homes) > 1 and name != origin
-                found.append(Place(name, origin, f"{name} (from {origin})" if moved else name))
+                found.append(ColumnPlace(name, origin, f"{name} (from {origin})" if moved else name))
     known = list(dict.fromkeys(place.dataset for place in found))
     if entry.dataset not in (None, *known):
         raise InputError(

@@ -7,7 +7,7 @@ from pipelines.errors import InputError
 from pipelines.files import read_json, sealed, write_json
 from pipelines.spec.folder import open_job
 from pipelines.spec.job import Job
-from pipelines.spec.layout import plan_file, spec_file
+from pipelines.spec.layout import spec_file, written_plan
 from pipelines.spec.plan import Plan
 
 AGAIN = "write it anew with: python -m pipelines plan STUDY --write"
@@ -17,7 +17,7 @@ AGAIN = "write it anew with: python -m pipelines plan STUDY --write"
 def write_specs(plan: Plan, results: Path) -> int:
     """Write the spec.json of every job that has none or a damaged one, and plan.json; the number of specs written."""
     written = sum(write_spec(job, results) for job in plan.jobs.values())
-    path, dump = plan_file(results, plan.study.name), sealed(plan.dump())
+    path, dump = written_plan(results, plan.study.name), sealed(plan.dump())
     if _found(path) != dump:
         write_json(path, dump)
     return written

@@ -35,7 +35,7 @@ from pipelines.spec.evaluation.knn import Options as Knn
 from pipelines.spec.evaluation.zero_shot import Options as ZeroShot
 from pipelines.spec.folder import JobFolder, open_job, ready
 from pipelines.spec.jobs import EvaluateSpec
-from pipelines.spec.made_by import LOOKS, code_of
+from pipelines.spec.made_by import code_of
 from pipelines.statistics.confusion import confusion, shares, worst
 
 SHOWN_CONFUSIONS = 4
@@ -178,6 +178,8 @@ def _save_looks(out: Path, embedding: Embedding, named: Tensor) -> dict[str, str
     """Keep pictures of what the features see; the artifacts."""
     classes = embedding.features.num_classes
     counts = confusion(embedding.features.test_label.cpu().numpy(), named.cpu().numpy(), classes)
-    looks = importlib.import_module(LOOKS)  # what draws them loads slowly, and other protocols do without
+    looks = importlib.import_module(
+        "pipelines.building.looks"
+    )  # what draws them loads slowly, and other protocols do without
     found: dict[str, str] = looks.write_looks(out, embedding, named, worst(shares(counts), SHOWN_CONFUSIONS))
     return found

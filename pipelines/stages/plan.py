@@ -18,6 +18,7 @@ from pipelines.spec.enough import check_enough, contents_of
 from pipelines.spec.images_told import images_told
 from pipelines.spec.job import Job
 from pipelines.spec.jobs import ShardsSpec
+from pipelines.spec.kept import LABEL, NUMBER, kept_features
 from pipelines.spec.layout import index_file
 from pipelines.spec.made_by import code_of
 from pipelines.spec.pending import check_files, is_changed
@@ -47,6 +48,7 @@ def run(studies: list[Path], results: Path, write: bool = False, counts: bool = 
         _print_counts(made, results)
         if cost:
             _print_cost(made, results)
+            _print_kept(made, contents, results)
             continue
         _print_data(made, contents, results)
         _print_notes(made)
@@ -136,6 +138,21 @@ def _print_cost(made: Plan, results: Path) -> None:
         f"# all: {duration(total)} of work, one job after the other; training alone {duration(gpu)} on one H100-class GPU"
     )
     print(f"# {MEANING}")
+
+
+def _print_kept(made: Plan, contents: Mapping[str, Contents], results: Path) -> None:
+    """The disk that the features take which are not there yet, if they are kept."""
+    found = kept_features(made, contents, results)
+    if not found:
+        return
+    known = sum(each.bytes or 0 for each in found) / 1e6
+    least = "" if all(each.bytes is not None and each.whole for each in found) else "at least "
+    if not made.study.keep_features:
+        print(f"# features: none are kept; keep_features: true would take {least}{known:,.1f} MB on disk")
+        return
+    print(f"# features that are kept: {least}{known:,.1f} MB on disk, {NUMBER} bytes a number and {LABEL} an image")
+    for each in found:
+        print(f"#   {each.told}")
 
 
 def _by_row(made: Plan, results: Path) -> dict[str, float]:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from pipelines.checking.mending import mend
-from pipelines.checking.progress import Progress
+from pipelines.checking.progress import ReadingProgress
 from pipelines.checking.studies import faults
 from pipelines.spec.plan import plan_file
 
@@ -13,7 +13,7 @@ def run(studies: list[Path], results: Path) -> None:
     done = 0
     for path in studies:
         plan = plan_file(path)
-        found = list(faults(plan, results, Progress()))
+        found = list(faults(plan, results, ReadingProgress()))
         for fault in found:
             print(f"found: {fault.told}")
         for sentence in mend(plan, results, found):

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from pipelines.durations import duration
 from pipelines.masking import masked
-from pipelines.progress import Stage, Stopped, running, stages, stopped
+from pipelines.progress import Stage, StoppedJob, running, stages, stopped
 from pipelines.spec.plan import plan_file
 from pipelines.spec.price import Prices
 from pipelines.watching.lines import training
@@ -32,7 +32,7 @@ def _stage(stage: Stage) -> str:
     return f"{stage.name:9} {stage.done} of {stage.jobs} done{left}"
 
 
-def _print_stopped(job: Stopped) -> None:
+def _print_stopped(job: StoppedJob) -> None:
     print(f"  stopped without a result: {job.key} ({job.log})")
     for line in job.lines:
         print(f"    | {masked(line)}")

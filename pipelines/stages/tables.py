@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pipelines.report.measured import Measured
+from pipelines.report.measured import StudyNumbers
 from pipelines.report.paper_files import write_table
 from pipelines.report.paper_tables import filled
 from pipelines.report.study import results_of
@@ -20,7 +20,7 @@ def run(studies: list[Path], results: Path, texts: Path) -> None:
         if not made.tables:
             print(f"{path}: declares no tables; add a list of them under tables (docs/tables.md)")
             continue
-        measured = Measured(results_of(made.dump(), results, f"the plan of {path}"), published)
+        measured = StudyNumbers(results_of(made.dump(), results, f"the plan of {path}"), published)
         for planned in made.tables:
             found = filled(measured, planned)
             first, *_ = write_table(found, made.study.name, tables_folder(results, made.study.name), page)

@@ -12,20 +12,20 @@ from pipelines.tracking.follow import Follower
 from pipelines.tracking.follow import follow as follow_jobs
 from pipelines.tracking.replay import sync_studies
 from pipelines.tracking.server import HOST, page, server_command
-from pipelines.tracking.settings import Tracking, shown
+from pipelines.tracking.settings import TrackingSettings, shown
 from pipelines.tracking.store import connect
 from pipelines.tracking.tree import Trees
 
 
 def init(results: Path, uri: str | None, prefix: str) -> None:
     """Make the database."""
-    store = connect(Tracking(uri=uri, prefix=prefix), results)
+    store = connect(TrackingSettings(uri=uri, prefix=prefix), results)
     print(f"MLflow at {shown(store.address)} is ready")
 
 
 def sync(results: Path, uri: str | None, prefix: str, study: list[str]) -> int:
     """Send everything MLflow does not hold yet; 1 when some of it could not be sent."""
-    settings = Tracking(uri=uri, prefix=prefix)
+    settings = TrackingSettings(uri=uri, prefix=prefix)
     trees = Trees(results)
     outcome = sync_studies(trees.read(_names(study)), settings, results)
     outcome.problems += trees.unread
@@ -40,14 +40,14 @@ def follow(results: Path, uri: str | None, prefix: str, study: list[str], parent
     """Sync again and again while ``parent`` lives."""
     if every <= 0:
         raise InputError(f"--every {every}: must be more than 0 seconds")
-    settings = Tracking(uri=uri, prefix=prefix)
+    settings = TrackingSettings(uri=uri, prefix=prefix)
     settings.address(results)
     follow_jobs(Follower(results, settings, _names(study)), parent, every)
 
 
 def ui(results: Path, uri: str | None, prefix: str, study: str | None, port: int) -> None:
     """MLflow's web page, in place of this process; the addresses of the studies' pages are printed first."""
-    settings = Tracking(uri=uri, prefix=prefix)
+    settings = TrackingSettings(uri=uri, prefix=prefix)
     served = settings.artifact_root(results, "") is None
     command, environment = ([], {}) if served else server_command(settings, results, port)
     store = connect(settings, results)

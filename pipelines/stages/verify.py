@@ -2,14 +2,14 @@
 
 from pathlib import Path
 
-from pipelines.checking.progress import Progress
+from pipelines.checking.progress import ReadingProgress
 from pipelines.checking.studies import faults
 from pipelines.spec.plan import plan_file
 
 
 def run(studies: list[Path], results: Path) -> int:
     """Print every fault; 1 where there is one."""
-    progress, found = Progress(), 0
+    progress, found = ReadingProgress(), 0
     for path in studies:
         for fault in faults(plan_file(path), results, progress):
             print(fault.told, flush=True)

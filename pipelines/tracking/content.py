@@ -7,7 +7,7 @@ from pipelines.tracking.marks import Mark
 
 
 @dataclass(frozen=True)
-class DataSet:
+class TrackedDataSet:
     """A data set that a run has used. ``digest`` names its shards; ``profile``: counts, as JSON; ``context``: what for."""
 
     name: str
@@ -29,7 +29,7 @@ class Final:
     digest: str
     time: int
     metrics: dict[str, float]
-    dataset: DataSet | None = None
+    dataset: TrackedDataSet | None = None
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Content:
     history: Path | None = None
     finals: tuple[Final, ...] = ()
     files: dict[str, Path] = field(default_factory=dict)
-    datasets: tuple[DataSet, ...] = ()
+    datasets: tuple[TrackedDataSet, ...] = ()
     weights: Path | None = None
 
     def holds(self, mark: Mark) -> bool:

@@ -9,19 +9,19 @@ from pipelines.colours import colour
 from pipelines.history import read_from
 from pipelines.records import Record
 from pipelines.tracking import fields
-from pipelines.tracking.content import Content, DataSet, Final
-from pipelines.tracking.folders import Job, shards_record
+from pipelines.tracking.content import Content, Final, TrackedDataSet
+from pipelines.tracking.folders import ReadJob, shards_record
 from pipelines.tracking.marks import Mark, complete
 from pipelines.tracking.names import measured_on
-from pipelines.tracking.tree import Encoder, Part, Row
+from pipelines.tracking.tree import TrackedEncoder, TrackedPart, TrackedRow
 
 COUNTS = ("data/train", "data/holdout", "data/test")
 
 
-def encoder_content(encoder: Encoder, row: Row) -> Content | None:
+def encoder_content(encoder: TrackedEncoder, row: TrackedRow) -> Content | None:
     """What its run shall say; None while none of its jobs has shown any life."""
-    trunk = Job.read(encoder.trunk) if encoder.trunk else None
-    parts = [(part, Job.read(part.folder)) for part in encoder.parts]
+    trunk = ReadJob.read(encoder.trunk) if encoder.trunk else None
+    parts = [(part, ReadJob.read(part.folder)) for part in encoder.parts]
     done = [(part, job.record) for part, job in parts if job.record]
     jobs = [*([trunk] if trunk else []), *(job for _, job in parts)]
     history = trunk.history if trunk else None
@@ -47,21 +47,21 @@ def encoder_content(encoder: Encoder, row: Row) -> Content | None:
     )
 
 
-def _status(trunk: Job | None, measured: bool) -> str:
+def _status(trunk: ReadJob | None, measured: bool) -> str:
     """That of the pretraining; once it is finished, or where there is none, whether everything was measured."""
     if trunk and trunk.status != "FINISHED":
         return trunk.status
     return "FINISHED" if measured else "SCHEDULED"
 
 
-def _params(trunk: Job | None, parts: Iterable[tuple[Part, Job]]) -> dict[str, str]:
+def _params(trunk: ReadJob | None, parts: Iterable[tuple[TrackedPart, ReadJob]]) -> dict[str, str]:
     if trunk:
         return fields.params(trunk.spec, trunk.record.derived if trunk.record else {})
     specs = [job.spec for _, job in parts if job.spec]
     return fields.params({"source": specs[0]["source"]}, {}) if specs else {}
 
 
-def _tags(encoder: Encoder, row: Row, records: list[Record]) -> dict[str, str]:
+def _tags(encoder: TrackedEncoder, row: TrackedRow, records: list[Record]) -> dict[str, str]:
     who: Mapping[str, object] = {
         "method": row.label,
         "kind": row.kind,
@@ -75,7 +75,9 @@ def _tags(encoder: Encoder, row: Row, records: list[Record]) -> dict[str, str]:
     return made | fields.tags(level=level, flags=flags, **who) | shade
 
 
-def _finals(encoder: Encoder, trunk: Job | None, parts: Iterable[tuple[Part, Job]]) -> Iterable[Final]:
+def _finals(
+    encoder: TrackedEncoder, trunk: ReadJob | None, parts: Iterable[tuple[TrackedPart, ReadJob]]
+) -> Iterable[Final]:
     if trunk and trunk.record:
         yield Final(trunk.digest, fields.milliseconds(trunk.record.finished), fields.final_metrics(trunk.record))
     described: set[str] = set()
@@ -91,7 +93,7 @@ def _finals(encoder: Encoder, trunk: Job | None, parts: Iterable[tuple[Part, Job
         described.add(part.dataset)
 
 
-def _files(trunk: Job | None, parts: Iterable[tuple[Part, Job]]) -> dict[str, Path]:
+def _files(trunk: ReadJob | None, parts: Iterable[tuple[TrackedPart, ReadJob]]) -> dict[str, Path]:
     found = {f"evaluations/{part.prefix}.json": job.path / "record.json" for part, job in parts if job.record}
     if trunk and trunk.record:
         pictures = [place for place in trunk.record.artifacts.values() if place.endswith((".png", ".jpg"))]
@@ -100,34 +102,34 @@ def _files(trunk: Job | None, parts: Iterable[tuple[Part, Job]]) -> dict[str, Pa
     return found
 
 
-def _datasets(encoder: Encoder) -> Iterable[DataSet]:
+def _datasets(encoder: TrackedEncoder) -> Iterable[TrackedDataSet]:
     if encoder.shards:
         yield _dataset(encoder.dataset, encoder.shards, "pretraining")
     for name, shards in {part.dataset: part.shards for part in encoder.parts}.items():
         yield _dataset(name, shards, "evaluation")
 
 
-def _dataset(name: str, shards: Path, context: str) -> DataSet:
+def _dataset(name: str, shards: Path, context: str) -> TrackedDataSet:
     record = shards_record(shards)
     profile: dict[str, Any] = {}
     if record:
         counts = {count.removeprefix("data/"): record.metrics.get(count) for count in COUNTS}
         profile = {**counts, "classes": record.derived.get("classes"), "image_size": record.derived.get("image_size")}
-    return DataSet(
+    return TrackedDataSet(
         name, shards.name.rpartition("-")[2][:36], f"jobs/shards/{shards.name}", json.dumps(profile), context
     )
 
 
-def _weights(trunk: Job | None) -> Path | None:
+def _weights(trunk: ReadJob | None) -> Path | None:
     place = trunk.record.artifacts.get("encoder") if trunk and trunk.record else None
     return trunk.path / place if trunk and place else None
 
 
-def _started(trunk: Job | None, records: list[Record]) -> int:
+def _started(trunk: ReadJob | None, records: list[Record]) -> int:
     first = [next(read_from(trunk.history))[0].time] if trunk and complete(trunk.history) else []
     return min(first + [fields.milliseconds(record.started) for record in records])
 
 
-def _ended(trunk: Job | None, records: list[Record]) -> int:
+def _ended(trunk: ReadJob | None, records: list[Record]) -> int:
     last = [int(trunk.history.stat().st_mtime * 1000)] if trunk and not trunk.record and complete(trunk.history) else []
     return max(last + [fields.milliseconds(record.finished) for record in records])

@@ -17,7 +17,7 @@ SPEC = "spec.json"
 
 
 @dataclass(frozen=True)
-class Job:
+class ReadJob:
     """What a job folder held when it was read: spec.json, history.jsonl and record.json, as far as they are there."""
 
     path: Path

@@ -13,9 +13,9 @@ import psutil
 from pipelines.errors import EnvironmentFault
 from pipelines.masking import masked
 from pipelines.tracking.folders import files_digest, state_of
-from pipelines.tracking.replay import Outcome, sync_study
+from pipelines.tracking.replay import ReplayOutcome, sync_study
 from pipelines.tracking.report_run import NAME, report_files
-from pipelines.tracking.settings import Tracking
+from pipelines.tracking.settings import TrackingSettings
 from pipelines.tracking.store import Store, connect
 from pipelines.tracking.tree import StudyTree, Trees
 
@@ -28,7 +28,7 @@ _TICK = 0.5
 class Follower:
     """Syncs those rows of the studies that changed since it last did; an unchanged job costs one or two file look-ups."""
 
-    def __init__(self, results: Path, settings: Tracking, studies: Collection[str] = ()) -> None:
+    def __init__(self, results: Path, settings: TrackingSettings, studies: Collection[str] = ()) -> None:
         self.results, self.settings, self.studies = results, settings, studies
         self.over: Callable[[], bool] = lambda: False
         """Whether MLflow shall not be asked for anything any more."""
@@ -45,7 +45,7 @@ class Follower:
             raise
 
     def _sync(self) -> None:
-        outcome = Outcome()
+        outcome = ReplayOutcome()
         for study in self._trees.read(self.studies):
             states = _states(study)
             changed = {key for key, state in states.items() if self._seen.get((study.name, key)) != state}

@@ -17,9 +17,9 @@ from pipelines.tracking.report_run import NAME, report_content
 from pipelines.tracking.row_run import row_content
 from pipelines.tracking.search_run import trial_contents
 from pipelines.tracking.sending import PARENT, delete, is_current, send
-from pipelines.tracking.settings import Tracking
+from pipelines.tracking.settings import TrackingSettings
 from pipelines.tracking.store import Experiment, Store, connect, errors, reason, unreachable
-from pipelines.tracking.tree import Row, StudyTree
+from pipelines.tracking.tree import StudyTree, TrackedRow
 
 LOCKS = ".tracking"
 FEW = 3
@@ -28,7 +28,7 @@ Known = Mapping[str, Sequence[Run]]
 
 
 @dataclass
-class Outcome:
+class ReplayOutcome:
     """What a sync did, in numbers of runs."""
 
     sent: int = 0
@@ -54,17 +54,17 @@ class _Row:
 
 
 def sync_studies(
-    studies: Iterable[StudyTree], settings: Tracking, results: Path, store: Store | None = None
-) -> Outcome:
+    studies: Iterable[StudyTree], settings: TrackingSettings, results: Path, store: Store | None = None
+) -> ReplayOutcome:
     """Bring MLflow up to date; EnvironmentFault when it cannot be reached. ``store``: one opened before."""
-    outcome = Outcome()
+    outcome = ReplayOutcome()
     store = store or connect(settings, results)
     for study in studies:
         sync_study(study, store, outcome)
     return outcome
 
 
-def sync_study(study: StudyTree, store: Store, outcome: Outcome, only: Collection[str] | None = None) -> None:
+def sync_study(study: StudyTree, store: Store, outcome: ReplayOutcome, only: Collection[str] | None = None) -> None:
     """One study, or the rows of it whose keys are ``only``; ``outcome`` is added to."""
     try:
         experiment = store.experiment(study.name, study.question)
@@ -79,7 +79,7 @@ def sync_study(study: StudyTree, store: Store, outcome: Outcome, only: Collectio
         _guarded(partial(_tidy, study, experiment), study.name, store, outcome)
 
 
-def _guarded(work: Callable[[], None], what: str, store: Store, outcome: Outcome) -> None:
+def _guarded(work: Callable[[], None], what: str, store: Store, outcome: ReplayOutcome) -> None:
     """Do one part; its own trouble becomes a problem of the outcome, MLflow's an EnvironmentFault."""
     try:
         work()
@@ -91,7 +91,9 @@ def _guarded(work: Callable[[], None], what: str, store: Store, outcome: Outcome
         outcome.problems.append(f"{what}: {reason(error)}")
 
 
-def _sync_row(row: Row, study: StudyTree, experiment: Experiment, known: Known | None, outcome: Outcome) -> None:
+def _sync_row(
+    row: TrackedRow, study: StudyTree, experiment: Experiment, known: Known | None, outcome: ReplayOutcome
+) -> None:
     if known is not None and row.key in known:
         wanted = _read(row)
         if _all_current(wanted, row, known, experiment):
@@ -102,7 +104,7 @@ def _sync_row(row: Row, study: StudyTree, experiment: Experiment, known: Known |
         _count(wanted, outcome, _send_row(wanted, row, experiment))
 
 
-def _read(row: Row) -> _Row:
+def _read(row: TrackedRow) -> _Row:
     """The row as its folders are now."""
     contents, problems, empty = [], [], 0
     for encoder in row.encoders:
@@ -124,7 +126,7 @@ def _read(row: Row) -> _Row:
     return _Row(top, inside, empty, frozenset(expected), tuple(problems))
 
 
-def _count(wanted: _Row, outcome: Outcome, sent: int) -> None:
+def _count(wanted: _Row, outcome: ReplayOutcome, sent: int) -> None:
     outcome.sent += sent
     outcome.unchanged += (len(wanted.inside) + (wanted.top is not None)) - sent
     outcome.empty += wanted.empty
@@ -137,7 +139,7 @@ def _tags(content: Content, row: str, experiment: Experiment, parent: str | None
     return place | ({PARENT: parent} if parent else {})
 
 
-def _all_current(wanted: _Row, row: Row, known: Known, experiment: Experiment) -> bool:
+def _all_current(wanted: _Row, row: TrackedRow, known: Known, experiment: Experiment) -> bool:
     if wanted.top is None:
         return True
     top = known.get(wanted.top.key, ())
@@ -150,7 +152,7 @@ def _all_current(wanted: _Row, row: Row, known: Known, experiment: Experiment) -
     )
 
 
-def _send_row(wanted: _Row, row: Row, experiment: Experiment) -> int:
+def _send_row(wanted: _Row, row: TrackedRow, experiment: Experiment) -> int:
     """The number of runs that were not current."""
     known = experiment.runs(row.key)
     for key in known.keys() - wanted.expected:
@@ -172,7 +174,7 @@ def _send_one(content: Content, known: Known, experiment: Experiment, tags: dict
     return send(runs, content, experiment, tags), 1
 
 
-def _sync_report(study: StudyTree, experiment: Experiment, outcome: Outcome) -> None:
+def _sync_report(study: StudyTree, experiment: Experiment, outcome: ReplayOutcome) -> None:
     content = report_content(study)
     if content is None:
         return

@@ -5,15 +5,15 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 from pipelines.tracking import fields
-from pipelines.tracking.content import Content, DataSet, Final
+from pipelines.tracking.content import Content, Final, TrackedDataSet
 from pipelines.tracking.marks import Mark
-from pipelines.tracking.tree import Row
+from pipelines.tracking.tree import TrackedRow
 
 SPREAD = "sd_over_seeds"
 """First part of the names of the spreads, which keeps them apart from the means in MLflow's charts."""
 
 
-def row_content(row: Row, seeds: Sequence[Content]) -> Content:
+def row_content(row: TrackedRow, seeds: Sequence[Content]) -> Content:
     """Means over the seeds there are; params that all of them share. ``seeds`` is not empty."""
     common = set(seeds[0].params.items()).intersection(*(content.params.items() for content in seeds))
     ended = max(content.ended for content in seeds)
@@ -69,5 +69,5 @@ def _agree(name: str, seeds: Sequence[Content]) -> bool:
     return name in seeds[0].tags and len({content.tags.get(name) for content in seeds}) == 1
 
 
-def _datasets(seeds: Sequence[Content]) -> tuple[DataSet, ...]:
+def _datasets(seeds: Sequence[Content]) -> tuple[TrackedDataSet, ...]:
     return tuple(dict.fromkeys(dataset for content in seeds for dataset in content.datasets))

@@ -11,12 +11,12 @@ from pipelines.files import read_json
 from pipelines.tracking import fields
 from pipelines.tracking.content import Content, Final
 from pipelines.tracking.marks import Mark
-from pipelines.tracking.tree import Encoder, Row
+from pipelines.tracking.tree import TrackedEncoder, TrackedRow
 
 FILE = "trials.json"
 
 
-def trial_contents(search: Encoder, row: Row, closed: Content) -> Iterator[Content]:
+def trial_contents(search: TrackedEncoder, row: TrackedRow, closed: Content) -> Iterator[Content]:
     """One a trial of the search, whose own run ``closed`` describes; none before it is closed."""
     file = (search.trunk or Path()) / FILE
     if closed.status == "FINISHED" and file.exists():
@@ -24,7 +24,7 @@ def trial_contents(search: Encoder, row: Row, closed: Content) -> Iterator[Conte
             yield _content(trial, search, row, closed)
 
 
-def _content(trial: dict[str, Any], search: Encoder, row: Row, closed: Content) -> Content:
+def _content(trial: dict[str, Any], search: TrackedEncoder, row: TrackedRow, closed: Content) -> Content:
     slot, value = trial["slot"], trial["value"]
     text = hashlib.sha256(json.dumps(trial, sort_keys=True).encode()).hexdigest()
     tags = fields.tags(method=row.label, kind="trial", level="trial", slot=slot, outcome=trial["state"].lower())

@@ -16,7 +16,7 @@ from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run,
 
 from pipelines.history import read_from
 from pipelines.tracking import fields
-from pipelines.tracking.content import Content, DataSet, Final
+from pipelines.tracking.content import Content, Final, TrackedDataSet
 from pipelines.tracking.files import send_files
 from pipelines.tracking.marks import Mark
 from pipelines.tracking.models import MODEL, forget_model, model_of
@@ -90,7 +90,7 @@ def _send_datasets(run: Run, content: Content, experiment: Experiment) -> None:
         experiment.store.client.log_inputs(run.info.run_id, datasets=lacking)
 
 
-def _as_input(dataset: DataSet) -> DatasetInput:
+def _as_input(dataset: TrackedDataSet) -> DatasetInput:
     source = json.dumps({"uri": dataset.source})
     given = Dataset(dataset.name, dataset.digest, "local", source, profile=dataset.profile)
     return DatasetInput(given, [InputTag("mlflow.data.context", dataset.context)])

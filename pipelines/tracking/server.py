@@ -7,7 +7,7 @@ from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 from pipelines.errors import InputError
-from pipelines.tracking.settings import Tracking
+from pipelines.tracking.settings import TrackingSettings
 from pipelines.tracking.store import prepare_environment
 
 HOST = "127.0.0.1"
@@ -25,7 +25,7 @@ def page(server: str, experiment: str) -> str:
     return f"{server}/#/experiments/{experiment}/runs?{query}"
 
 
-def server_command(settings: Tracking, results: Path, port: int) -> tuple[list[str], dict[str, str]]:
+def server_command(settings: TrackingSettings, results: Path, port: int) -> tuple[list[str], dict[str, str]]:
     """The command line and environment of a server on the local loopback, one worker, without the job runner.
 
     The address goes by the environment, since it may hold a password. InputError when the port is taken.

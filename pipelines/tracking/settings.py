@@ -21,7 +21,7 @@ ARTIFACTS = "mlflow-artifacts:"
 """What MLflow calls a folder that its server knows: ``track ui`` serves mlartifacts in the results."""
 
 
-class Tracking(BaseModel):
+class TrackingSettings(BaseModel):
     """Tracking settings, as they stand in workflow/config.yaml."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, hide_input_in_errors=True)

@@ -20,7 +20,7 @@ from pipelines.errors import EnvironmentFault
 from pipelines.locks import locked
 from pipelines.masking import masked
 from pipelines.tracking.limits import CALL, OPEN, Limited, within
-from pipelines.tracking.settings import LOCK, Tracking, results_id, shown
+from pipelines.tracking.settings import LOCK, TrackingSettings, results_id, shown
 
 _ENVIRONMENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -46,7 +46,7 @@ class Store:
     """Every call has a limit; see ``limits``."""
     results: str
     """The results folder's own id, a tag of its runs."""
-    settings: Tracking
+    settings: TrackingSettings
     folder: Path
     """The results folder."""
     address: str = field(repr=False)
@@ -102,7 +102,7 @@ class Experiment:
                 return found
 
 
-def connect(settings: Tracking, results: Path, over: Callable[[], bool] = lambda: False) -> Store:
+def connect(settings: TrackingSettings, results: Path, over: Callable[[], bool] = lambda: False) -> Store:
     """Open MLflow, making the schema when it is missing; EnvironmentFault when it cannot be reached.
 
     Creating a schema is a race between processes that all but one lose, so a lock in ``results`` lets one in at a time.

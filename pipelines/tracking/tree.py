@@ -17,7 +17,7 @@ Listed = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
-class Part:
+class TrackedPart:
     """An evaluation: its folder, the first part of its metrics' names, and the data set's name and folder of shards."""
 
     folder: Path
@@ -27,7 +27,7 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Encoder:
+class TrackedEncoder:
     """What becomes one run: an encoder with everything that was measured of it, or a search.
 
     key    unique in the study
@@ -40,7 +40,7 @@ class Encoder:
     dataset: str
     trunk: Path | None
     shards: Path | None
-    parts: tuple[Part, ...]
+    parts: tuple[TrackedPart, ...]
 
     @property
     def folders(self) -> tuple[Path, ...]:
@@ -49,7 +49,7 @@ class Encoder:
 
 
 @dataclass(frozen=True)
-class Row:
+class TrackedRow:
     """A line of the study's tables: a method with its grid point, a floor, or a search.
 
     label   what the tables call it; with its data set where several are pretrained on
@@ -62,7 +62,7 @@ class Row:
     method: str
     kind: str
     dataset: str
-    encoders: tuple[Encoder, ...]
+    encoders: tuple[TrackedEncoder, ...]
 
     @property
     def folders(self) -> tuple[Path, ...]:
@@ -78,7 +78,7 @@ class StudyTree:
     question: str
     folder: Path
     main: str
-    rows: tuple[Row, ...]
+    rows: tuple[TrackedRow, ...]
 
 
 class Trees:
@@ -97,9 +97,9 @@ class Trees:
         """
         self.unread = []
         for name in studies:
-            if not layout.plan_file(self.results, name).exists():
+            if not layout.written_plan(self.results, name).exists():
                 raise InputError(
-                    f"{layout.plan_file(self.results, name)}: study '{name}' has no plan here; "
+                    f"{layout.written_plan(self.results, name)}: study '{name}' has no plan here; "
                     f"make one with: python -m pipelines plan experiments/{name}.yaml --write"
                 )
         found = []
@@ -152,8 +152,8 @@ class _Planner:
     names: Mapping[str, str]
     homes: Sequence[str]
 
-    def methods(self, trained: Iterable[Listed], judged: Mapping[str, list[Listed]]) -> list[Row]:
-        found: dict[tuple[str, str], list[Encoder]] = defaultdict(list)
+    def methods(self, trained: Iterable[Listed], judged: Mapping[str, list[Listed]]) -> list[TrackedRow]:
+        found: dict[tuple[str, str], list[TrackedEncoder]] = defaultdict(list)
         kinds: dict[str, str] = {}
         for job in trained:
             label, home = str(job["label"]), data_name(job)
@@ -162,7 +162,7 @@ class _Planner:
             found[label, home].append(self._trunk(job, parts, f"{label}, seed {job['spec']['seed']}"))
         return [self._row(label, kinds[label], home, encoders) for (label, home), encoders in found.items()]
 
-    def floors(self, evaluations: Iterable[Listed]) -> list[Row]:
+    def floors(self, evaluations: Iterable[Listed]) -> list[TrackedRow]:
         """Encoders that nobody trained, beside the methods of every data set that is pretrained on."""
         by_label: dict[str, dict[int, list[Listed]]] = defaultdict(lambda: defaultdict(list))
         kinds: dict[str, str] = {}
@@ -175,32 +175,34 @@ class _Planner:
             for label, seeds in by_label.items()
         ]
 
-    def search(self, job: Listed) -> Row:
+    def search(self, job: Listed) -> TrackedRow:
         label = str(job["label"])
         return self._row(label, "search", data_name(job), [self._trunk(job, (), label)])
 
-    def _untrained(self, label: str, home: str, seed: int, jobs: list[Listed]) -> Encoder:
+    def _untrained(self, label: str, home: str, seed: int, jobs: list[Listed]) -> TrackedEncoder:
         wanted = [job for job in jobs if data_name(job) == home or data_name(job) not in self.homes]
         parts = tuple(self._part(job, home) for job in wanted)
-        return Encoder(f"{digest([label, home], 8)}-s{seed}", f"{label}, seed {seed}", seed, home, None, None, parts)
+        return TrackedEncoder(
+            f"{digest([label, home], 8)}-s{seed}", f"{label}, seed {seed}", seed, home, None, None, parts
+        )
 
-    def _trunk(self, job: Listed, parts: tuple[Part, ...], name: str) -> Encoder:
+    def _trunk(self, job: Listed, parts: tuple[TrackedPart, ...], name: str) -> TrackedEncoder:
         folder, seed = layout.job_folder(self.results, job["stage"], job["key"]), job["spec"].get("seed")
-        return Encoder(job["key"], name, seed, data_name(job), folder, self._shards(job), parts)
+        return TrackedEncoder(job["key"], name, seed, data_name(job), folder, self._shards(job), parts)
 
-    def _part(self, job: Listed, home: str) -> Part:
+    def _part(self, job: Listed, home: str) -> TrackedPart:
         folder = layout.job_folder(self.results, "evaluate", job["key"])
         protocol = self.names[digest(job["spec"]["evaluation"], 16)]
         dataset = data_name(job)
-        return Part(folder, measured_on(protocol, dataset, home), dataset, self._shards(job))
+        return TrackedPart(folder, measured_on(protocol, dataset, home), dataset, self._shards(job))
 
     def _shards(self, job: Listed) -> Path:
         return layout.job_folder(self.results, "shards", job["inputs"]["shards"])
 
-    def _row(self, label: str, kind: str, home: str, encoders: Iterable[Encoder]) -> Row:
+    def _row(self, label: str, kind: str, home: str, encoders: Iterable[TrackedEncoder]) -> TrackedRow:
         shown = label if len(self.homes) < 2 else f"{label} ({home})"
         method = label.removesuffix(" (tuning)")
-        return Row(digest([label, kind, home], 12), shown, method, kind, home, tuple(encoders))
+        return TrackedRow(digest([label, kind, home], 12), shown, method, kind, home, tuple(encoders))
 
 
 def data_name(job: Listed) -> str:

@@ -47,7 +47,7 @@ class Now:
     guessed: bool
 
 
-class Run:
+class WatchedRun:
     """Keeps count between two looks, each of which opens only the folders of what is under way or has just ended."""
 
     def __init__(self, jobs: Iterable[Job], units: Iterable[Unit], results: Path) -> None:

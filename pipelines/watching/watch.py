@@ -14,18 +14,18 @@ from rich.text import Text
 from pipelines.masking import masked
 from pipelines.watching.events import Events
 from pipelines.watching.lines import block, line
-from pipelines.watching.run import Now, Run
+from pipelines.watching.run import Now, WatchedRun
 
 LOG_EVERY, TERMINAL_EVERY = 60.0, 5.0
 """Seconds between two lines of a log, and between two looks for a terminal."""
 Show = Callable[[Now], None]
 
 
-class Watch:
+class RunWatch:
     """A thread that ends with the process or with ``stop``, whichever is first; no failure in it reaches the run."""
 
     def __init__(
-        self, logger: logging.Logger, events: Events, run: Callable[[], Run], show: Show, every: float
+        self, logger: logging.Logger, events: Events, run: Callable[[], WatchedRun], show: Show, every: float
     ) -> None:
         """run: makes the count, which reads records and so belongs into the thread; every: seconds between two looks."""
         self._logger, self._events, self._run, self._show, self._every = logger, events, run, show, every
@@ -57,8 +57,8 @@ class Watch:
 
 
 def watch(
-    logger: logging.Logger, handlers: Iterable[object], events: Events, run: Callable[[], Run], word: str
-) -> Watch:
+    logger: logging.Logger, handlers: Iterable[object], events: Events, run: Callable[[], WatchedRun], word: str
+) -> RunWatch:
     """A watch that shows the run in the terminal's panel, where Snakemake's rich logger has one, else in lines.
 
     handlers: of Snakemake's logger plugins. word: what a started job is called, running or submitted.
@@ -66,8 +66,8 @@ def watch(
     for handler in handlers:
         live, bars = getattr(handler, "live_display", None), getattr(handler, "progress", None)
         if isinstance(live, Live) and isinstance(bars, Progress) and live.console.is_terminal:
-            return Watch(logger, events, run, in_panel(live, bars, word), TERMINAL_EVERY)
-    return Watch(logger, events, run, in_lines(logger, word), LOG_EVERY)
+            return RunWatch(logger, events, run, in_panel(live, bars, word), TERMINAL_EVERY)
+    return RunWatch(logger, events, run, in_lines(logger, word), LOG_EVERY)
 
 
 def in_panel(live: Live, bars: Progress, word: str) -> Show:

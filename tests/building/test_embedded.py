@@ -6,7 +6,7 @@ import torch
 from source_tools import TOY, noise
 from torch import Tensor
 
-from pipelines.building.features import Source as Embedded
+from pipelines.building.features import EvaluatedEncoder as Embedded
 from pipelines.building.features import embedded
 from pipelines.building.images import Wanted, in_order, loader, plain_views
 from pipelines.sources.arrays import resident

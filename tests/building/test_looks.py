@@ -7,7 +7,7 @@ from PIL import Image
 from source_tools import TOY, noise
 
 from pipelines.building.embedding import Embedding
-from pipelines.building.features import Source as Embedded
+from pipelines.building.features import EvaluatedEncoder as Embedded
 from pipelines.building.features import embedded
 from pipelines.building.images import Wanted
 from pipelines.building.looks import evenly, placed, write_looks

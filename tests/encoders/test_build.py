@@ -9,11 +9,11 @@ import torch
 
 from pipelines.encoders import build_encoder
 from pipelines.encoders.alexnet import AlexNet
-from pipelines.encoders.vit import SIZES
 from pipelines.errors import InputError
 from pipelines.spec.encoders import alexnet, resnet, vit
 from pipelines.spec.encoders import timm as timm_spec
 from pipelines.spec.encoders.base import EncoderOptions
+from pipelines.spec.encoders.vit import SIZES
 
 KINDS = [
     (resnet.Options(depth=10, width=8, stem="small"), 32, 64),
@@ -36,6 +36,7 @@ def test_interface(options: EncoderOptions, size: int, width: int, in_channels: 
     features, maps = model(x), model.feature_maps(x)
     assert features.shape == (4, width)
     assert model.width == width
+    assert options.feature_width in (width, None if options.use == "timm" else width)
     assert features.isfinite().all()
     assert features.std(0).mean() > 0
     assert tuple(m.shape[1] for m in maps) == model.map_widths

@@ -8,7 +8,7 @@ from torch import nn
 
 from pipelines.encoders.vit import ViT
 from pipelines.errors import InputError
-from pipelines.evaluation.side_by_side import Candidate, SideBySide
+from pipelines.evaluation.side_by_side import ProbeCandidate, SideBySide
 from pipelines.evaluation.tapped import features_of, width_of
 from pipelines.spec.evaluation.linear_augmented import FORMS, Options
 from pipelines.spec.training import Training
@@ -28,7 +28,7 @@ def trained(lrs: tuple[float, ...], steps: int = 40, *, learns=None, batch_norm=
     """Full-batch descent through the parameter groups that the loop would make."""
     torch.manual_seed(0)
     learns = torch.zeros(0, ROWS, dtype=torch.bool) if learns is None else learns
-    candidates = [Candidate("pooled", lr) for lr in lrs]
+    candidates = [ProbeCandidate("pooled", lr) for lr in lrs]
     method = SideBySide(LinearEncoder(WIDTH), candidates, learns, CLASSES, batch_norm)
     with torch.no_grad():
         for parameter in method.whole.parameters():

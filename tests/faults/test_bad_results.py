@@ -13,7 +13,7 @@ from pipelines.report.answer import answer
 from pipelines.report.comparison import comparisons
 from pipelines.report.study import load_results
 from pipelines.spec.jobs import EvaluateSpec
-from pipelines.spec.layout import plan_file as plan_of
+from pipelines.spec.layout import written_plan as plan_of
 from pipelines.spec.plan import Plan, plan_file
 from pipelines.spec.units import units
 from pipelines.spec.writing import write_specs

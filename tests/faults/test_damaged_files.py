@@ -15,7 +15,7 @@ from pipelines.files import read_json, sealed, write_json
 from pipelines.history import History
 from pipelines.report.study import load_results
 from pipelines.sources.reader import open_shards
-from pipelines.spec.layout import plan_file
+from pipelines.spec.layout import written_plan
 from pipelines.spec.pending import is_fresh
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("damaged")]
@@ -79,7 +79,7 @@ def test_repair_does_what_is_advised_and_the_next_run_makes_exactly_that_anew(fi
         tar,
         jobs["tune"].folder(study.results) / "best.json",
         jobs["evaluate"].folder(study.results) / "record.json",
-        plan_file(study.results, "tiny"),
+        written_plan(study.results, "tiny"),
         next((study.results / "features").glob("*.safetensors")),
         next(jobs["shards"].folder(study.results).glob("cache-test*.npy")),
         study.results / "tiny" / "tables" / "results.csv",
@@ -135,7 +135,7 @@ def test_a_spec_edited_to_another_setting_is_refused_under_the_old_key_and_plann
 
 def test_a_bad_index_and_an_odd_plan_are_mended_by_their_own_advice(finished, tmp_path, capsys):
     study = finished.copy(tmp_path)
-    shards, plan = study.plan.of("shards")[0].folder(study.results), plan_file(study.results, "tiny")
+    shards, plan = study.plan.of("shards")[0].folder(study.results), written_plan(study.results, "tiny")
     left = study.plan.of("pretrain")[0].folder(study.results)
     (left / "record.json").unlink()
     index, good = (shards / "index.json").read_bytes(), plan.read_bytes()

@@ -17,7 +17,7 @@ from test_tuning import good, search
 
 from pipelines import files
 from pipelines.cli import main
-from pipelines.spec.layout import plan_file
+from pipelines.spec.layout import written_plan
 from pipelines.tuning.study import close, opened, run_slot
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("damaged")]
@@ -92,7 +92,7 @@ def test_results_that_may_only_be_read_are_one_message_and_stay_as_they_are(fini
         raise files.unwritten(path, OSError(errno.EROFS, os.strerror(errno.EROFS)))
 
     monkeypatch.setattr(files, "_beside", refused)
-    plan = plan_file(study.results, "tiny")
+    plan = written_plan(study.results, "tiny")
     for stage in ("collect", "report"):
         assert main([stage, "--plan", str(plan), "--results", str(study.results), "--out", str(plan.parent)]) == 1
         told = capsys.readouterr().err

@@ -11,6 +11,8 @@ import torch
 from trainer_tools import equal, small_method, small_options, small_trainer, weights
 
 from pipelines.methods.base import Method
+from pipelines.spec.encoders.resnet import Options as ResNet
+from pipelines.spec.encoders.vit import Options as ViT
 from pipelines.spec.methods import names
 
 ROOT = Path(__file__).parents[2]
@@ -30,6 +32,15 @@ def test_options_and_method_come_in_pairs(name):
     }
     assert "loss" in overridden
     assert overridden <= {"loss", "after_step"}, "a method has three hooks and overrides nothing else"
+
+
+@every_method
+def test_planning_knows_how_wide_its_features_are(name):
+    options = small_options(name)
+    method = small_method(options)
+    one = method.encoder.width // options.branches
+    assert one in (ResNet(depth=10, width=8).feature_width, ViT(size="micro").feature_width)
+    assert one * options.branches == method.encoder.width
 
 
 @every_method

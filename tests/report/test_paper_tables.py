@@ -11,7 +11,7 @@ import pytest
 from report_tools import finish, planned
 
 from pipelines.cli import main
-from pipelines.report.measured import Measured
+from pipelines.report.measured import StudyNumbers
 from pipelines.report.paper_tables import Filled, filled
 from pipelines.report.siunitx import letter
 from pipelines.report.study import load_results, results_of
@@ -95,7 +95,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def tables(folder: Path) -> dict[str, Filled]:
-    measured = Measured(load_results(folder / "study" / "plan.json", folder), PUBLISHED)
+    measured = StudyNumbers(load_results(folder / "study" / "plan.json", folder), PUBLISHED)
     return {table.name: filled(measured, table) for table in plan_file(folder / "study.yaml").tables}
 
 
@@ -282,7 +282,7 @@ FIGURES = {
 @pytest.mark.parametrize("file", READY, ids=lambda file: file.stem)
 def test_the_ready_made_tables_are_filled_and_show_the_figures_of_their_rows(file: Path, tmp_path: Path) -> None:
     made = plan_file(file)
-    measured = Measured(results_of(made.dump(), tmp_path, "the plan"), PUBLISHED)
+    measured = StudyNumbers(results_of(made.dump(), tmp_path, "the plan"), PUBLISHED)
     for planned_table in made.tables:
         found = filled(measured, planned_table)
         assert found.absent
@@ -316,7 +316,7 @@ tables:
 """
     planned(tmp_path, study)
     made = plan_file(tmp_path / "study.yaml")
-    (row,) = filled(Measured(results_of(made.dump(), tmp_path, "the plan"), PUBLISHED), made.tables[0]).table.rows
+    (row,) = filled(StudyNumbers(results_of(made.dump(), tmp_path, "the plan"), PUBLISHED), made.tables[0]).table.rows
     assert [entry.text for entry in row] == ["moco_v2", "–", figure]
     assert (row[2].note is not None) == bool(figure)
 

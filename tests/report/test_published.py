@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from pipelines.errors import InputError
-from pipelines.report.published import Wanted, choose, is_same_setting
+from pipelines.report.published import WantedFigure, choose, is_same_setting
 from pipelines.spec.encoders import AnyEncoder
 from pipelines.spec.methods import AnyMethod
 from pipelines.spec.parse import parse
@@ -38,7 +38,7 @@ def test_every_row_has_its_keys_and_lies_in_range(name: str) -> None:
 
 
 def test_a_figure_of_an_ablation_stands_beside_its_own_setting_alone(rows: list[Published]) -> None:
-    plain = Wanted("MoCo v2", "ImageNet-100", "ResNet-50", 100, "linear")
+    plain = WantedFigure("MoCo v2", "ImageNet-100", "ResNet-50", 100, "linear")
     found = {m: choose(rows, replace(plain, settings=(("momentum", m),))) for m in (0.5, 0.9, 0.99, 0.999, 1.0)}
     assert {m: match and match.value for m, match in found.items()} == {
         0.5: None,
@@ -61,7 +61,7 @@ def test_the_feature_transformation_tables_agree_with_the_common_file(rows: list
     tables = {table["id"]: table for table in read_rows(FOLDER / "ft_iccv21.yaml")["tables"]}
     linear = {(row["method"], row["ft"]): row["value"] for row in tables["in1k_linear"]["rows"]}
     for version in ("v1", "v2"):
-        wanted = Wanted(f"MoCo {version}+FT", "ImageNet-1k", "ResNet-50", 200, "linear")
+        wanted = WantedFigure(f"MoCo {version}+FT", "ImageNet-1k", "ResNet-50", 200, "linear")
         match = choose(rows, wanted)
         assert match is not None
         assert match.value == linear[f"MoCo-{version}", True]
@@ -76,27 +76,27 @@ def test_recipes_have_what_a_recipe_needs() -> None:
 @pytest.mark.parametrize(
     ("wanted", "value", "measured_on"),
     [
-        (Wanted("MoCo v2", "ImageNet-1k", "ResNet-50", 200, "linear"), 67.5, "ImageNet-1k, ResNet-50, 200 ep"),
-        (Wanted("MoCo v2", "ImageNet-1k", "ResNet-50", 800, "linear"), 71.1, "ImageNet-1k, ResNet-50, 800 ep"),
-        (Wanted("MoCo v2", "Fashion-MNIST", None, 20, "linear"), 67.5, "ImageNet-1k, ResNet-50, 200 ep"),
+        (WantedFigure("MoCo v2", "ImageNet-1k", "ResNet-50", 200, "linear"), 67.5, "ImageNet-1k, ResNet-50, 200 ep"),
+        (WantedFigure("MoCo v2", "ImageNet-1k", "ResNet-50", 800, "linear"), 71.1, "ImageNet-1k, ResNet-50, 800 ep"),
+        (WantedFigure("MoCo v2", "Fashion-MNIST", None, 20, "linear"), 67.5, "ImageNet-1k, ResNet-50, 200 ep"),
         (
-            Wanted("MoCo v2", "CIFAR-10", "ResNet-18", 1000, "linear"),
+            WantedFigure("MoCo v2", "CIFAR-10", "ResNet-18", 1000, "linear"),
             92.94,
             "CIFAR-10, ResNet-18, 1000 ep, online probe",
         ),
-        (Wanted("MoCo v2", "ImageNet-100", "ResNet-18", 400, "linear"), 79.28, "ImageNet-100, ResNet-18, 400 ep"),
-        (Wanted("MoCo v1", None, None, 20, "linear"), 60.6, "ImageNet-1k, ResNet-50, 200 ep"),
-        (Wanted("MoCo v3", "ImageNet-1k", "ResNet-50", 100, "linear"), 68.9, "ImageNet-1k, ResNet-50, 100 ep"),
-        (Wanted("SwAV", "ImageNet-1k", "ResNet-50", 400, "linear"), 74.6, "ImageNet-1k, ResNet-50, 400 ep"),
-        (Wanted("MAE", "ImageNet-1k", "ViT-B/16", 1600, "linear"), 67.8, "ImageNet-1k, ViT-B/16, 1600 ep"),
+        (WantedFigure("MoCo v2", "ImageNet-100", "ResNet-18", 400, "linear"), 79.28, "ImageNet-100, ResNet-18, 400 ep"),
+        (WantedFigure("MoCo v1", None, None, 20, "linear"), 60.6, "ImageNet-1k, ResNet-50, 200 ep"),
+        (WantedFigure("MoCo v3", "ImageNet-1k", "ResNet-50", 100, "linear"), 68.9, "ImageNet-1k, ResNet-50, 100 ep"),
+        (WantedFigure("SwAV", "ImageNet-1k", "ResNet-50", 400, "linear"), 74.6, "ImageNet-1k, ResNet-50, 400 ep"),
+        (WantedFigure("MAE", "ImageNet-1k", "ViT-B/16", 1600, "linear"), 67.8, "ImageNet-1k, ViT-B/16, 1600 ep"),
         (
-            Wanted("InstDisc", "CIFAR-10", "ResNet-18", 200, "knn"),
+            WantedFigure("InstDisc", "CIFAR-10", "ResNet-18", 200, "knn"),
             80.8,
             "CIFAR-10, ResNet-18, epochs not stated, second-hand",
         ),
     ],
 )
-def test_the_row_that_is_chosen(rows: list[Published], wanted: Wanted, value: float, measured_on: str) -> None:
+def test_the_row_that_is_chosen(rows: list[Published], wanted: WantedFigure, value: float, measured_on: str) -> None:
     match = choose(rows, wanted)
     assert match is not None
     assert (match.value, match.measured_on) == (value, measured_on)
@@ -105,9 +105,9 @@ def test_the_row_that_is_chosen(rows: list[Published], wanted: Wanted, value: fl
 def test_methods_and_protocols_are_never_mixed_up(rows: list[Published]) -> None:
     for method in ("MoCo v1", "MoCo v2", "MoCo v2+FT", "SimCLR", "SimCLR v2", "BYOL"):
         for protocol in ("knn", "linear", "finetune"):
-            match = choose(rows, Wanted(method, "CIFAR-10", "ResNet-18", 100, protocol))
+            match = choose(rows, WantedFigure(method, "CIFAR-10", "ResNet-18", 100, protocol))
             assert match is None or (match.method, match.protocol, match.metric) == (method, protocol, "top1")
-    assert choose(rows, Wanted("MoCo v2+FT", "ImageNet-1k", "ResNet-50", 200, "knn")) is None
+    assert choose(rows, WantedFigure("MoCo v2+FT", "ImageNet-1k", "ResNet-50", 200, "knn")) is None
 
 
 def test_probes_with_few_labels_are_another_protocol(rows: list[Published]) -> None:
@@ -118,20 +118,20 @@ def test_probes_with_few_labels_are_another_protocol(rows: list[Published]) -> N
 
 
 def test_second_hand_rows_only_where_there_is_nothing_better(rows: list[Published]) -> None:
-    match = choose(rows, Wanted("SimCLR", "Fashion-MNIST", None, 20, "linear"))
+    match = choose(rows, WantedFigure("SimCLR", "Fashion-MNIST", None, 20, "linear"))
     assert match is not None
     assert match.confirmed
-    last = choose(rows, Wanted("InvaSpread", "CIFAR-10", "ResNet-18", 100, "knn"))
+    last = choose(rows, WantedFigure("InvaSpread", "CIFAR-10", "ResNet-18", 100, "knn"))
     assert last is not None
     assert last.measured_on.endswith("second-hand")
 
 
 def test_same_setting_needs_both_data_and_backbone(rows: list[Published]) -> None:
-    here = Wanted("MoCo v2", "CIFAR-10", "ResNet-18", 200, "linear")
+    here = WantedFigure("MoCo v2", "CIFAR-10", "ResNet-18", 200, "linear")
     match = choose(rows, here)
     assert match is not None
     assert is_same_setting(match, here)
-    assert not is_same_setting(match, Wanted("MoCo v2", "CIFAR-10", None, 200, "linear"))
+    assert not is_same_setting(match, WantedFigure("MoCo v2", "CIFAR-10", None, 200, "linear"))
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from report_tools import answered, finish, planned
 from pipelines.errors import InputError
 from pipelines.files import read_json
 from pipelines.report.build import build_report
-from pipelines.report.claims import Judged, judged
+from pipelines.report.claims import JudgedClaim, judged
 from pipelines.report.comparison import comparisons
 from pipelines.report.power import ASSUMED, Cost, cost_of_a_pair, power_lines
 from pipelines.report.study import load_results
@@ -38,7 +38,7 @@ LEVELS = {"base[temperature=0.1]": 300, "base[temperature=0.5]": 320, "new": 360
 """Of 400 images named rightly by kNN; untrained encoders: 100."""
 
 
-def judge_all(folder: Path, claims: str, seeds: int = 6, finished: int | None = None) -> list[Judged]:
+def judge_all(folder: Path, claims: str, seeds: int = 6, finished: int | None = None) -> list[JudgedClaim]:
     """The verdicts of a study whose kNN names so many images rightly, two more or less by seed."""
     made = planned(folder, STUDY.format(seeds=list(range(seeds)), claims=claims))
     for job in read_json(made)["jobs"]:
@@ -54,7 +54,7 @@ def judge_all(folder: Path, claims: str, seeds: int = 6, finished: int | None = 
     return judged(results, comparisons(results))
 
 
-def one(folder: Path, claim: str, **more: int) -> Judged:
+def one(folder: Path, claim: str, **more: int) -> JudgedClaim:
     (found,) = judge_all(folder, f"  - {{text: It is so., {claim}}}", **more)
     return found
 

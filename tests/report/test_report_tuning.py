@@ -9,7 +9,7 @@ from pipelines.colours import styles
 from pipelines.errors import InputError
 from pipelines.files import write_json
 from pipelines.report.study import load_results
-from pipelines.report.tuning import Search, Trial, importance, searches, tuning_table
+from pipelines.report.tuning import SearchResult, Trial, importance, searches, tuning_table
 from pipelines.report.tuning_charts import expected_best_chart
 from pipelines.spec.tuning import Range
 
@@ -19,8 +19,8 @@ BOTH = {
 }
 
 
-def search(trials: list[Trial]) -> Search:
-    return Search("key", "moco_v2", "digits", tuple(trials), BOTH)
+def search(trials: list[Trial]) -> SearchResult:
+    return SearchResult("key", "moco_v2", "digits", tuple(trials), BOTH)
 
 
 def grid(objective: str) -> list[Trial]:

@@ -8,8 +8,8 @@ from mlflow.entities import Run
 from pipelines.files import read_json, write_json
 from pipelines.history import History
 from pipelines.records import now, write_record
-from pipelines.tracking.replay import Outcome, sync_studies
-from pipelines.tracking.settings import Tracking
+from pipelines.tracking.replay import ReplayOutcome, sync_studies
+from pipelines.tracking.settings import TrackingSettings
 from pipelines.tracking.store import Experiment, Store, connect
 from pipelines.tracking.tree import Trees
 
@@ -75,14 +75,14 @@ def finish(path: Path, **changes: Any) -> None:
     write_record(path, **(values | changes))
 
 
-def sync(results: Path, settings: Tracking | None = None, store: Store | None = None) -> Outcome:
+def sync(results: Path, settings: TrackingSettings | None = None, store: Store | None = None) -> ReplayOutcome:
     """All studies into MLflow."""
-    return sync_studies(Trees(results).read(), settings or Tracking(), results, store)
+    return sync_studies(Trees(results).read(), settings or TrackingSettings(), results, store)
 
 
-def opened(results: Path, settings: Tracking | None = None) -> Experiment:
+def opened(results: Path, settings: TrackingSettings | None = None) -> Experiment:
     """The study's experiment."""
-    return connect(settings or Tracking(), results).experiment(STUDY, QUESTION)
+    return connect(settings or TrackingSettings(), results).experiment(STUDY, QUESTION)
 
 
 def level(experiment: Experiment, name: str) -> dict[str, Run]:

@@ -21,7 +21,7 @@ from pipelines.tracking import follow as following
 from pipelines.tracking import limits, store
 from pipelines.tracking.follow import Follower, follow
 from pipelines.tracking.limits import Limited, within
-from pipelines.tracking.settings import Tracking
+from pipelines.tracking.settings import TrackingSettings
 
 ROOT = Path(history.__file__).parents[1]
 
@@ -66,7 +66,7 @@ def test_a_silent_server_is_given_up_and_named_without_its_password(tmp_path: Pa
     finish(folder(tmp_path))
     start = time.monotonic()
     with silent_server() as port, pytest.raises(EnvironmentFault, match="does not answer") as caught:
-        sync(tmp_path, Tracking(uri=address.format(port)))
+        sync(tmp_path, TrackingSettings(uri=address.format(port)))
     assert time.monotonic() - start < 20
     assert f"***@127.0.0.1:{port}" in str(caught.value)
     assert "secret" not in str(caught.value)
@@ -78,7 +78,7 @@ def test_a_server_has_its_own_time_for_a_request(tmp_path: Path, monkeypatch: py
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     finish(folder(tmp_path))
     with silent_server() as port, pytest.raises(EnvironmentFault, match="ReadTimeoutError"):
-        sync(tmp_path, Tracking(uri=f"http://127.0.0.1:{port}"))
+        sync(tmp_path, TrackingSettings(uri=f"http://127.0.0.1:{port}"))
 
 
 def test_following_ends_soon_after_what_it_followed(
@@ -92,7 +92,7 @@ def test_following_ends_soon_after_what_it_followed(
     try:
         with silent_server() as port:
             start = time.monotonic()
-            follow(Follower(tmp_path, Tracking(uri=f"http://me:secret@127.0.0.1:{port}")), parent.pid, 0.2)
+            follow(Follower(tmp_path, TrackingSettings(uri=f"http://me:secret@127.0.0.1:{port}")), parent.pid, 0.2)
     finally:
         parent.kill()
         parent.wait()

@@ -18,7 +18,7 @@ from pipelines.history import History, read
 from pipelines.records import now
 from pipelines.tracking import fields, replay, sending
 from pipelines.tracking.sending import SENDING, SENT
-from pipelines.tracking.settings import Tracking
+from pipelines.tracking.settings import TrackingSettings
 from pipelines.tracking.store import Experiment, connect
 
 
@@ -29,7 +29,7 @@ def uri(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 def experiment_of(results: Path, uri: str) -> Experiment:
     """Of a prefix of its own, since all tests share one store."""
-    return connect(Tracking(uri=uri, prefix=f"{results.name}/"), results).experiment(STUDY, QUESTION)
+    return connect(TrackingSettings(uri=uri, prefix=f"{results.name}/"), results).experiment(STUDY, QUESTION)
 
 
 @pytest.fixture
@@ -244,7 +244,7 @@ def test_a_deleted_store_is_filled_again(tmp_path: Path) -> None:
 
 
 def test_two_results_folders_on_one_server_leave_each_other_alone(uri: str, tmp_path: Path) -> None:
-    settings = Tracking(uri=uri, prefix=f"{tmp_path.name}/")
+    settings = TrackingSettings(uri=uri, prefix=f"{tmp_path.name}/")
     opened = {name: connect(settings, tmp_path / name).experiment(STUDY, QUESTION) for name in ("mine", "theirs")}
     assert len({mlflow.id for mlflow in opened.values()}) == 1
     for i, name in enumerate(opened):
@@ -330,6 +330,6 @@ def test_an_unreachable_mlflow_is_one_message_and_costs_nothing(tmp_path: Path, 
         (tmp_path / "damaged.db").write_text("no database" * 100)
         address = f"sqlite:///{tmp_path}/damaged.db"
     with unchanged(tmp_path), pytest.raises(EnvironmentFault, match="Nothing is lost") as caught:
-        job_folders.sync(tmp_path, Tracking(uri=address))
+        job_folders.sync(tmp_path, TrackingSettings(uri=address))
     assert address.replace("me:secret", "***") in str(caught.value)
     assert "secret" not in str(caught.value)

@@ -21,7 +21,7 @@ from pipelines.__main__ import main
 from pipelines.history import read
 from pipelines.tracking.sending import SENDING, SENT
 from pipelines.tracking.server import page, server_command
-from pipelines.tracking.settings import Tracking
+from pipelines.tracking.settings import TrackingSettings
 from pipelines.tracking.store import Experiment
 from pipelines.tracking.thinning import is_sent
 
@@ -129,7 +129,7 @@ def test_follow_syncs_while_its_parent_lives_and_once_more(tmp_path: Path) -> No
 
 @contextmanager
 def server(results: Path, port: int) -> Iterator[subprocess.Popen[bytes]]:
-    line, environment = server_command(Tracking(), results, port)
+    line, environment = server_command(TrackingSettings(), results, port)
     with (results / "server.log").open("ab") as out:
         process = subprocess.Popen(line, env=environment, stdout=out, stderr=out, start_new_session=True)
     try:
@@ -168,7 +168,7 @@ def train(path: Path, first: int, last: int) -> subprocess.Popen[bytes]:
 def test_server_and_training_killed_in_mid_run(tmp_path: Path, track: Track) -> None:
     path, port = folder(tmp_path), free_port()
     options = ("--results", tmp_path, "--uri", f"http://127.0.0.1:{port}")
-    settings = Tracking(uri=f"http://127.0.0.1:{port}")
+    settings = TrackingSettings(uri=f"http://127.0.0.1:{port}")
     training = train(path, 0, 100_000)
     try:
         with server(tmp_path, port):

@@ -25,7 +25,7 @@ from pipelines.tracking.fields import (
     tags,
 )
 from pipelines.tracking.server import page
-from pipelines.tracking.settings import Tracking, results_id, shown
+from pipelines.tracking.settings import TrackingSettings, results_id, shown
 
 
 def record(tmp_path: Path, **changes: Any) -> Record:
@@ -80,33 +80,33 @@ def test_every_cleaned_name_is_one_mlflow_takes(name: str) -> None:
 
 
 def test_the_default_store_is_in_the_results_and_plain_folders_are_refused(tmp_path: Path) -> None:
-    assert Tracking().address(tmp_path) == f"sqlite:///{tmp_path}/mlflow.db"
-    assert Tracking(uri="http://h:1").artifact_root(tmp_path, "a") is None
-    assert Tracking(prefix="ana/").artifact_root(tmp_path, "ana/my study") == "mlflow-artifacts:/ana-my-study"
+    assert TrackingSettings().address(tmp_path) == f"sqlite:///{tmp_path}/mlflow.db"
+    assert TrackingSettings(uri="http://h:1").artifact_root(tmp_path, "a") is None
+    assert TrackingSettings(prefix="ana/").artifact_root(tmp_path, "ana/my study") == "mlflow-artifacts:/ana-my-study"
     for uri in ("mlruns", "file:///tmp/mlruns"):
         with pytest.raises(InputError, match="must be a server"):
-            Tracking(uri=uri).address(tmp_path)
+            TrackingSettings(uri=uri).address(tmp_path)
 
 
 def test_an_address_comes_from_the_environment_where_none_is_given(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PIPELINES_TRACKING_URI", "http://TOKEN@h:1")
-    assert Tracking().address(tmp_path) == "http://TOKEN@h:1"
-    assert Tracking(uri="http://other:1").address(tmp_path) == "http://other:1"
+    assert TrackingSettings().address(tmp_path) == "http://TOKEN@h:1"
+    assert TrackingSettings(uri="http://other:1").address(tmp_path) == "http://other:1"
     monkeypatch.setenv("PIPELINES_TRACKING_URI", "me:secret@h/db")
     with pytest.raises(InputError, match="must be a server") as caught:
-        Tracking().address(tmp_path)
+        TrackingSettings().address(tmp_path)
     assert "secret" not in str(caught.value)
     monkeypatch.setenv("PIPELINES_TRACKING_URI", "")
-    assert Tracking().address(tmp_path) == f"sqlite:///{tmp_path}/mlflow.db"
+    assert TrackingSettings().address(tmp_path) == f"sqlite:///{tmp_path}/mlflow.db"
 
 
 def test_no_form_of_the_settings_shows_a_password() -> None:
     assert shown("postgresql://me:secret@h/db") == "postgresql://***@h/db"
-    assert "secret" not in repr(Tracking(uri="postgresql://me:secret@h/db"))
+    assert "secret" not in repr(TrackingSettings(uri="postgresql://me:secret@h/db"))
     with pytest.raises(ValueError, match="prefix") as caught:
-        Tracking(uri="postgresql://me:secret@h/db", prefix="x" * 300)
+        TrackingSettings(uri="postgresql://me:secret@h/db", prefix="x" * 300)
     assert "secret" not in str(caught.value)
     assert page("http://me:secret@h:5000/mlflow/?token=secret", "1").startswith("http://h:5000/mlflow/#/experiments/1/")
 

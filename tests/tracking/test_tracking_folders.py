@@ -6,12 +6,12 @@ import pytest
 from tracking.job_folders import finish, folder, log
 
 from pipelines.history import History
-from pipelines.tracking.folders import Job, state_of
+from pipelines.tracking.folders import ReadJob, state_of
 from pipelines.tracking.marks import Mark
 
 
 def mark_of(path: Path) -> Mark:
-    job = Job.read(path)
+    job = ReadJob.read(path)
     return Mark.of(job.history, [job.digest] if job.record else [])
 
 
@@ -26,14 +26,14 @@ def test_a_job_before_during_and_after_its_work(tmp_path: Path) -> None:
     with History.open(path / "history.jsonl") as history:
         assert mark_of(path) == Mark()
         history.log(0, {"a": 1.0})
-        assert Job.read(path).status == "RUNNING"
+        assert ReadJob.read(path).status == "RUNNING"
         running = state_of(path)
     before = mark_of(path)
-    assert (Job.read(path).status, before.records) == ("FAILED", frozenset())
+    assert (ReadJob.read(path).status, before.records) == ("FAILED", frozenset())
     assert state_of(path) not in ((), running)
     finish(path)
     after = mark_of(path)
-    job = Job.read(path)
+    job = ReadJob.read(path)
     assert (job.status, job.stage, job.key) == ("FINISHED", "pretrain", path.name)
     assert (after.size, after.tail) == (before.size, before.tail) != (0, "")
     assert len(after.records) == 1

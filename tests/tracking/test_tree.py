@@ -8,7 +8,7 @@ from tracking.job_folders import DATASET, KNN, SPEC, STUDY, evaluated, folder, p
 from pipelines.errors import DamagedFile
 from pipelines.files import digest
 from pipelines.tracking.names import measured_on, protocol_names
-from pipelines.tracking.tree import Row, StudyTree, Trees
+from pipelines.tracking.tree import StudyTree, TrackedRow, Trees
 
 MNIST = {"use": "mnist_5k", "limit": None}
 
@@ -18,7 +18,7 @@ def tree(results: Path) -> StudyTree:
     return found
 
 
-def prefixes(row: Row) -> list[str]:
+def prefixes(row: TrackedRow) -> list[str]:
     return sorted(part.prefix for part in row.encoders[0].parts)
 
 

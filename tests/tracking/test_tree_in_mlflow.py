@@ -15,7 +15,7 @@ from pipelines.files import write_json
 from pipelines.tracking.models import BEST, EXPORTS_WITH, LOADS_WITH, WEIGHTS
 from pipelines.tracking.row_run import SPREAD
 from pipelines.tracking.sending import PARENT
-from pipelines.tracking.settings import Tracking
+from pipelines.tracking.settings import TrackingSettings
 
 ACCURACIES = {"moco": (0.7, 0.8), "simclr": (0.9, 0.85)}
 LINEAR = {"use": "linear", "epochs": 3}
@@ -86,7 +86,7 @@ def test_the_tags_of_a_model_say_how_its_weights_are_read(results: Path, monkeyp
 
 
 def test_the_best_model_is_the_first_seed_of_the_method_that_leads(results: Path) -> None:
-    client = MlflowClient(Tracking().address(results))
+    client = MlflowClient(TrackingSettings().address(results))
     version = client.get_model_version_by_alias(STUDY, BEST)
     assert client.get_run(version.run_id).data.tags["run_key"] == "simclr-0"
 
@@ -121,7 +121,7 @@ def test_an_evaluation_run_anew_replaces_its_number_everywhere(tmp_path: Path) -
     (row,) = [run for run in level(experiment, "row").values() if run.data.tags["method"] == "moco"]
     assert level(experiment, "seed")["moco-0"].data.metrics["linear/top1"] == 0.2
     assert row.data.metrics["linear/top1"] == statistics.fmean([0.2, ACCURACIES["moco"][1]])
-    models = MlflowClient(Tracking().address(tmp_path)).search_logged_models([experiment.id])
+    models = MlflowClient(TrackingSettings().address(tmp_path)).search_logged_models([experiment.id])
     assert len(models) == sum(map(len, ACCURACIES.values()))
 
 
@@ -168,4 +168,4 @@ def test_no_model_is_registered_while_a_method_is_not_done(tmp_path: Path, lacki
     if lacking == "an evaluation":
         assert level(opened(tmp_path), "seed")["moco-1"].info.status == "SCHEDULED"
     with pytest.raises(MlflowException, match="not found"):
-        MlflowClient(Tracking().address(tmp_path)).get_model_version_by_alias(STUDY, BEST)
+        MlflowClient(TrackingSettings().address(tmp_path)).get_model_version_by_alias(STUDY, BEST)

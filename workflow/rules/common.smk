@@ -18,7 +18,7 @@ from pipelines.spec import layout
 from pipelines.spec.pending import Pending, is_fresh
 from pipelines.spec.workflow import TABLES, TARGETS, plans, read_config, study_files
 from pipelines.watching.events import Events
-from pipelines.watching.run import Run
+from pipelines.watching.run import WatchedRun
 from pipelines.watching.watch import watch
 
 ASKED = TARGETS & {*sys.argv}
@@ -234,7 +234,7 @@ def watched():
         logger,
         workflow.logger_manager.get_log_handlers(),
         Events(units),
-        lambda: Run(jobs.values(), units.values(), RESULTS),
+        lambda: WatchedRun(jobs.values(), units.values(), RESULTS),
         word="running" if workflow.local_exec else "submitted",
     )
 

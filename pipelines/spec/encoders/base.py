@@ -20,6 +20,11 @@ class EncoderOptions(Model):
         """The options for images of ``side`` pixels, none: unknown; what was left to the image size is chosen."""
         return self
 
+    @property
+    def feature_width(self) -> int | None:
+        """Numbers in a feature; none: only the built network tells."""
+        return None
+
     def forward_gflops(self, image_size: int) -> float:
         """Multiply-adds in billions of one forward pass of one image of ``image_size`` pixels a side."""
         raise TypeError(f"encoder {self.use} does not say what a forward pass costs; give its Options forward_gflops")

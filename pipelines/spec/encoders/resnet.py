@@ -36,6 +36,10 @@ class Options(EncoderOptions):
         stem = "small" if side is not None and side <= SMALL_SIDE else "large"
         return self if self.stem else self.model_copy(update={"stem": stem})
 
+    @property
+    def feature_width(self) -> int:
+        return 8 * self.width * (1 if self.depth < 50 else 4)
+
     def forward_gflops(self, image_size: int) -> float:
         stem = 16 if self.stem == "small" else 1  # no pooling: every map is four times as wide and high
         return GFLOPS_224[self.depth] * (self.width / 64) ** 2 * (image_size / 224) ** 2 * stem

@@ -8,6 +8,15 @@ from pipelines.spec.encoders.base import EncoderOptions
 GFLOPS_196 = {"micro": 0.05, "tiny": 1.1, "small": 4.6, "base": 17.6, "large": 61.6}
 """Multiply-adds in billions of one forward pass over 196 patches."""
 
+SIZES = {
+    "micro": (64, 4, 4),
+    "tiny": (192, 12, 3),
+    "small": (384, 12, 6),
+    "base": (768, 12, 12),
+    "large": (1024, 24, 16),
+}
+"""Size -> (width, blocks, heads)."""
+
 
 class Options(EncoderOptions):
     """Dosovitskiy et al. 2021 (arXiv:2010.11929)."""
@@ -27,6 +36,10 @@ class Options(EncoderOptions):
     @property
     def short_name(self) -> str:
         return f"vit_{self.size}{self.patch}"
+
+    @property
+    def feature_width(self) -> int:
+        return SIZES[self.size][0]
 
     def forward_gflops(self, image_size: int) -> float:
         return GFLOPS_196[self.size] * (image_size / self.patch) ** 2 / 196

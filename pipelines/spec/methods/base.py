@@ -29,6 +29,11 @@ class MethodOptions(Model):
         """With all that files on this machine say written out; InputError for a wrong file, beginning with the option."""
         return self
 
+    @property
+    def branches(self) -> int:
+        """Encoders of the study's kind that the evaluated one is made of, their features side by side."""
+        return 1
+
     def own_encoder(self, encoder: Encoder) -> bool:
         """Whether the method builds or initialises this encoder in a way of its own, so that its floor is its own too."""
         return False

@@ -74,6 +74,10 @@ class Options(MethodOptions):
             raise ValueError(f"joint_crop must be [low, high] with 0 < low <= high <= 1, got {list(self.joint_crop)}")
         return self
 
+    @property
+    def branches(self) -> int:
+        return len(SPLIT_CHANNELS[self.split])
+
     def own_encoder(self, encoder: Encoder) -> bool:
         return True
 
