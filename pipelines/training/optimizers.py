@@ -162,14 +162,16 @@ def set_rates(optimizer: Optimizer, lr: float, weight_decay: float) -> None:
 
 
 @torch.no_grad()
-def clip_each(parameters: Iterable[nn.Parameter], limit: float) -> Tensor:
+def clip_each(parameters: Iterable[nn.Parameter], limit: float, norms: Tensor | None = None) -> Tensor:
     """Scale each parameter's gradient by min(1, limit / (norm + 1e-6)), in place; (P,) norms before it (DINO).
 
     Unlike the usual clipping, one large gradient does not shrink the others. Parameters without gradient are left out.
+    norms: those of the gradients, where they are known.
     """
     gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
     if not gradients:
         return torch.zeros(0)
-    norms = torch.stack(torch._foreach_norm(gradients))
+    if norms is None:
+        norms = torch.stack(torch._foreach_norm(gradients))
     torch._foreach_mul_(gradients, list((limit / (norms + 1e-6)).clamp(max=1.0).unbind()))
     return norms
