@@ -90,10 +90,9 @@ class Trainer:
     def __post_init__(self) -> None:
         self.plain = unsharded_copy(self.method, self.training)
         self.chunks = prepare(self.method, self.training, self.device)
-        self.due = Due(self.training.checkpoint_minutes)
-        self.step = Stepper(
-            self.method, self.training, self.seed, self.device, self.data.steps_per_epoch, self.stop, self.due
-        )  # the functions alone: a way back to this trainer would keep its data's workers alive
+        self.due, per_epoch = Due(self.training.checkpoint_minutes), self.data.steps_per_epoch
+        # the functions alone: a way back to this trainer would keep its data's workers alive
+        self.step = Stepper(self.method, self.training, self.seed, self.device, per_epoch, self.stop, self.due)
 
     @property
     def clock(self) -> Clock:
@@ -125,7 +124,9 @@ class Trainer:
             "steps_per_epoch": per_epoch,
             "reading": self.data.reading,
             "precision": str(self.step.dtype),
-            "images_per_batch_norm": self._images_per_batch_norm(),
+            "images_per_batch_norm": images_per_batch_norm(
+                self.method.encoder, self.training.batch_size // self.chunks
+            ),
         }
         if self.clock.training:
             derived["views_share"] = self.clock.views / self.clock.training
@@ -150,9 +151,6 @@ class Trainer:
                 self._save(step, history)
             start = time.perf_counter()
         return step
-
-    def _images_per_batch_norm(self) -> int | None:
-        return images_per_batch_norm(self.method.encoder, self.training.batch_size // self.chunks)
 
     def _check_step(self) -> None:
         check_step(self.step.notices.broken, self.training, self._where())

@@ -14,21 +14,20 @@ from torch import Tensor, is_grad_enabled, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.checkpoint import checkpoint
 
-from pipelines.encoders.resnet import BasicBlock, Bottleneck
-from pipelines.encoders.vit import Block
+from pipelines.encoders.base import EncoderBlock
 from pipelines.errors import InputError
 from pipelines.method import Method
 
 
 def recompute_blocks(method: Method) -> None:
     """Let every block of ``method`` that trains keep no activations; InputError where its encoder has none of ours."""
-    if not any(isinstance(part, BasicBlock | Bottleneck | Block) for part in method.encoder.modules()):
+    if not any(isinstance(part, EncoderBlock) for part in method.encoder.modules()):
         raise InputError(
             "training.recompute_blocks: this encoder has no blocks that are known here; use encoder resnet or vit, or "
             "training.device_batch_size, which keeps no activations either"
         )
     for part in method.modules():
-        if isinstance(part, BasicBlock | Bottleneck | Block):
+        if isinstance(part, EncoderBlock):
             part.forward = Recomputed(part, part.forward)  # type: ignore[method-assign]
 
 

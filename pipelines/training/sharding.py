@@ -11,7 +11,8 @@ import torch
 from torch import nn
 from torch.distributed.fsdp import fully_shard, register_fsdp_forward_method
 
-from pipelines.encoders.vit import ViT
+from pipelines.encoders.base import Encoder
+from pipelines.errors import InputError
 
 CALLS = ("tokens", "feature_maps", "last_tokens")
 """Methods of a ViT, beside ``forward``, that need its weights."""
@@ -24,9 +25,11 @@ VIEW = "FSDP2-wrapped module .* returned a view tensor"
 def shard_encoders(method: nn.Module) -> None:
     """Cut the ViTs of ``method`` over all processes, block by block."""
     warnings.filterwarnings("ignore", VIEW)
-    for encoder in [part for part in method.modules() if isinstance(part, ViT)]:
+    for encoder in [part for part in method.modules() if isinstance(part, Encoder)]:
+        if not isinstance(blocks := getattr(encoder, "blocks", None), nn.ModuleList):
+            raise InputError("training.shard_encoder: only a ViT is sharded; leave it out for this encoder")
         encoder.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]  # shares are of rows
-        for block in encoder.blocks:
+        for block in blocks:
             fully_shard(block, reshard_after_forward=True)
         fully_shard(encoder, reshard_after_forward=True)
         for name in CALLS:
