@@ -19,7 +19,7 @@ from pipelines.training.loop import Trainer
 SETTINGS = {"optimizer": "adamw", "lr_per_256": 0.01, "lr_scaling": "none", "checkpoint_minutes": 0.0}
 
 
-def vit_trainer(name: str, out: Path | None, data: FewImages | None = None, **settings) -> Trainer:
+def vit_trainer(name: str, out: Path | None, shard_encoder: bool = False, **settings) -> Trainer:
     """A trainer of two epochs, of three steps each, over a micro ViT."""
     trainer = small_trainer(small_options(name), out, **{**SETTINGS, **settings})
     torch.manual_seed(0)
@@ -27,7 +27,8 @@ def vit_trainer(name: str, out: Path | None, data: FewImages | None = None, **se
     trainer.method = build(
         small_options(name), lambda in_channels=3: build_encoder(ViT(size="micro", patch=4), 16), facts
     )
-    trainer.data = data or FewImages(16, distributed.rank(), distributed.world_size())
+    trainer.data = FewImages(16, distributed.rank(), distributed.world_size())
+    trainer.training = trainer.training.model_copy(update={"shard_encoder": shard_encoder})
     trainer.__post_init__()
     return trainer
 

@@ -129,7 +129,7 @@ def groups_of(method: Method, training: Training) -> list[Group]:
 def build_optimizer(groups: list[Group], training: Training, lr: float, lr_in_buffer: bool = False) -> Optimizer:
     """The optimizer named in ``training`` over ``groups``, at the peak rate ``lr`` (times each group's lr_scale).
 
-    lr_in_buffer: SimCLR's form of LARS, for no other optimizer.
+    lr_in_buffer: SimCLR's form of LARS, for no other optimizer. torch's own move all parameters in one kernel a group (fused).
     InputError for lars_clip with anything but larc: nothing else has that limit.
     """
     if training.lars_clip and training.optimizer != "larc":
@@ -141,15 +141,15 @@ def build_optimizer(groups: list[Group], training: Training, lr: float, lr_in_bu
     momentum, trust = training.momentum, training.trust
     match training.optimizer:
         case "sgd":
-            return torch.optim.SGD(groups, lr, momentum)
+            return torch.optim.SGD(groups, lr, momentum, fused=True)
         case "lars":
             return LARS(groups, lr, momentum, trust=trust, lr_in_buffer=lr_in_buffer)
         case "larc":
             return LARC(groups, lr, momentum, trust=trust, clip=training.lars_clip)
         case "adam":
-            return torch.optim.Adam(groups, lr, training.betas)
+            return torch.optim.Adam(groups, lr, training.betas, fused=True)
         case "adamw":
-            return torch.optim.AdamW(groups, lr, training.betas)
+            return torch.optim.AdamW(groups, lr, training.betas, fused=True)
 
 
 def set_rates(optimizer: Optimizer, lr: float, weight_decay: float) -> None:

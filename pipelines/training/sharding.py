@@ -6,6 +6,7 @@ share by share. Heads stay whole and are averaged as ever. Imported only where i
 """
 
 import warnings
+from typing import cast
 
 import torch
 from torch import nn
@@ -25,11 +26,12 @@ VIEW = "FSDP2-wrapped module .* returned a view tensor"
 def shard_encoders(method: nn.Module) -> None:
     """Cut the ViTs of ``method`` over all processes, block by block."""
     warnings.filterwarnings("ignore", VIEW)
-    for encoder in [part for part in method.modules() if isinstance(part, Encoder)]:
-        if not isinstance(blocks := getattr(encoder, "blocks", None), nn.ModuleList):
-            raise InputError("training.shard_encoder: only a ViT is sharded; leave it out for this encoder")
+    encoders = [part for part in method.modules() if isinstance(part, Encoder) and hasattr(part, "blocks")]
+    if not encoders:
+        raise InputError("training.shard_encoder: only a ViT is sharded; leave it out for this encoder")
+    for encoder in encoders:
         encoder.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]  # shares are of rows
-        for block in blocks:
+        for block in cast(nn.ModuleList, encoder.blocks):
             fully_shard(block, reshard_after_forward=True)
         fully_shard(encoder, reshard_after_forward=True)
         for name in CALLS:
