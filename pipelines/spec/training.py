@@ -73,8 +73,9 @@ class Training(Model):
     """Largest gradient norm of one parameter (DINO clips each by itself); none: no clipping."""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     """auto: bfloat16 autocast where the device computes it natively."""
-    compile: bool = False
-    """Whether torch.compile makes the networks' kernels: minutes at the start, faster steps, other rounding."""
+    compile: bool | Literal["graphs"] = False
+    """Whether torch.compile makes the networks' kernels: minutes at the start, faster steps, other rounding. graphs: and a
+    GPU replays them as CUDA graphs, which spares the host the launches and takes more memory."""
     recompute_blocks: bool = False
     """Activation checkpointing: blocks of encoders keep no activations and run again in the backward pass."""
     shard_encoder: bool = False

@@ -24,7 +24,7 @@ def prepare(method: Method, training: Training, device: torch.device) -> int:
     if training.recompute_blocks:
         recompute_blocks(method)
     if training.compile:
-        compile_networks(method)
+        compile_networks(method, training.compile == "graphs")
     chunks = num_chunks(training.batch_size // distributed.world_size(), training.device_batch_size)
     if chunks > 1:
         chunk_networks(method, chunks)

@@ -52,6 +52,8 @@ class Stepper:
 
     def __call__(self, views: list[Tensor], batch: Batch, step: int) -> Output:
         """Move the weights by one batch. The output's scalars have the gradient's norm, before clipping, beside them."""
+        if self.training.compile == "graphs":
+            torch.compiler.cudagraph_mark_step_begin()
         progress = self.progress(step)
         self._set_rates(step)
         self.method.train()
