@@ -71,7 +71,7 @@ def measure(text: str, results: Path) -> tuple[list[dict[str, Any]], dict[str, A
     for job in plan.of("evaluate"):
         label, protocol = plan.labels[job.place], job.spec.model_dump()["evaluation"]["use"]
         goal = GOALS.get((label, protocol), (None, None))[0]
-        reached = 100 * read_record(job.folder(results)).metrics["top1"]
+        reached = 100 * read_record(job.folder(results)).metrics["test/top1"]
         rows.append(row(f"{label}: {protocol}", reached, "%", at_least=goal))
     return rows, raw
 
