@@ -129,7 +129,7 @@ def groups_of(method: Method, training: Training) -> list[Group]:
 def build_optimizer(groups: list[Group], training: Training, lr: float, lr_in_buffer: bool = False) -> Optimizer:
     """The optimizer named in ``training`` over ``groups``, at the peak rate ``lr`` (times each group's lr_scale).
 
-    lr_in_buffer: SimCLR's form of LARS, for no other optimizer. torch's own move all parameters in one kernel a group (fused).
+    lr_in_buffer: SimCLR's form of LARS, for no other optimizer. Adam and AdamW move all parameters in one kernel a group (fused).
     InputError for lars_clip with anything but larc: nothing else has that limit.
     """
     if training.lars_clip and training.optimizer != "larc":
@@ -141,7 +141,9 @@ def build_optimizer(groups: list[Group], training: Training, lr: float, lr_in_bu
     momentum, trust = training.momentum, training.trust
     match training.optimizer:
         case "sgd":
-            return torch.optim.SGD(groups, lr, momentum, fused=True)
+            return torch.optim.SGD(
+                groups, lr, momentum
+            )  # fused it fails where a layer begins to learn later than others
         case "lars":
             return LARS(groups, lr, momentum, trust=trust, lr_in_buffer=lr_in_buffer)
         case "larc":
