@@ -129,7 +129,7 @@ def groups_of(method: Method, training: Training) -> list[Group]:
 def build_optimizer(groups: list[Group], training: Training, lr: float, lr_in_buffer: bool = False) -> Optimizer:
     """The optimizer named in ``training`` over ``groups``, at the peak rate ``lr`` (times each group's lr_scale).
 
-    lr_in_buffer: SimCLR's form of LARS, for no other optimizer. Adam and AdamW move all parameters in one kernel a group (fused).
+    lr_in_buffer: SimCLR's form of LARS, for no other optimizer. Adam and AdamW are fused: one kernel a group.
     InputError for lars_clip with anything but larc: nothing else has that limit.
     """
     if training.lars_clip and training.optimizer != "larc":
