@@ -175,4 +175,4 @@ def test_the_cost_is_that_of_what_is_left(made, capsys):
     done(made, pretraining(plan, "short", 0), 10.0)
     assert main(["plan", str(file), "--results", str(results), "--cost"]) == 0
     text = capsys.readouterr().out
-    assert f"# pretrain: {len(plan.of('pretrain')) - 1} jobs to do: 10.0 s measured, 1 min 00 s scaled" in text
+    assert f"# pretrain: {len(plan.of('pretrain')) - 1} jobs to do: 10.0 s measured, 60.0 s scaled" in text

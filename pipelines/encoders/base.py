@@ -5,6 +5,10 @@ from abc import ABC, abstractmethod
 from torch import Tensor, nn
 
 
+class EncoderBlock(nn.Module):
+    """One of the blocks that an encoder, a decoder or a text tower is made of: one tensor in, one out, all at once."""
+
+
 class Encoder(nn.Module, ABC):
     """A backbone without classifier.
 

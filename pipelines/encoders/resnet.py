@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from pipelines.encoders.base import Encoder
+from pipelines.encoders.base import Encoder, EncoderBlock
 from pipelines.encoders.norms import NormKind, conv, norm
 from pipelines.spec.encoders.resnet import Options
 
@@ -31,7 +31,7 @@ def _shortcut(kind: NormKind, inside: int, outside: int, stride: int) -> nn.Modu
     return nn.Sequential(conv(kind, inside, outside, 1, stride), norm(kind, outside))
 
 
-class BasicBlock(nn.Module):
+class BasicBlock(EncoderBlock):
     """Two 3x3 convolutions beside a shortcut (figure 5, left)."""
 
     expansion = 1
@@ -53,7 +53,7 @@ class BasicBlock(nn.Module):
         return self.conv2, self.bn2
 
 
-class Bottleneck(nn.Module):
+class Bottleneck(EncoderBlock):
     """1x1, 3x3 and 1x1 convolutions beside a shortcut, the middle at a quarter of the width (figure 5, right)."""
 
     expansion = 4

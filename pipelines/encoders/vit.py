@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pipelines.encoders import positions
-from pipelines.encoders.base import Encoder
+from pipelines.encoders.base import Encoder, EncoderBlock
 from pipelines.errors import InputError
 from pipelines.spec.encoders.vit import SIZES, Options
 
@@ -60,7 +60,7 @@ class MLP(nn.Module):
         return self.fc2(F.gelu(self.fc1(x)))
 
 
-class Block(nn.Module):
+class Block(EncoderBlock):
     """Attention and MLP, each behind a LayerNorm and beside a shortcut. MAE's decoder is made of these too.
 
     drop_path: the probability, while training, that a sample's branch is left out (Huang et al. 2016,

@@ -6,6 +6,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor, nn
 
+from pipelines import distributed
 from pipelines.schedules import cosine
 
 AnyModule = TypeVar("AnyModule", bound=nn.Module)
@@ -20,11 +21,11 @@ def frozen_copy(online: AnyModule) -> AnyModule:
 def update(target: nn.Module, online: nn.Module, momentum: float) -> None:
     """target <- momentum x target + (1 - momentum) x online, for every parameter, in place.
 
-    Both modules have the same parameters in the same order. Buffers stay: batch-norm statistics of a target come from
-    its own forward passes.
+    Both modules have the same parameters in the same order, sharded alike over processes where they are. Buffers stay:
+    batch-norm statistics of a target come from its own forward passes.
     """
-    followers: list[Tensor] = list(target.parameters())
-    leaders: list[Tensor] = list(online.parameters())
+    followers: list[Tensor] = [distributed.own_share(parameter) for parameter in target.parameters()]
+    leaders: list[Tensor] = [distributed.own_share(parameter) for parameter in online.parameters()]
     assert [p.shape for p in followers] == [p.shape for p in leaders], "target and online network differ in shape"
     if followers:  # one launch for all on a GPU; plain lerp_ one by one on a CPU
         torch._foreach_lerp_(followers, leaders, 1 - momentum)

@@ -103,6 +103,7 @@ def resolve(study: Study, entry: MethodEntry, point: Point, dataset: DataSet) ->
         views = changed(views, change)
     try:
         training.check(dataset.pretraining_images)
+        training.check_encoder(encoder)
         options.check(training, encoder, dataset.pretraining_images)
         options.check_views(views)
         options.check_channels(dataset.input_channels)

@@ -41,7 +41,7 @@ class Resources:
 
 
 def work(spec: JobSpec) -> float:
-    """Multiply-adds in billions of training: 6 forward passes an image and epoch (two views, backward twice as dear).
+    """Multiply-adds in billions of training: what the method says of an image in a step, for every image and epoch.
 
     Of an evaluation what its protocol says; 0 for stages that do not train.
     """
@@ -51,7 +51,7 @@ def work(spec: JobSpec) -> float:
         return 0.0
     images = (spec.dataset.train_images or spec.dataset.limit or IMAGENET) * spec.training.epochs
     trained = spec.search.trained if isinstance(spec, TuneSpec) else 1.0
-    return 6 * images * trained * spec.encoder.forward_gflops(spec.dataset.side or 224)
+    return images * trained * _step_gflops(spec)
 
 
 def resources(specs: list[JobSpec], gpus: int = 1, counted: int | None = None) -> Resources:
@@ -82,9 +82,13 @@ def _cores(spec: JobSpec) -> int:
     """Beside one GPU: as many as decode images as fast as it learns from them; 1 where training is small."""
     if not isinstance(spec, RunSpec) or work(spec) < SMALL_GFLOPS:
         return 1
-    side = spec.dataset.side or 224
-    eaten = GPU_GFLOPS / (6 * spec.encoder.forward_gflops(side))
-    return min(MOST_CORES, max(4, math.ceil(eaten / (LOADED * (224 / side) ** 2))))
+    eaten = GPU_GFLOPS / _step_gflops(spec)
+    return min(MOST_CORES, max(4, math.ceil(eaten / (LOADED * (224 / (spec.dataset.side or 224)) ** 2))))
+
+
+def _step_gflops(spec: RunSpec) -> float:
+    """Of one image."""
+    return spec.method.passes(spec.encoder, spec.views, spec.dataset.side or 224).gflops
 
 
 def _images(spec: JobSpec, counted: int | None) -> int:

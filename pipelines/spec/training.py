@@ -5,10 +5,11 @@ from typing import Any, Literal, Self
 from pydantic import Field, model_validator
 
 from pipelines.spec.base import Count, Model, NotNegative, Positive, Share
+from pipelines.spec.encoders.base import EncoderOptions
 from pipelines.spec.reading import Reading
 
-HOW_TO_RUN = ("workers", "checkpoint_minutes", "resident_gib", "keep_epochs")
-"""Settings that say how to run, not what: they change no result and no key."""
+HOW_TO_RUN = ("workers", "checkpoint_minutes", "resident_gib", "keep_epochs", "recompute_blocks", "shard_encoder")
+"""Settings that say how to run, not what: they change no result, but for rounding, and no key."""
 OFF: dict[str, object] = {"device_batch_size": None, "compile": False, "collapse_stop": None}
 """Settings that are no part of a run's content while they are off."""
 ONE_OPTIMIZER = {"lars_clip": "larc", "lars_lr_in_buffer": "lars"}
@@ -72,8 +73,13 @@ class Training(Model):
     """Largest gradient norm of one parameter (DINO clips each by itself); none: no clipping."""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     """auto: bfloat16 autocast where the device computes it natively."""
-    compile: bool = False
-    """Whether torch.compile makes the networks' kernels: minutes at the start, faster steps, other rounding."""
+    compile: bool | Literal["graphs"] = False
+    """Whether torch.compile makes the networks' kernels: minutes at the start, faster steps, other rounding. graphs: and a
+    GPU replays them as CUDA graphs, which spares the host the launches and takes more memory."""
+    recompute_blocks: bool = False
+    """Activation checkpointing: blocks of encoders keep no activations and run again in the backward pass."""
+    shard_encoder: bool = False
+    """FSDP2: every process keeps a share of a ViT's weights, gradients and averages; in one process nothing."""
     data: Literal["auto", "resident", "streaming"] = "auto"
     """auto: resident when the set fits in resident_gib."""
     resident_gib: Positive = 4.0
@@ -102,6 +108,18 @@ class Training(Model):
         del dump["reading"]
         return dump if (reading := self.reading.content()) is None else {**dump, "reading": reading}
 
+    def check_encoder(self, encoder: EncoderOptions) -> None:
+        """ValueError when this encoder cannot be trained so."""
+        if self.recompute_blocks and not encoder.in_blocks:
+            raise ValueError(
+                f"recompute_blocks: blocks of {encoder.use} are not known here; use encoder resnet or vit, or "
+                "device_batch_size, which keeps no activations either"
+            )
+        if self.shard_encoder and encoder.use != "vit":
+            raise ValueError(
+                f"shard_encoder: only a ViT is sharded, not {encoder.use}; leave it out: others fit on a GPU"
+            )
+
     def check(self, num_samples: int | None = None) -> None:
         """ValueError when settings do not go together; apart from the fields, as a part of them may be given alone.
 
@@ -126,6 +144,15 @@ class Training(Model):
             raise ValueError(f"keep_epochs: {late[0]} comes after the last of the {self.epochs} epochs; leave it out")
         if self.collapse_stop and self.collapse_stop.knn is not None and self.online_knn_epochs is None:
             raise ValueError("collapse_stop.knn needs readings while training goes on; set online_knn_epochs")
+        if self.compile and (self.recompute_blocks or self.shard_encoder):
+            name = "recompute_blocks" if self.recompute_blocks else "shard_encoder"
+            raise ValueError(f"compile and {name} were never tried together; leave one of them out")
+        if self.shard_encoder and self.device_batch_size:
+            raise ValueError("shard_encoder does not go with device_batch_size; recompute_blocks saves memory with it")
+        if self.shard_encoder and self.optimizer in ("lars", "larc"):
+            raise ValueError(
+                f"shard_encoder: {self.optimizer} needs the norm of whole layers, which no process has; use adamw or sgd"
+            )
         for name, optimizer in ONE_OPTIMIZER.items():
             if getattr(self, name) and self.optimizer != optimizer:
                 raise ValueError(f"{name} belongs to optimizer {optimizer}, not to {self.optimizer}; leave it out")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch import nn
+from torch import Tensor
 
 from pipelines import distributed
 from pipelines.errors import BadResult
@@ -58,10 +58,10 @@ def check_step(broken: Broken | None, training: Training, where: Where) -> None:
     raise BadResult(f"{message}; {where.last_good}; {advice(training)}")
 
 
-def check_weights(method: nn.Module, step: int, training: Training, where: Where) -> None:
+def check_weights(weights: Sequence[Tensor], step: int, training: Training, where: Where) -> None:
     """BadResult when a weight is no number after ``step`` steps, though the last loss was one. The host waits for it."""
-    finite = torch.stack([weight.detach().isfinite().all() for weight in method.parameters()]).all()
-    if not bool(finite):
+    finite = torch.stack([weight.detach().isfinite().all() for weight in weights]).all()
+    if float(distributed.mean(finite.float())) < 1:
         raise BadResult(
             f"{where.out or 'training'}: a weight is not a number after step {step} of {where.total_steps}; "
             f"{where.last_good}; {advice(training)}"

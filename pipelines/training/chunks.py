@@ -15,11 +15,11 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.checkpoint import checkpoint
 
 from pipelines.encoders.base import Encoder
 from pipelines.method import Method
+from pipelines.training.recompute import statistics_kept
 
 ROW_BY_ROW = ("forward", "feature_maps", "tokens")
 """Methods of networks that give a row for every row of their tensors."""
@@ -87,18 +87,4 @@ class Chunked:
             self.within.chunk = False
 
     def _contexts(self) -> tuple[Any, Any]:
-        return contextlib.nullcontext(), _statistics_kept(self.network)
-
-
-@contextlib.contextmanager
-def _statistics_kept(network: nn.Module) -> Iterator[None]:
-    """Running statistics of batch norms stay: a chunk that runs a second time has moved them already."""
-    norms = [module for module in network.modules() if isinstance(module, _BatchNorm)]
-    kept = [(norm.momentum, norm.num_batches_tracked) for norm in norms]
-    for norm in norms:
-        norm.momentum, norm.num_batches_tracked = 0.0, None
-    try:
-        yield
-    finally:
-        for norm, (momentum, count) in zip(norms, kept, strict=True):
-            norm.momentum, norm.num_batches_tracked = momentum, count
+        return contextlib.nullcontext(), statistics_kept(self.network)

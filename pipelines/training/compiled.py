@@ -15,10 +15,15 @@ from pipelines.method import Method
 from pipelines.training.chunks import row_calls
 
 
-def compile_networks(method: Method) -> None:
-    """Compile the encoders of ``method`` and its ``row_networks``. Before they are cut into chunks."""
+def compile_networks(method: Method, graphs: bool = False) -> None:
+    """Compile the encoders of ``method`` and its ``row_networks``. Before they are cut into chunks.
+
+    graphs: as CUDA graphs, on a GPU; a step then begins with ``torch.compiler.cudagraph_mark_step_begin``, since what a
+    network gave in the step before is overwritten.
+    """
+    mode = "reduce-overhead" if graphs else None
     for network, name, call in list(row_calls(method)):
-        setattr(network, name, Compiled(network, call, torch.compile(call)))
+        setattr(network, name, Compiled(network, call, torch.compile(call, mode=mode)))
 
 
 @dataclass

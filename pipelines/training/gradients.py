@@ -38,6 +38,7 @@ class GradientMean:
         if distributed.world_size() == 1:
             return
         learning = [parameter for parameter in module.parameters() if parameter.requires_grad]
+        learning = [each for each in learning if distributed.own_share(each) is each]  # FSDP averages the others
         self._buckets = [Bucket(each) for each in in_buckets(learning[::-1], bucket_bytes or BUCKET_BYTES)]
         for bucket in self._buckets:
             for parameter in bucket.parameters:
@@ -117,9 +118,3 @@ def _dense(tensor: Tensor) -> bool:
     if tensor.storage_offset():
         return False
     return tensor.is_contiguous() or (tensor.ndim == 4 and tensor.is_contiguous(memory_format=torch.channels_last))
-
-
-@torch.no_grad()
-def gradient_norms(module: nn.Module) -> Tensor:
-    """(P,): the Euclidean norm of the gradient of every parameter that has one."""
-    return torch.stack(torch._foreach_norm([p.grad for p in module.parameters() if p.grad is not None]))

@@ -13,7 +13,7 @@ from torch import Tensor
 from pipelines import distributed
 from pipelines.batch import Batch
 from pipelines.encoders.base import Encoder
-from pipelines.encoders.norms import images_per_batch_norm, sync_batch_norm
+from pipelines.encoders.norms import images_per_batch_norm
 from pipelines.histograms import Histograms
 from pipelines.history import History
 from pipelines.method import Method, Output
@@ -22,11 +22,11 @@ from pipelines.spec.training import Training
 from pipelines.training import checkpoint, monitors
 from pipelines.training.broken import FILE as BROKEN
 from pipelines.training.broken import Where, check_step, check_weights
-from pipelines.training.chunks import chunk_networks, num_chunks
 from pipelines.training.collapse import check_collapse, check_readings
-from pipelines.training.compiled import compile_networks
-from pipelines.training.kernels import choose_kernels
-from pipelines.training.score_counts import Counts, count, counted
+from pipelines.training.networks import prepare
+from pipelines.training.score_counts import count, counted
+from pipelines.training.shares import unsharded_copy
+from pipelines.training.standing import Clock, Due, Standing
 from pipelines.training.step import Stepper
 
 
@@ -47,17 +47,6 @@ class Stopped(Exception):
 
 MakeViews = Callable[[Batch, torch.Generator], list[Tensor]]
 Evaluate = Callable[[Encoder], dict[str, float]]
-
-
-@dataclass
-class Clock:
-    """Seconds spent so far, over all attempts of a resumed run."""
-
-    training: float = 0.0
-    """In steps, data and views included."""
-    views: float = 0.0
-    """In data and views; on a GPU only what the host waited for."""
-    steps: int = 0
 
 
 @dataclass(frozen=True)
@@ -96,27 +85,19 @@ class Trainer:
     sound: Callable[[], None] = lambda: None
     ids: Sequence[str] = ()
     """Names of the samples by ``batch.index``, for messages; without them the numbers stand there."""
-    clock: Clock = field(default_factory=Clock)
+    standing: Standing = field(default_factory=Standing)
 
     def __post_init__(self) -> None:
-        self.method.to(self.device)
-        self.method.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        if self.method.sync_statistics:
-            sync_batch_norm(self.method)
-        choose_kernels(self.training.precision, self.device)
-        if self.training.compile:
-            compile_networks(self.method)
-        share = self.training.batch_size // distributed.world_size()
-        self.chunks = num_chunks(share, self.training.device_batch_size)
-        if self.chunks > 1:
-            chunk_networks(self.method, self.chunks)
-        self.step = Stepper(
-            self.method, self.training, self.seed, self.device, self.data.steps_per_epoch, self.stop
-        )  # the function alone: a way back to this trainer would keep its data's workers alive
-        self.metrics: dict[str, float] = {}
-        self.counts: Counts = {}
-        self.saved_at = time.monotonic()
-        self.saved_step: int | None = None
+        self.plain = unsharded_copy(self.method, self.training)
+        self.chunks = prepare(self.method, self.training, self.device)
+        self.due, per_epoch = Due(self.training.checkpoint_minutes), self.data.steps_per_epoch
+        # the functions alone: a way back to this trainer would keep its data's workers alive
+        self.step = Stepper(self.method, self.training, self.seed, self.device, per_epoch, self.stop, self.due)
+
+    @property
+    def clock(self) -> Clock:
+        """What it has spent."""
+        return self.standing.clock
 
     def fit(self) -> Fitted:
         """Train to the last epoch, from the checkpoint in ``out`` when there is one.
@@ -124,7 +105,7 @@ class Trainer:
         BadResult when a loss, a gradient or a weight is no number any more; then the checkpoint is one from before that.
         """
         check_readings(self.training.collapse_stop, self.evaluate is not None, self.use_monitors)
-        step = self._restore()
+        step = self.standing.restore(self.out, self.step)
         writes = self.out is not None and distributed.rank() == 0
         if self.out and writes:
             (self.out / BROKEN).unlink(missing_ok=True)  # of an attempt before this one
@@ -135,17 +116,21 @@ class Trainer:
             for epoch in range(step // per_epoch, self.training.epochs):
                 step = self._epoch(epoch, step - epoch * per_epoch, history)
                 self._after_epoch(epoch + 1, step, history)
+        if self.plain:
+            self.method = self.step.shares.whole_in(self.plain)
         derived = {
             "lr": self.step.lr,
             "steps": self.step.total_steps,
             "steps_per_epoch": per_epoch,
             "reading": self.data.reading,
             "precision": str(self.step.dtype),
-            "images_per_batch_norm": self._images_per_batch_norm(),
+            "images_per_batch_norm": images_per_batch_norm(
+                self.method.encoder, self.training.batch_size // self.chunks
+            ),
         }
         if self.clock.training:
             derived["views_share"] = self.clock.views / self.clock.training
-        return Fitted(self.metrics, derived, self.clock, counted(self.counts, self.step.total_steps))
+        return Fitted(self.standing.metrics, derived, self.clock, counted(self.standing.counts, self.step.total_steps))
 
     def _epoch(self, epoch: int, first: int, history: History | None) -> int:
         step, start = epoch * self.data.steps_per_epoch + first, time.perf_counter()
@@ -162,19 +147,16 @@ class Trainer:
             step += 1
             self.clock.steps += 1
             self.clock.training += time.perf_counter() - start
-            if step % self.data.steps_per_epoch and (self._due() or self.step.notices.stop):
+            if step % self.data.steps_per_epoch and (self.step.notices.due or self.step.notices.stop):
                 self._save(step, history)
             start = time.perf_counter()
         return step
-
-    def _images_per_batch_norm(self) -> int | None:
-        return images_per_batch_norm(self.method.encoder, self.training.batch_size // self.chunks)
 
     def _check_step(self) -> None:
         check_step(self.step.notices.broken, self.training, self._where())
 
     def _where(self) -> Where:
-        return Where(self.out, self.step.total_steps, self.saved_step, self.ids)
+        return Where(self.out, self.step.total_steps, self.standing.saved, self.ids)
 
     def _log(self, step: int, output: Output, history: History | None) -> None:
         values = {"train/loss": float(distributed.mean(output.loss))}
@@ -182,8 +164,8 @@ class Trainer:
         if self.use_monitors:
             values |= {f"train/{name}": float(value) for name, value in output.scalars.items()}
             values |= monitors.read(output.watched)
-            count(self.counts, output.watched, step, self.step.total_steps)
-        self.metrics |= {f"final/{name}": value for name, value in values.items()}
+            count(self.standing.counts, output.watched, step, self.step.total_steps)
+        self.standing.metrics |= {f"final/{name}": value for name, value in values.items()}
         if history:
             history.log(step, values)
 
@@ -193,54 +175,31 @@ class Trainer:
         every = self.training.online_knn_epochs
         if self.evaluate and (done == self.training.epochs or (every and done % every == 0)):
             found = self.evaluate(self.method.encoder)
-            self.metrics |= {f"final/{name}": value for name, value in found.items()}
+            self.standing.metrics |= {f"final/{name}": value for name, value in found.items()}
             if history:
                 history.log(step - 1, found)  # a checkpoint of ``step`` steps keeps what is below
             if self.watch:
                 self.watch(done, found)
         name = str(self.out or "training")
-        check_collapse(self.training.collapse_stop, done, self.metrics, self.device, name)
+        check_collapse(self.training.collapse_stop, done, self.standing.metrics, self.device, name)
         stopping, last = self.step.notices.stop, done == self.training.epochs
         keep = done in self.training.keep_epochs
-        if self.training.checkpoint_minutes == 0 or last or stopping or keep or self._due():
+        if self.training.checkpoint_minutes == 0 or last or stopping or keep or self.step.notices.due:
             self._save(step, history, [checkpoint.milestone(done)] if keep else [])
-
-    def _due(self) -> bool:
-        minutes = self.training.checkpoint_minutes
-        return minutes > 0 and time.monotonic() - self.saved_at > 60 * minutes
 
     def _save(self, step: int, history: History | None, keep_as: Sequence[str] = ()) -> None:
         """Write a checkpoint; then end here if a stop was asked for: all processes do, or none."""
-        self.step.notices.settle()
+        notices = self.step.notices
+        notices.settle()
         self._check_step()
-        check_weights(self.method, step, self.training, self._where())
-        self.saved_at = time.monotonic()
+        check_weights(self.step.shares.parameters(), step, self.training, self._where())
+        self.due.restart()
+        notices.due = False
+        state = self.standing.state(step, self.step)
         if history and self.writer:
             self.sound()
             history.sync()
-            self.writer.save(self._state(step), keep_as)
-        self.saved_step = step
-        if self.step.notices.stop and step < self.step.total_steps:
+            self.writer.save(state, keep_as)
+        self.standing.saved = step
+        if notices.stop and step < self.step.total_steps:
             raise Stopped(f"stopped after step {step} of {self.step.total_steps}; the same command goes on from there")
-
-    def _state(self, step: int) -> dict[str, Any]:
-        return {
-            "step": step,
-            "method": self.method.state_dict(),
-            "optimizer": self.step.optimizer.state_dict(),
-            "clock": vars(self.clock),
-            "metrics": self.metrics,
-            "score_counts": self.counts,
-        }
-
-    def _restore(self) -> int:
-        state = checkpoint.newest(self.out) if self.out else None
-        if state is None:
-            return 0
-        self.method.load_state_dict(state["method"], strict=True)
-        self.step.optimizer.load_state_dict(state["optimizer"])
-        self.clock = Clock(**state["clock"])
-        self.metrics = state["metrics"]
-        self.counts = state.get("score_counts", {})
-        self.saved_step = int(state["step"])
-        return self.saved_step

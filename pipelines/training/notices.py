@@ -34,6 +34,8 @@ class Notices:
     def __init__(self) -> None:
         self.stop = False
         """Whether a process was asked to end, at the last step that was read."""
+        self.due = False
+        """Whether a process found a checkpoint due then; all take it together."""
         self.broken: Broken | None = None
         """The first step that gave no number."""
         self._coming: _Sent | None = None
@@ -41,7 +43,8 @@ class Notices:
     def put(self, values: Tensor, step: int, index: Tensor) -> None:
         """Take what ``riders`` and the gradient's norm say of a step, and read the step before, or on a CPU this one.
 
-        values (3,), the same in every process: share of processes asked to end, share whose loss is not finite, norm.
+        values (4,), the same in every process: shares of processes asked to end, that find a checkpoint due, and whose loss is
+        not finite; norm.
         """
         if values.device.type != "cuda":
             self._read(_Sent(values, None, step, index))
@@ -61,13 +64,13 @@ class Notices:
     def _read(self, sent: _Sent) -> None:
         if sent.arrived:
             sent.arrived.synchronize()
-        asked, lost, norm = sent.values.tolist()
-        self.stop = asked > 0
+        asked, due, lost, norm = sent.values.tolist()
+        self.stop, self.due = asked > 0, due > 0
         if self.broken is None and (lost > 0 or not math.isfinite(norm)):
             self.broken = Broken(sent.step, norm, sent.index)
 
 
-def riders(stop: bool, loss: Tensor) -> Tensor:
-    """(2,) float32 on the loss's device: 1 where this process was asked to end, 1 where its loss is not finite."""
-    asked = torch.full((1,), float(stop), device=loss.device)
-    return torch.cat([asked, (~loss.detach().isfinite()).float().reshape(1)])
+def riders(stop: bool, due: bool, loss: Tensor) -> Tensor:
+    """(3,) float32 on the loss's device: 1 where this process was asked to end, finds a checkpoint due, has no finite loss."""
+    asked = [torch.full((1,), float(answer), device=loss.device) for answer in (stop, due)]
+    return torch.cat([*asked, (~loss.detach().isfinite()).float().reshape(1)])

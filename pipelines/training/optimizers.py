@@ -129,7 +129,7 @@ def groups_of(method: Method, training: Training) -> list[Group]:
 def build_optimizer(groups: list[Group], training: Training, lr: float, lr_in_buffer: bool = False) -> Optimizer:
     """The optimizer named in ``training`` over ``groups``, at the peak rate ``lr`` (times each group's lr_scale).
 
-    lr_in_buffer: SimCLR's form of LARS, for no other optimizer.
+    lr_in_buffer: SimCLR's form of LARS, for no other optimizer. Adam and AdamW are fused: one kernel a group.
     InputError for lars_clip with anything but larc: nothing else has that limit.
     """
     if training.lars_clip and training.optimizer != "larc":
@@ -141,15 +141,17 @@ def build_optimizer(groups: list[Group], training: Training, lr: float, lr_in_bu
     momentum, trust = training.momentum, training.trust
     match training.optimizer:
         case "sgd":
-            return torch.optim.SGD(groups, lr, momentum)
+            return torch.optim.SGD(
+                groups, lr, momentum
+            )  # fused it fails where a layer begins to learn later than others
         case "lars":
             return LARS(groups, lr, momentum, trust=trust, lr_in_buffer=lr_in_buffer)
         case "larc":
             return LARC(groups, lr, momentum, trust=trust, clip=training.lars_clip)
         case "adam":
-            return torch.optim.Adam(groups, lr, training.betas)
+            return torch.optim.Adam(groups, lr, training.betas, fused=True)
         case "adamw":
-            return torch.optim.AdamW(groups, lr, training.betas)
+            return torch.optim.AdamW(groups, lr, training.betas, fused=True)
 
 
 def set_rates(optimizer: Optimizer, lr: float, weight_decay: float) -> None:
@@ -162,14 +164,16 @@ def set_rates(optimizer: Optimizer, lr: float, weight_decay: float) -> None:
 
 
 @torch.no_grad()
-def clip_each(parameters: Iterable[nn.Parameter], limit: float) -> Tensor:
+def clip_each(parameters: Iterable[nn.Parameter], limit: float, norms: Tensor | None = None) -> Tensor:
     """Scale each parameter's gradient by min(1, limit / (norm + 1e-6)), in place; (P,) norms before it (DINO).
 
     Unlike the usual clipping, one large gradient does not shrink the others. Parameters without gradient are left out.
+    norms: those of the gradients, where they are known.
     """
     gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
     if not gradients:
         return torch.zeros(0)
-    norms = torch.stack(torch._foreach_norm(gradients))
+    if norms is None:
+        norms = torch.stack(torch._foreach_norm(gradients))
     torch._foreach_mul_(gradients, list((limit / (norms + 1e-6)).clamp(max=1.0).unbind()))
     return norms

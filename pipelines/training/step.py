@@ -14,18 +14,19 @@ from pipelines.method import Method, Output, Progress
 from pipelines.randomness import generator
 from pipelines.seeds import seed_for
 from pipelines.spec.training import Training
-from pipelines.training.gradients import GradientMean, gradient_norms
+from pipelines.training.gradients import GradientMean
 from pipelines.training.notices import Notices, riders
 from pipelines.training.optimizers import build_optimizer, clip_each, derived_lr, groups_of, set_rates
 from pipelines.training.precision import autocast_dtype
 from pipelines.training.rates import lr_at, weight_decay_at
+from pipelines.training.shares import Shares
 
 
 @dataclass
 class Stepper:
     """Takes the steps of one pretraining; each is a function of the weights, the batch and its number.
 
-    stop: asked once a step, whether to end; the answers of all processes are in ``notices``.
+    stop, due: asked once a step, whether to end and whether to save; the answers of all processes are in ``notices``.
     """
 
     method: Method
@@ -34,30 +35,39 @@ class Stepper:
     device: torch.device
     steps_per_epoch: int
     stop: Callable[[], bool]
+    due: Callable[[], bool] = lambda: False
     notices: Notices = field(default_factory=Notices)
 
     def __post_init__(self) -> None:
         self.lr = derived_lr(self.training)
         self.dtype = autocast_dtype(self.training.precision, self.device)
-        self.mean = GradientMean(self.method)
+        self.mean, self.shares = GradientMean(self.method), Shares(self.method)
         self.total_steps = self.training.epochs * self.steps_per_epoch
         self.optimizer: Optimizer = build_optimizer(
-            groups_of(self.method, self.training), self.training, self.lr, self.training.lars_lr_in_buffer
+            self.shares.groups(groups_of(self.method, self.training)),
+            self.training,
+            self.lr,
+            self.training.lars_lr_in_buffer,
         )
         self.first_weights = first_weights(self.method.encoder)
 
     def __call__(self, views: list[Tensor], batch: Batch, step: int) -> Output:
         """Move the weights by one batch. The output's scalars have the gradient's norm, before clipping, beside them."""
+        if self.training.compile == "graphs":
+            torch.compiler.cudagraph_mark_step_begin()
         progress = self.progress(step)
         self._set_rates(step)
         self.method.train()
         self.optimizer.zero_grad(set_to_none=True)
+        self.shares.clear()
         output = self._loss(views, batch, progress)
-        self.mean.begin(riders(self.stop(), output.loss))
+        self.mean.begin(riders(self.stop(), self.due(), output.loss))
         output.loss.backward()
         shares = self.mean.finish()
-        clip = self.training.clip
-        norms = gradient_norms(self.method) if clip is None else clip_each(self.method.parameters(), clip)
+        self.shares.take()
+        norms = self.shares.norms()
+        if self.training.clip is not None:
+            clip_each(self.shares.parameters(), self.training.clip, norms)
         self.optimizer.step()
         self.method.after_step(progress)
         norm = torch.linalg.vector_norm(norms)

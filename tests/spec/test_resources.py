@@ -60,7 +60,7 @@ def test_small_jobs_take_one_core_and_half_an_hour():
         seed=0,
     )
     assert (resources([small]).threads, resources([small]).minutes) == (1, 30)
-    assert resources([pretraining()]).threads == 4
+    assert resources([pretraining()]).threads == 5
 
 
 def test_what_does_not_train_takes_an_hour_or_what_its_images_ask_for():

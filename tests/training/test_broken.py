@@ -140,9 +140,9 @@ def test_on_a_gpu_a_step_is_read_when_the_next_one_is_put(monkeypatch):
     made = []
     monkeypatch.setattr(torch.cuda, "Event", Event)
     notices, index = Notices(), torch.arange(2)
-    notices.put(Slow([0.0, 0.0, 1.0]), 0, index)
+    notices.put(Slow([0.0, 0.0, 0.0, 1.0]), 0, index)
     assert waited == []
-    notices.put(Slow([0.5, 1.0, float("nan")]), 1, index)
+    notices.put(Slow([0.5, 0.0, 1.0, float("nan")]), 1, index)
     assert (waited, notices.stop, notices.broken) == ([0], False, None)
     notices.settle()
     assert (waited, notices.stop) == ([0, 1], True)

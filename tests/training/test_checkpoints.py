@@ -126,6 +126,6 @@ def test_a_run_goes_on_from_the_checkpoint_before_the_last_bit_for_bit(tmp_path)
     file = tmp_path / "whole" / checkpoint.FILE
     file.write_bytes(b"half")
     again = small_trainer(small_options("moco"), tmp_path / "whole", checkpoint_minutes=0.0, epochs=3)
-    assert again._restore() == 6
+    assert again.standing.restore(again.out, again.step) == 6
     again.fit()
     assert equal(weights(whole.method), weights(again.method))

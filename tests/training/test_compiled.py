@@ -16,23 +16,23 @@ def counted(monkeypatch):
     compiled = []
     real = torch.compile
 
-    def compiles(call):
-        compiled.append(call.__name__)
+    def compiles(call, mode=None):
+        compiled.append((call.__name__, mode))
         return functools.partial(real, backend="eager")(call)
 
     monkeypatch.setattr(torch, "compile", compiles)
     return compiled
 
 
-@pytest.mark.parametrize("limit", [None, 6])
-def test_a_step_is_the_same_whole_and_in_chunks(counted, limit):
+@pytest.mark.parametrize(("limit", "on"), [(None, True), (6, True), (None, "graphs")])
+def test_a_step_is_the_same_whole_and_in_chunks(counted, limit, on):
     plain, fast = (
-        small_trainer(small_options("byol"), epochs=1, batch_size=24, device_batch_size=limit, compile=on)
-        for on in (False, True)
+        small_trainer(small_options("byol"), epochs=1, batch_size=24, device_batch_size=limit, compile=how)
+        for how in (False, on)
     )
     plain.fit()
     fast.fit()
-    assert "forward" in counted
+    assert ("forward", "reduce-overhead" if on == "graphs" else None) in counted
     one, other = weights(plain.method), weights(fast.method)
     assert one.keys() == other.keys()
     for name, value in one.items():
@@ -43,7 +43,7 @@ def test_evaluation_is_not_compiled(monkeypatch):
     def refuses(*_):
         raise AssertionError("compiled code in evaluation")
 
-    monkeypatch.setattr(torch, "compile", lambda call: refuses)
+    monkeypatch.setattr(torch, "compile", lambda call, mode: refuses)
     plain, method = small_method(small_options("mae")), small_method(small_options("mae"))
     compile_networks(method)
     assert isinstance(method.encoder.tokens, Compiled)

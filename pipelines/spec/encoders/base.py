@@ -1,6 +1,6 @@
 """What the options of every encoder have in common."""
 
-from typing import Self
+from typing import ClassVar, Self
 
 from pipelines.spec.base import Model
 
@@ -10,6 +10,9 @@ class EncoderOptions(Model):
 
     use: str = ""
     """The backbone's name: its file here and in encoders/."""
+
+    in_blocks: ClassVar[bool] = False
+    """Whether it is made of blocks that can run again in the backward pass."""
 
     @property
     def short_name(self) -> str:

@@ -1,6 +1,6 @@
 """Options of residual networks."""
 
-from typing import Literal, Self
+from typing import ClassVar, Literal, Self
 
 from pipelines.spec.base import Count
 from pipelines.spec.encoders.base import EncoderOptions
@@ -16,6 +16,7 @@ class Options(EncoderOptions):
     """He et al. 2016 (arXiv:1512.03385)."""
 
     use: Literal["resnet"] = "resnet"
+    in_blocks: ClassVar[bool] = True
     depth: Literal[10, 18, 34, 50, 101, 152] = 18
     """Layers; 10 is one basic block a stage."""
     width: Count = 64

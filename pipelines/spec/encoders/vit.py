@@ -1,6 +1,6 @@
 """Options of vision transformers."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pipelines.spec.base import Count, Share
 from pipelines.spec.encoders.base import EncoderOptions
@@ -22,6 +22,7 @@ class Options(EncoderOptions):
     """Dosovitskiy et al. 2021 (arXiv:2010.11929)."""
 
     use: Literal["vit"] = "vit"
+    in_blocks: ClassVar[bool] = True
     size: Literal["micro", "tiny", "small", "base", "large"] = "small"
     """micro 64 wide, 4 blocks, 4 heads (tests, laptops); tiny 192/12/3; small 384/12/6; base 768/12/12; large 1024/24/16."""
     patch: Count = 16

@@ -1,11 +1,33 @@
 """What the options of every method have in common."""
 
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, NamedTuple, Self
 
 from pipelines.spec.base import Model
 from pipelines.spec.encoders.base import EncoderOptions as Encoder
 from pipelines.spec.training import Training
 from pipelines.spec.views import Augmentation, Views
+
+
+class Passes(NamedTuple):
+    """Multiply-adds in billions of forward passes of one image in a step."""
+
+    learning: float
+    """Through networks that learn: their backward pass costs twice as much again."""
+    following: float = 0.0
+    """Through moving averages, which have none."""
+
+    @property
+    def gflops(self) -> float:
+        """Of the step."""
+        return 3 * self.learning + self.following
+
+
+def views_gflops(encoder: Encoder, views: Views, side: int, first: int | None = None) -> float:
+    """Multiply-adds in billions of one pass of the ``first`` views of an image, none: of all and of a jigsaw's patches."""
+    found = sum(encoder.forward_gflops(kind.size or side) for kind in views.kinds[:first])
+    if first is None and (puzzle := views.jigsaw):
+        found += puzzle.grid**2 * encoder.forward_gflops(puzzle.patch)
+    return found
 
 
 class MethodOptions(Model):
@@ -56,6 +78,13 @@ class MethodOptions(Model):
     def default_training(self) -> dict[str, Any]:
         """Where this method's training differs from the defaults of ``Training``."""
         return {}
+
+    def passes(self, encoder: Encoder, views: Views, side: int) -> Passes:
+        """What one image costs in a step; side: of the data set's images, in pixels. Heads are not counted.
+
+        Every view passes the encoder that learns.
+        """
+        return Passes(views_gflops(encoder, views, side))
 
     def check(self, training: Training, encoder: Encoder, num_samples: int | None) -> None:
         """ValueError when the options do not go with the rest; num_samples: of the pretraining split, where known."""

@@ -5,7 +5,7 @@ from typing import Any, Literal, Self
 from pydantic import model_validator
 
 from pipelines.spec.base import Count, Share
-from pipelines.spec.methods.base import MethodOptions
+from pipelines.spec.methods.base import Encoder, MethodOptions, Passes, views_gflops
 from pipelines.spec.methods.parts import FeatureTransform, byol_pair
 from pipelines.spec.views import Views
 
@@ -48,6 +48,11 @@ class Options(MethodOptions):
     @property
     def short_name(self) -> str:
         return "byol" + ("_ft" if self.feature_transform else "")
+
+    def passes(self, encoder: Encoder, views: Views, side: int) -> Passes:
+        """Both views pass both networks."""
+        both = views_gflops(encoder, views, side)
+        return Passes(both, both)
 
     def default_views(self, image_size: int | None) -> Views:
         """The paper's; without blur up to 64 pixels, as on CIFAR."""

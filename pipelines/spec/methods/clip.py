@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 
 from pipelines.errors import InputError
 from pipelines.spec.base import Count, Positive
-from pipelines.spec.methods.base import MethodOptions
+from pipelines.spec.methods.base import Encoder, MethodOptions, Passes, views_gflops
 from pipelines.spec.templates import Templates
 from pipelines.spec.views import Augmentation, Views
 from pipelines.spec.vocabulary import Vocabulary, read
@@ -77,6 +77,11 @@ class Options(MethodOptions):
                 ),
             )
         )
+
+    def passes(self, encoder: Encoder, views: Views, side: int) -> Passes:
+        """The image passes its encoder, its caption the text tower, counted at its full length."""
+        text = self.text_layers * (12 * self.text_width**2 * self.context + 2 * self.context**2 * self.text_width) / 1e9
+        return Passes(views_gflops(encoder, views, side) + text)
 
     def default_training(self) -> dict[str, Any]:
         """AdamW at 5e-4 whatever the batch, decay 0.2 not on norms, biases and temperature, ViT's betas (appendix F).

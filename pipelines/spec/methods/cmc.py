@@ -5,7 +5,7 @@ from typing import Any, Literal, Self
 from pydantic import model_validator
 
 from pipelines.spec.base import Count, Interval, Positive, Share
-from pipelines.spec.methods.base import Encoder, MethodOptions
+from pipelines.spec.methods.base import Encoder, MethodOptions, Passes, views_gflops
 from pipelines.spec.methods.parts import FeatureTransform
 from pipelines.spec.views import Augmentation, Views
 
@@ -97,6 +97,11 @@ class Options(MethodOptions):
         if self.fields:
             plain = plain.model_copy(update={"scale": (1.0, 1.0), "ratio": (1.0, 1.0), "flip": 0.0})
         return Views(augmentations=(plain,))
+
+    def passes(self, encoder: Encoder, views: Views, side: int) -> Passes:
+        """Every view of an image, and every field, passes an encoder of its own."""
+        branches = (1 if self.split == "none" else 2) + len(self.fields)
+        return Passes(branches * views_gflops(encoder, views, side))
 
     def default_training(self) -> dict[str, Any]:
         """SGD, a tenth of the rate after 120, 160 and 200 of 240 epochs."""

@@ -6,7 +6,7 @@ from pydantic import Field, model_validator
 
 from pipelines.spec.base import Count, Positive
 from pipelines.spec.encoders.vit import Options as ViT
-from pipelines.spec.methods.base import Encoder, MethodOptions
+from pipelines.spec.methods.base import Encoder, MethodOptions, Passes
 from pipelines.spec.training import Training
 from pipelines.spec.views import Augmentation, Views
 
@@ -69,6 +69,14 @@ class Options(MethodOptions):
             "weight_decay": 0.0,
             "schedule": "constant",
         }
+
+    def passes(self, encoder: Encoder, views: Views, side: int) -> Passes:
+        """Every patch passes by itself."""
+        (kind,) = views.kinds
+        pixels = kind.size or side
+        patch = self.patch or max(1, pixels // 4)
+        patches = ((pixels - patch) // (self.stride or max(1, patch // 2)) + 1) ** 2
+        return Passes(patches * encoder.forward_gflops(patch))
 
     def check(self, training: Training, encoder: Encoder, num_samples: int | None) -> None:
         if isinstance(encoder, ViT) and self.patch is not None and self.patch % encoder.patch:

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from pipelines.spec.base import Count, NotNegative, Positive, Share
 from pipelines.spec.encoders.vit import Options as ViT
-from pipelines.spec.methods.base import Encoder, MethodOptions
+from pipelines.spec.methods.base import Encoder, MethodOptions, Passes, views_gflops
 from pipelines.spec.methods.parts import Crops, local_side
 from pipelines.spec.training import Training
 from pipelines.spec.views import Augmentation, Views
@@ -99,6 +99,10 @@ class Options(MethodOptions):
             "weight_decay": 0.04,
             "weight_decay_end": 0.4,
         }
+
+    def passes(self, encoder: Encoder, views: Views, side: int) -> Passes:
+        """The teacher sees the two full-size views only."""
+        return Passes(views_gflops(encoder, views, side), views_gflops(encoder, views, side, 2))
 
     def check(self, training: Training, encoder: Encoder, num_samples: int | None) -> None:
         if self.teacher_temperature_start is not None and self.teacher_warmup_epochs > training.epochs:

@@ -6,7 +6,7 @@ from pydantic import model_validator
 
 from pipelines.spec import kinds
 from pipelines.spec.base import Count, NotNegative, Positive, Share
-from pipelines.spec.methods.base import Encoder, MethodOptions
+from pipelines.spec.methods.base import Encoder, MethodOptions, Passes
 from pipelines.spec.methods.moco import Options as MoCo
 from pipelines.spec.training import Training
 from pipelines.spec.views import Augmentation, Views
@@ -95,6 +95,10 @@ class Options(MethodOptions):
 
     def default_training(self) -> dict[str, Any]:
         return _ours(self.method).default_training()
+
+    def passes(self, encoder: Encoder, views: Views, side: int) -> Passes:
+        """As our method of the same name."""
+        return _ours(self.method).passes(encoder, views, side)
 
     def check(self, training: Training, encoder: Encoder, num_samples: int | None) -> None:
         """The memory bank has the limits of our queue; lightly cuts its views from whole images, not from our crops."""

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from pipelines.spec.base import Count
 from pipelines.spec.encoders.vit import Options as ViT
-from pipelines.spec.methods.base import Encoder, MethodOptions
+from pipelines.spec.methods.base import Encoder, MethodOptions, Passes
 from pipelines.spec.training import Training
 from pipelines.spec.views import Augmentation, Views
 
@@ -46,6 +46,15 @@ class Options(MethodOptions):
             "decay_norm_and_bias": False,
             "warmup_epochs": 40.0,
         }
+
+    def passes(self, encoder: Encoder, views: Views, side: int) -> Passes:
+        """The encoder sees the visible patches only, the decoder all of them."""
+        (kind,) = views.kinds
+        pixels = kind.size or side
+        patch = encoder.patch if isinstance(encoder, ViT) else 16
+        patches, width = (pixels // patch) ** 2, self.decoder_width
+        decoder = self.decoder_depth * (12 * width**2 * patches + 2 * patches**2 * width) / 1e9
+        return Passes((1 - self.mask_ratio) * encoder.forward_gflops(pixels) + decoder)
 
     def check(self, training: Training, encoder: Encoder, num_samples: int | None) -> None:
         if not isinstance(encoder, ViT):

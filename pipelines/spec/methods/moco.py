@@ -5,7 +5,7 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from pipelines.spec.base import Count, Positive, Share
-from pipelines.spec.methods.base import Encoder, MethodOptions
+from pipelines.spec.methods.base import Encoder, MethodOptions, Passes, views_gflops
 from pipelines.spec.methods.parts import AUG_V1, AUG_V2, FeatureTransform
 from pipelines.spec.training import Training
 from pipelines.spec.views import Views
@@ -64,6 +64,11 @@ class Options(MethodOptions):
 
     def default_training(self) -> dict[str, Any]:
         return {"schedule": "step"} if self.version == 1 else {}
+
+    def passes(self, encoder: Encoder, views: Views, side: int) -> Passes:
+        """One view a query, the other a key of the encoder that follows; both of each where it is symmetric."""
+        one, both = views_gflops(encoder, views, side, 1), views_gflops(encoder, views, side)
+        return Passes(both, both) if self.symmetric else Passes(one, both - one)
 
     def check(self, training: Training, encoder: Encoder, num_samples: int | None) -> None:
         enqueued = training.batch_size * (2 if self.symmetric else 1)

@@ -5,7 +5,7 @@ from typing import Any, Literal
 from pipelines.spec.base import Count, Positive, Share
 from pipelines.spec.encoders.timm import Options as Timm
 from pipelines.spec.encoders.vit import Options as ViT
-from pipelines.spec.methods.base import Encoder, MethodOptions
+from pipelines.spec.methods.base import Encoder, MethodOptions, Passes, views_gflops
 from pipelines.spec.methods.parts import byol_pair
 from pipelines.spec.training import Training
 from pipelines.spec.views import Views
@@ -55,6 +55,11 @@ class Options(MethodOptions):
             "decay_norm_and_bias": False,
             "warmup_epochs": 10.0,
         }
+
+    def passes(self, encoder: Encoder, views: Views, side: int) -> Passes:
+        """Both views pass both networks."""
+        both = views_gflops(encoder, views, side)
+        return Passes(both, both)
 
     def check(self, training: Training, encoder: Encoder, num_samples: int | None) -> None:
         if self.freeze_patch_projection and not isinstance(encoder, ViT | Timm):

@@ -1,0 +1,70 @@
+"""Where a training stands: what its checkpoint holds, and when the next one is due."""
+
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pipelines.training import checkpoint
+from pipelines.training.score_counts import Counts
+from pipelines.training.step import Stepper
+
+
+@dataclass
+class Clock:
+    """Seconds spent so far, over all attempts of a resumed run."""
+
+    training: float = 0.0
+    """In steps, data and views included."""
+    views: float = 0.0
+    """In data and views; on a GPU only what the host waited for."""
+    steps: int = 0
+
+
+@dataclass
+class Due:
+    """Whether ``minutes`` have passed since the last checkpoint; never with 0."""
+
+    minutes: float
+    since: float = field(default_factory=time.monotonic)
+
+    def __call__(self) -> bool:
+        return self.minutes > 0 and time.monotonic() - self.since > 60 * self.minutes
+
+    def restart(self) -> None:
+        """A checkpoint is taken."""
+        self.since = time.monotonic()
+
+
+@dataclass
+class Standing:
+    """What a checkpoint holds beside weights and optimizer. saved: the step of the last one; none: there is none."""
+
+    clock: Clock = field(default_factory=Clock)
+    metrics: dict[str, float] = field(default_factory=dict)
+    counts: Counts = field(default_factory=dict)
+    saved: int | None = None
+
+    def state(self, step: int, stepper: Stepper) -> dict[str, Any]:
+        """All that the next step needs. Where weights are sharded, all processes call it together, and each gets the whole."""
+        return {
+            "step": step,
+            "method": stepper.shares.whole_method(),
+            "optimizer": stepper.shares.whole_optimizer(stepper.optimizer),
+            "clock": vars(self.clock),
+            "metrics": self.metrics,
+            "score_counts": self.counts,
+        }
+
+    def restore(self, out: Path | None, stepper: Stepper) -> int:
+        """Take up the newest checkpoint in ``out``, of any number of processes; the steps done, 0 where there is none."""
+        state = checkpoint.newest(out) if out else None
+        if state is None:
+            return 0
+        stepper.shares.load_method(state["method"])
+        stepper.shares.load_optimizer(stepper.optimizer, state["optimizer"])
+        vars(self.clock).update(state["clock"])
+        self.metrics = state["metrics"]
+        self.counts = state.get("score_counts", {})
+        self.saved = int(state["step"])
+        return self.saved
