@@ -78,6 +78,7 @@ class Trainer:
     make_views   batch and generator -> float views
     evaluate     encoder -> metrics on the held-out slice, read every ``online_knn_epochs`` and at the end
     out          folder of history.jsonl and of the checkpoint; none: neither is written
+    job          name of the work, which its checkpoints carry: one with another name is refused
     sound        called before a checkpoint is written; raises where what was learned from was damaged meanwhile
     watch        called with (epoch, metrics) after each evaluation; may raise to stop (pruning)
     """
@@ -89,6 +90,7 @@ class Trainer:
     seed: int
     device: torch.device
     out: Path | None = None
+    job: str = ""
     evaluate: Evaluate | None = None
     watch: Callable[[int, dict[str, float]], None] | None = None
     use_monitors: bool = True
@@ -225,6 +227,7 @@ class Trainer:
 
     def _state(self, step: int) -> dict[str, Any]:
         return {
+            "job": self.job,
             "step": step,
             "method": self.method.state_dict(),
             "optimizer": self.step.optimizer.state_dict(),
@@ -234,7 +237,7 @@ class Trainer:
         }
 
     def _restore(self) -> int:
-        state = checkpoint.newest(self.out) if self.out else None
+        state = checkpoint.newest(self.out, self.job) if self.out else None
         if state is None:
             return 0
         self.method.load_state_dict(state["method"], strict=True)
