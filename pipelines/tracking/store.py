@@ -134,15 +134,18 @@ def unreachable(address: str, error: Exception) -> EnvironmentFault:
             f"MLflow at {shown(address)}: its database was made by another MLflow version; back it up, then run: "
             f"python -m mlflow db upgrade {shown(address)}"
         )
+    way_out = "Start the server (or name another with --uri)"
+    if address.startswith("sqlite") and "database is locked" in why:
+        way_out = "End the other process that holds the file, or wait for it"
     return EnvironmentFault(
         f"MLflow at {shown(address)} does not answer ({why}). Nothing is lost: all of it stands in the job folders. "
-        "Start the server (or name another with --uri), then run: python -m pipelines track sync"
+        f"{way_out}, then run: python -m pipelines track sync"
     )
 
 
 def reason(error: Exception) -> str:
-    """What an exception says, in one line, without passwords: MLflow repeats the address it was given."""
-    return masked(" ".join(str(error).split()))[:300]
+    """What an exception says, in one line, without passwords (MLflow repeats the address it was given) and statements."""
+    return masked(" ".join(str(error).split()).partition(" [SQL: ")[0])[:300]
 
 
 def prepare_environment() -> None:
@@ -150,6 +153,7 @@ def prepare_environment() -> None:
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     logging.getLogger("alembic").setLevel(logging.WARNING)
+    logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)  # tracebacks beside the error that it raises
 
 
 def _client(address: str) -> MlflowClient:
