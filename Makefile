@@ -41,7 +41,7 @@ test: $(STAMP) ## the test suite, two tests at a time with one thread each
 mutants: $(STAMP) ## put faults in one at a time: does some test find each? (minutes)
 	$(BIN)/python tests/mutants.py
 
-faults: $(STAMP) ## damage random files and kill trainings at random moments, twenty times each (minutes)
+faults: $(STAMP) ## damage random files; kill, signal and stop trainings at random moments, twenty times each (minutes)
 	OMP_NUM_THREADS=1 PYTHONPATH=.:tests $(BIN)/python tests/many_faults.py 20
 
 check: $(STAMP) ## format, lint, types, import rules, known vulnerabilities of the lock

@@ -8,6 +8,7 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "pipelines"
 FILES = sorted(path for path in PACKAGE.rglob("*.py") if path.name != "__init__.py")
 HELPERS = {
+    "advice",
     "artifacts",
     "batch",
     "code",

@@ -3,6 +3,7 @@
 import contextlib
 from pathlib import Path
 
+from pipelines.advice import plan_again
 from pipelines.errors import InputError
 from pipelines.files import read_json, read_sealed
 from pipelines.listing.quotas import shares
@@ -51,7 +52,7 @@ def check_packed(key: str, contents: Contents, results: Path) -> None:
     for file in sorted(results.glob("*/plan.json")):
         if names is not None and file.parent.name not in names:
             continue
-        for job in read_sealed(file, "write it anew with: python -m pipelines plan STUDY --write")["jobs"]:
+        for job in read_sealed(file, plan_again(results))["jobs"]:
             kind = {kind.stage: kind for kind in (EvaluateSpec, TuneSpec)}.get(job["stage"])
             if (
                 kind

@@ -15,6 +15,7 @@ from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import SQLAlchemyError
 
+from pipelines.advice import typed
 from pipelines.database import bounded
 from pipelines.errors import EnvironmentFault
 from pipelines.locks import locked
@@ -117,7 +118,7 @@ def connect(settings: Tracking, results: Path, over: Callable[[], bool] = lambda
             client: Any = Limited(within(OPEN, _client, address), over)
         return Store(client, identity, settings, results, address)
     except errors() as error:
-        raise unreachable(address, error) from None
+        raise unreachable(address, error, results) from None
 
 
 def errors() -> tuple[type[Exception], ...]:
@@ -126,7 +127,7 @@ def errors() -> tuple[type[Exception], ...]:
     return (MlflowException, SQLAlchemyError, OSError)
 
 
-def unreachable(address: str, error: Exception) -> EnvironmentFault:
+def unreachable(address: str, error: Exception, results: Path) -> EnvironmentFault:
     """The one message for an MLflow that does not answer."""
     why = reason(error)
     if "out-of-date database schema" in why:
@@ -139,7 +140,7 @@ def unreachable(address: str, error: Exception) -> EnvironmentFault:
         way_out = "End the other process that holds the file, or wait for it"
     return EnvironmentFault(
         f"MLflow at {shown(address)} does not answer ({why}). Nothing is lost: all of it stands in the job folders. "
-        f"{way_out}, then run: python -m pipelines track sync"
+        f"{way_out}, then run: {typed('track', 'sync', '--results', results)}"
     )
 
 
