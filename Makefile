@@ -41,15 +41,16 @@ test: $(STAMP) ## the test suite, two tests at a time with one thread each
 mutants: $(STAMP) ## put faults in one at a time: does some test find each? (minutes)
 	$(BIN)/python tests/mutants.py
 
-faults: $(STAMP) ## damage random files and kill trainings at random moments, twenty times each (minutes)
+faults: $(STAMP) ## damage random files; kill, signal and stop trainings at random moments, twenty times each (minutes)
 	OMP_NUM_THREADS=1 PYTHONPATH=.:tests $(BIN)/python tests/many_faults.py 20
 
-check: $(STAMP) ## format, lint, types, import rules
+check: $(STAMP) ## format, lint, types, import rules, known vulnerabilities of the lock
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/snakefmt --check Snakefile workflow
 	$(BIN)/mypy
 	$(BIN)/python -m pytest tests/test_rooms.py tests/spec/test_schema.py
+	PYTHONPATH=. $(BIN)/python tests/audit.py
 
 format: $(STAMP) ## format all code
 	$(BIN)/ruff check --fix-only --quiet .

@@ -256,5 +256,5 @@ def main(argv: Sequence[str]) -> int:
     except OSError as error:
         if not disk_refuses(error):
             raise
-        print(f"error: {error}; free space and run the same command again", file=sys.stderr)
+        print(f"error: {error}; free space or mend the folder, and run the same command again", file=sys.stderr)
         return 1

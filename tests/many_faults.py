@@ -1,7 +1,7 @@
 """Random faults, one after the other, for longer than a test suite may take: ``make faults``.
 
 Each repetition damages one file of a finished small study and asks all its readers, then ``verify`` and ``repair``; and it
-kills one training at a random moment and starts it again. A failure names its seed, which repeats it:
+kills, signals or stops one training at a random moment and starts it again. A failure names its seed, which repeats it:
 ``PYTHONPATH=.:tests python tests/many_faults.py 1 SEED``.
 """
 
@@ -9,12 +9,15 @@ import contextlib
 import io
 import os
 import random
+import signal
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 from damage_tools import DAMAGES, Finished, damage
 from pretraining_tools import ENVIRONMENT, Shards, lines, stage
 
@@ -22,6 +25,8 @@ from pipelines.cli import main
 from pipelines.errors import Problem
 from pipelines.files import sha256_file
 
+STEPS = 110
+"""Of about 120 that a training takes."""
 UNBELIEVED = (".checked.json", "worker-0.json", ".sha256")
 """Memories and marks that verify need not tell of."""
 
@@ -67,18 +72,58 @@ def damaged_file(finished: Finished, expected: dict[str, object], folder: Path, 
     return f"{how} {name}: {word}; {len(anew)} jobs anew after repair"
 
 
-def killed(shards: Shards, expected: str, folder: Path, draw: random.Random) -> str:
-    """A training killed at a random moment and started again: when. AssertionError for other weights."""
-    job, wait = shards.copy(folder), draw.uniform(0.0, 12.0)
-    process = subprocess.Popen(stage("pretrain", job), env=ENVIRONMENT, start_new_session=True)
-    with contextlib.suppress(subprocess.TimeoutExpired):
-        process.wait(timeout=wait)
-    process.kill()
-    process.wait()
-    steps = lines(job / "history.jsonl")
+def disturbed(shards: Shards, expected: str, folder: Path, draw: random.Random) -> str:
+    """A training disturbed at a random moment and started again: how and when. AssertionError for other weights."""
+    job, how, wait = shards.copy(folder), draw.choice(list(DISTURBANCES)), draw.randrange(STEPS)
+    process = subprocess.Popen(
+        stage("pretrain", job), env=ENVIRONMENT, start_new_session=True, stderr=subprocess.DEVNULL
+    )
+    while lines(job / "history.jsonl") < wait and process.poll() is None:
+        time.sleep(0.01)
+    time.sleep(draw.uniform(0.0, 0.5))  # while it starts, or between two steps
+    with contextlib.suppress(psutil.NoSuchProcess):  # it may have ended
+        DISTURBANCES[how]([(first := psutil.Process(process.pid)), *first.children(recursive=True)], draw)
+    process.wait(timeout=600)
     subprocess.run(stage("pretrain", job), env=ENVIRONMENT, check=True, timeout=600, stdout=subprocess.DEVNULL)
-    assert sha256_file(job / "encoder.safetensors") == expected, f"killed after {wait:.2f} s: other weights"
-    return f"killed after {wait:.2f} s and {steps} lines: the same weights"
+    assert sha256_file(job / "encoder.safetensors") == expected, f"{how} at step {wait}: other weights"
+    return f"{how} at step {wait}: the same weights"
+
+
+def everybody(number: signal.Signals) -> Callable[[list[psutil.Process], random.Random], None]:
+    """The signal to a process and all below it, as Slurm sends it."""
+
+    def send(family: list[psutil.Process], draw: random.Random) -> None:
+        for each in family:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                each.send_signal(number)
+
+    return send
+
+
+def kill(family: list[psutil.Process], draw: random.Random) -> None:
+    """kill -9 for the training alone."""
+    family[0].kill()
+
+
+def kill_worker(family: list[psutil.Process], draw: random.Random) -> None:
+    """kill -9 for one of its data workers, or for itself while it has none."""
+    draw.choice(family[1:] or family).kill()
+
+
+def stand_still(family: list[psutil.Process], draw: random.Random) -> None:
+    """SIGSTOP, and SIGCONT after at most half a minute."""
+    everybody(signal.SIGSTOP)(family, draw)
+    time.sleep(draw.uniform(1.0, 30.0))
+    everybody(signal.SIGCONT)(family, draw)
+
+
+DISTURBANCES = {
+    "SIGKILL": kill,
+    "SIGKILL of a worker": kill_worker,
+    "SIGTERM": everybody(signal.SIGTERM),
+    "SIGINT": everybody(signal.SIGINT),
+    "SIGSTOP": stand_still,
+}
 
 
 def run(times: int, first: int) -> int:
@@ -97,7 +142,8 @@ def run(times: int, first: int) -> int:
                 print(
                     seed, damaged_file(finished, expected, root / f"{seed}", random.Random(f"file {seed}")), flush=True
                 )
-                print(seed, killed(shards, weights, root / f"{seed}-killed", random.Random(f"kill {seed}")), flush=True)
+                draw = random.Random(f"disturb {seed}")
+                print(seed, disturbed(shards, weights, root / f"{seed}-disturbed", draw), flush=True)
             except AssertionError as error:
                 failed += 1
                 print(seed, "FAILED:", error, flush=True)

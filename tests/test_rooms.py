@@ -8,6 +8,7 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "pipelines"
 FILES = sorted(path for path in PACKAGE.rglob("*.py") if path.name != "__init__.py")
 HELPERS = {
+    "advice",
     "artifacts",
     "batch",
     "code",
@@ -62,7 +63,16 @@ ALLOWED = {
         "spec",
         "records",
     },
-    "checking": {"checking", "spec", "records", "acceptance", "history", "sources", "evaluation.features"},
+    "checking": {
+        "checking",
+        "spec",
+        "records",
+        "acceptance",
+        "history",
+        "sources",
+        "evaluation.features",
+        "training.checkpoint",
+    },
     "launching": {"launching"},
     "cli": {"launching.gpus"},
     "training": {"training", "method", "spec", "encoders.base", "encoders.norms", "history"},

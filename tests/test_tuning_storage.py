@@ -126,6 +126,7 @@ def test_workers_on_a_server_run_each_trial_once_and_the_trials_are_those_of_the
     ran = sorted(int(line) for line in (folder / "ran").read_text().split())
     assert ran == list(range(len(expected)))
     assert not made.journal.exists()
+    assert not [path for path in folder.rglob("*") if path.is_file() and PASSWORD.encode() in path.read_bytes()]
 
 
 def test_two_folders_do_not_share_a_study_and_a_deleted_one_starts_anew(tmp_path: Path, running: Server) -> None:

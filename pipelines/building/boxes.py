@@ -89,6 +89,7 @@ class JobScenes:
             seed=self.seed,
             device=chosen_device(),
             out=self.out,
+            job=self.out.name,
             sound=lambda: self.shards.check_unchanged("train"),
         ).fit()
         return {**trained.derived, "images": images, "epochs": options.iterations * options.batch_size / images}

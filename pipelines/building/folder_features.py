@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from pipelines.advice import typed
 from pipelines.batch import Batch
 from pipelines.building.features import EvaluatedEncoder, foreign_source, trained_source
 from pipelines.errors import InputError
@@ -54,7 +55,7 @@ class Weights:
                 )
             return cls(trained_source(path), record.files["encoder"].sha256)
         if (path / "spec.json").exists():
-            raise InputError(f"{path}: is not finished; run: python -m pipelines pretrain --job {path}")
+            raise InputError(f"{path}: is not finished; run: {typed('pretrain', '--job', path)}")
         try:
             known = Checkpoint(path=str(path)).known()
         except InputError as error:

@@ -41,10 +41,11 @@ def trainer(
     out: Path | None,
     stop: Callable[[], bool] = lambda: False,
     rows: NDArray[np.int64] | None = None,
+    job: str = "",
 ) -> Trainer:
     """A trainer for a pretraining spec on these shards, ready to fit; InputError when spec and shards do not go together.
 
-    rows: sorted positions in train to learn from; none: all that are not held out.
+    rows: sorted positions in train to learn from; none: all that are not held out. job: name that checkpoints carry.
     """
     keep_freed_memory()
     rows = shards.pretraining if rows is None else rows
@@ -63,6 +64,7 @@ def trainer(
         seed=spec.seed,
         device=device,
         out=out,
+        job=job,
         evaluate=online_knn(shards, spec.views, spec.training, device),
         stop=stop,
         sound=lambda: shards.check_unchanged("train"),

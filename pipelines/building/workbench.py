@@ -147,6 +147,7 @@ class JobBench:
             seed=self.seed,
             device=device,
             out=self.out,
+            job=self.out.name,
             sound=lambda: self.shards.check_unchanged("train"),
         ).fit()
         return trained.derived

@@ -1,14 +1,14 @@
 """The folder of one job: its spec, its record with every file that it names, and what an unfinished one goes on from."""
 
 import json
-import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 from pipelines import history
 from pipelines.acceptance import FILE as ACCEPTED
 from pipelines.acceptance import acceptances
-from pipelines.checking.fault import Fault, Tick, fault
+from pipelines.checking.fault import Fault, Mend, Tick, fault
 from pipelines.checking.packed import faults_of_shards
 from pipelines.errors import DamagedFile, InputError
 from pipelines.records import FILE, Record, checked_file
@@ -16,10 +16,11 @@ from pipelines.spec.folder import open_job, own_record
 from pipelines.spec.job import Job
 from pipelines.spec.layout import spec_file
 from pipelines.spec.parse import parse
+from pipelines.training import checkpoint
 
-CHECKPOINTS, JOURNAL = "checkpoint*.pt", "journal.log"
-
-WITHOUT = "delete it, and training goes on from the one before it, or from the start"
+JOURNAL = "journal.log"
+CHECKPOINTS = ("checkpoint*.pt", "trials/*/checkpoint*.pt")
+"""Of a training, and of the trials of a search."""
 
 
 def faults_of_job(job: Job, results: Path, tick: Tick) -> Iterator[Fault]:
@@ -70,28 +71,18 @@ def _check_content(job: Job, record: Record, folder: Path) -> None:
 
 def _unfinished(folder: Path, tick: Tick) -> Iterator[Fault]:
     """What the next attempt would go on from."""
-    checkpoints = [(path, _check_checkpoint) for path in sorted(folder.glob(CHECKPOINTS))]
-    for path, check in ((folder / history.FILE, _check_history), *checkpoints, (folder / JOURNAL, _check_journal)):
+    checks: list[tuple[Mend, Path, Callable[[Path], object]]] = [("job", folder / history.FILE, history.read)]
+    for path in sorted(path for pattern in CHECKPOINTS for path in folder.glob(pattern)):
+        owner = "/".join((folder.name, *path.parent.relative_to(folder).parts))  # of a trial with its place
+        checks.append(("file", path, partial(checkpoint.load, job=owner)))
+    checks.append(("job", folder / JOURNAL, _check_journal))
+    for mend, path, check in checks:
         if path.exists():
             try:
                 check(path)
             except InputError as error:  # without the last checkpoint training goes on from the one before
-                yield fault("file" if check is _check_checkpoint else "job", path, error)
+                yield fault(mend, path, error)
             tick(path.stat().st_size)
-
-
-def _check_history(path: Path) -> None:
-    history.read(path)
-
-
-def _check_checkpoint(path: Path) -> None:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            damaged = archive.testzip()
-    except (zipfile.BadZipFile, OSError, ValueError) as error:
-        damaged = str(error)
-    if damaged:
-        raise DamagedFile(f"{path}: not a whole checkpoint ({damaged}); {WITHOUT}")
 
 
 def _check_journal(path: Path) -> None:

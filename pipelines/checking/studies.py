@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+from pipelines.advice import plan_again
 from pipelines.artifacts import forget
 from pipelines.checking.fault import Fault, Tick, fault
 from pipelines.checking.jobs import faults_of_job
@@ -13,7 +14,6 @@ from pipelines.spec.jobs import EvaluateSpec
 from pipelines.spec.layout import features_file, made_from_file, written_plan
 from pipelines.spec.pending import changed_pages
 from pipelines.spec.plan import Plan
-from pipelines.spec.writing import AGAIN
 
 
 def faults(plan: Plan, results: Path, tick: Tick) -> Iterator[Fault]:
@@ -31,8 +31,8 @@ def _plan(plan: Plan, results: Path) -> Iterator[Fault]:
     if not path.exists():
         return
     try:
-        if (study := read_sealed(path, AGAIN).get("study")) != plan.study.name:
-            raise DamagedFile(f"{path}: is the plan of the study {study}; {AGAIN}")
+        if (study := read_sealed(path, plan_again(results)).get("study")) != plan.study.name:
+            raise DamagedFile(f"{path}: is the plan of the study {study}; {plan_again(results)}")
     except InputError as error:
         yield fault("plan", path, error)
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from pipelines.advice import typed
 from pipelines.errors import DamagedFile
 from pipelines.evaluation.predictions import Predictions, correctness
 from pipelines.records import checked_file
@@ -53,7 +54,7 @@ def read_answers(jobs: Sequence[Result[EvaluateSpec]]) -> Answers:
         if recorded is not None and abs(said - recorded) > 1e-6:
             raise DamagedFile(
                 f"{file}: {said:.6f} of its images are right, its record says {recorded:.6f}; delete the job's record.json "
-                f"and run: python -m pipelines evaluate --job {job.folder}"
+                f"and run: {typed('evaluate', '--job', job.folder)}"
             )
     return Answers(first.label if first else None, found, named)
 

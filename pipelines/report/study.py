@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
+from pipelines.advice import plan_again
 from pipelines.errors import InputError
 from pipelines.files import read_sealed
 from pipelines.records import FILE, Record
@@ -16,7 +17,6 @@ from pipelines.spec.jobs import EvaluateSpec, PretrainSpec, ShardsSpec, TuneSpec
 from pipelines.spec.layout import job_folder
 from pipelines.spec.parse import parse
 from pipelines.spec.reproductions import PlannedReproduction
-from pipelines.spec.writing import AGAIN
 
 AnySpec = ShardsSpec | TuneSpec | PretrainSpec | EvaluateSpec
 SPECS: dict[str, type[AnySpec]] = {kind.stage: kind for kind in (ShardsSpec, TuneSpec, PretrainSpec, EvaluateSpec)}
@@ -103,20 +103,20 @@ def load_results(plan: Path, results: Path) -> Results:
 
     Raises InputError when the plan lacks a field, or when a record is not of the job whose folder it lies in.
     """
-    return results_of(read_sealed(plan, AGAIN), results, str(plan))
+    return results_of(read_sealed(plan, plan_again(results)), results, str(plan))
 
 
 def results_of(value: Any, results: Path, plan: str) -> Results:
     """The same from a plan's values; ``plan`` is what messages call it."""
     if not isinstance(value, dict):
-        raise InputError(f"{plan}: must be an object with study, question and jobs; {AGAIN}")
+        raise InputError(f"{plan}: must be an object with study, question and jobs; {plan_again(results)}")
     for name in ("study", "question", "jobs"):
         if name not in value:
-            raise InputError(f"{plan}: {name} is missing; {AGAIN}")
+            raise InputError(f"{plan}: {name} is missing; {plan_again(results)}")
     if unknown := sorted(set(value) - KEYS):
-        raise InputError(f"{plan}: there is no key {unknown[0]!r} in a plan; {AGAIN}")
+        raise InputError(f"{plan}: there is no key {unknown[0]!r} in a plan; {plan_again(results)}")
     found = tuple(_result(f"{plan}: jobs[{number}]", job, results) for number, job in enumerate(value["jobs"]))
-    _refuse_twins(plan, found)
+    _refuse_twins(plan, results, found)
     claims = parse(tuple[PlannedClaim, ...], value.get("claims", []), f"{plan}: claims")
     reproductions = parse(tuple[PlannedReproduction, ...], value.get("reproduces", []), f"{plan}: reproduces")
     return Results(str(value["study"]), str(value["question"]), found, claims, reproductions)
@@ -125,10 +125,12 @@ def results_of(value: Any, results: Path, plan: str) -> Results:
 def _result(where: str, job: dict[str, Any], results: Path) -> Result[AnySpec]:
     for name in ("stage", "key", "label", "spec", "inputs"):
         if name not in job:
-            raise InputError(f"{where}.{name} is missing; {AGAIN}")
+            raise InputError(f"{where}.{name} is missing; {plan_again(results)}")
     stage, key = job["stage"], job["key"]
     if stage not in SPECS:
-        raise InputError(f"{where}.stage: there is no stage {stage!r} with a result ({', '.join(SPECS)}); {AGAIN}")
+        raise InputError(
+            f"{where}.stage: there is no stage {stage!r} with a result ({', '.join(SPECS)}); {plan_again(results)}"
+        )
     folder = job_folder(results, stage, key)
     record = own_record(folder) if (folder / FILE).exists() else None
     spec = parse(SPECS[stage], job["spec"], f"{where}.spec: ")
@@ -136,10 +138,10 @@ def _result(where: str, job: dict[str, Any], results: Path) -> Result[AnySpec]:
     return Result(key, label, spec, job["inputs"], folder, record)
 
 
-def _refuse_twins(plan: str, found: Iterable[Result[AnySpec]]) -> None:
+def _refuse_twins(plan: str, results: Path, found: Iterable[Result[AnySpec]]) -> None:
     seen: set[tuple[str, str]] = set()
     for each in found:
         place = (each.stage, each.key)
         if place in seen:
-            raise InputError(f"{plan}: two {each.stage} jobs have the key {each.key}; {AGAIN}")
+            raise InputError(f"{plan}: two {each.stage} jobs have the key {each.key}; {plan_again(results)}")
         seen.add(place)

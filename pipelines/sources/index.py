@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pipelines.advice import rebuild
 from pipelines.errors import DamagedFile, InputError
 from pipelines.files import canonical, digest, read_sealed, sealed, write_text
 from pipelines.sources.images import Decoding
@@ -14,7 +15,6 @@ FILE = INDEX
 NOTES = ".notes"
 """Folder of the notes on finished shards. They stay, so that mending a damaged shard does not pack the others again."""
 VERSION = 1
-REBUILD = "rebuild it with: python -m pipelines shards --job {folder}"
 """The way out of every damaged shard."""
 
 
@@ -108,7 +108,7 @@ def save_index(folder: Path, index: Index) -> None:
 
 def load_index(folder: Path) -> Index:
     """Read ``folder/index.json``. InputError when it is missing (not finished), DamagedFile, also of another version."""
-    path, advice = folder / FILE, REBUILD.format(folder=folder)
+    path, advice = folder / FILE, rebuild(folder)
     if not path.is_file():
         raise InputError(f"{path}: no such file, so these shards are not finished; {advice}")
     value = read_sealed(path, advice)

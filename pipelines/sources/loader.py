@@ -10,11 +10,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from pipelines.advice import rebuild
 from pipelines.batch import Batch
 from pipelines.errors import DamagedFile
 from pipelines.signals import leave_to_parent
 from pipelines.sources.arrays import Arrays
-from pipelines.sources.index import REBUILD
 from pipelines.sources.order import Order
 from pipelines.sources.reader import ShardSet
 from pipelines.sources.stream import Content, Cut, Developer, Requests, TarSamples
@@ -84,7 +84,7 @@ class Streaming:
         samples = TarSamples(Developer(shards, split, order.seed, cut, subset), shards.paths(split))
         self.order = order
         self.device = torch.device(device)
-        self._folder, self._again = shards.folder, REBUILD.format(folder=shards.folder)
+        self._folder, self._again = shards.folder, rebuild(shards.folder)
         self.num_samples = len(samples)
         self.steps_per_epoch = order.steps_per_epoch(self.num_samples)
         self._requests = Requests(order, self.num_samples)

@@ -13,11 +13,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from pipelines.advice import rebuild
 from pipelines.errors import DamagedFile, InputError
 from pipelines.files import sha256_file
 from pipelines.sources.caches import is_damaged, is_whole, seal
 from pipelines.sources.checked import one_at_a_time, remember, remembered, stamp
-from pipelines.sources.index import REBUILD, Index, Shard, load_index
+from pipelines.sources.index import Index, Shard, load_index
 from pipelines.sources.table import SampleTable, joined, load_table, places_file, save_table, table_of
 from pipelines.sources.tars import scan
 
@@ -40,9 +41,7 @@ class ShardSet:
     @property
     def advice(self) -> str:
         """The way out of a damaged tar."""
-        return (
-            f"copy it there again from {self.copied_from}" if self.copied_from else REBUILD.format(folder=self.folder)
-        )
+        return f"copy it there again from {self.copied_from}" if self.copied_from else rebuild(self.folder)
 
     @property
     def class_names(self) -> tuple[str, ...]:

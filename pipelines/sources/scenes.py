@@ -9,13 +9,13 @@ import torch
 from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Dataset
 
+from pipelines.advice import rebuild
 from pipelines.errors import DamagedFile
 from pipelines.randomness import generator
 from pipelines.scene import Scene, SceneBatch
 from pipelines.signals import leave_to_parent
 from pipelines.sources.boxes import boxes_of
 from pipelines.sources.images import Unreadable
-from pipelines.sources.index import REBUILD
 from pipelines.sources.loader import end_at_exit, end_workers
 from pipelines.sources.order import Order
 from pipelines.sources.pixels import pixels
@@ -111,7 +111,7 @@ class Scenes:
         try:
             for rows, images in zip(wanted, loader):
                 if isinstance(images, str):
-                    again = REBUILD.format(folder=self.shards.folder)
+                    again = rebuild(self.shards.folder)
                     raise DamagedFile(f"{self.shards.folder}: an image cannot be read any more ({images}); {again}")
                 yield [self._scene(row, image) for row, image in zip(rows, images)]
         finally:

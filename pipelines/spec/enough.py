@@ -4,6 +4,7 @@ import contextlib
 import sys
 from pathlib import Path
 
+from pipelines.advice import plan_again
 from pipelines.errors import InputError
 from pipelines.files import read_json, read_sealed
 from pipelines.listing.quotas import shares
@@ -70,7 +71,7 @@ def _to_be_measured(file: Path, shards: str, results: Path) -> list[JobSpec]:
     kinds = {kind.stage: kind for kind in (EvaluateSpec, TuneSpec)}
     return [
         parse(kinds[job["stage"]], job["spec"], f"{file}: ")
-        for job in read_sealed(file, "write it anew with: python -m pipelines plan STUDY --write")["jobs"]
+        for job in read_sealed(file, plan_again(results))["jobs"]
         if job["stage"] in kinds
         and job["inputs"].get("shards") == shards
         and not record_file(results, job["stage"], job["key"]).exists()

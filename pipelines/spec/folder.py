@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, TypeVar
 
+from pipelines.advice import plan_again, typed
 from pipelines.errors import DamagedFile, InputError
 from pipelines.files import read_json
 from pipelines.records import FILE, REDO, Record, read_record
@@ -43,7 +44,7 @@ def open_job(path: Path, kind: type[S]) -> JobFolder[S]:
     file = path / "spec.json"
     above = path.absolute().parents
     results = above[2] if len(above) > 2 else "RESULTS"  # a mistyped folder may lie right under the root
-    rewrite = f"write it anew with: python -m pipelines plan STUDY --write --results {results}"
+    rewrite = plan_again(results)
     data = read_json(file, rewrite)
     try:
         stage, key, inputs, content = (data[name] for name in ("stage", "key", "inputs", "spec"))
@@ -51,7 +52,7 @@ def open_job(path: Path, kind: type[S]) -> JobFolder[S]:
     except (TypeError, KeyError, AttributeError) as error:
         raise DamagedFile(f"{file}: is no spec of a job ({error!r}); {rewrite}") from None
     if stage != kind.stage and stage in INPUT_STAGE.values():
-        raise InputError(f"{file}: stage is {stage!r}; run: python -m pipelines {stage} --job {path}")
+        raise InputError(f"{file}: stage is {stage!r}; run: {typed(stage, '--job', path)}")
     try:
         spec: S = parse(kind, content, f"{file}: spec")
         made = Job.of(str(key).rpartition("-")[0], spec, inputs).key
@@ -80,8 +81,6 @@ def ready(job: JobFolder[S]) -> JobFolder[S]:
     for name, folder in job.inputs.items():
         if not (folder / FILE).exists():
             stage = INPUT_STAGE[name]
-            raise InputError(
-                f"{job.path}: its input '{name}' is not finished; run: python -m pipelines {stage} --job {folder}"
-            )
+            raise InputError(f"{job.path}: its input '{name}' is not finished; run: {typed(stage, '--job', folder)}")
         own_record(folder)
     return job

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipelines.acceptance import accepts_files
+from pipelines.advice import typed
 from pipelines.errors import InputError
 from pipelines.files import digest
 from pipelines.listing.inventory import Inventory, differences
@@ -47,6 +48,6 @@ def check_stock(jobs: Iterable[Job], results: Path) -> None:
             raise InputError(
                 f"data set {job.spec.dataset.short_name}: its files changed after it was packed ({found.told}); "
                 "make it and all that was made from it anew with --config rerun_changed=true; keep what there is with "
-                "python -m pipelines accept STUDY --reason WHY; or give the new images a dataset.name of their own, "
-                "which keeps both"
+                f"{typed('accept', 'STUDY', '--reason', 'WHY', '--results', results)}; or give the new "
+                "images a dataset.name of their own, which keeps both"
             )

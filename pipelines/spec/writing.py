@@ -10,9 +10,6 @@ from pipelines.spec.job import Job
 from pipelines.spec.layout import spec_file, written_plan
 from pipelines.spec.plan import Plan
 
-AGAIN = "write it anew with: python -m pipelines plan STUDY --write"
-"""The way out of a damaged plan.json."""
-
 
 def write_specs(plan: Plan, results: Path) -> int:
     """Write the spec.json of every job that has none or a damaged one, and plan.json; the number of specs written."""

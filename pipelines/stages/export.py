@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from pipelines.advice import typed
 from pipelines.building.export import Export, measured
 from pipelines.building.onnx_file import FILE, check_onnx, write_onnx
 from pipelines.errors import InputError
@@ -15,7 +16,7 @@ def run(job: Path, to: Path, names: str, onnx: bool) -> int:
         check_onnx()
     folder = open_job(job, PretrainSpec)
     if not folder.done:
-        raise InputError(f"{job}: is not finished; run: python -m pipelines pretrain --job {job}")
+        raise InputError(f"{job}: is not finished; run: {typed('pretrain', '--job', job)}")
     export = Export.of(job)
     export.write(to, names, measured(job))
     print(f"{to}: model.safetensors, config.json, README.md")

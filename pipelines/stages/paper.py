@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from pipelines.advice import typed
 from pipelines.errors import InputError
 from pipelines.report.paper import ENGINES, Chapter, document, write_document
 from pipelines.spec.layout import figures_folder, paper_file, table_file
@@ -33,7 +34,5 @@ def _chapter(path: Path, results: Path) -> Chapter:
     tables = [table_file(results, name, table.name) for table in made.tables]
     for file in tables:
         if not file.exists():
-            raise InputError(
-                f"{file}: no such file; write it with: python -m pipelines tables {path} --results {results}"
-            )
+            raise InputError(f"{file}: no such file; write it with: {typed('tables', path, '--results', results)}")
     return Chapter(name, made.study.question, tables, sorted(figures_folder(results, name).glob("*.pdf")))

@@ -95,7 +95,7 @@ def _pretrain(job: JobFolder[PretrainSpec], stop: Stop, lease: Lease | None) -> 
     chosen = chosen_values(job.inputs.get("best"))
     spec = job.spec.with_values(chosen)
     shards = packed(job.inputs["shards"])
-    training = trainer(spec, shards, job.path, asked_to_end)
+    training = trainer(spec, shards, job.path, asked_to_end, job=job.key)
     with stop.deferred():
         fitted = training.fit()
     if distributed.rank() != 0:

@@ -102,7 +102,8 @@ def _objective(
     def objective(slot: int, values: Values, report: Callable[[int, float], None]) -> float:
         """What the search maximises; BadResult when the loss stops being a number, or the features collapse."""
         spec = job.spec.trial(search.seed_slot(slot), values)
-        trial = trainer(spec, shards, job.path / "trials" / str(slot), asked_to_end, rows)
+        out = Path("trials") / str(slot)
+        trial = trainer(spec, shards, job.path / out, asked_to_end, rows, f"{job.key}/{out.as_posix()}")
         trial.watch = lambda epoch, found: report(epoch, found["eval/online_knn"])
         with stop.deferred():
             metrics = trial.fit().metrics

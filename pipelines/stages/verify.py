@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from pipelines.advice import typed
 from pipelines.checking.progress import ReadingProgress
 from pipelines.checking.studies import faults
 from pipelines.spec.plan import plan_file
@@ -16,7 +17,5 @@ def run(studies: list[Path], results: Path) -> int:
             found += 1
     print(f"{found} faults; {progress.files} files of {progress.bytes / 1e9:.2f} GB were read")
     if found:
-        print(
-            f"python -m pipelines repair {' '.join(map(str, studies))} --results {results} does what the lines advise"
-        )
+        print(f"{typed('repair', *studies, '--results', results)} does what the lines advise")
     return int(found > 0)

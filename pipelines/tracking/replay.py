@@ -71,7 +71,7 @@ def sync_study(study: StudyTree, store: Store, outcome: ReplayOutcome, only: Col
         rows = [row for row in study.rows if only is None or row.key in only]
         known = experiment.runs() if len(rows) > FEW else None
     except errors() as error:
-        raise unreachable(store.address, error) from None
+        raise unreachable(store.address, error, store.folder) from None
     for row in rows:
         _guarded(partial(_sync_row, row, study, experiment, known, outcome), row.label, store, outcome)
     _guarded(partial(_sync_report, study, experiment, outcome), f"{study.name}: report", store, outcome)
@@ -87,7 +87,7 @@ def _guarded(work: Callable[[], None], what: str, store: Store, outcome: ReplayO
         outcome.problems.append(masked(str(error)))
     except errors() as error:
         if not store.answers():
-            raise unreachable(store.address, error) from None
+            raise unreachable(store.address, error, store.folder) from None
         outcome.problems.append(f"{what}: {reason(error)}")
 
 

@@ -15,6 +15,7 @@ from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import SQLAlchemyError
 
+from pipelines.advice import typed
 from pipelines.database import bounded
 from pipelines.errors import EnvironmentFault
 from pipelines.locks import locked
@@ -117,7 +118,7 @@ def connect(settings: TrackingSettings, results: Path, over: Callable[[], bool] 
             client: Any = Limited(within(OPEN, _client, address), over)
         return Store(client, identity, settings, results, address)
     except errors() as error:
-        raise unreachable(address, error) from None
+        raise unreachable(address, error, results) from None
 
 
 def errors() -> tuple[type[Exception], ...]:
@@ -126,7 +127,7 @@ def errors() -> tuple[type[Exception], ...]:
     return (MlflowException, SQLAlchemyError, OSError)
 
 
-def unreachable(address: str, error: Exception) -> EnvironmentFault:
+def unreachable(address: str, error: Exception, results: Path) -> EnvironmentFault:
     """The one message for an MLflow that does not answer."""
     why = reason(error)
     if "out-of-date database schema" in why:
@@ -134,15 +135,18 @@ def unreachable(address: str, error: Exception) -> EnvironmentFault:
             f"MLflow at {shown(address)}: its database was made by another MLflow version; back it up, then run: "
             f"python -m mlflow db upgrade {shown(address)}"
         )
+    way_out = "Start the server (or name another with --uri)"
+    if address.startswith("sqlite") and "database is locked" in why:
+        way_out = "End the other process that holds the file, or wait for it"
     return EnvironmentFault(
         f"MLflow at {shown(address)} does not answer ({why}). Nothing is lost: all of it stands in the job folders. "
-        "Start the server (or name another with --uri), then run: python -m pipelines track sync"
+        f"{way_out}, then run: {typed('track', 'sync', '--results', results)}"
     )
 
 
 def reason(error: Exception) -> str:
-    """What an exception says, in one line, without passwords: MLflow repeats the address it was given."""
-    return masked(" ".join(str(error).split()))[:300]
+    """What an exception says, in one line, without passwords (MLflow repeats the address it was given) and statements."""
+    return masked(" ".join(str(error).split()).partition(" [SQL: ")[0])[:300]
 
 
 def prepare_environment() -> None:
@@ -150,6 +154,7 @@ def prepare_environment() -> None:
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     logging.getLogger("alembic").setLevel(logging.WARNING)
+    logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)  # tracebacks beside the error that it raises
 
 
 def _client(address: str) -> MlflowClient:

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pipelines.advice import plan_again, typed
 from pipelines.errors import DamagedFile, InputError
 from pipelines.files import digest, read_sealed
 from pipelines.spec import layout
 from pipelines.tracking.names import measured_on, protocol_names
 
-PLAN_AGAIN = "write it anew with: python -m pipelines plan STUDY --write"
 Listed = Mapping[str, Any]
 """A job as plan.json lists it."""
 
@@ -100,7 +100,7 @@ class Trees:
             if not layout.written_plan(self.results, name).exists():
                 raise InputError(
                     f"{layout.written_plan(self.results, name)}: study '{name}' has no plan here; "
-                    f"make one with: python -m pipelines plan experiments/{name}.yaml --write"
+                    f"make one with: {typed('plan', f'experiments/{name}.yaml', '--write', '--results', self.results)}"
                 )
         found = []
         for path in sorted(self.results.glob("*/plan.json")):
@@ -116,11 +116,13 @@ class Trees:
     def _tree(self, path: Path) -> StudyTree:
         changed = path.stat().st_mtime_ns
         if path not in self._read or self._read[path][0] != changed:
-            plan = read_sealed(path, PLAN_AGAIN)
+            plan = read_sealed(path, plan_again(self.results))
             try:
                 self._read[path] = changed, tree_of(plan, self.results)
             except (KeyError, TypeError) as error:
-                raise DamagedFile(f"{path}: is no plan of this project ({error!r}); {PLAN_AGAIN}") from None
+                raise DamagedFile(
+                    f"{path}: is no plan of this project ({error!r}); {plan_again(self.results)}"
+                ) from None
         return self._read[path][1]
 
 

@@ -11,10 +11,11 @@ from typing import Any, Self
 import torch
 from torch import Tensor
 
-from pipelines.errors import DamagedFile, unwritten
+from pipelines.errors import DamagedFile, InputError, unwritten
 from pipelines.files import replacing
 
 FILE, PREVIOUS = "checkpoint.pt", "checkpoint-previous.pt"
+WITHOUT = "delete it, and training goes on from the one before it, or from the start"
 
 
 def save(path: Path, state: dict[str, Any], previous: Path | None = None) -> None:
@@ -32,8 +33,11 @@ def save(path: Path, state: dict[str, Any], previous: Path | None = None) -> Non
         raise unwritten(path, error) from error
 
 
-def load(path: Path) -> dict[str, Any] | None:
-    """The state in ``path``, on the CPU; none when there is no checkpoint; DamagedFile."""
+def load(path: Path, job: str = "") -> dict[str, Any] | None:
+    """The state in ``path``, on the CPU; none when there is no checkpoint; DamagedFile.
+
+    job: whose it has to be; InputError where it names another. One that names none, of an earlier checkout, is taken.
+    """
     if not path.exists():
         return None
     try:
@@ -43,23 +47,25 @@ def load(path: Path) -> dict[str, Any] | None:
             raise ValueError(f"the checksum of {damaged} does not fit")
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
-        raise DamagedFile(
-            f"{path}: not a checkpoint of this project ({error}); delete it, and training goes on from the one before it, "
-            "or from the start"
-        ) from error
+        raise DamagedFile(f"{path}: not a checkpoint of this project ({error}); {WITHOUT}") from error
+    if job and (owner := state.get("job")) not in (None, "", job):
+        raise InputError(f"{path}: is a checkpoint of {owner}, and here {job} is trained; {WITHOUT}")
     return state
 
 
-def newest(folder: Path) -> dict[str, Any] | None:
-    """The state of the last checkpoint in a folder, of the one before where that is missing or damaged; DamagedFile."""
+def newest(folder: Path, job: str = "") -> dict[str, Any] | None:
+    """The state of the last checkpoint in a folder, of the one before where that is missing or damaged; DamagedFile.
+
+    InputError for one of another job: who put it there should know.
+    """
     try:
-        state = load(folder / FILE)
+        state = load(folder / FILE, job)
     except DamagedFile as error:
         if not (folder / PREVIOUS).exists():
             raise
         print(f"{error}; going on from {PREVIOUS}, the one before", file=sys.stderr)
         state = None
-    return load(folder / PREVIOUS) if state is None else state
+    return load(folder / PREVIOUS, job) if state is None else state
 
 
 def milestone(epoch: int) -> str:

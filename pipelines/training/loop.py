@@ -67,6 +67,7 @@ class Trainer:
     make_views   batch and generator -> float views
     evaluate     encoder -> metrics on the held-out slice, read every ``online_knn_epochs`` and at the end
     out          folder of history.jsonl and of the checkpoint; none: neither is written
+    job          name of the work, which its checkpoints carry: one with another name is refused
     sound        called before a checkpoint is written; raises where what was learned from was damaged meanwhile
     watch        called with (epoch, metrics) after each evaluation; may raise to stop (pruning)
     """
@@ -78,6 +79,7 @@ class Trainer:
     seed: int
     device: torch.device
     out: Path | None = None
+    job: str = ""
     evaluate: Evaluate | None = None
     watch: Callable[[int, dict[str, float]], None] | None = None
     use_monitors: bool = True
@@ -85,9 +87,10 @@ class Trainer:
     sound: Callable[[], None] = lambda: None
     ids: Sequence[str] = ()
     """Names of the samples by ``batch.index``, for messages; without them the numbers stand there."""
-    standing: Standing = field(default_factory=Standing)
+    standing: Standing = field(init=False)
 
     def __post_init__(self) -> None:
+        self.standing = Standing(self.job)
         self.plain = unsharded_copy(self.method, self.training)
         self.chunks = prepare(self.method, self.training, self.device)
         self.due, per_epoch = Due(self.training.checkpoint_minutes), self.data.steps_per_epoch

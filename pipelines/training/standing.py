@@ -38,8 +38,13 @@ class Due:
 
 @dataclass
 class Standing:
-    """What a checkpoint holds beside weights and optimizer. saved: the step of the last one; none: there is none."""
+    """What a checkpoint holds beside weights and optimizer.
 
+    job    whose training it is: a checkpoint that names another is refused
+    saved  the step of the last one; none: there is none
+    """
+
+    job: str = ""
     clock: Clock = field(default_factory=Clock)
     metrics: dict[str, float] = field(default_factory=dict)
     counts: Counts = field(default_factory=dict)
@@ -48,6 +53,7 @@ class Standing:
     def state(self, step: int, stepper: Stepper) -> dict[str, Any]:
         """All that the next step needs. Where weights are sharded, all processes call it together, and each gets the whole."""
         return {
+            "job": self.job,
             "step": step,
             "method": stepper.shares.whole_method(),
             "optimizer": stepper.shares.whole_optimizer(stepper.optimizer),
@@ -58,7 +64,7 @@ class Standing:
 
     def restore(self, out: Path | None, stepper: Stepper) -> int:
         """Take up the newest checkpoint in ``out``, of any number of processes; the steps done, 0 where there is none."""
-        state = checkpoint.newest(out) if out else None
+        state = checkpoint.newest(out, self.job) if out else None
         if state is None:
             return 0
         stepper.shares.load_method(state["method"])

@@ -175,7 +175,7 @@ def test_of_several_checkpoints_only_the_damaged_one_is_set_aside(finished, tmp_
     (folder / damaged).write_bytes(b"PK\x03\x04 no checkpoint")
     capsys.readouterr()
     assert verify(study) == 1
-    assert f"{damaged}: not a whole checkpoint" in capsys.readouterr().out
+    assert f"{damaged}: not a checkpoint of this project" in capsys.readouterr().out
     assert verify(study, "repair") == 0
     assert {path.name for path in folder.glob("checkpoint*.pt")} == names - {damaged}
     assert (folder / "history.jsonl").exists()
@@ -196,7 +196,27 @@ def test_an_unfinished_job_is_verified_by_what_it_goes_on_from(finished, tmp_pat
     assert verify(study) == 1
     told = capsys.readouterr().out
     assert "history.jsonl: the line at byte 0 is damaged" in told
-    assert "checkpoint.pt: not a whole checkpoint" in told
+    assert "checkpoint.pt: not a checkpoint of this project" in told
     assert verify(study, "repair") == 0
     assert [path.name for path in folder.iterdir() if not path.name.startswith(".")] == ["spec.json"]
     assert study.run_what_is_left() == [study.plan.of("pretrain")[0]]
+
+
+def test_a_checkpoint_of_another_job_is_refused_and_repair_sets_it_aside(finished, tmp_path, capsys):
+    study = finished.copy(tmp_path)
+    tune, folder = (study.plan.of(stage)[-1].folder(study.results) for stage in ("tune", "pretrain"))
+    weights = (folder / "encoder.safetensors").read_bytes()
+    (folder / "record.json").unlink()
+    torch.save({"step": 1, "job": "moco-digits-s1-0"}, folder / "checkpoint.pt")
+    assert main(["pretrain", "--job", str(folder)]) == 1
+    assert f"{folder}/checkpoint.pt: is a checkpoint of moco-digits-s1-0" in capsys.readouterr().err
+    (tune / "record.json").unlink()
+    (tune / "trials" / "1").mkdir(parents=True)
+    torch.save({"step": 1, "job": f"{tune.name}/trials/0"}, tune / "trials" / "1" / "checkpoint.pt")
+    assert verify(study) == 1
+    told = capsys.readouterr().out
+    assert f"is a checkpoint of {tune.name}/trials/0, and here {tune.name}/trials/1 is trained; delete it" in told
+    assert verify(study, "repair") == 0
+    assert verify(study) == 0
+    study.run_what_is_left()
+    assert (folder / "encoder.safetensors").read_bytes() == weights

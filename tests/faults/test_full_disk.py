@@ -7,6 +7,7 @@ import errno
 import os
 import random
 import shutil
+import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -100,6 +101,40 @@ def test_results_that_may_only_be_read_are_one_message_and_stay_as_they_are(fini
         assert told.count("\n") == 1
     assert main(["verify", str(study.file), "--results", str(study.results)]) == 0
     assert {path: path.read_bytes() for path in study.results.rglob("*") if path.is_file()} == before
+
+
+@pytest.fixture
+def mount(tmp_path) -> Iterator[Path]:
+    """A file system of its own, to be made read-only as a real one is."""
+    place = tmp_path / "mount"
+    place.mkdir()
+    try:
+        subprocess.run(["mount", "-t", "tmpfs", "tmpfs", str(place)], check=True, capture_output=True)
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("mounting is not allowed here")
+    yield place
+    subprocess.run(["umount", "--lazy", str(place)], check=True)
+
+
+@pytest.mark.parametrize("stage", ["shards", "tune", "pretrain", "evaluate"])
+def test_a_job_on_a_file_system_that_may_only_be_read_is_one_message(finished, mount, capsys, stage):
+    expected = left(finished.plan.of(stage)[-1].folder(finished.results))
+    study = finished.copy(mount)
+    folder = emptied(study, stage)
+    before = sorted(mount.rglob("*"))
+    capsys.readouterr()
+    subprocess.run(["mount", "-o", "remount,ro", str(mount)], check=True)
+    try:
+        assert main([stage, "--job", str(folder)]) == 1
+    finally:
+        subprocess.run(["mount", "-o", "remount,rw", str(mount)], check=True)
+    told = capsys.readouterr().err
+    assert "Read-only file system" in told
+    assert "free space or mend the folder, and run the same command again" in told
+    assert told.count("\n") == 1, told
+    assert sorted(mount.rglob("*")) == before
+    assert main([stage, "--job", str(folder)]) == 0
+    assert left(folder) == expected
 
 
 def test_a_journal_cut_at_any_byte_ends_with_the_trials_that_were_asked_for(tmp_path):

@@ -47,6 +47,7 @@ class Cluster:
     start_seconds: float
     stack: contextlib.ExitStack
     controller: list[subprocess.Popen[bytes]]
+    nodes: dict[str, subprocess.Popen[bytes]]
 
     def ask(self, *command: str) -> str:
         """Standard output of a Slurm command (``squeue``, ``scontrol show job 1``, ...)."""
@@ -59,6 +60,20 @@ class Cluster:
         seen = log.read_text().count(PRIMARY)
         self.controller.append(_start(self.folder, self.stack, "slurmctld", "-D", "-f", f"{self.folder}/slurm.conf"))
         _wait_for(self.folder, "slurmctld", lambda: log.read_text().count(PRIMARY) > seen)
+
+    def kill_node(self, name: str) -> None:
+        """kill -9 for a node's slurmd, whose jobs run on below slurmstepd."""
+        self.nodes[name].kill()
+        self.nodes[name].wait()
+
+    def start_node(self, name: str) -> None:
+        """Start its slurmd again, and wait until the node is there."""
+        self.nodes[name] = _start_node(self.folder, self.stack, name)
+        _wait_for(self.folder, f"slurmd of {name}", lambda: self.node_state(name) in ("idle", "mixed", "allocated"))
+
+    def node_state(self, name: str) -> str:
+        """In Slurm's words, with a ``*`` where it does not answer."""
+        return _ask("sinfo", "-h", "-n", name, "-p", "main", "-o", "%T").strip()
 
 
 def obstacle() -> str | None:
@@ -96,14 +111,14 @@ def running_cluster(
         stack.enter_context(_system_link(folder / "slurm.conf"))
         stack.enter_context(_names(nodes))
         begin = time.monotonic()
-        controller = _start_daemons(folder, nodes, accounting, stack)
+        controller, slurmds = _start_daemons(folder, nodes, accounting, stack)
         _wait_for(
             folder,
             "slurmd",
             lambda: _ask("sinfo", "-h", "-N", "-p", "main", "-o", "%T", check=False).split() == ["idle"] * nodes,
         )
         stack.callback(_cancel_everything)
-        yield Cluster(folder, time.monotonic() - begin, stack, [controller])
+        yield Cluster(folder, time.monotonic() - begin, stack, [controller], slurmds)
 
 
 def _write_configuration(folder: Path, nodes: int, node: str, accounting: str) -> None:
@@ -173,7 +188,9 @@ def _put_back() -> None:
         KEPT_CONF.rename(SYSTEM_CONF)
 
 
-def _start_daemons(folder: Path, nodes: int, accounting: bool, stack: contextlib.ExitStack) -> subprocess.Popen[bytes]:
+def _start_daemons(
+    folder: Path, nodes: int, accounting: bool, stack: contextlib.ExitStack
+) -> tuple[subprocess.Popen[bytes], dict[str, subprocess.Popen[bytes]]]:
     munge = [f"--key-file={folder}/munge/key", f"--socket={folder}/munge.socket", f"--pid-file={folder}/munge/pid"]
     munge += [f"--log-file={folder}/munged.log", f"--seed-file={folder}/munge/seed"]
     conf = f"{folder}/slurm.conf"
@@ -184,9 +201,11 @@ def _start_daemons(folder: Path, nodes: int, accounting: bool, stack: contextlib
     controller = _start(folder, stack, "slurmctld", "-D", "-c", "-f", conf)
     log = folder / "slurmctld.log"  # a client that asks too early waits ten seconds before it asks again
     _wait_for(folder, "slurmctld", lambda: log.exists() and PRIMARY in log.read_text())
-    for i in range(1, nodes + 1):
-        _start(folder, stack, "slurmd", "-D", "-N", f"node{i}", "-f", conf)
-    return controller
+    return controller, {f"node{i}": _start_node(folder, stack, f"node{i}") for i in range(1, nodes + 1)}
+
+
+def _start_node(folder: Path, stack: contextlib.ExitStack, name: str) -> subprocess.Popen[bytes]:
+    return _start(folder, stack, "slurmd", "-D", "-N", name, "-f", f"{folder}/slurm.conf")
 
 
 def _start_accounting(folder: Path, stack: contextlib.ExitStack) -> None:

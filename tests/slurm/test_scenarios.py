@@ -10,9 +10,11 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 from pretraining_tools import ENVIRONMENT, Shards, lines, stage
 from slurm.cluster import ADMIN_PATH, Cluster, obstacle, running_cluster
+from slurm.test_slurm import COMMAND, jobs, snakemake, submitted, toy
 
 from pipelines.files import sha256_file
 from pipelines.records import read_record
@@ -164,6 +166,76 @@ def test_a_controller_of_slurm_that_restarts_disturbs_no_job(cluster, shards, wh
     assert ended(cluster, number) == "COMPLETED"
     assert sha256_file(job / "encoder.safetensors") == whole
     assert read_record(job).derived["attempts"] == 1
+
+
+def test_a_killed_slurmd_leaves_its_job_alone_and_comes_back(cluster, shards, whole, tmp_path):
+    job = shards.copy(tmp_path)
+    number = submit(job, *stage("pretrain", job), options=("--nodelist=node1",))
+    training(job)
+    cluster.kill_node("node1")
+    try:
+        assert ended(cluster, number) == "COMPLETED"  # slurmstepd tells slurmctld by itself
+    finally:
+        cluster.start_node("node1")
+    assert sha256_file(job / "encoder.safetensors") == whole
+    assert read_record(job).derived["attempts"] == 1
+    assert ended(cluster, submit(job, "hostname", options=("--nodelist=node1",))) == "COMPLETED"
+
+
+def test_a_node_that_dies_with_its_job_is_noticed_and_the_job_goes_to_another(cluster, shards, whole, tmp_path):
+    done, job = shards.copy(tmp_path / "done"), shards.copy(tmp_path / "job")
+    assert ended(cluster, submit(done, *stage("pretrain", done), options=("--nodelist=node1",))) == "COMPLETED"
+    record = (done / "record.json").read_bytes()
+    number = submit(job, *stage("pretrain", job))
+    training(job)
+    assert "BatchHost=node1" in cluster.ask("scontrol", "show", "job", number)
+    cluster.kill_node("node1")
+    steps = [each for each in psutil.process_iter(["cmdline"]) if f"[{number}." in " ".join(each.info["cmdline"] or [])]
+    assert steps, "no slurmstepd of the job"
+    for process in [below for step in steps for below in step.children(recursive=True)] + steps:
+        process.kill()
+    try:
+        until(lambda: state(cluster, number) == "PENDING")  # after SlurmdTimeout
+        cluster.ask("scontrol", "update", f"JobId={number}", "StartTime=now")
+        assert ended(cluster, number) == "COMPLETED"
+        assert "BatchHost=node2" in cluster.ask("scontrol", "show", "job", number)
+    finally:
+        cluster.start_node("node1")
+    assert sha256_file(job / "encoder.safetensors") == whole
+    assert read_record(job).derived["attempts"] == 2
+    assert (done / "record.json").read_bytes() == record
+
+
+def test_the_profile_with_sacct_as_its_status_command(cluster, tmp_path, monkeypatch):
+    """squeue answers nobody meanwhile, so that nothing but sacct can have told how the jobs ended."""
+    if not has_accounting():
+        pytest.skip("not installed: apt-get install slurmdbd mariadb-server")
+    folder = toy(tmp_path / "checkout")
+    profile = folder / "slurm" / "config.yaml"
+    text = profile.read_text()
+    assert text.count("slurm-status-command: squeue") == 1
+    profile.write_text(
+        text.replace("slurm-status-command: squeue", "slurm-status-command: sacct").replace(
+            "#   slurm_account: my_project", "  slurm_account: tests"
+        )
+    )
+    (tmp_path / "squeue").write_text("#!/bin/sh\nexit 1\n")
+    (tmp_path / "squeue").chmod(0o755)
+    (folder / "flaky").touch()
+    with monkeypatch.context() as patch:
+        patch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+        run = snakemake(folder, *COMMAND)
+        (folder / "broken").touch()
+        (folder / "results" / "leaf_b.txt").unlink()
+        (folder / "results" / "total.txt").unlink()
+        told = snakemake(folder, "--retries", "0", *COMMAND)
+    assert run.code == 0, run.text
+    assert sorted(submitted(run).values()) == ["leaf", "leaf", "leaf", "total"]
+    assert sorted(one["JobState"] for one in jobs(cluster, folder).values()) == ["COMPLETED"] * 3 + ["FAILED"] * 2
+    assert told.code == 1
+    assert "SLURM status is: 'FAILED'" in told.text
+    assert "the disk is full" in told.text
+    assert told.time_of("Error in rule leaf") - float((folder / "broken").read_text()) < 60
 
 
 def test_accounting_knows_how_jobs_ended(cluster, tmp_path):

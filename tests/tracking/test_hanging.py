@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import mlflow.store.db.utils
@@ -71,6 +72,37 @@ def test_a_silent_server_is_given_up_and_named_without_its_password(tmp_path: Pa
     assert f"***@127.0.0.1:{port}" in str(caught.value)
     assert "secret" not in str(caught.value)
     assert "no answer within 2 seconds" in str(caught.value)
+
+
+@contextlib.contextmanager
+def broken_server() -> Iterator[int]:
+    """The port of one that answers 500 to everything."""
+
+    class Broken(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_error(500, "out of order")
+
+        do_POST = do_GET
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Broken)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield server.server_port
+    server.shutdown()
+
+
+def test_a_server_that_answers_500_is_told_in_one_message(tmp_path: Path) -> None:
+    finish(folder(tmp_path))
+    start = time.monotonic()
+    with broken_server() as port, pytest.raises(EnvironmentFault, match="Nothing is lost") as caught:
+        sync(tmp_path, TrackingSettings(uri=f"http://me:secret@127.0.0.1:{port}"))
+    assert time.monotonic() - start < 60
+    assert f"MLflow at http://***@127.0.0.1:{port} does not answer (" in str(caught.value)
+    assert "500" in str(caught.value)
+    assert "secret" not in str(caught.value)
+    sync(tmp_path)
 
 
 def test_a_server_has_its_own_time_for_a_request(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -33,3 +33,6 @@ def test_records_on_a_postgresql_server_stand_there_once(tmp_path: Path, monkeyp
         for key in keys:
             steps = range(4 if key == keys[0] else 3)
             assert held(experiment, runs[key], "train/loss") == [(step, 1 / (step + 1)) for step in steps]
+            told = f"{runs[key].data.tags} {runs[key].data.params} {runs[key].info}"
+            assert PASSWORD not in told
+    assert not [path for path in tmp_path.rglob("*") if path.is_file() and PASSWORD.encode() in path.read_bytes()]

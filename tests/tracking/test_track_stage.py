@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
 
+import psutil
 import pytest
 from tracking.job_folders import KEY, finish, folder, held, level, log, opened
 
@@ -149,6 +150,30 @@ def answers(port: int) -> bool:
     return True
 
 
+def listening(pid: int) -> set[str]:
+    """The addresses at which a process and all below it can be reached."""
+    whole = psutil.Process(pid)
+    found = [each for one in (whole, *whole.children(recursive=True)) for each in one.net_connections("inet")]
+    return {each.laddr.ip for each in found if each.status == psutil.CONN_LISTEN}
+
+
+def test_a_follower_that_is_killed_is_followed_by_a_sync_that_adds_nothing_twice(tmp_path: Path) -> None:
+    path = folder(tmp_path)
+    log(path, *range(200))
+    line = command("follow", "--results", tmp_path, "--parent", os.getpid(), "--every", 0.2)
+    for pause in (0.0, 3.0, 4.0):  # while it makes the tables, while it imports, and while it sends
+        follower = subprocess.Popen(line, cwd=ROOT, stderr=subprocess.DEVNULL)
+        until((tmp_path / "mlflow.db").exists)
+        time.sleep(pause)
+        follower.kill()
+        follower.wait()
+    finish(path)
+    assert subprocess.run(command("sync", "--results", tmp_path), cwd=ROOT, timeout=100).returncode == 0
+    mlflow = opened(tmp_path)
+    assert [step for step, _ in held(mlflow, the_run(mlflow), "train/loss")] == list(range(200))
+    assert the_run(mlflow).info.status == "FINISHED"
+
+
 TRAINING = """
 import pathlib, sys, time
 from pipelines.history import History
@@ -171,7 +196,8 @@ def test_server_and_training_killed_in_mid_run(tmp_path: Path, track: Track) -> 
     settings = TrackingSettings(uri=f"http://127.0.0.1:{port}")
     training = train(path, 0, 100_000)
     try:
-        with server(tmp_path, port):
+        with server(tmp_path, port) as process:
+            assert listening(process.pid) == {"127.0.0.1"}
             assert track("sync", *options)[0] == 0
             follower = subprocess.Popen(
                 command("follow", *options, "--parent", training.pid, "--every", 0.2), cwd=ROOT, stderr=subprocess.PIPE

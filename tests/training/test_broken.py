@@ -13,8 +13,8 @@ from pipelines.training.broken import FILE
 from pipelines.training.notices import Notices
 
 
-def poisoned(out, *, at: int, monitor_steps: int = 100, method: str = "simclr", **settings):
-    """A trainer of 2 x 3 steps whose batch of step ``at`` holds one NaN; names by number."""
+def poisoned(out, *, at: int, value: float = torch.nan, monitor_steps: int = 100, method: str = "simclr", **settings):
+    """A trainer of 2 x 3 steps whose batch of step ``at`` holds one such value; names by number."""
     trainer = small_trainer(small_options(method), out, monitor_steps=monitor_steps, **settings)
     trainer.ids = [f"image-{i}" for i in range(48)]
     make, met = trainer.make_views, []
@@ -23,16 +23,16 @@ def poisoned(out, *, at: int, monitor_steps: int = 100, method: str = "simclr", 
         met.append(batch.index)
         made = make(batch, generator)
         if len(met) == at + 1:
-            made[0][3, 0, 2, 2] = torch.nan
+            made[0][3, 0, 2, 2] = value
         return made
 
     trainer.make_views = views
     return trainer, met
 
 
-@pytest.mark.parametrize("at", [0, 1, 4])
-def test_a_nan_in_a_batch_is_noticed_at_its_step_though_no_monitor_looks(tmp_path, at):
-    trainer, met = poisoned(tmp_path, at=at)
+@pytest.mark.parametrize(("at", "value"), [(0, torch.nan), (1, torch.nan), (4, torch.nan), (4, torch.inf)])
+def test_what_is_no_number_in_a_batch_is_noticed_at_its_step_though_no_monitor_looks(tmp_path, at, value):
+    trainer, met = poisoned(tmp_path, at=at, value=value)
     with pytest.raises(
         BadResult, match=rf"at step {at} of 6 \(gradient norm nan\), on 16 images: image-\d+, .*lower lr_per_256"
     ):

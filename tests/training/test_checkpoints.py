@@ -6,7 +6,7 @@ import pytest
 import torch
 from trainer_tools import equal, small_options, small_trainer, weights
 
-from pipelines.errors import DamagedFile, EnvironmentFault
+from pipelines.errors import DamagedFile, EnvironmentFault, InputError
 from pipelines.training import checkpoint
 from pipelines.training.loop import Stopped
 
@@ -129,3 +129,33 @@ def test_a_run_goes_on_from_the_checkpoint_before_the_last_bit_for_bit(tmp_path)
     assert again.standing.restore(again.out, again.step) == 6
     again.fit()
     assert equal(weights(whole.method), weights(again.method))
+
+
+def test_a_checkpoint_of_another_job_is_refused_and_the_advice_leads_on(tmp_path):
+    def begun(folder, job):
+        return small_trainer(small_options("moco"), tmp_path / folder, checkpoint_minutes=0.0, epochs=3, job=job)
+
+    whole, mine = begun("whole", "mine-1"), begun("mine", "mine-1")
+    whole.fit(), mine.fit(), begun("other", "other-2").fit()
+    foreign, here = (tmp_path / name / checkpoint.FILE for name in ("other", "mine"))
+    here.write_bytes(foreign.read_bytes())
+    before = here.parent / checkpoint.PREVIOUS, (here.parent / checkpoint.PREVIOUS).read_bytes()
+    with pytest.raises(
+        InputError, match=r"mine/checkpoint\.pt: is a checkpoint of other-2, and here mine-1 is trained;"
+    ):
+        begun("mine", "mine-1").fit()
+    assert before[0].read_bytes() == before[1]
+    here.unlink()
+    again = begun("mine", "mine-1")
+    assert again._restore() == 6
+    again.fit()
+    assert equal(weights(whole.method), weights(again.method))
+
+
+def test_a_checkpoint_that_names_no_job_is_taken(tmp_path):
+    small_trainer(small_options("moco"), tmp_path, epochs=1).fit()
+    state = checkpoint.load(tmp_path / checkpoint.FILE)
+    del state["job"]
+    checkpoint.save(tmp_path / checkpoint.FILE, state)
+    again = small_trainer(small_options("moco"), tmp_path, epochs=2, job="mine-1")
+    assert again._restore() == 3

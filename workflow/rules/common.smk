@@ -11,6 +11,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(workflow.basedir)))
 
+from pipelines.advice import typed
 from pipelines.errors import InputError
 from pipelines.launching.polling import look_often
 from pipelines.launching.verdicts import grown
@@ -258,13 +259,15 @@ def finish(failed):
                 track("sync"), env=TRACKING_ENVIRONMENT, check=False, timeout=900
             )
         except subprocess.TimeoutExpired:
-            print("MLflow is not up to date; later: python -m pipelines track sync")
+            print(
+                f"MLflow is not up to date; later: {typed('track', 'sync', '--results', RESULTS)}"
+            )
     Pending.clear(RESULTS, RUN)
     for name in PLANS:
         page = layout.report_page(RESULTS, name)
         if page.exists():
             print(f"{answer_of(page.parent)}\nreport: {page.resolve()}")
-    print(f"MLflow: make ui (or: python -m pipelines track ui --results {RESULTS})")
+    print(f"MLflow: make ui (or: {typed('track', 'ui', '--results', RESULTS)})")
 
 
 def answer_of(folder):
