@@ -33,11 +33,11 @@ def _leak(results: Results, comparison: Comparison) -> Iterator[str]:
     for evaluation in results.of(EvaluateSpec):
         trained = results.pretraining(evaluation)
         here = evaluation.dataset == comparison.dataset.short_name
-        if here and trained and evaluation.record and (count := evaluation.record.derived.get(PRETRAINED_ON)):
-            seen[trained.dataset] = count
-    for dataset, count in seen.items():
+        if here and trained and evaluation.record and (known := evaluation.record.derived.get(PRETRAINED_ON)):
+            seen[trained.dataset] = known
+    for dataset, number in seen.items():
         yield (
-            f"Of the test images of {comparison.dataset.short_name} {count} are among those of {dataset} that methods were "
+            f"Of the test images of {comparison.dataset.short_name} {number} are among those of {dataset} that methods were "
             "pretrained on, so that their numbers may be too high. "
         )
 

@@ -1,12 +1,12 @@
 """Options of the linear probe on augmented images."""
 
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
 from pipelines.spec.base import Positive, Share
 from pipelines.spec.counts import Counts
-from pipelines.spec.evaluation.parts import OnImages
+from pipelines.spec.evaluation.parts import Feature, OnImages
 
 FORMS: dict[str, dict[str, Any]] = {
     "moco": {"epochs": 100, "lrs": (3.0, 10.0, 30.0, 100.0), "schedule": "step", "milestones": (0.6, 0.8)},
@@ -21,7 +21,6 @@ FORMS: dict[str, dict[str, Any]] = {
 60 and 80 of 100 epochs); Chen et al. 2020, arXiv:2002.05709, appendix B.6 (0.1 a batch of 256); SwAV's eval_linear.py (0.3,
 cosine, decay 1e-6); He et al. 2022, arXiv:2111.06377, appendix A.1 (LARS, 0.1, batch norm without gains). The published rate
 stands among its neighbours, so that other encoders find theirs."""
-Feature = Annotated[str, Field(pattern=r"^(pooled|tokens_[1-9][0-9]*(_mean)?)$")]
 
 
 class Options(OnImages):

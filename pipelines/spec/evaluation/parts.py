@@ -1,9 +1,16 @@
 """What protocols that train on images share; of them fine-tuning and distillation train whole encoders."""
 
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import Field
 
 from pipelines.spec.base import Count, NotNegative, Positive, Share
 from pipelines.spec.evaluation.base import Protocol
+
+Feature = Annotated[str, Field(pattern=r"^(pooled|stage_[1-9]|tokens_[1-9][0-9]*(_mean)?)$")]
+"""pooled; stage_3, the mean over places of an encoder's third map; of a ViT tokens_4, the last four blocks' class tokens side by
+side (DINO), and tokens_4_mean, with the last block's mean patch token behind them (DINOv2)."""
+POOLED = ("pooled",)
 
 
 class OnImages(Protocol):
