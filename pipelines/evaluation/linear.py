@@ -37,7 +37,7 @@ ELEMENTS = 2**24
 
 @dataclass(frozen=True)
 class Candidate:
-    """A learning rate, a weight decay and the feature it reads, with top1 and loss (mean, nats) on held-out rows where there are any."""
+    """A learning rate, a weight decay and the feature it reads; top1 and loss (nats) on held-out rows, where there are any."""
 
     lr: float
     weight_decay: float

@@ -28,8 +28,8 @@ def width_of(encoder: Encoder, feature: str) -> int:
     if stage := stage_of(feature):
         if stage > len(encoder.map_widths):
             raise InputError(
-                f"evaluation: the feature {feature} is of stage {stage}, and the encoder has {len(encoder.map_widths)}; ask for an "
-                "earlier one"
+                f"evaluation: the feature {feature} is of stage {stage}, and the encoder has {len(encoder.map_widths)}; "
+                "ask for an earlier one"
             )
         return encoder.map_widths[stage - 1]
     count = blocks_of(feature)

@@ -16,6 +16,7 @@ from pipelines.evaluation.linear import Candidate, Group
 from pipelines.evaluation.tapped import features_of, width_of
 from pipelines.spec.evaluation.linear import Options as Linear
 from pipelines.spec.evaluation.low_shot import Options as LowShot
+from pipelines.spec.plan import plan_file
 
 QUICK = Linear(least_steps=60, epochs=1, lrs=(1.0, 10.0), features=("pooled", "tokens_2"))
 
@@ -114,3 +115,9 @@ def test_a_study_chooses_among_the_features_of_a_vit_and_pixels_have_one(tmp_pat
             assert derived["features/width"] == 64 * (1 + 4 + 5)
         else:
             assert "chosen/feature" not in derived
+
+
+def test_tokens_of_a_resnet_are_refused_before_anything_runs(tmp_path):
+    (tmp_path / "study.yaml").write_text(STUDY.replace("{use: vit, size: micro, patch: 4}", "{use: resnet, depth: 10}"))
+    with pytest.raises(InputError, match=r"moco: features: tokens_4 needs a ViT's blocks.*take pooled or a stage"):
+        plan_file(tmp_path / "study.yaml")

@@ -6,8 +6,9 @@ from pydantic import Field, model_validator
 
 from pipelines.spec.base import Count, NotNegative, Positive, Share
 from pipelines.spec.counts import Counts
+from pipelines.spec.encoders.base import EncoderOptions
 from pipelines.spec.evaluation.base import Protocol
-from pipelines.spec.evaluation.parts import POOLED, Feature
+from pipelines.spec.evaluation.parts import POOLED, Feature, check_tokens
 
 
 def _is_pooled(value: tuple[str, ...]) -> bool:
@@ -46,6 +47,9 @@ class Options(Protocol):
     def num_candidates(self) -> int:
         """Each feature with each learning rate and weight decay."""
         return len(self.features) * len(self.lrs) * len(self.weight_decays)
+
+    def check_encoder(self, encoder: EncoderOptions, own: bool) -> None:
+        check_tokens(self.features, encoder)
 
     def check_counts(self, counts: Counts) -> None:
         super().check_counts(counts)

@@ -6,7 +6,8 @@ from pydantic import Field, model_validator
 
 from pipelines.spec.base import Positive, Share
 from pipelines.spec.counts import Counts
-from pipelines.spec.evaluation.parts import Feature, OnImages
+from pipelines.spec.encoders.base import EncoderOptions
+from pipelines.spec.evaluation.parts import Feature, OnImages, check_tokens
 
 FORMS: dict[str, dict[str, Any]] = {
     "moco": {"epochs": 100, "lrs": (3.0, 10.0, 30.0, 100.0), "schedule": "step", "milestones": (0.6, 0.8)},
@@ -35,8 +36,7 @@ class Options(OnImages):
     lrs: tuple[Positive, ...] = Field(default=(30.0,), min_length=1)
     """Candidate learning rates for a batch of 256, all trained in one pass, chosen on the held-out slice."""
     features: tuple[Feature, ...] = Field(default=("pooled",), min_length=1)
-    """Candidate features, each tried with every rate: pooled; of a ViT tokens_4, the last four blocks' class tokens side by
-    side (DINO), and tokens_4_mean, with the last block's mean patch token behind them (DINOv2)."""
+    """Candidate features, each tried with every rate; see ``Feature``."""
     batch_norm: bool = False
     """Batch norm without gains before the classifier (MAE)."""
     schedule: Literal["cosine", "step", "constant"] = "cosine"
@@ -68,6 +68,9 @@ class Options(OnImages):
     def training(self) -> dict[str, Any]:
         own = {"lr_per_256": max(self.lrs), "schedule": self.schedule, "milestones": self.milestones}
         return super().training() | own
+
+    def check_encoder(self, encoder: EncoderOptions, own: bool) -> None:
+        check_tokens(self.features, encoder)
 
     def check_counts(self, counts: Counts) -> None:
         super().check_counts(counts)
