@@ -18,10 +18,12 @@ from pipelines.building.devices import chosen_device, device_name
 from pipelines.building.embedding import Embedding, embedding_of
 from pipelines.building.label_sets import tagged_features_of
 from pipelines.building.masks import maps_of
-from pipelines.building.methods import shards_folder
+from pipelines.building.methods import packed, shards_folder
 from pipelines.building.pairs import pairs_of
 from pipelines.building.workbench import WEIGHTS, JobBench, save_classifier
 from pipelines.errors import Problem
+from pipelines.evaluation.answers import FILE as ANSWERS
+from pipelines.evaluation.answers import save_answers
 from pipelines.evaluation.detections import FILE as DETECTIONS
 from pipelines.evaluation.detections import save_detections
 from pipelines.evaluation.labelled import evaluation_seed
@@ -93,7 +95,9 @@ def _on_captions(job: JobFolder[EvaluateSpec]) -> None:
     pairs = pairs_of(job)
     found: Measured = _protocol(job).measure(job.spec.evaluation, pairs)
     counts = {"candidates/images": len(pairs.image), "candidates/captions": len(pairs.text)}
-    _record(job, found.metrics, {**found.derived, **counts}, time.perf_counter() - clock, started, {})
+    _record(
+        job, found.metrics, {**found.derived, **counts}, time.perf_counter() - clock, started, _save_answers(job, found)
+    )
 
 
 def _on_label_sets(job: JobFolder[EvaluateSpec]) -> None:
@@ -102,7 +106,9 @@ def _on_label_sets(job: JobFolder[EvaluateSpec]) -> None:
     seed = evaluation_seed(job.spec.seed) % 2**32  # scikit-learn takes 32 bits
     found: Measured = _protocol(job).measure(job.spec.evaluation, features, seed)
     sizes = {"features/width": features.train.shape[1]}
-    _record(job, found.metrics, {**found.derived, **sizes}, time.perf_counter() - clock, started, {})
+    _record(
+        job, found.metrics, {**found.derived, **sizes}, time.perf_counter() - clock, started, _save_answers(job, found)
+    )
 
 
 def _on_masks(job: JobFolder[EvaluateSpec]) -> None:
@@ -111,7 +117,9 @@ def _on_masks(job: JobFolder[EvaluateSpec]) -> None:
     found: Measured = _protocol(job).measure(job.spec.evaluation, maps)
     _, width, height, length = maps.train.shape
     sizes = {"map/width": width, "map/places": height * length}
-    _record(job, found.metrics, {**found.derived, **sizes}, time.perf_counter() - clock, started, {})
+    _record(
+        job, found.metrics, {**found.derived, **sizes}, time.perf_counter() - clock, started, _save_answers(job, found)
+    )
 
 
 def _on_boxes(job: JobFolder[EvaluateSpec]) -> None:
@@ -197,6 +205,12 @@ def _save_predictions(out: Path, shards: ShardSet, found: Measured | Outcome) ->
     score = None if found.score is None else found.score.cpu().numpy()
     Predictions.of(ids, label[label >= 0], found.predicted.cpu().numpy(), score).save(out / FILE)
     return {"predictions": FILE}
+
+
+def _save_answers(job: JobFolder[EvaluateSpec], found: Measured) -> dict[str, str]:
+    """Keep what was said of every test image, labelled or not; the artifact."""
+    save_answers(found.answers, packed(job.inputs["shards"]).ids("test"), job.path / ANSWERS)
+    return {"answers": ANSWERS}
 
 
 def _save_looks(out: Path, embedding: Embedding, named: Tensor) -> dict[str, str]:
