@@ -60,7 +60,7 @@ def embedding_of(job: JobFolder[EvaluateSpec], last: Embedding | None) -> Embedd
     kept, made_from = features_file(job.results, name), _made_from(name, shards, weights)
     features = _kept(kept, made_from)
     if features is None:
-        features = embedded(source_of(job.spec, shards, weights), shards, device, kept.parent)
+        features = embedded(source_of(job.spec, shards, weights), shards, device, kept.parent, job.spec.features_read)
         features.check()
         if job.spec.keep_features or kept.exists():
             features.save(kept, made_from, {split: _labelled_ids(shards, split) for split in ("train", "test")})

@@ -1,5 +1,6 @@
 """The features of a data set from what an evaluation names: trained weights, an untrained encoder, or raw pixels."""
 
+import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,8 +21,10 @@ from pipelines.encoders import build_encoder
 from pipelines.encoders.base import Encoder
 from pipelines.errors import InputError
 from pipelines.evaluation.features import Features, gathered, pixel_parts, pooled_features, pooled_parts
+from pipelines.evaluation.tapped import tapped_parts, width_of
 from pipelines.sources.images import Decoding
 from pipelines.sources.reader import ShardSet
+from pipelines.spec.evaluation.parts import POOLED
 from pipelines.spec.jobs import EvaluateSpec, Foreign, Pixels, Untrained
 from pipelines.spec.views import Views
 
@@ -43,9 +46,25 @@ class EvaluatedEncoder:
         encoder = self.encoder.to(device)
         return lambda batches: pooled_features(encoder, batches, device)
 
-    def parts(self, batches: Iterator[Tensor], device: torch.device) -> Iterator[Tensor]:
-        """The same, batch by batch."""
-        return pixel_parts(batches) if self.encoder is None else pooled_parts(self.encoder.to(device), batches, device)
+    def parts(
+        self, batches: Iterator[Tensor], device: torch.device, features: tuple[str, ...] = POOLED
+    ) -> Iterator[Tensor]:
+        """The same, batch by batch; of several features side by side, as ``columns`` says."""
+        if self.encoder is None:
+            return pixel_parts(batches)
+        encoder = self.encoder.to(device)
+        return (
+            pooled_parts(encoder, batches, device)
+            if features == POOLED
+            else tapped_parts(encoder, batches, device, features)
+        )
+
+    def columns(self, features: tuple[str, ...]) -> dict[str, tuple[int, int]]:
+        """Where each feature stands; InputError for one that the encoder does not have. Empty for the pooled one alone."""
+        if self.encoder is None or features == POOLED:
+            return {}
+        ends = list(itertools.accumulate(width_of(self.encoder, each) for each in features))
+        return dict(zip(features, itertools.pairwise([0, *ends])))
 
 
 def source_of(spec: EvaluateSpec, shards: ShardSet, weights: Path | None) -> EvaluatedEncoder:
@@ -83,18 +102,25 @@ def _untrained(source: Untrained, shards: ShardSet, seed: int) -> EvaluatedEncod
     return EvaluatedEncoder(fresh_method(source.method, source.encoder, facts, seed).encoder, wanted)
 
 
-def embedded(source: EvaluatedEncoder, shards: ShardSet, device: torch.device, scratch: Path | None = None) -> Features:
+def embedded(
+    source: EvaluatedEncoder,
+    shards: ShardSet,
+    device: torch.device,
+    scratch: Path | None = None,
+    features: tuple[str, ...] = POOLED,
+) -> Features:
     """The features of both splits' labelled images; ``scratch``: a folder for those too large for memory, none: no limit."""
     if not shards.class_names:
         raise InputError(
             f"{shards.folder}: {shards.index.dataset} has no labels, so nothing can be measured on it; say so with "
             "dataset.labels: none, and add a labelled data set with role: target"
         )
+    columns = source.columns(features)
     rows, labels = {}, {}
     for split in ("train", "test"):
         views = plain_views(loader(shards, split, in_order(), device), source.wanted, device)
         label = torch.as_tensor(shards.table(split).label)
-        rows[split] = gathered(source.parts(views, device), label >= 0, scratch)
+        rows[split] = gathered(source.parts(views, device, features), label >= 0, scratch)
         shards.check_unchanged(split)
         labels[split] = label[label >= 0]
     return Features(
@@ -104,6 +130,7 @@ def embedded(source: EvaluatedEncoder, shards: ShardSet, device: torch.device, s
         test=rows["test"],
         test_label=labels["test"],
         num_classes=len(shards.class_names),
+        columns=columns,
     )
 
 

@@ -83,7 +83,12 @@ def pretrained_spec(weights: Path) -> PretrainSpec:
 
 def pretraining_shards(weights: Path) -> ShardSet:
     """The shards that a finished pretraining read."""
-    return packed(weights.parents[1] / "shards" / read_record(weights).inputs["shards"])
+    return packed(shards_folder(weights))
+
+
+def shards_folder(weights: Path) -> Path:
+    """Where they lie."""
+    return weights.parents[1] / "shards" / read_record(weights).inputs["shards"]
 
 
 def pretrained_method(weights: Path, *, whole: bool = False) -> Method:

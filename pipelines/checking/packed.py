@@ -9,8 +9,8 @@ from pipelines.errors import DamagedFile, InputError
 from pipelines.files import read_sealed
 from pipelines.sources.caches import is_changed
 from pipelines.sources.index import FILE, Shard, load_index
-from pipelines.sources.packing import NOTES
 from pipelines.sources.reader import ShardSet
+from pipelines.spec.layout import NOTES
 
 AGAIN = "delete it: it is made anew when it is needed"
 

@@ -70,10 +70,11 @@ def diagnose(features: Features) -> dict[str, float]:
     """Uniformity, spread, rank_me, and of classes class_alignment and class_lidar, on at most ``MOST_ROWS`` of train.
 
     class_alignment: each row's partner is the next one of its class. class_lidar: the classes stand for the groups. No
-    label of test takes part.
+    label of test takes part. Of several features the first.
     """
     step = max(1, math.ceil(len(features.train) / MOST_ROWS))
-    rows, label = features.train[::step].cpu(), features.train_label[::step].cpu()
+    first, end = next(iter(features.columns.values()), (0, None))
+    rows, label = features.train[::step, first:end].cpu(), features.train_label[::step].cpu()
     group = label.unique(return_inverse=True)[1]
     order = group.argsort(stable=True)
     follows = group[order][1:] == group[order][:-1]

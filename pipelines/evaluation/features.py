@@ -2,10 +2,11 @@
 
 import contextlib
 import hashlib
+import json
 import os
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Literal
 
@@ -38,6 +39,7 @@ class Features:
     test         (m, F) float32
     test_label   (m,) int64
     num_classes  at least 2
+    columns      which columns each of several features has, [first, end); empty: all are the pooled one
     """
 
     train: Tensor
@@ -46,6 +48,7 @@ class Features:
     test: Tensor
     test_label: Tensor
     num_classes: int
+    columns: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
     @property
     def fit(self) -> Tensor:
@@ -57,7 +60,7 @@ class Features:
     def to(self, device: torch.device | str) -> "Features":
         """The same on a device."""
         moved = {name: getattr(self, name).to(device) for name in TENSORS}
-        return Features(**moved, num_classes=self.num_classes)
+        return Features(**moved, num_classes=self.num_classes, columns=self.columns)
 
     def check(self) -> None:
         """InputError when something is not as the class says."""
@@ -76,6 +79,7 @@ class Features:
             rows[f"{split}_id"] = torch.from_numpy(names.view(np.uint8).reshape(len(names), -1).copy())
         with replacing(path) as part:
             about = {"num_classes": str(self.num_classes), MADE_FROM: made_from}
+            about |= {COLUMNS: json.dumps(self.columns)} if self.columns else {}
             save_file(rows, part, metadata={**about, CHECKSUM: _checksum(rows, about)})
 
     @staticmethod
@@ -91,7 +95,8 @@ class Features:
                 f"{path}: holds {sorted(rows)} with metadata {metadata}, but features are {sorted(TENSORS)} with "
                 f"num_classes; {REMAKE}"
             )
-        features = Features(**rows, num_classes=int(metadata["num_classes"]))
+        columns = {name: (first, end) for name, (first, end) in json.loads(metadata.get(COLUMNS, "{}")).items()}
+        features = Features(**rows, num_classes=int(metadata["num_classes"]), columns=columns)
         _check(features, str(path))
         if metadata.pop(CHECKSUM, None) != _checksum(found, metadata):
             raise DamagedFile(f"{path}: {CHECKSUM} does not fit the rest, so something in it was changed; {REMAKE}")
@@ -120,9 +125,11 @@ def _checksum(rows: Mapping[str, Tensor], about: Mapping[str, str]) -> str:
 
 MADE_FROM = "made_from"
 """Key of a file's metadata that names what the features were made from."""
+COLUMNS = "columns"
+"""Of the metadata too, where there are several features."""
 IDS = ("train_id", "test_id")
 """What a file may hold beside the features: which image each row is of."""
-TENSORS = tuple(entry.name for entry in fields(Features) if entry.name != "num_classes")
+TENSORS = tuple(entry.name for entry in fields(Features) if entry.name not in ("num_classes", "columns"))
 
 
 def not_finite(rows: Tensor) -> int:

@@ -4,6 +4,9 @@ All candidate learning rates and weight decays are trained at once, as so many c
 protocol, Oquab et al. 2023, arXiv:2304.07193, section 7.1). The candidate that is best on the held-out slice, or in
 cross-validation where the slice is small (see ``choosing``), is trained again on all of train and meets test once.
 
+With several ``features`` each is tried with every candidate, and all of them are trained in the same pass over the rows; the
+feature is chosen like the rate.
+
 Differs from the usual probe: features are computed once (no augmentation), and scaled so that the mean squared length of
 a row is 1, which makes one grid of learning rates fit encoders of any width and scale. Weights start at zero and the
 problem is convex, so that only the order of the rows is random.
@@ -34,12 +37,19 @@ ELEMENTS = 2**24
 
 @dataclass(frozen=True)
 class Candidate:
-    """A learning rate and a weight decay, with top1 and loss (mean, nats) on held-out rows where there are any."""
+    """A learning rate, a weight decay and the feature it reads; top1 and loss (nats) on held-out rows, where there are any."""
 
     lr: float
     weight_decay: float
     top1: float | None = None
     loss: float | None = None
+    feature: str = "pooled"
+
+    @property
+    def name(self) -> str:
+        """``lr_0.3_wd_0``, behind the feature where that is another than the pooled one."""
+        own = f"lr_{self.lr:g}_wd_{self.weight_decay:g}"
+        return own if self.feature == "pooled" else f"{self.feature}_{own}"
 
 
 @dataclass(frozen=True)
@@ -65,6 +75,35 @@ class Probes:
         return (error.flatten(0, 1) @ scaled).view_as(self.weight), error.sum(2, keepdim=True)
 
 
+class Group(NamedTuple):
+    """The candidates of one feature, and the columns where it stands."""
+
+    columns: slice
+    candidates: list[Candidate]
+
+
+class Descent:
+    """SGD with momentum of the classifiers of one group, decay on the weights alone."""
+
+    def __init__(self, options: Linear, group: Group, rows: Tensor, num_classes: int, which: Tensor) -> None:
+        own, R = rows[:, group.columns], len(group.candidates)
+        scaling = Scaling.of(own, options.standardise, which)
+        self.columns, self.momentum = group.columns, options.momentum
+        self.probes = Probes(scaling, rows.new_zeros(num_classes, R, own.shape[1]), rows.new_zeros(num_classes, R, 1))
+        self.weight_step, self.bias_step = torch.zeros_like(self.probes.weight), torch.zeros_like(self.probes.bias)
+        self.rate = rows.new_tensor([each.lr for each in group.candidates]).view(1, R, 1)
+        self.decay = rows.new_tensor([each.weight_decay for each in group.candidates]).view(1, R, 1)
+
+    def step(self, batch: Tensor, targets: Tensor, share: float) -> None:
+        """On rows (N, F) of all features with targets (C, 1, N), at this share of the rates."""
+        probes, now = self.probes, self.rate * share
+        weight, bias = probes.gradients(probes.scaling(batch[:, self.columns]), targets)
+        self.weight_step.mul_(self.momentum).add_(weight.addcmul_(probes.weight, self.decay))
+        self.bias_step.mul_(self.momentum).add_(bias)
+        probes.weight.sub_(self.weight_step * now)
+        probes.bias.sub_(self.bias_step * now)
+
+
 def train(
     options: Linear,
     rows: Tensor,
@@ -74,34 +113,45 @@ def train(
     generator: torch.Generator,
     which: Tensor | None = None,
 ) -> Probes:
-    """R classifiers on rows (n, F) with label (n,), or those at the positions ``which``, one for each of R candidates.
+    """R classifiers on rows (n, F), one for each of R candidates: ``train_groups`` of one feature."""
+    group = Group(slice(None), list(candidates))
+    return train_groups(options, rows, label, num_classes, [group], generator, which)[0]
+
+
+def train_groups(
+    options: Linear,
+    rows: Tensor,
+    label: Tensor,
+    num_classes: int,
+    groups: Sequence[Group],
+    generator: torch.Generator,
+    which: Tensor | None = None,
+) -> list[Probes]:
+    """The classifiers of all groups on rows (n, F) with label (n,), or those at the positions ``which``, in one pass.
 
     SGD with momentum on the mean cross-entropy, cosine schedule to 0, decay on the weights alone; every epoch passes over
     the rows in a new order (the last n mod batch_size of it are left out). Nothing is held of the rows but a batch.
     """
     which = torch.arange(len(rows), device=rows.device) if which is None else which
-    R, size = len(candidates), min(options.batch_size, len(which))
-    shape = (num_classes, R, rows.shape[1])
-    scaling = Scaling.of(rows, options.standardise, which)
-    probes = Probes(scaling, rows.new_zeros(shape), rows.new_zeros(num_classes, R, 1))
-    weight_step, bias_step = torch.zeros_like(probes.weight), torch.zeros_like(probes.bias)
-    rate = rows.new_tensor([each.lr for each in candidates]).view(1, R, 1)
-    decay = rows.new_tensor([each.weight_decay for each in candidates]).view(1, R, 1)
-    total = num_steps(options, len(which))
+    size, total = min(options.batch_size, len(which)), num_steps(options, len(which))
+    descents = [Descent(options, group, rows, num_classes, which) for group in groups]
     order = label.new_empty(0)
     for step in range(total):
         if len(order) < size:
             order = which[torch.randperm(len(which), generator=generator, device=generator.device).to(rows.device)]
         chosen, order = order[:size], order[size:]
-        scaled = probes.scaling(rows.index_select(0, chosen))
-        targets = F.one_hot(label[chosen], num_classes).to(rows.dtype).T  # (C, size)
-        weight, bias = probes.gradients(scaled, targets.unsqueeze(1))
-        now = rate * (0.5 * (1 + math.cos(math.pi * step / total)))
-        weight_step.mul_(options.momentum).add_(weight.addcmul_(probes.weight, decay))
-        bias_step.mul_(options.momentum).add_(bias)
-        probes.weight.sub_(weight_step * now)
-        probes.bias.sub_(bias_step * now)
-    return probes
+        batch = rows.index_select(0, chosen)
+        targets = F.one_hot(label[chosen], num_classes).to(rows.dtype).T.unsqueeze(1)  # (C, 1, size)
+        for descent in descents:
+            descent.step(batch, targets, 0.5 * (1 + math.cos(math.pi * step / total)))
+    return [descent.probes for descent in descents]
+
+
+def groups_of(options: Linear, features: Features) -> list[Group]:
+    """Every learning rate with every weight decay for each feature that there is."""
+    columns = {name: slice(*ends) for name, ends in features.columns.items()} or {"pooled": slice(None)}
+    pairs = [(lr, decay) for lr in options.lrs for decay in options.weight_decays]
+    return [Group(where, [Candidate(*pair, feature=name) for pair in pairs]) for name, where in columns.items()]
 
 
 def num_steps(options: Linear, num_rows: int) -> int:
@@ -128,7 +178,8 @@ def choose(options: Linear, features: Features, generator: torch.Generator) -> P
     By the held-out slice ``best`` chooses; by folds, which have all rows of train to count on, the highest top1, of equals
     the lowest loss. Without a slice there is one candidate, and nothing to choose.
     """
-    candidates = [Candidate(lr, decay) for lr in options.lrs for decay in options.weight_decays]
+    groups = groups_of(options, features)
+    candidates = [each for group in groups for each in group.candidates]
     by, parts = judging(features, len(candidates))
     if not parts:
         assert len(candidates) == 1, "check refuses more"
@@ -136,11 +187,11 @@ def choose(options: Linear, features: Features, generator: torch.Generator) -> P
     rows, label, C = features.train, features.train_label, features.num_classes
     top1, loss = torch.zeros(2, len(candidates), dtype=torch.float64)
     for learn, judge in parts:
-        probes = train(options, rows, label, C, candidates, generator, learn)
+        trained = train_groups(options, rows, label, C, groups, generator, learn)
         share = len(judge) / sum(len(part) for _, part in parts)
-        each_top1, each_loss = judged(probes, rows, label, judge)
-        top1 += share * each_top1
-        loss += share * each_loss
+        each = [judged(probes, rows[:, group.columns], label, judge) for probes, group in zip(trained, groups)]
+        top1 += share * torch.cat([found for found, _ in each])
+        loss += share * torch.cat([found for _, found in each])
     tried = [replace(one, top1=a, loss=b) for one, a, b in zip(candidates, top1.tolist(), loss.tolist())]
     number = best(top1.tolist(), loss.tolist(), len(parts[0][1]) if by == "holdout" else None)
     return ProbeChoice(tried[number], tried, by)
@@ -183,15 +234,18 @@ def measure(options: Linear, features: Features, generator: torch.Generator) -> 
     check(options, features)
     f = features
     chosen, candidates, by = choose(options, f, generator)
-    probes = train(options, f.train, f.train_label, f.num_classes, [chosen], generator)
+    own = slice(*f.columns.get(chosen.feature, (0, None)))
+    probes = train(options, f.train[:, own], f.train_label, f.num_classes, [chosen], generator)
     every = torch.arange(len(f.train), device=f.train.device)
-    scores, holdout = probes.scores(f.test)[0], {"top1": chosen.top1, "loss": chosen.loss}
-    holdout |= {f"top1/lr_{each.lr:g}_wd_{each.weight_decay:g}": each.top1 for each in candidates}
+    scores, holdout = probes.scores(f.test[:, own])[0], {"top1": chosen.top1, "loss": chosen.loss}
+    holdout |= {f"top1/{each.name}": each.top1 for each in candidates}
     return Measured(
         test=accuracies(scores, f.test_label),
-        train={"top1": judged(probes, f.train, f.train_label, every)[0].item()},
+        train={"top1": judged(probes, f.train[:, own], f.train_label, every)[0].item()},
         holdout={name: value for name, value in holdout.items() if value is not None},
-        chosen={"lr": chosen.lr, "weight_decay": chosen.weight_decay} | ({"by": by} if len(candidates) > 1 else {}),
+        chosen={"lr": chosen.lr, "weight_decay": chosen.weight_decay}
+        | ({"by": by} if len(candidates) > 1 else {})
+        | ({"feature": chosen.feature} if f.columns else {}),
         predicted=predicted(scores),
         score=certainty(scores),
     )

@@ -1,7 +1,9 @@
 """What a protocol returns: numbers by split, what was chosen on the way, and what it said of every test row."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
+from numpy.typing import NDArray
 from torch import Tensor
 
 
@@ -16,6 +18,7 @@ class Measured:
     chosen     setting -> the value that was chosen; by -> on which rows, where there was a choice
     predicted  (m,) int64, the class named for every row of test; None where a row was asked about many times or never, as
                in draws and episodes
+    answers    by name, what was said of every row of test where one class each does not tell it; see each protocol
     score      (m,) float, how sure that was: the probability of the named class or its share of the votes; None without one
     """
 
@@ -25,6 +28,7 @@ class Measured:
     chosen: dict[str, float | str] = field(default_factory=dict)
     predicted: Tensor | None = field(default=None, compare=False)
     score: Tensor | None = field(default=None, compare=False)
+    answers: dict[str, NDArray[Any]] = field(default_factory=dict, compare=False)
 
     @property
     def metrics(self) -> dict[str, float]:

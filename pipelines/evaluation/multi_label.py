@@ -11,6 +11,7 @@ a point from the devkit's eleven points of 2007.
 
 import warnings
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,20 +50,24 @@ def check(options: MultiLabel, features: TaggedFeatures) -> None:
 def measure(options: MultiLabel, features: TaggedFeatures, seed: int) -> Measured:
     """map on test, ap/NAME of every class, and the cost that each class chose. InputError: see ``check``.
 
+    answers: score (m, C) float32, how far each test image lies on the side of each class, and target (m, C) as given.
     seed: of the order in which the solver takes the rows.
     """
     check(options, features)
     train, test = normalize(features.train), normalize(features.test)
     found, costs = {}, {}
+    said = np.zeros(features.test_target.shape, np.float32)
     for number, name in enumerate(features.names):
         learnt, asked = features.train_target[:, number] >= 0, features.test_target[:, number] >= 0
         rows, target = train[learnt], features.train_target[learnt, number]
         costs[name] = _best_cost(options.costs, rows, target, seed)
-        scores = _fitted(costs[name], rows, target, seed).decision_function(test[asked])
+        said[:, number] = _fitted(costs[name], rows, target, seed).decision_function(test)
+        scores = said[asked, number]
         found[name] = float(average_precision_score(features.test_target[asked, number], scores))
     each = {f"ap/{name}": value for name, value in found.items()}
     chosen: dict[str, float | str] = {f"cost/{name}": cost for name, cost in costs.items()}
-    return Measured(test={"map": float(np.mean(list(found.values()))), **each}, chosen=chosen)
+    answers: dict[str, NDArray[Any]] = {"score": said, "target": features.test_target}
+    return Measured(test={"map": float(np.mean(list(found.values()))), **each}, chosen=chosen, answers=answers)
 
 
 def _best_cost(costs: Sequence[float], rows: NDArray[np.floating], target: NDArray[np.int8], seed: int) -> float:

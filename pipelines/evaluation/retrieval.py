@@ -10,6 +10,7 @@ with the same caption neither is found at 1.
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -59,7 +60,8 @@ def check(options: Retrieval, pairs: ImagesAndCaptions) -> None:
 def measure(options: Retrieval, pairs: ImagesAndCaptions) -> Measured:
     """image_to_text_recall_K and text_to_image_recall_K for every K of ``at``, fractions of images and of captions.
 
-    Nothing is drawn or chosen. InputError: see ``check``.
+    answers: image_to_text (m,) and text_to_image (t,), how many strangers are at least as near as the nearest of its own (0:
+    found at 1), and owner (t,), the image of each caption. Nothing is drawn or chosen. InputError: see ``check``.
     """
     check(options, pairs)
     image = torch.arange(len(pairs.image), device=pairs.owner.device)
@@ -68,4 +70,8 @@ def measure(options: Retrieval, pairs: ImagesAndCaptions) -> Measured:
         "text_to_image": strangers_nearer(pairs.text, pairs.image, pairs.owner, image),
     }
     test = {f"{way}_recall_{k}": (found < k).double().mean() for way, found in nearer.items() for k in options.at}
-    return Measured(test={name: value.item() for name, value in test.items()})
+    answers = {**nearer, "owner": pairs.owner}
+    return Measured(
+        test={name: value.item() for name, value in test.items()},
+        answers={name: value.cpu().numpy().astype(np.uint32) for name, value in answers.items()},
+    )

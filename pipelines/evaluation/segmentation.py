@@ -12,6 +12,7 @@ centre squares.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -93,14 +94,15 @@ def train(maps: Tensor, shares: Tensor, strength: float, iterations: int) -> Pla
 
 
 def counted(places: Places, maps: Tensor, mask: Tensor) -> Tensor:
-    """(C, C) int64: of pixels of each class (row), how many were named as each (column); void ones are left out."""
-    C, found = len(places.bias), torch.zeros(len(places.bias) ** 2, dtype=torch.int64, device=maps.device)
+    """(n, C, C) int64: of an image's pixels of each class (row), how many were named as each (column), without the void."""
+    C, found = len(places.bias), []
     for part, truth in zip(maps.split(IMAGES), mask.split(IMAGES)):
         size = (truth.shape[-2], truth.shape[-1])
         named = F.interpolate(places.logits(part), size=size, mode="bilinear", align_corners=False).argmax(1)
-        asked = truth != VOID
-        found += torch.bincount(truth[asked].long() * C + named[asked], minlength=C * C)
-    return found.view(C, C)
+        for one, said in zip(truth, named):
+            asked = one != VOID
+            found.append(torch.bincount(one[asked].long() * C + said[asked], minlength=C * C).view(C, C))
+    return torch.stack(found)
 
 
 def intersection_over_union(counts: Tensor) -> Tensor:
@@ -128,16 +130,20 @@ def check(options: Segmentation, given: Maps) -> None:
 def measure(options: Segmentation, given: Maps) -> Measured:
     """miou on test over the classes that occur or are named there, iou/NAME of each, pixel_accuracy, and the strength.
 
+    answers: right, named and truth (m, C), pixels of each test image that are of a class and named so, named so, and are so.
     InputError: see ``check``.
     """
     check(options, given)
     shares = shares_of(given.train_mask, len(given.names), (given.train.shape[-2], given.train.shape[-1]))
     strength, held = _choice(options, given, shares)
-    counts = counted(train(given.train, shares, strength, options.iterations), given.test, given.test_mask)
+    by_image = counted(train(given.train, shares, strength, options.iterations), given.test, given.test_mask)
+    counts = by_image.sum(0)
     each = intersection_over_union(counts)
     named = {f"iou/{name}": value for name, value in zip(given.names, each.tolist()) if value == value}
     test = {"miou": each.nanmean().item(), "pixel_accuracy": (counts.diagonal().sum() / counts.sum()).item()}
-    return Measured(test=test | named, holdout=held, chosen={"strength": strength})
+    told = {"right": by_image.diagonal(dim1=1, dim2=2), "named": by_image.sum(1), "truth": by_image.sum(2)}
+    answers = {name: value.cpu().numpy().astype(np.uint32) for name, value in told.items()}
+    return Measured(test=test | named, holdout=held, chosen={"strength": strength}, answers=answers)
 
 
 def _choice(options: Segmentation, given: Maps, shares: Tensor) -> tuple[float, dict[str, float]]:
@@ -150,6 +156,6 @@ def _choice(options: Segmentation, given: Maps, shares: Tensor) -> tuple[float, 
     found = {}
     for strength in options.strengths:
         places = train(given.train[kept], shares[kept], strength, options.iterations)
-        found[strength] = intersection_over_union(counted(places, *judged)).nanmean().item()
+        found[strength] = intersection_over_union(counted(places, *judged).sum(0)).nanmean().item()
     best = max(found, key=lambda strength: found[strength])
     return best, {"miou": found[best], **{f"miou/strength_{one:g}": value for one, value in found.items()}}

@@ -8,7 +8,8 @@ from pipelines.report.cells import Column, Row
 from pipelines.report.comparison import Comparison
 from pipelines.report.noise import difference, letters
 from pipelines.report.study import Results
-from pipelines.spec.jobs import PretrainSpec, ShardsSpec, TuneSpec
+from pipelines.spec.jobs import EvaluateSpec, PretrainSpec, ShardsSpec, TuneSpec
+from pipelines.spec.seen_before import PRETRAINED_ON
 from pipelines.statistics.intervals import Estimate
 from pipelines.statistics.paired import pairs_needed
 
@@ -28,6 +29,17 @@ def _leak(results: Results, comparison: Comparison) -> Iterator[str]:
                 f"Of the {count} test images of {comparison.dataset.short_name} {leaked} are in train too, so that every "
                 "number on them is too high. "
             )
+    seen: dict[str, object] = {}
+    for evaluation in results.of(EvaluateSpec):
+        trained = results.pretraining(evaluation)
+        here = evaluation.dataset == comparison.dataset.short_name
+        if here and trained and evaluation.record and (known := evaluation.record.derived.get(PRETRAINED_ON)):
+            seen[trained.dataset] = known
+    for dataset, number in seen.items():
+        yield (
+            f"Of the test images of {comparison.dataset.short_name} {number} are among those of {dataset} that methods were "
+            "pretrained on, so that their numbers may be too high. "
+        )
 
 
 def _answer(results: Results, comparison: Comparison) -> str:

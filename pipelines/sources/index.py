@@ -12,8 +12,6 @@ from pipelines.sources.images import Decoding
 from pipelines.spec.layout import INDEX
 
 FILE = INDEX
-NOTES = ".notes"
-"""Folder of the notes on finished shards. They stay, so that mending a damaged shard does not pack the others again."""
 VERSION = 1
 """The way out of every damaged shard."""
 

@@ -14,10 +14,11 @@ from pipelines.sources.base import Sample, Split
 from pipelines.sources.caches import seal
 from pipelines.sources.channels import as_stored, scaled, square_channels
 from pipelines.sources.images import Decoding, Unreadable, decoded, is_extreme, open_image, square, to_array
-from pipelines.sources.index import NOTES, Shard
+from pipelines.sources.index import Shard
 from pipelines.sources.stored import Stored
 from pipelines.sources.table import places_file, save_table, table_of
 from pipelines.sources.tars import write_tar
+from pipelines.spec.layout import NOTES
 
 CONTENT = 4
 """Grows with what a note holds, so that shards are packed again where a note of an earlier program lacks it."""

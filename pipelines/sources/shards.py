@@ -19,7 +19,7 @@ from pipelines.randomness import numpy_generator
 from pipelines.sources.base import SPLITS, Source, Split, SplitName
 from pipelines.sources.checked import remember
 from pipelines.sources.images import Decoding
-from pipelines.sources.index import FILE, NOTES, VERSION, Index, load_index, same_spec, save_index
+from pipelines.sources.index import FILE, VERSION, Index, load_index, same_spec, save_index
 from pipelines.sources.indexing import index_of
 from pipelines.sources.locking import locked_folder
 from pipelines.sources.packing import CONTENT, How, Note, PackingPlan, finished, pack
@@ -27,7 +27,7 @@ from pipelines.sources.reader import open_shards
 from pipelines.sources.strata import equal_per_class, stratified_share
 from pipelines.sources.wids import save_wids
 from pipelines.spec.datasets.base import DataSet
-from pipelines.spec.layout import LISTING
+from pipelines.spec.layout import LISTING, NOTES
 
 SEED = 0
 """Of the order, the limit and the held-out slice. Fixed: the shards of a data set do not depend on a run's seed."""

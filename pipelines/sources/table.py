@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.files import replacing
-from pipelines.sources.index import NOTES, Shard
+from pipelines.sources.index import Shard
 from pipelines.sources.tars import MemberPlace
+from pipelines.spec.layout import NOTES
 
 
 @dataclass(frozen=True)

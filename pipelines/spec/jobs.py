@@ -11,6 +11,8 @@ from pipelines.spec.encoders import AnyEncoder
 from pipelines.spec.encoders.checkpoint import Options as Checkpoint
 from pipelines.spec.encoders.checkpoint import Start
 from pipelines.spec.evaluation import AnyEvaluation
+from pipelines.spec.evaluation.linear import Options as Linear
+from pipelines.spec.evaluation.parts import POOLED
 from pipelines.spec.methods import AnyMethod
 from pipelines.spec.overlay import laid_over, value_at
 from pipelines.spec.parse import parse
@@ -163,4 +165,11 @@ class EvaluateSpec(JobSpec):
     def features_key(self, inputs: dict[str, str]) -> str:
         """Equal for the protocols that can share features; inputs: name -> key of the job that made it."""
         made_from = {name: key for name, key in inputs.items() if name in ("weights", "shards")}
-        return digest({"source": self._source(), "seed": self.seed, "inputs": made_from}, 16)
+        read = {} if self.features_read == POOLED else {"features": self.features_read}
+        return digest({"source": self._source(), "seed": self.seed, "inputs": made_from, **read}, 16)
+
+    @property
+    def features_read(self) -> tuple[str, ...]:
+        """Which features of the encoder a protocol on features reads; raw pixels have one alone."""
+        asked = isinstance(self.evaluation, Linear) and not isinstance(self.source, Pixels)
+        return self.evaluation.features if asked else POOLED  # type: ignore[attr-defined]

@@ -12,6 +12,8 @@ INDEX = "index.json"
 """In the folder of shards: what they hold."""
 LISTING = "listing.json"
 """In the folder of shards: the files that they were packed from."""
+NOTES = ".notes"
+"""In the folder of shards: notes on finished ones. They stay: mending a damaged shard packs no other again."""
 
 
 def is_reserved(name: str) -> bool:

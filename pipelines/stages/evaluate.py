@@ -18,9 +18,12 @@ from pipelines.building.devices import chosen_device, device_name
 from pipelines.building.embedding import Embedding, embedding_of
 from pipelines.building.label_sets import tagged_features_of
 from pipelines.building.masks import maps_of
+from pipelines.building.methods import packed, shards_folder
 from pipelines.building.pairs import pairs_of
 from pipelines.building.workbench import WEIGHTS, JobBench, save_classifier
 from pipelines.errors import Problem
+from pipelines.evaluation.answers import FILE as ANSWERS
+from pipelines.evaluation.answers import save_answers
 from pipelines.evaluation.detections import FILE as DETECTIONS
 from pipelines.evaluation.detections import save_detections
 from pipelines.evaluation.labelled import evaluation_seed
@@ -36,6 +39,7 @@ from pipelines.spec.evaluation.zero_shot import Options as ZeroShot
 from pipelines.spec.folder import JobFolder, open_job, ready
 from pipelines.spec.jobs import EvaluateSpec
 from pipelines.spec.made_by import code_of
+from pipelines.spec.seen_before import PRETRAINED_ON, SeenBefore, seen_before
 from pipelines.statistics.confusion import confusion, shares, worst
 
 SHOWN_CONFUSIONS = 4
@@ -51,18 +55,21 @@ def run(job: list[Path]) -> int:
             with contextlib.nullcontext() if folder.done else leased(path):
                 if folder.done:
                     print(f"{path}: done already")
-                elif folder.spec.evaluation.targets == "boxes":
-                    _on_boxes(ready(folder))
+                    continue
+                folder = ready(folder)
+                _tell_leak(folder)
+                if folder.spec.evaluation.targets == "boxes":
+                    _on_boxes(folder)
                 elif folder.spec.evaluation.on_images:
-                    _on_images(ready(folder))
+                    _on_images(folder)
                 elif folder.spec.evaluation.targets == "captions":
-                    _on_captions(ready(folder))
+                    _on_captions(folder)
                 elif folder.spec.evaluation.targets == "label_sets":
-                    _on_label_sets(ready(folder))
+                    _on_label_sets(folder)
                 elif folder.spec.evaluation.targets == "masks":
-                    _on_masks(ready(folder))
+                    _on_masks(folder)
                 else:
-                    embedding = embedding_of(ready(folder), embedding)
+                    embedding = embedding_of(folder, embedding)
                     _on_features(folder, embedding)
         except Problem as error:
             print(f"error: {path}: {error}", file=sys.stderr)
@@ -88,7 +95,9 @@ def _on_captions(job: JobFolder[EvaluateSpec]) -> None:
     pairs = pairs_of(job)
     found: Measured = _protocol(job).measure(job.spec.evaluation, pairs)
     counts = {"candidates/images": len(pairs.image), "candidates/captions": len(pairs.text)}
-    _record(job, found.metrics, {**found.derived, **counts}, time.perf_counter() - clock, started, {})
+    _record(
+        job, found.metrics, {**found.derived, **counts}, time.perf_counter() - clock, started, _save_answers(job, found)
+    )
 
 
 def _on_label_sets(job: JobFolder[EvaluateSpec]) -> None:
@@ -97,7 +106,9 @@ def _on_label_sets(job: JobFolder[EvaluateSpec]) -> None:
     seed = evaluation_seed(job.spec.seed) % 2**32  # scikit-learn takes 32 bits
     found: Measured = _protocol(job).measure(job.spec.evaluation, features, seed)
     sizes = {"features/width": features.train.shape[1]}
-    _record(job, found.metrics, {**found.derived, **sizes}, time.perf_counter() - clock, started, {})
+    _record(
+        job, found.metrics, {**found.derived, **sizes}, time.perf_counter() - clock, started, _save_answers(job, found)
+    )
 
 
 def _on_masks(job: JobFolder[EvaluateSpec]) -> None:
@@ -106,7 +117,9 @@ def _on_masks(job: JobFolder[EvaluateSpec]) -> None:
     found: Measured = _protocol(job).measure(job.spec.evaluation, maps)
     _, width, height, length = maps.train.shape
     sizes = {"map/width": width, "map/places": height * length}
-    _record(job, found.metrics, {**found.derived, **sizes}, time.perf_counter() - clock, started, {})
+    _record(
+        job, found.metrics, {**found.derived, **sizes}, time.perf_counter() - clock, started, _save_answers(job, found)
+    )
 
 
 def _on_boxes(job: JobFolder[EvaluateSpec]) -> None:
@@ -134,6 +147,24 @@ def _on_images(job: JobFolder[EvaluateSpec]) -> None:
     _record(job, metrics, found.derived, time.perf_counter() - clock, started, kept)
 
 
+def _leak(job: JobFolder[EvaluateSpec]) -> SeenBefore | None:
+    """The test images that pretraining on another data set has seen; of the same data set its own shards tell."""
+    weights, shards = job.inputs.get("weights"), job.inputs["shards"]
+    if weights is None or (trained_on := shards_folder(weights)) == shards:
+        return None
+    found = seen_before(trained_on, shards)
+    return found if found and found.count else None
+
+
+def _tell_leak(job: JobFolder[EvaluateSpec]) -> None:
+    if leak := _leak(job):
+        print(
+            f"warning: {job.path}: test images that pretraining has seen, so that every number on them may be too high: "
+            f"{leak.words}; take them out of one of the two data sets",
+            file=sys.stderr,
+        )
+
+
 def _protocol(job: JobFolder[EvaluateSpec]) -> Any:
     """The module that bears the protocol's name."""
     return importlib.import_module(f"pipelines.evaluation.{job.spec.evaluation.use}")
@@ -147,6 +178,7 @@ def _record(
     started: str,
     artifacts: dict[str, str],
 ) -> None:
+    leak = _leak(job)
     write_record(
         job.path,
         key=job.key,
@@ -154,7 +186,8 @@ def _record(
         spec=job.spec.model_dump(mode="json"),
         inputs=job.input_keys,
         metrics=metrics,
-        derived=derived,
+        derived=derived | ({PRETRAINED_ON: leak.count} if leak else {}),
+        flags=[PRETRAINED_ON] if leak else [],
         seconds=seconds,
         device=device_name(chosen_device()),
         code=code_of(job.spec),
@@ -172,6 +205,12 @@ def _save_predictions(out: Path, shards: ShardSet, found: Measured | Outcome) ->
     score = None if found.score is None else found.score.cpu().numpy()
     Predictions.of(ids, label[label >= 0], found.predicted.cpu().numpy(), score).save(out / FILE)
     return {"predictions": FILE}
+
+
+def _save_answers(job: JobFolder[EvaluateSpec], found: Measured) -> dict[str, str]:
+    """Keep what was said of every test image, labelled or not; the artifact."""
+    save_answers(found.answers, packed(job.inputs["shards"]).ids("test"), job.path / ANSWERS)
+    return {"answers": ANSWERS}
 
 
 def _save_looks(out: Path, embedding: Embedding, named: Tensor) -> dict[str, str]:

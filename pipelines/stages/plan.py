@@ -26,6 +26,7 @@ from pipelines.spec.plan import Plan, plan_file
 from pipelines.spec.price import ASSUMED, Prices, gpu_seconds
 from pipelines.spec.resources import CORE_GFLOPS, GPU_GFLOPS
 from pipelines.spec.restocked import restocked
+from pipelines.spec.seen_before import seen_before
 from pipelines.spec.units import Unit, units
 from pipelines.spec.writing import write_specs
 
@@ -81,8 +82,23 @@ def _print_data(made: Plan, contents: Mapping[str, Contents], results: Path) -> 
             told = dataset.told()
         role = "target: measured on" if dataset.role == "target" else "pretrained on and measured on"
         print(f"# data set {dataset.short_name} ({role}): {told or dataset.use}")
-        for line in lines:
+        for line in [*lines, *_seen_before(made, job, results)]:
             print(f"#   {line}")
+
+
+def _seen_before(made: Plan, job: Job, results: Path) -> list[str]:
+    """Test images that are among those of another data set that is pretrained on, where both are packed."""
+    assert isinstance(job.spec, ShardsSpec)
+    if job.spec.dataset.role != "target" or not job.done(results):
+        return []
+    trained_on = {each.inputs["shards"] for each in made.of("pretrain")} - {job.key}
+    others = [each for each in made.of("shards") if each.key in trained_on and each.done(results)]
+    found = {each: seen_before(each.folder(results), job.folder(results)) for each in others}
+    return [
+        f"test images that pretraining on {made.labels[each.place]} sees: {leak.words}"
+        for each, leak in found.items()
+        if leak and leak.count
+    ]
 
 
 def _images(job: Job, dataset: DataSet, results: Path) -> list[str]:

@@ -148,6 +148,8 @@ def test_a_small_copy_of_voc_is_packed_and_raw_pixels_tell_what_is_seen(tmp_path
     assert set(pixels) == {"test/map", *(f"test/ap/{name}" for name in CLASSES)}
     assert pixels["test/map"] > 0.9  # about 0.3 of the images show a class
     assert 0.2 < untrained["test/map"] < pixels["test/map"]
+    with np.load(jobs["pixels"].folder(made.results) / "answers.npz", allow_pickle=False) as kept:
+        assert len(set(kept["ids"].tolist())) == 60
 
 
 def test_protocols_on_labels_are_refused_on_it_and_it_elsewhere(tmp_path):
@@ -168,3 +170,12 @@ def test_lists_that_do_not_fit_together_are_refused(tmp_path):
     path.write_text("\n".join(path.read_text().splitlines()[1:]))
     with pytest.raises(InputError, match=r"cat_test\.txt and aeroplane_test\.txt are not of the same images"):
         open_source(Voc(folder=str(tmp_path), image_size=24))
+
+
+def test_what_was_said_of_every_image_gives_every_precision_again():
+    features = tagged()
+    found = measure(Options(costs=(1.0,)), features, 0)
+    for number, name in enumerate(features.names):
+        asked = found.answers["target"][:, number] >= 0
+        again = average_precision_score(found.answers["target"][asked, number], found.answers["score"][asked, number])
+        assert again == pytest.approx(found.test[f"ap/{name}"])

@@ -91,3 +91,12 @@ def test_numbers_of_the_options():
     assert list(Options().numbers) == names == list(measure(Options(), pairs()).test)
     with pytest.raises(ValidationError, match="must be different"):
         Options(at=(1, 1))
+
+
+def test_what_was_said_of_every_image_gives_the_recalls_again():
+    given = pairs()
+    found = measure(Options(at=(1, 5)), given)
+    for k in (1, 5):
+        assert (found.answers["image_to_text"] < k).mean() == pytest.approx(found.test[f"image_to_text_recall_{k}"])
+        assert (found.answers["text_to_image"] < k).mean() == pytest.approx(found.test[f"text_to_image_recall_{k}"])
+    assert found.answers["owner"].tolist() == given.owner.tolist()

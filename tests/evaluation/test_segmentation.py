@@ -63,7 +63,7 @@ def test_the_score_is_scikit_learns_jaccard_index_of_the_pixels_that_count():
     named = torch.nn.functional.interpolate(places.logits(f.test), size=(12, 12), mode="bilinear").argmax(1)
     asked = f.test_mask != VOID
     expected = jaccard_score(f.test_mask[asked], named[asked], average=None)
-    found = intersection_over_union(counted(places, f.test, f.test_mask))
+    found = intersection_over_union(counted(places, f.test, f.test_mask).sum(0))
     assert found.tolist() == pytest.approx(expected.tolist())
     one = measure(Options(strengths=(0.01,), iterations=50), f).test
     assert one["miou"] == pytest.approx(expected.mean())
@@ -157,6 +157,8 @@ def test_a_small_copy_of_voc_is_packed_and_bright_and_dark_are_told_apart(tmp_pa
         assert {"test/iou/background", "test/iou/cat"} <= set(record["metrics"])
         assert record["metrics"]["test/pixel_accuracy"] > 0.75  # background alone is some 0.6
         assert record["metrics"]["test/iou/cat"] > 0.5
+    with np.load(jobs["pixels"].folder(made.results) / "answers.npz", allow_pickle=False) as kept:
+        assert len(set(kept["ids"].tolist())) == 12
 
 
 def test_the_probe_is_refused_where_there_are_no_masks(tmp_path):
@@ -165,3 +167,13 @@ def test_the_probe_is_refused_where_there_are_no_masks(tmp_path):
     )
     with pytest.raises(InputError, match=r"evaluation\[0\]: segmentation needs masks.*take voc_segmentation"):
         plan_file(tmp_path / "x.yaml")
+
+
+def test_what_was_said_of_every_image_gives_the_score_again():
+    found = measure(Options(strengths=(1e-3,)), given())
+    right, named, truth = (found.answers[name].sum(0).astype(float) for name in ("right", "named", "truth"))
+    with np.errstate(invalid="ignore"):
+        each = right / (named + truth - right)
+    assert np.nanmean(each) == pytest.approx(found.test["miou"])
+    assert right.sum() / truth.sum() == pytest.approx(found.test["pixel_accuracy"])
+    assert len(found.answers["right"]) == len(given().test)

@@ -1,12 +1,19 @@
 """Options of the linear probe on features."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from pipelines.spec.base import Count, NotNegative, Positive, Share
 from pipelines.spec.counts import Counts
+from pipelines.spec.encoders.base import EncoderOptions
 from pipelines.spec.evaluation.base import Protocol
+from pipelines.spec.evaluation.parts import POOLED, Feature, check_tokens
+
+
+def _is_pooled(value: tuple[str, ...]) -> bool:
+    """Left out of what is written: the keys of jobs are those from before there was this option."""
+    return value == POOLED
 
 
 class Options(Protocol):
@@ -27,13 +34,24 @@ class Options(Protocol):
     """Of stochastic gradient descent."""
     standardise: bool = True
     """Scale each feature to equal spread (statistics of the rows trained on); no: all features by one number."""
+    features: tuple[Feature, ...] = Field(default=POOLED, min_length=1, exclude_if=_is_pooled)
+    """Candidate features, each tried with every learning rate and weight decay in the same pass over the rows."""
+
+    @model_validator(mode="after")
+    def _different(self) -> Self:
+        if len(set(self.features)) < len(self.features):
+            raise ValueError(f"features must be different, got {list(self.features)}")
+        return self
 
     @property
     def num_candidates(self) -> int:
-        """Pairs of a learning rate and a weight decay."""
-        return len(self.lrs) * len(self.weight_decays)
+        """Each feature with each learning rate and weight decay."""
+        return len(self.features) * len(self.lrs) * len(self.weight_decays)
+
+    def check_encoder(self, encoder: EncoderOptions, own: bool) -> None:
+        check_tokens(self.features, encoder)
 
     def check_counts(self, counts: Counts) -> None:
         super().check_counts(counts)
-        way_out = "give one lr and one weight decay"
-        counts.check_held_out("linear", self.num_candidates, "candidates (lrs x weight_decays)", way_out)
+        way_out = "give one lr, one weight decay and one feature"
+        counts.check_held_out("linear", self.num_candidates, "candidates (features x lrs x weight_decays)", way_out)

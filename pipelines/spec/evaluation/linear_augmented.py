@@ -1,12 +1,13 @@
 """Options of the linear probe on augmented images."""
 
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
 from pipelines.spec.base import Positive, Share
 from pipelines.spec.counts import Counts
-from pipelines.spec.evaluation.parts import OnImages
+from pipelines.spec.encoders.base import EncoderOptions
+from pipelines.spec.evaluation.parts import Feature, OnImages, check_tokens
 
 FORMS: dict[str, dict[str, Any]] = {
     "moco": {"epochs": 100, "lrs": (3.0, 10.0, 30.0, 100.0), "schedule": "step", "milestones": (0.6, 0.8)},
@@ -21,7 +22,6 @@ FORMS: dict[str, dict[str, Any]] = {
 60 and 80 of 100 epochs); Chen et al. 2020, arXiv:2002.05709, appendix B.6 (0.1 a batch of 256); SwAV's eval_linear.py (0.3,
 cosine, decay 1e-6); He et al. 2022, arXiv:2111.06377, appendix A.1 (LARS, 0.1, batch norm without gains). The published rate
 stands among its neighbours, so that other encoders find theirs."""
-Feature = Annotated[str, Field(pattern=r"^(pooled|tokens_[1-9][0-9]*(_mean)?)$")]
 
 
 class Options(OnImages):
@@ -36,8 +36,7 @@ class Options(OnImages):
     lrs: tuple[Positive, ...] = Field(default=(30.0,), min_length=1)
     """Candidate learning rates for a batch of 256, all trained in one pass, chosen on the held-out slice."""
     features: tuple[Feature, ...] = Field(default=("pooled",), min_length=1)
-    """Candidate features, each tried with every rate: pooled; of a ViT tokens_4, the last four blocks' class tokens side by
-    side (DINO), and tokens_4_mean, with the last block's mean patch token behind them (DINOv2)."""
+    """Candidate features, each tried with every rate; see ``Feature``."""
     batch_norm: bool = False
     """Batch norm without gains before the classifier (MAE)."""
     schedule: Literal["cosine", "step", "constant"] = "cosine"
@@ -69,6 +68,9 @@ class Options(OnImages):
     def training(self) -> dict[str, Any]:
         own = {"lr_per_256": max(self.lrs), "schedule": self.schedule, "milestones": self.milestones}
         return super().training() | own
+
+    def check_encoder(self, encoder: EncoderOptions, own: bool) -> None:
+        check_tokens(self.features, encoder)
 
     def check_counts(self, counts: Counts) -> None:
         super().check_counts(counts)

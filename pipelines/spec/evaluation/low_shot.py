@@ -1,13 +1,14 @@
 """Options of low-shot classification on frozen features."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, model_validator
 
 from pipelines.errors import InputError
 from pipelines.spec.counts import Counts
 from pipelines.spec.evaluation.base import Protocol
 from pipelines.spec.evaluation.linear import Options as Linear
+from pipelines.spec.evaluation.parts import POOLED
 
 
 def _amounts(given: Any) -> Any:
@@ -43,6 +44,12 @@ class Options(Protocol):
     images of every class (5)."""
     probe: Linear = Field(default=Linear())
     """The classifier; its candidates are judged on the held-out slice, or on the rows of train outside the list."""
+
+    @model_validator(mode="after")
+    def _pooled(self) -> Self:
+        if self.probe.features != POOLED:
+            raise ValueError("probe.features: low_shot reads the pooled feature; leave it out, or take linear")
+        return self
 
     @property
     def numbers(self) -> tuple[str, ...]:

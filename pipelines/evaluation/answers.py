@@ -1,0 +1,19 @@
+"""What a protocol said of every test image where one class an image does not tell it: numbers by name, beside its record."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipelines.files import replacing
+
+FILE = "answers.npz"
+
+
+def save_answers(answers: Mapping[str, NDArray[Any]], ids: Sequence[str], path: Path) -> None:
+    """One compressed file in one move: ids (m,) of the test images, and the arrays. Equal answers give equal bytes."""
+    kept: dict[str, Any] = {"ids": np.asarray(ids, np.str_), **answers}
+    with replacing(path) as part, part.open("wb") as file:
+        np.savez_compressed(file, **kept)
