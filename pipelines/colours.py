@@ -17,6 +17,7 @@ _FIXED = {
     "pixels": "#8C8C8C",
     "raw pixels": "#8C8C8C",
     "untrained": "#5C5C5C",
+    "guess": "#767676",
     "supervised": "#1A1A1A",
     "moco_v1": _SKY,
     "moco_v1_ft": _ORANGE,

@@ -9,6 +9,8 @@ from pipelines.report.brief import brief_of, save
 from pipelines.report.claims import JudgedClaim, judged
 from pipelines.report.classes import Confusions, class_tables, confusions, per_class_csv
 from pipelines.report.comparison import NOT_JUDGED, Comparison, comparisons
+from pipelines.report.cost_chart import cost_chart
+from pipelines.report.costs import costs, points
 from pipelines.report.curves import curves
 from pipelines.report.data_sets import data_section
 from pipelines.report.elsewhere import elsewhere_table
@@ -59,7 +61,8 @@ def build_report(results: Results, out: Path, texts: Path, standing: Standings =
     classes = [confusions(results, comparison) for comparison, _ in found]
     sections = [
         _claims(verdicts, texts),
-        *_results(found, texts),
+        *_results(results, found, texts),
+        _costs(results, [comparison for comparison, _ in found], texts),
         _reproduction(agreed, texts),
         _elsewhere(found, published, texts),
         _ranks([comparison for comparison, _ in found], texts),
@@ -90,12 +93,23 @@ def _claims(found: Sequence[JudgedClaim], texts: Path) -> Section:
     return Section("claims", "Claims", caption(texts, "claims"), drawn, tables)
 
 
-def _results(found: Sequence[tuple[Comparison, Beside]], texts: Path) -> list[Section]:
+def _costs(results: Results, found: Sequence[Comparison], texts: Path) -> Section:
+    """A chart a data set with at least two methods to place."""
+    drawn = []
+    for comparison in found:
+        for column in comparison.columns[:1]:
+            placed = points(comparison, column, costs(results, comparison))
+            if len(placed) > 1:
+                drawn.append(Chart(f"{comparison.dataset.short_name} · {column.title}", cost_chart(placed, column)))
+    return Section("cost", "Accuracy against cost", caption(texts, "cost"), tuple(drawn))
+
+
+def _results(results: Results, found: Sequence[tuple[Comparison, Beside]], texts: Path) -> list[Section]:
     """A section a data set, and one over all of them where there are several."""
     made: list[Section] = []
     for comparison, figures in found:
         name = "results" if len(found) == 1 else f"results-{comparison.dataset.short_name}"
-        table = results_table(comparison, figures, name, _short(texts, "results"))
+        table = results_table(comparison, figures, name, _short(texts, "results"), costs(results, comparison))
         made.append(comparison_section(comparison, table, texts, alone=len(found) == 1, first=not made))
     over = transfer_table([comparison for comparison, _ in found], _short(texts, "transfer"))
     tables = (over,) if over else ()

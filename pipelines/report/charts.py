@@ -13,34 +13,10 @@ from pipelines.colours import Style, styles
 from pipelines.files import digest
 from pipelines.report.cells import Column
 from pipelines.report.comparison import Comparison
-from pipelines.report.curves import Curve
 
 Spec = dict[str, Any]
 Rows = list[dict[str, Any]]
 _INK, _GRID = "#222222", "#E4E4E4"
-
-
-def curve_chart(curves: Sequence[Curve], title: str, style: dict[str, Style], zero: bool = False) -> Spec:
-    """One metric against the training step: a line a run (seeds of a label share colour and dash)."""
-    rows = [
-        {"label": curve.label, "seed": curve.seed, "step": round(step, 1), "value": float(f"{value:.5g}")}
-        for curve in curves
-        for step, value in curve.points
-    ]
-    chart = (
-        named(rows)
-        .mark_line(strokeWidth=1.7, strokeJoin="round")
-        .encode(
-            x=alt.X("step:Q", title="training step", axis=alt.Axis(tickCount=5, format=",d")),
-            y=alt.Y("value:Q", title=title, scale=alt.Scale(zero=zero), axis=alt.Axis(tickCount=6)),
-            color=coloured(style, (curve.label for curve in curves)),
-            strokeDash=dashed(style, (curve.label for curve in curves)),
-            detail="seed:N",
-            opacity=focus(0.9),
-            tooltip=[alt.Tooltip("label:N", title="method"), alt.Tooltip("seed:N", title="seed")],
-        )
-    )
-    return finished(chart, 340, 220, rows)
 
 
 def comparison_chart(comparison: Comparison, column: Column) -> Spec:

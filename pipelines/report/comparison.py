@@ -1,7 +1,7 @@
 """The comparisons of a study, one for each data set that encoders are evaluated on."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -101,7 +101,20 @@ def _compare(results: Results, dataset: DataSet, titles: Mapping[Protocol, str],
     places = [(row, column) for row in ordered for column in columns]
     cells = {place: _cell(results, members.get(place, []), place[1].metric, answers, test) for place in places}
     cells |= {place: Cell({0: mean}, 1, is_exact=True) for place, mean in guesses.items()}
+    ordered = _by_main(ordered, columns, cells)
     return Comparison(dataset, test, tuple(ordered), tuple(columns), cells, codes_of(results, members, standing))
+
+
+def _by_main(rows: Sequence[Row], columns: Iterable[Column], cells: Mapping[tuple[Row, Column], Cell]) -> list[Row]:
+    """Pretrained rows by the first column, the study's main one, the highest mean first; all others stay in their order."""
+    main = next(iter(columns), None)
+
+    def place(row: Row) -> tuple[int, float]:
+        mean = cells[row, main].mean if main and row.pretraining else None
+        missing = float("inf") if row.pretraining else 0.0
+        return ORIGINS.index(row.origin), missing if mean is None else -mean
+
+    return sorted(rows, key=place)
 
 
 def _rows(results: Results, dataset: DataSet, jobs: Jobs) -> list[Row]:

@@ -1,10 +1,13 @@
 """The main table of a data set: every method by every protocol, the published figure beside it where one exists."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 
 from pipelines.colours import colour
+from pipelines.durations import duration
 from pipelines.report.cells import Column, Row
 from pipelines.report.comparison import Comparison
+from pipelines.report.costs import Cost
 from pipelines.report.estimates import HEADLINE, RESAMPLES
 from pipelines.report.noise import letters
 from pipelines.report.published import as_printed, choose, is_same_setting, wanted_for
@@ -32,6 +35,7 @@ LETTERS = (
     "a are within noise of the best. Floors, rows that saw labels and rows with missing seeds have no letter."
 )
 
+NO_COSTS: Mapping[Row, Cost] = MappingProxyType({})
 Beside = dict[tuple[Row, Column], Published]
 """Cell -> the published figure printed beside it."""
 
@@ -48,8 +52,13 @@ def beside(comparison: Comparison, published: list[Published]) -> Beside:
     return found
 
 
-def results_table(comparison: Comparison, figures: Beside, name: str, caption: str) -> Table:
-    """One row a method; a column a protocol, followed by a published column for each protocol that figures were measured by."""
+def results_table(
+    comparison: Comparison, figures: Beside, name: str, caption: str, cost: Mapping[Row, Cost] = NO_COSTS
+) -> Table:
+    """One row a method; a column a protocol, followed by a published column for each protocol that figures were measured by.
+
+    The last two columns are what a pretraining cost, where any row tells it.
+    """
     sources = list(dict.fromkeys(_note(figure) for figure in figures.values()))
     ways: dict[Column, list[str]] = {}
     for (_, column), figure in figures.items():
@@ -69,10 +78,21 @@ def results_table(comparison: Comparison, figures: Beside, name: str, caption: s
             shown = figures.get((row, column))
             for way in ways.get(column, []):
                 entries.append(_published_entry(shown if shown and shown.measured_by == way else None, sources))
-        rows.append(tuple(entries))
-    groups = (("", 1), (comparison.dataset.short_name, len(header) - 1)) if comparison.columns else ()
+        rows.append((*entries, *(_cost_entries(cost.get(row)) if cost else ())))
+    groups: tuple[tuple[str, int], ...] = ()
+    if comparison.columns:
+        groups = (("", 1), (comparison.dataset.short_name, len(header) - 1))
+    if cost:
+        header, groups = [*header, "time", "images/s"], (*groups, ("a pretraining", 2))
     remarks = tuple(_remarks(comparison, any(noise.values())))
     return Table(name, caption, tuple(header), tuple(rows), groups, tuple(sources), remarks=remarks)
+
+
+def _cost_entries(cost: Cost | None) -> tuple[Entry, Entry]:
+    """Median time and speed; dashes for what was not trained."""
+    if cost is None:
+        return Entry("–", muted=True), Entry("–", muted=True)
+    return Entry(duration(cost.seconds)), Entry(f"{cost.images:,.0f}" if cost.images else "–", muted=not cost.images)
 
 
 def _entry(comparison: Comparison, row: Row, column: Column, letter: str) -> Entry:

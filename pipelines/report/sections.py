@@ -11,6 +11,7 @@ from pipelines.records import checked_file
 from pipelines.report import charts, tuning_charts
 from pipelines.report.comparison import Comparison
 from pipelines.report.curves import Curve
+from pipelines.report.score_charts import band_chart
 from pipelines.report.shot_charts import shot_chart
 from pipelines.report.shots import shot_curves
 from pipelines.report.study import AnySpec, Result
@@ -179,7 +180,7 @@ def _curve_section(name: str, title: str, metrics: dict[str, str], found: list[C
         for metric, words in metrics.items():
             group = [curve for curve in inside if (curve.dataset, curve.metric) == (dataset, metric)]
             if group:
-                drawn.append(Chart(f"{dataset} · {words}", charts.curve_chart(group, words, style)))
+                drawn.append(Chart(f"{dataset} · {words}", band_chart(group, words, style, log=False)))
     return Section(name, title, caption(texts, name), tuple(drawn), legend=_legend(style) if drawn else ())
 
 

@@ -18,6 +18,19 @@ class TrackedDataSet:
 
 
 @dataclass(frozen=True)
+class Images:
+    """The images that an encoder takes: channels, and pixels a side."""
+
+    channels: int
+    side: int
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """(N, channels, side, side), the number of images being free."""
+        return (-1, self.channels, self.side, self.side)
+
+
+@dataclass(frozen=True)
 class Final:
     """Numbers that stand once.
 
@@ -43,6 +56,7 @@ class Content:
     history   the curves; None: it has none
     files     name in MLflow -> file
     weights   the file of a finished encoder, which becomes a model; None: it has none
+    images    those that the encoder takes; None: not known
     """
 
     key: str
@@ -58,6 +72,7 @@ class Content:
     files: dict[str, Path] = field(default_factory=dict)
     datasets: tuple[TrackedDataSet, ...] = ()
     weights: Path | None = None
+    images: Images | None = None
 
     def holds(self, mark: Mark) -> bool:
         """Whether all that a run was sent is still true."""

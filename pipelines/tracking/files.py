@@ -14,7 +14,7 @@ from pipelines.tracking.store import Experiment
 
 def send_files(experiment: Experiment, run: Run, files: Mapping[str, Path]) -> None:
     """Copy ``files`` (name -> file) to where MLflow looks for those of a run; what is there already is replaced."""
-    here = own_folder(experiment, run)
+    here = own_folder(experiment, run.info.artifact_uri)
     for name, path in files.items():
         if here is None:
             folder = Path(name).parent.as_posix()
@@ -25,10 +25,9 @@ def send_files(experiment: Experiment, run: Run, files: Mapping[str, Path]) -> N
                 shutil.copyfile(path, part)
 
 
-def own_folder(experiment: Experiment, run: Run) -> Path | None:
-    """The folder of a run's files in the results; None where a server keeps them."""
-    location = run.info.artifact_uri or ""
+def own_folder(experiment: Experiment, location: str | None) -> Path | None:
+    """The folder in the results of what MLflow says lies at ``location``; None where a server keeps it."""
     served = experiment.store.address.startswith(("http://", "https://"))
-    if served or not location.startswith(ARTIFACTS):
+    if served or not location or not location.startswith(ARTIFACTS):
         return None
     return mlflow_artifacts(experiment.store.folder) / location.removeprefix(ARTIFACTS).lstrip("/")

@@ -3,15 +3,19 @@
 The weights stay in the job's folder, which the model names: a copy in MLflow would double what a study takes on disk.
 """
 
+import tempfile
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from mlflow import MlflowClient
 from mlflow.entities import LoggedModel, LoggedModelOutput, LoggedModelStatus, Run
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 
-from pipelines.tracking.content import Content
+from pipelines.tracking.content import Content, Images
 from pipelines.tracking.fields import clean
+from pipelines.tracking.files import own_folder
+from pipelines.tracking.signature import describe
 from pipelines.tracking.store import Experiment
 from pipelines.tracking.tree import StudyTree
 
@@ -20,7 +24,7 @@ MODEL = "mlflow.replay.model"
 WEIGHTS = "weights"
 """The tag of a model with the path of its weights in the results folder."""
 LOADS_WITH, EXPORTS_WITH = "loads_with", "exports_with"
-"""The tags of a model with the call that reads its weights, and the command that writes them for timm and torchvision."""
+"""The tags of a model with the call that gives the encoder back, and the command that writes them for timm and torchvision."""
 BEST = "best"
 
 
@@ -31,24 +35,45 @@ def model_of(content: Content, experiment: Experiment, run: Run, is_new: bool) -
     if MODEL in run.data.tags:
         return str(run.data.tags[MODEL])
     client = experiment.store.client
-    query = f"source_run_id = '{run.info.run_id}'"  # an interrupted sync may have made one
-    found = [] if is_new else client.search_logged_models([experiment.id], query)
+    found = [] if is_new else _unnamed(experiment, run)
     model: LoggedModel = found[0] if found else _create(content, experiment, run)
+    if content.images:
+        _describe(content.images, experiment, model)
+    linked = run.outputs.model_outputs if run.outputs else ()
+    if model.model_id not in {each.model_id for each in linked}:
+        client.log_outputs(run.info.run_id, [LoggedModelOutput(model.model_id, 0)])
     if model.status != LoggedModelStatus.READY:
         client.finalize_logged_model(model.model_id, LoggedModelStatus.READY)
-    if not found:
-        client.log_outputs(run.info.run_id, [LoggedModelOutput(model.model_id, 0)])
     return str(model.model_id)
 
 
 def forget_model(experiment: Experiment, run: Run) -> None:
-    """Take the model of a run away, if it has one."""
-    if MODEL in run.data.tags:
+    """Take the models of a run away, one that an interrupted sync left without its name in the run included."""
+    named = run.data.tags.get(MODEL)
+    for model in [named] if named else [each.model_id for each in _unnamed(experiment, run)]:
         try:
-            experiment.store.client.delete_logged_model(run.data.tags[MODEL])
+            experiment.store.client.delete_logged_model(model)
         except MlflowException as error:  # somebody took it away before
             if error.error_code != "RESOURCE_DOES_NOT_EXIST":
                 raise
+
+
+def _unnamed(experiment: Experiment, run: Run) -> Sequence[LoggedModel]:
+    """Models of a run that has no tag of one: a sync died between the two."""
+    query = f"source_run_id = '{run.info.run_id}'"
+    found: Sequence[LoggedModel] = experiment.store.client.search_logged_models([experiment.id], query)
+    return found
+
+
+def _describe(images: Images, experiment: Experiment, model: LoggedModel) -> None:
+    """Signature and input example, into the results' own folder or through the server."""
+    weights = {name: model.tags[name] for name in (WEIGHTS, LOADS_WITH)}
+    if here := own_folder(experiment, model.artifact_location):
+        describe(here, model, images, weights)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        describe(Path(folder), model, images, weights)
+        experiment.store.client.log_model_artifacts(model.model_id, folder)
 
 
 def register_best(experiment: Experiment, study: StudyTree, runs: Mapping[str, Sequence[Run]]) -> None:
@@ -94,7 +119,7 @@ def _create(content: Content, experiment: Experiment, run: Run) -> LoggedModel:
             "results": experiment.store.results,
             "run_key": content.key,
             WEIGHTS: weights.as_posix(),
-            LOADS_WITH: f'safetensors.torch.load_file("{folder}/{weights.as_posix()}")',
+            LOADS_WITH: f'pretrained_method(Path("{folder}/{weights.parent.as_posix()}")).encoder',
             EXPORTS_WITH: f"python -m pipelines export {folder}/{weights.parent.as_posix()} --to FOLDER",
             **{name: content.tags[name] for name in ("method", "dataset", "seed") if name in content.tags},
         },

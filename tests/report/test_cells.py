@@ -123,7 +123,7 @@ def test_floors_come_first_and_a_method_not_above_them_is_known(tmp_path: Path) 
     fake.evaluate("untrained resnet18", "untrained", 0, DATASET, only(0.70))
     fake.evaluate("raw pixels", "pixels", 0, DATASET, only(0.80))
     found = comparison(tmp_path, fake)
-    assert [row.label for row in found.rows] == ["raw pixels", "untrained resnet18", "simclr", "moco_v2"]
+    assert [row.label for row in found.rows] == ["raw pixels", "untrained resnet18", "moco_v2", "simclr"]
     below = {row.label: [floor.label for floor in found.not_above(row, found.columns[0])] for row in found.rows}
     assert below == {"raw pixels": [], "untrained resnet18": [], "simclr": ["raw pixels"], "moco_v2": []}
 

@@ -9,7 +9,7 @@ from report_tools import FakeStudy
 
 from pipelines.contact_sheet import Sheet
 from pipelines.files import canonical, sealed
-from pipelines.report.pictures import BUDGET, pictures_section
+from pipelines.report.pictures import A_RUN, BUDGET, SCRIPT, pictures_section, room_for
 from pipelines.report.study import load_results
 from pipelines.stages import report
 
@@ -116,3 +116,10 @@ def test_equal_pictures_stand_once(tmp_path):
         looked(fake, label, 0, picture=b"the same")
     panels = {group.title: group.panels for group in section(fake).groups}["Nearest neighbours"]
     assert [panel.title for panel in panels] == ["digits · one, and of digits · other"]
+
+
+@pytest.mark.parametrize(("runs", "most"), [(1, 6_000_000), (360, 3_000_000), (5000, 0)])
+def test_pictures_leave_the_page_under_ten_megabytes(runs: int, most: int) -> None:
+    room = room_for(runs)
+    assert 0 <= room <= most
+    assert room == 0 or room + runs * A_RUN + SCRIPT < 10_000_000
