@@ -105,7 +105,7 @@ PUBLISHED = {
     "inet": ({"train": 2}, ["val/ILSVRC2012_val_1.JPEG", "ILSVRC2012_validation_ground_truth.txt"], "write use: imagenet"),
     "kaggle": ({"Data/CLS-LOC/train": 2}, ["Annotations/x.xml"], r"dataset.folder: .*/Data/CLS-LOC"),
     "cub": ({"images": 2}, ["train_test_split.txt", "parts/parts.txt"], "sort images/ into train/ and test/"),
-    "cars": ({}, ["devkit/cars_meta.mat", "cars_train/1.jpg", "cars_test/1.jpg"], "cars_test and cars_train sound like .*devkit/"),
+    "cars": ({}, ["devkit/cars_meta.mat", "cars_train/1.jpg", "cars_test/1.jpg"], "and cars_train sound like .*devkit/"),
     "binary": ({}, ["cifar-10-batches-bin/data_batch_1.bin"], "write use: cifar10"),
     "idx": ({}, ["train-images-idx3-ubyte"], "write use: mnist"),
     "parquet": ({}, ["data/train-00000.parquet"], "Parquet"),

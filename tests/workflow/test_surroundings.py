@@ -58,7 +58,7 @@ LEFT = {
 
 
 def test_variables_of_other_tools_change_nothing_that_is_told(tmp_path: Path) -> None:
-    plain, left = looked(tmp_path), looked(tmp_path, **LEFT)
+    plain, left = looked(tmp_path / "plain"), looked(tmp_path / "left", **LEFT)
     assert (left.returncode, left.stdout, left.stderr) == (0, plain.stdout, b"")
 
 
@@ -72,7 +72,7 @@ def test_a_rank_that_another_tool_left_is_refused_and_not_waited_for(monkeypatch
         monkeypatch.setenv(name, value)
     with (
         pytest.raises(
-            EnvironmentFault, match="has RANK and not .*TORCHELASTIC_RUN_ID: another tool left it.*unset RANK"
+            EnvironmentFault, match=r"has RANK and not .*TORCHELASTIC_RUN_ID: another tool left it.*unset RANK"
         ),
         process_group(),
     ):
