@@ -26,5 +26,8 @@ def data_workers(asked: int | None) -> int:
     """
     if asked is not None:
         return asked
-    share = len(os.sched_getaffinity(0)) // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    beside = (
+        int(os.environ["LOCAL_WORLD_SIZE"]) if "RANK" in os.environ else 1
+    )  # without RANK it is left of another tool
+    share = len(os.sched_getaffinity(0)) // beside
     return min(16, max(1, share - 1))

@@ -7,13 +7,26 @@ from collections.abc import Iterator
 import torch
 import torch.distributed as dist
 
+from pipelines.errors import EnvironmentFault
+
+GROUP = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT", "TORCHELASTIC_RUN_ID")
+"""What torchrun sets for each of its processes."""
+
 
 @contextlib.contextmanager
 def process_group() -> Iterator[None]:
-    """Join the group that torchrun's environment describes and leave it at the end; nothing without torchrun."""
+    """Join the group that torchrun's environment describes and leave it at the end; nothing without torchrun.
+
+    EnvironmentFault where RANK is left of another tool: without a torchrun behind it, the processes it counts never come.
+    """
     if "RANK" not in os.environ:
         yield
         return
+    if lacking := [name for name in GROUP if not os.environ.get(name)]:
+        raise EnvironmentFault(
+            f"the environment has RANK and not {', '.join(lacking)}: another tool left it, and no process group is there to "
+            "join; unset RANK (pipelines starts torchrun itself, by --processes), or start this by torchrun"
+        )
     if torch.cuda.is_available():
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
     dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")

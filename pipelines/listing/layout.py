@@ -1,17 +1,16 @@
 """How a data set lies in its folder: split folders, class folders, or images alone."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from pipelines.errors import InputError
 from pipelines.listing.folders import folders, has_image, looks_like_image, visible
 from pipelines.listing.kinds import EXTENSIONS
-from pipelines.listing.splits import KNOWN, split_of
+from pipelines.listing.splits import KNOWN, WORDS, split_of
 
 ENDS = (" ", "\t", ",", ";")
 """What may stand behind a class folder's name in a class list."""
-TINY = "val_annotations.txt"
-"""In Tiny-ImageNet's val: which class each image is of."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +83,14 @@ def layout_of(
     splits = _splits(root)
     train = splits.pop("train", root)
     classes = _classes(train, class_list, endings) if labelled else ()
+    if labelled and not class_list:
+        _check_half_named(classes, train)
     usable = [splits[name] for name in ("test", "val") if name in splits and (not classes or folders(splits[name]))]
+    if hold and not usable and "val" in splits:
+        raise InputError(
+            f"{splits['val']}: no class folders in it, and {train.name}/ has some; sort its images into class folders, or "
+            "write dataset.val: unused, and a share of train is test"
+        )
     test = usable[0] if usable else None
     held = usable[1] if hold and len(usable) > 1 else None
     for part in filter(None, (test, held)) if classes else ():
@@ -98,10 +104,9 @@ def _check_classes(part: Path, train: Path, classes: tuple[str, ...], listed: bo
     names = folders(part)
     if not set(names) & set(classes):
         move = "write dataset.val: unused" if is_held else "move it elsewhere, and val, or a share of train, is test"
-        tiny = "; as Tiny-ImageNet is published: write use: tiny_imagenet" * (part.parent / "val" / TINY).exists()
         raise InputError(
             f"{part}: none of its folders ({', '.join(names[:3])}) is named like a class of {train.name} ({classes[0]}, ...); "
-            f"sort its images into folders of those names, or {move}{tiny}"
+            f"sort its images into folders of those names, or {move}"
         )
     for name in names if not listed else ():
         if name not in classes:
@@ -134,6 +139,22 @@ def _splits(root: Path) -> dict[str, Path]:
             f"rename it, or move it elsewhere; where {found['train'].name}/ is a class, rename that"
         )
     return found
+
+
+def _check_half_named(classes: tuple[str, ...], train: Path) -> None:
+    """InputError for classes such as cars_train and cars_test, which sound like splits of one set."""
+    known: dict[str, dict[str, str]] = {}
+    for name in classes:
+        words = re.findall("[a-z]+|[0-9]+", name.lower())
+        for word in WORDS.keys() & set(words):
+            rest = " ".join(each for each in words if each != word)
+            known.setdefault(rest, {})[WORDS[word]] = name
+    for said in known.values():
+        if "train" in said and len(said) > 1:
+            raise InputError(
+                f"{train}: its folders {' and '.join(sorted(said.values()))} sound like splits; call them train and test, or, "
+                "where they are classes, list the classes in dataset.classes"
+            )
 
 
 def _classes(train: Path, class_list: Path | None, endings: frozenset[str]) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ import numpy as np
 
 from pipelines.listing.images import images_of, note_outside
 from pipelines.listing.kinds import HEAD, Skipped, kind_of
+from pipelines.listing.known import advised
 from pipelines.listing.layout import Layout
 from pipelines.sources.base import Sample, Source, Split
 from pipelines.sources.strata import stratified_share
@@ -16,7 +17,8 @@ def read(options: ImageFolder) -> Source:
     """Paths only; images are read when asked for. Links are followed. InputError: missing, empty, unknown classes."""
     inventory = options.inventory()  # taken first: what is added from here on is seen as new by the next plan
     layout, skipped = options.layout(), Skipped()
-    layout.check()
+    with advised(layout.root):
+        layout.check()
     note_outside(layout, skipped)
     train, told = _split(layout, layout.train, skipped), options.told()
     if layout.test is None:

@@ -160,7 +160,10 @@ def prepare_environment() -> None:
 def _client(address: str) -> MlflowClient:
     for handler in logging.getLogger("mlflow").handlers:
         handler.addFilter(_mask)
-    client = MlflowClient(tracking_uri=bounded(address, int(CALL)))
+    uri = bounded(address, int(CALL))
+    client = MlflowClient(
+        tracking_uri=uri, registry_uri=uri
+    )  # else MLFLOW_REGISTRY_URI would part models from their runs
     client.search_experiments(max_results=1)  # what is only made at the first call is made here, under this limit
     return client
 

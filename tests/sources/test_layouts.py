@@ -99,3 +99,49 @@ def test_one_strange_file_of_many_images_is_told_and_passes(tmp_path: Path) -> N
     make_folder(tmp_path, {"a": 1000}, side=4)
     (tmp_path / "a" / "x.psd").write_bytes(b"8BPS\0\1" + noise(1, 50)[0].tobytes())
     assert read(options(tmp_path)).skipped == {".psd": {"count": 1, "examples": ["a/x.psd"]}}
+
+
+PUBLISHED = {
+    "inet": ({"train": 2}, ["val/ILSVRC2012_val_1.JPEG", "ILSVRC2012_validation_ground_truth.txt"], "write use: imagenet"),
+    "kaggle": ({"Data/CLS-LOC/train": 2}, ["Annotations/x.xml"], r"dataset.folder: .*/Data/CLS-LOC"),
+    "cub": ({"images": 2}, ["train_test_split.txt", "parts/parts.txt"], "sort images/ into train/ and test/"),
+    "cars": ({}, ["devkit/cars_meta.mat", "cars_train/1.jpg", "cars_test/1.jpg"], "and cars_train sound like .*devkit/"),
+    "binary": ({}, ["cifar-10-batches-bin/data_batch_1.bin"], "write use: cifar10"),
+    "idx": ({}, ["train-images-idx3-ubyte"], "write use: mnist"),
+    "parquet": ({}, ["data/train-00000.parquet"], "Parquet"),
+    "coco": ({}, ["train2017/1.jpg", "annotations/instances_train2017.json"], "labels: none"),
+    "yolo": ({}, ["train/images/1.jpg", "train/labels/1.txt"], r"dataset.folder: .*/train/images"),
+    "tars": ({}, ["train-000.tar"], "write use: webdataset"),
+}  # fmt: skip
+"""Layout -> folders with so many images in each of two classes, other files, and what the refusal says."""
+
+
+@pytest.mark.parametrize("layout", list(PUBLISHED))
+def test_a_published_layout_that_is_no_class_folders_is_refused_with_what_reads_it(tmp_path: Path, layout: str) -> None:
+    parts, others, message = PUBLISHED[layout]
+    for part, count in parts.items():
+        make_folder(tmp_path / part, {"a": count, "b": count})
+    for name in others:
+        if name.lower().endswith(("jpg", "jpeg")):
+            image(tmp_path / name, kind="jpeg")
+        else:
+            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / name).write_bytes(b"x")
+    mine = ImageFolder(name="toy", folder=str(tmp_path))
+    for use in (read, ImageFolder.check_files):
+        with pytest.raises(InputError, match=message):
+            use(mine)
+
+
+def test_a_val_folder_without_class_folders_is_asked_about(tmp_path: Path) -> None:
+    """Its images would otherwise be left out, and test be cut out of train."""
+    make_folder(tmp_path / "train", {"a": 5, "b": 5})
+    image(tmp_path / "val" / "1.png")
+    with pytest.raises(InputError, match=r"val: no class folders in it, .* write dataset.val: unused"):
+        read(ImageFolder(name="toy", folder=str(tmp_path)))
+    assert len(read(ImageFolder(name="toy", folder=str(tmp_path), val="unused")).test) == 2
+
+
+def test_classes_that_hold_the_words_of_splits_and_more_are_classes(tmp_path: Path) -> None:
+    make_folder(tmp_path, {"steam train": 5, "test tube": 5})
+    assert read(ImageFolder(name="toy", folder=str(tmp_path))).classes == ("steam train", "test tube")

@@ -197,6 +197,31 @@ def test_the_report_tells_what_was_found_in_each_data_set(made):
     assert section.count("data:image/jpeg;base64,") == 6
 
 
+def test_looking_tells_of_each_data_set_what_the_report_tells(made, capsys):
+    """Layout, images of each split, classes that lack some, and what is left out."""
+    assert main(["look", str(made.results.parent / "study.yaml")]) == 0
+    looked = dict(re.findall(r"^(\w+) \(\w+, \w+\)\n((?:  .*\n?)+)", capsys.readouterr().out, re.MULTILINE))
+    assert set(looked) == {"folders", "tars", "blank"}
+    with (made.results / "study" / "tables" / "data.csv").open(encoding="utf-8") as file:
+        name = ""
+        for row in csv.DictReader(file):
+            name, what, found = row["data set"] or name, row["what"], row["found"]
+            if what in ("train", "test"):
+                assert f"  {what}: {found.split(' images')[0]} images" in looked[name]
+                classes = ", ".join(
+                    each.replace(": ", " ") for each in found.split("; ", 1)[1].split("; ")[-1].split(", ")
+                )
+                assert f"classes: {classes}\n" in looked[name]
+            elif what == "layout" and name != "tars":
+                assert f"  layout: {found}\n" in looked[name]
+            elif what.startswith("classes "):
+                assert f"  {what}: {found}\n" in looked[name]
+            elif what.startswith("left out: "):
+                assert re.search(
+                    rf"left out: .*{found.split()[0]} {re.escape(what.removeprefix('left out: '))}", looked[name]
+                )
+
+
 def test_a_sheet_shows_the_first_twelve_images_of_a_split(made):
     """Every image of the blank data set lacks blue, and the ground between them does not."""
     folder = shards(made, "blank").folder(made.results)

@@ -8,6 +8,10 @@ from pathlib import Path
 import pytest
 from source_tools import make_folder
 
+from pipelines.building.devices import data_workers
+from pipelines.errors import EnvironmentFault
+from pipelines.launching.processes import GROUP, process_group
+
 ROOT = Path(__file__).parents[2]
 STUDY = """
 question: Größe?
@@ -43,3 +47,41 @@ def test_file_names_that_would_be_misread_are_refused_by_the_variable(tmp_path: 
     assert done.returncode == 1
     assert done.stderr.startswith(b"error: the environment makes Python read the names of files as ascii (PYTHONUTF8=0")
     assert done.stderr.count(b"\n") == 1
+
+
+LEFT = {
+    "MLFLOW_TRACKING_URI": "http://127.0.0.1:9", "MLFLOW_RUN_ID": "0" * 32, "MLFLOW_EXPERIMENT_NAME": "other",
+    "MLFLOW_REGISTRY_URI": "http://127.0.0.1:9", "SNAKEMAKE_PROFILE": "/nowhere", "PYTHONPATH": "/nowhere",
+    "PYTHONOPTIMIZE": "2", "CUDA_VISIBLE_DEVICES": "7", "OMP_NUM_THREADS": "2", "SLURM_JOB_ID": "1", "SLURM_NTASKS": "4",
+    "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "x", "MASTER_ADDR": "nowhere", "OPTUNA_STORAGE": "sqlite:////nowhere/x.db",
+}  # fmt: skip
+
+
+def test_variables_of_other_tools_change_nothing_that_is_told(tmp_path: Path) -> None:
+    plain, left = looked(tmp_path / "plain"), looked(tmp_path / "left", **LEFT)
+    assert (left.returncode, left.stdout, left.stderr) == (0, plain.stdout, b"")
+
+
+@pytest.mark.parametrize(
+    "left", [{"RANK": "0"}, {"RANK": "0", "WORLD_SIZE": "2", "MASTER_ADDR": "a", "MASTER_PORT": "1"}]
+)
+def test_a_rank_that_another_tool_left_is_refused_and_not_waited_for(monkeypatch, left: dict[str, str]) -> None:
+    for name in GROUP:
+        monkeypatch.delenv(name, raising=False)
+    for name, value in left.items():
+        monkeypatch.setenv(name, value)
+    with (
+        pytest.raises(
+            EnvironmentFault, match=r"has RANK and not .*TORCHELASTIC_RUN_ID: another tool left it.*unset RANK"
+        ),
+        process_group(),
+    ):
+        pass
+
+
+def test_without_rank_the_count_of_processes_beside_is_not_read(monkeypatch) -> None:
+    monkeypatch.delenv("RANK", raising=False)
+    monkeypatch.delenv("LOCAL_WORLD_SIZE", raising=False)
+    alone = data_workers(None)
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "x")
+    assert data_workers(None) == alone

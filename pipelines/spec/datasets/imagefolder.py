@@ -9,6 +9,7 @@ from pipelines.errors import InputError
 from pipelines.listing.images import images_of, note_outside
 from pipelines.listing.inventory import Inventory, of_folders
 from pipelines.listing.kinds import Skipped
+from pipelines.listing.known import advised
 from pipelines.listing.layout import Layout, layout_of
 from pipelines.listing.nesting import check_nesting, deeper
 from pipelines.listing.paths import expanded
@@ -38,22 +39,27 @@ class Options(OwnImages):
     def layout(self) -> Layout:
         """How the images lie; InputError where that cannot be told."""
         class_list = expanded(self.classes) if self.classes else None
-        layout = layout_of(
-            expanded(self.folder), self.labels == "auto", class_list, self.val == "holdout", self.endings
-        )
-        if not class_list:
-            check_nesting(layout)
+        root = expanded(self.folder)
+        with advised(root):
+            layout = layout_of(root, self.labels == "auto", class_list, self.val == "holdout", self.endings)
+            if not class_list:
+                check_nesting(layout)
         return layout
 
     @property
     def without_labels(self) -> bool:
         try:
-            return len(self.layout().classes) < 2
+            layout = self.layout()
+            if few := len(layout.classes) < 2:
+                layout.check()
+            return few
         except InputError:
             return False  # which check_files tells
 
     def check_files(self) -> None:
-        self.layout().check()
+        layout = self.layout()
+        with advised(layout.root):
+            layout.check()
 
     def inventory(self, packed: Inventory | None = None) -> Inventory:
         if packed and not expanded(self.folder).is_dir():
