@@ -124,6 +124,8 @@ def test_a_memory_bank_has_a_row_for_every_image_that_trials_learn_from(made: Ma
     [
         ({"by": {"use": "finetune"}}, r"finetune trains on images anew for every trial.*use linear or knn"),
         ({"by": {"use": "zero_shot"}}, r"zero_shot needs texts"),
+        ({"by": {"use": "linear", "features": ["stage_2"]}}, r"by.features: an objective reads .* leave features out"),
+        ({"by": {"use": "knn", "head_layers": 1}}, r"by.head_layers: an objective reads .* leave head_layers out"),
         ({"by": {"use": "linear"}, "number": "top_1"}, r"linear has no accuracy called top_1; did you mean 'top1'"),
         ({"by": {"use": "few_shot", "shots": [1, 5]}, "number": "top1"}, r"few_shot has no accuracy called top1; .*1_shot"),
     ],

@@ -13,12 +13,14 @@ from pipelines.building.methods import (
     facts_of,
     fresh_encoder,
     fresh_method,
+    pretrained_head,
     pretrained_method,
     pretrained_spec,
     pretraining_shards,
 )
 from pipelines.encoders import build_encoder
 from pipelines.encoders.base import Encoder
+from pipelines.encoders.headed import Headed
 from pipelines.errors import InputError
 from pipelines.evaluation.features import Features, gathered, pixel_parts, pooled_features, pooled_parts
 from pipelines.evaluation.tapped import tapped_parts, width_of
@@ -76,13 +78,15 @@ def source_of(spec: EvaluateSpec, shards: ShardSet, weights: Path | None) -> Eva
     if isinstance(spec.source, Foreign):
         return foreign_source(spec.source)
     assert weights is not None, "planning gives trained encoders their weights"
-    return trained_source(weights)
+    return trained_source(weights, spec.head_layers)
 
 
-def trained_source(weights: Path) -> EvaluatedEncoder:
-    """The encoder of a finished pretraining's folder."""
+def trained_source(weights: Path, head_layers: int = 0) -> EvaluatedEncoder:
+    """The encoder of a finished pretraining's folder, with the first layers of its head where any are asked for."""
     recipe = pretrained_spec(weights).views
-    return EvaluatedEncoder(pretrained_method(weights).encoder, Wanted.of(pretraining_shards(weights), recipe))
+    method = pretrained_method(weights)
+    encoder = Headed(method.encoder, *pretrained_head(weights, method, head_layers)) if head_layers else method.encoder
+    return EvaluatedEncoder(encoder, Wanted.of(pretraining_shards(weights), recipe))
 
 
 def foreign_source(source: Foreign) -> EvaluatedEncoder:

@@ -4,10 +4,12 @@ from pathlib import Path
 
 import torch
 from safetensors.torch import load_file
+from torch import nn
 
 from pipelines.encoders import build_encoder
 from pipelines.encoders.base import Encoder
 from pipelines.encoders.checkpoint import load
+from pipelines.errors import InputError
 from pipelines.methods import build
 from pipelines.methods.base import DataFacts, Method
 from pipelines.records import checked_file, read_record
@@ -98,3 +100,20 @@ def pretrained_method(weights: Path, *, whole: bool = False) -> Method:
     part, name = (method, "method") if whole else (method.encoder, "encoder")
     part.load_state_dict(load_file(checked_file(read_record(weights), weights, name)), strict=True)
     return method
+
+
+def pretrained_head(weights: Path, method: Method, layers: int) -> tuple[nn.Module, int]:
+    """The first layers of a finished pretraining's head, loaded strictly, and how wide what they give is.
+
+    InputError where the head has fewer, or is not made of layers: planning asked the method's options before.
+    """
+    head = method.get_submodule("head")
+    if not isinstance(head, nn.Sequential) or not 0 < layers <= len(head):
+        have = len(head) if isinstance(head, nn.Sequential) else 0
+        raise InputError(
+            f"{weights}: head_layers: {layers} asked for, and the head has {have} that can be kept; ask for fewer"
+        )
+    head.load_state_dict(load_file(checked_file(read_record(weights), weights, "head")), strict=True)
+    kept = head[:layers]
+    last = [module for module in kept.modules() if isinstance(module, nn.Linear)][-1]
+    return kept, last.out_features

@@ -14,7 +14,14 @@ from torch import Tensor, nn
 from pipelines.building.devices import chosen_device
 from pipelines.building.features import source_of
 from pipelines.building.images import Wanted, in_order, loader, plain_views
-from pipelines.building.methods import fresh_encoder, packed, pretrained_method, pretrained_spec, pretraining_shards
+from pipelines.building.methods import (
+    fresh_encoder,
+    packed,
+    pretrained_head,
+    pretrained_method,
+    pretrained_spec,
+    pretraining_shards,
+)
 from pipelines.evaluation.classifier import Classifier
 from pipelines.evaluation.features import evaluating
 from pipelines.evaluation.workbench import Base, MakeViews, as_they_are
@@ -89,12 +96,7 @@ class JobBench:
         method = pretrained_method(self.weights)
         if not head_layers:
             return Base(method.encoder, nn.Identity(), method.encoder.width)
-        head = method.get_submodule("head")
-        assert isinstance(head, nn.Sequential), "planning lets only layered heads through"
-        head.load_state_dict(load_file(checked_file(read_record(self.weights), self.weights, "head")), strict=True)
-        kept = head[:head_layers]
-        last = [module for module in kept.modules() if isinstance(module, nn.Linear)][-1]
-        return Base(method.encoder, kept, last.out_features)
+        return Base(method.encoder, *pretrained_head(self.weights, method, head_layers))
 
     def fresh(self, encoder: EncoderOptions | None) -> Base:
         """An encoder drawn from the seed, of the given kind or of the pretrained one's."""

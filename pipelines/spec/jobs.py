@@ -12,7 +12,7 @@ from pipelines.spec.encoders.checkpoint import Options as Checkpoint
 from pipelines.spec.encoders.checkpoint import Start
 from pipelines.spec.evaluation import AnyEvaluation
 from pipelines.spec.evaluation.linear import Options as Linear
-from pipelines.spec.evaluation.parts import POOLED
+from pipelines.spec.evaluation.parts import POOLED, BehindHead
 from pipelines.spec.methods import AnyMethod
 from pipelines.spec.overlay import laid_over, value_at
 from pipelines.spec.parse import parse
@@ -165,8 +165,15 @@ class EvaluateSpec(JobSpec):
     def features_key(self, inputs: dict[str, str]) -> str:
         """Equal for the protocols that can share features; inputs: name -> key of the job that made it."""
         made_from = {name: key for name, key in inputs.items() if name in ("weights", "shards")}
-        read = {} if self.features_read == POOLED else {"features": self.features_read}
+        read: dict[str, Any] = {} if self.features_read == POOLED else {"features": self.features_read}
+        read |= {"head_layers": self.head_layers} if self.head_layers else {}
         return digest({"source": self._source(), "seed": self.seed, "inputs": made_from, **read}, 16)
+
+    @property
+    def head_layers(self) -> int:
+        """How many layers of the head are on the trained encoder whose features are read; 0 for floors."""
+        behind = isinstance(self.evaluation, BehindHead) and isinstance(self.source, Trained)
+        return self.evaluation.head_layers if behind else 0  # type: ignore[attr-defined]
 
     @property
     def features_read(self) -> tuple[str, ...]:

@@ -144,7 +144,7 @@ class _Planner:
             if runs and not any(evaluation.suits(run.method) for run in runs):
                 raise InputError(
                     f"evaluation[{i}]: {evaluation.use} suits none of the methods: zero_shot and retrieval need a text "
-                    "tower (clip), head_layers a layered head (simclr); take it out or add such a method"
+                    "tower (clip), head_layers that many layers in a method's head (simclr); take it out or add such a method"
                 )
             for run in runs:
                 if evaluation.suits(run.method):

@@ -6,6 +6,7 @@ from pydantic import Discriminator, Field, Tag, model_validator
 
 from pipelines.spec.base import Count, Model, Name, Share
 from pipelines.spec.evaluation import AnyEvaluation
+from pipelines.spec.evaluation.parts import POOLED
 from pipelines.spec.mistakes import suggestion
 
 Value = float | int | bool | str
@@ -91,6 +92,12 @@ class Judged(Model):
             why = "trains on images anew for every trial" if self.by.on_images else "needs more than one label an image"
             why = "needs texts" if self.by.needs_text else why
             raise ValueError(f"{self.by.use} {why}, and an objective is measured on frozen features; use linear or knn")
+        asked = {
+            "features": getattr(self.by, "features", POOLED) != POOLED,
+            "head_layers": getattr(self.by, "head_layers", 0),
+        }
+        if given := [name for name, value in asked.items() if value]:
+            raise ValueError(f"by.{given[0]}: an objective reads the encoder's pooled feature; leave {given[0]} out")
         if self.name not in self.by.accuracies:
             known = list(self.by.accuracies)
             raise ValueError(f"{self.by.use} has no accuracy called {self.name}; {suggestion(self.name, known)}")

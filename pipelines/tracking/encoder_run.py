@@ -9,7 +9,7 @@ from pipelines.colours import colour
 from pipelines.history import read_from
 from pipelines.records import Record
 from pipelines.tracking import fields
-from pipelines.tracking.content import Content, Final, Images, TrackedDataSet
+from pipelines.tracking.content import Content, ExampleImages, Final, TrackedDataSet
 from pipelines.tracking.folders import ReadJob, shards_record
 from pipelines.tracking.marks import Mark, complete
 from pipelines.tracking.names import measured_on
@@ -126,14 +126,14 @@ def _weights(trunk: ReadJob | None) -> Path | None:
     return trunk.path / place if trunk and place else None
 
 
-def _images(trunk: ReadJob | None, encoder: TrackedEncoder) -> Images | None:
+def _images(trunk: ReadJob | None, encoder: TrackedEncoder) -> ExampleImages | None:
     """Of the size of the first view, or as packed; grey ones become three equal channels where the data set names none."""
     packed = shards_record(encoder.shards) if encoder.shards else None
     if not trunk or not packed:
         return None
     views = trunk.spec.get("views", {}).get("augmentations") or [{}]
     side = views[0].get("size") or packed.derived.get("image_size")
-    return Images(trunk.spec["dataset"].get("channels") or 3, int(side)) if side else None
+    return ExampleImages(trunk.spec["dataset"].get("channels") or 3, int(side)) if side else None
 
 
 def _started(trunk: ReadJob | None, records: list[Record]) -> int:

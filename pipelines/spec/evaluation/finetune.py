@@ -54,7 +54,7 @@ class Options(WholeEncoder):
         return self
 
     def suits(self, method: MethodOptions) -> bool:
-        return method.layered_head or not self.head_layers
+        return self.head_layers <= method.num_head_layers
 
     def check_counts(self, counts: Counts) -> None:
         super().check_counts(counts)

@@ -7,7 +7,7 @@ from pydantic import BeforeValidator, Field
 from pipelines.errors import InputError
 from pipelines.spec.base import Count
 from pipelines.spec.counts import Counts
-from pipelines.spec.evaluation.base import Protocol
+from pipelines.spec.evaluation.parts import BehindHead
 
 
 def _neighbours(given: Any) -> Any:
@@ -24,7 +24,7 @@ def _is_off(value: bool) -> bool:
     return not value
 
 
-class Options(Protocol):
+class Options(BehindHead):
     """Weighted nearest neighbours on unit features (Wu et al. 2018, arXiv:1805.01978); nothing is chosen."""
 
     use: Literal["knn"] = "knn"

@@ -7,8 +7,7 @@ from pydantic import Field, model_validator
 from pipelines.spec.base import Count, NotNegative, Positive, Share
 from pipelines.spec.counts import Counts
 from pipelines.spec.encoders.base import EncoderOptions
-from pipelines.spec.evaluation.base import Protocol
-from pipelines.spec.evaluation.parts import POOLED, Feature, check_tokens
+from pipelines.spec.evaluation.parts import POOLED, BehindHead, Feature, check_tokens
 
 
 def _is_pooled(value: tuple[str, ...]) -> bool:
@@ -16,7 +15,7 @@ def _is_pooled(value: tuple[str, ...]) -> bool:
     return value == POOLED
 
 
-class Options(Protocol):
+class Options(BehindHead):
     """Linear probe on frozen features: chosen on the held-out slice, retrained on all of train, tested once."""
 
     use: Literal["linear"] = "linear"

@@ -47,8 +47,9 @@ class Options(Protocol):
 
     @model_validator(mode="after")
     def _pooled(self) -> Self:
-        if self.probe.features != POOLED:
-            raise ValueError("probe.features: low_shot reads the pooled feature; leave it out, or take linear")
+        if self.probe.features != POOLED or self.probe.head_layers:
+            name = "head_layers" if self.probe.head_layers else "features"
+            raise ValueError(f"probe.{name}: low_shot reads the pooled feature; leave it out, or take linear")
         return self
 
     @property

@@ -1,4 +1,4 @@
-"""What protocols that train on images share; of them fine-tuning and distillation train whole encoders."""
+"""What several protocols share: features to choose from, layers of a head, training on images, whole encoders."""
 
 from collections.abc import Sequence
 from typing import Annotated, Any, ClassVar, Literal
@@ -8,6 +8,7 @@ from pydantic import Field
 from pipelines.spec.base import Count, NotNegative, Positive, Share
 from pipelines.spec.encoders.base import EncoderOptions
 from pipelines.spec.evaluation.base import Protocol
+from pipelines.spec.methods.base import MethodOptions
 
 Feature = Annotated[str, Field(pattern=r"^(pooled|stage_[1-9]|tokens_[1-9][0-9]*(_mean)?)$")]
 """pooled; stage_3, the mean over places of an encoder's third map; of a ViT tokens_4, the last four blocks' class tokens side
@@ -22,6 +23,22 @@ def check_tokens(features: Sequence[str], encoder: EncoderOptions) -> None:
         raise ValueError(
             f"features: {tokens[0]} needs a ViT's blocks, and encoder {encoder.short_name} is none; take pooled or a stage"
         )
+
+
+def _is_none(value: int) -> bool:
+    """Left out of what is written: the keys of jobs are those from before there was this option."""
+    return not value
+
+
+class BehindHead(Protocol):
+    """A protocol on frozen features that reads those of the encoder, or of layers of the head on it."""
+
+    head_layers: int = Field(default=0, ge=0, exclude_if=_is_none)
+    """How many layers of the method's head the features have passed; 0: none, the encoder's own. SimCLR compares the two
+    (section 4.2). Floors have no trained head: they are measured on the encoder's own."""
+
+    def suits(self, method: MethodOptions) -> bool:
+        return super().suits(method) and self.head_layers <= method.num_head_layers
 
 
 class OnImages(Protocol):

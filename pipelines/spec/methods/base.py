@@ -35,12 +35,15 @@ class MethodOptions(Model):
 
     use: str = ""
     """The method's name: its file here and in methods/."""
-    layered_head: ClassVar[bool] = False
-    """Whether the head's first layers can be kept in fine-tuning (SimCLR v2)."""
     needs_labels: ClassVar[bool] = False
     """Whether it trains on labels."""
     text: ClassVar[bool] = False
     """Whether the method embeds captions beside images, which zero-shot evaluation needs."""
+
+    @property
+    def num_head_layers(self) -> int:
+        """How many layers of the head an evaluation can keep on the encoder; 0: the head is not kept, or not layered."""
+        return 0
 
     @property
     def short_name(self) -> str:

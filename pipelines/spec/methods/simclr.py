@@ -1,6 +1,6 @@
 """Options of SimCLR v1 and v2 (pretraining)."""
 
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -13,7 +13,6 @@ from pipelines.spec.views import Augmentation, Views
 class Options(MethodOptions):
     """SimCLR v1 (Chen et al. 2020, arXiv:2002.05709) and v2 (arXiv:2006.10029)."""
 
-    layered_head: ClassVar[bool] = True
     use: Literal["simclr"] = "simclr"
     version: Literal[1, 2] = 1
     """2: a head of three layers, of which fine-tuning keeps the first."""
@@ -48,6 +47,10 @@ class Options(MethodOptions):
     @property
     def short_name(self) -> str:
         return ("simclr" if self.version == 1 else "simclr_v2") + ("_ft" if self.feature_transform else "")
+
+    @property
+    def num_head_layers(self) -> int:
+        return self.head_layers
 
     def default_views(self, image_size: int | None) -> Views:
         small = image_size is not None and image_size <= 64  # the paper's CIFAR runs leave blur out
