@@ -15,6 +15,7 @@ from pipelines.encoders.vit import ViT
 from pipelines.encoders.vit_names import torchvisions
 from pipelines.errors import InputError
 from pipelines.files import read_json, replacing, sha256_file, write_json, write_text
+from pipelines.metric import of_split
 from pipelines.records import Record, read_record
 from pipelines.spec.bands import Bands
 from pipelines.spec.encoders.checkpoint import CONFIG, EXPORTED
@@ -105,8 +106,8 @@ def measured(weights: Path) -> dict[str, float]:
             data, protocol = record.spec["dataset"], record.spec["evaluation"]["use"]
             name = data.get("name") or data["use"]
             found |= {
-                f"{protocol} on {name}: {metric.removeprefix('test/')}": value
-                for metric, value in record.metrics.items()
-                if metric.startswith("test/") and value is not None
+                f"{protocol} on {name}: {number}": value
+                for number, value in of_split("test", record.metrics).items()
+                if value is not None
             }
     return found

@@ -246,5 +246,5 @@ def test_the_numbers_of_a_protocol_stand_in_the_order_of_the_study(tmp_path: Pat
         if job["stage"] == "evaluate" and job["spec"]["evaluation"]["use"] == "few_shot":
             finish(tmp_path, job, metrics={f"test/{shots}_shot": 0.5 for shots in (16, 1, 4)})
     (comparison,) = comparisons(load_results(made, tmp_path))
-    numbers = [column.metric for column in comparison.columns if column.evaluation.use == "few_shot"]
+    numbers = [str(column.metric) for column in comparison.columns if column.evaluation.use == "few_shot"]
     assert numbers == ["test/1_shot", "test/16_shot", "test/4_shot"]
