@@ -7,10 +7,10 @@ import altair as alt
 from pipelines.colours import styles
 from pipelines.report.cells import Column
 from pipelines.report.charts import Spec, coloured, finished, focus, named
-from pipelines.report.costs import Point
+from pipelines.report.costs import CostPoint
 
 
-def cost_chart(points: Sequence[Point], column: Column) -> Spec:
+def cost_chart(points: Sequence[CostPoint], column: Column) -> Spec:
     """``points``: the cheapest first, with seconds above 0; the axis is logarithmic."""
     rows = [
         {

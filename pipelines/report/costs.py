@@ -19,7 +19,7 @@ class Cost:
 
 
 @dataclass(frozen=True)
-class Point:
+class CostPoint:
     """A method: seconds of a pretraining, mean in percent, and whether no other is both cheaper and better."""
 
     row: Row
@@ -41,14 +41,14 @@ def costs(results: Results, comparison: Comparison) -> dict[Row, Cost]:
     return found
 
 
-def points(comparison: Comparison, column: Column, cost: Mapping[Row, Cost]) -> list[Point]:
+def points(comparison: Comparison, column: Column, cost: Mapping[Row, Cost]) -> list[CostPoint]:
     """Of the rows that compete and are complete, the cheapest first."""
     timed = [
         row for row in comparison.ranking(column) if row in cost and cost[row].seconds > 0
     ]  # for a logarithmic axis
     placed = [(cost[row].seconds, comparison.cells[row, column].mean or 0.0, row) for row in timed]
     front = pareto((seconds, value) for seconds, value, _ in placed)
-    made = [Point(row, seconds, value, (seconds, value) in front) for seconds, value, row in placed]
+    made = [CostPoint(row, seconds, value, (seconds, value) in front) for seconds, value, row in placed]
     return sorted(made, key=lambda point: (point.seconds, -point.value))
 
 
