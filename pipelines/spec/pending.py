@@ -14,6 +14,7 @@ from pipelines.spec.enough import check_enough, contents_of
 from pipelines.spec.job import INPUT_STAGE, Job
 from pipelines.spec.jobs import ShardsSpec
 from pipelines.spec.layout import (
+    SPEC,
     figures_folder,
     made_from_file,
     marker,
@@ -120,7 +121,7 @@ def _clear(folder: Path) -> None:
     for path in folder.iterdir():
         if path.is_dir():
             shutil.rmtree(path)
-        elif path.name != "spec.json":
+        elif path.name != SPEC:
             path.unlink()
 
 
