@@ -27,6 +27,7 @@ HELPERS = {
     "locks",
     "machine",
     "masking",
+    "metric",
     "randomness",
     "seeds",
     "scene",

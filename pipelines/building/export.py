@@ -15,7 +15,8 @@ from pipelines.encoders.vit import ViT
 from pipelines.encoders.vit_names import torchvisions
 from pipelines.errors import InputError
 from pipelines.files import read_json, replacing, sha256_file, write_json, write_text
-from pipelines.records import Record, read_record
+from pipelines.metric import of_split
+from pipelines.records import FILE, Record, read_record
 from pipelines.spec.bands import Bands
 from pipelines.spec.encoders.checkpoint import CONFIG, EXPORTED
 from pipelines.spec.jobs import PretrainSpec
@@ -99,14 +100,14 @@ class Export:
 def measured(weights: Path) -> dict[str, float]:
     """Test metrics of every finished evaluation of a pretraining: ``knn on digits: top1`` -> value."""
     found: dict[str, float] = {}
-    for file in sorted((weights.parents[1] / "evaluate").glob("*/record.json")):
+    for file in sorted((weights.parents[1] / "evaluate").glob(f"*/{FILE}")):
         if read_json(file).get("inputs", {}).get("weights") == weights.name:
             record = read_record(file)
             data, protocol = record.spec["dataset"], record.spec["evaluation"]["use"]
             name = data.get("name") or data["use"]
             found |= {
-                f"{protocol} on {name}: {metric.removeprefix('test/')}": value
-                for metric, value in record.metrics.items()
-                if metric.startswith("test/") and value is not None
+                f"{protocol} on {name}: {number}": value
+                for number, value in of_split("test", record.metrics).items()
+                if value is not None
             }
     return found

@@ -28,6 +28,7 @@ from pipelines.sources.images import Decoding, Unreadable
 from pipelines.sources.whole import whole
 from pipelines.spec.encoders.checkpoint import Options as Checkpoint
 from pipelines.spec.jobs import Foreign
+from pipelines.spec.layout import SPEC
 
 PART = 1024
 """Images embedded before the next part is kept."""
@@ -54,7 +55,7 @@ class Weights:
                     f"{path}: is a job of stage {record.stage}; name the folder of a pretraining or an export"
                 )
             return cls(trained_source(path), record.files["encoder"].sha256)
-        if (path / "spec.json").exists():
+        if (path / SPEC).exists():
             raise InputError(f"{path}: is not finished; run: {typed('pretrain', '--job', path)}")
         try:
             known = Checkpoint(path=str(path)).known()

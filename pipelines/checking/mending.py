@@ -9,7 +9,7 @@ from pipelines import history
 from pipelines.checking.fault import Fault
 from pipelines.errors import EnvironmentFault
 from pipelines.records import FILE
-from pipelines.spec.layout import damaged_folder, jobs_folder, made_from_file
+from pipelines.spec.layout import SPEC, damaged_folder, jobs_folder, made_from_file
 from pipelines.spec.plan import Plan
 from pipelines.spec.writing import write_specs
 
@@ -51,7 +51,7 @@ def _set_aside(folder: Path, damaged: Iterable[Path], results: Path) -> Path:
         raise EnvironmentFault(f"{folder}: a process works on it; wait for it, or end it, and run repair again")
     chosen = {folder / FILE, *damaged}
     if folder.parent.name not in GOES_ON:
-        chosen |= {path for path in folder.iterdir() if path.name != "spec.json" and not path.name.startswith(".")}
+        chosen |= {path for path in folder.iterdir() if path.name != SPEC and not path.name.startswith(".")}
     return _moved(folder, chosen, results)
 
 

@@ -75,7 +75,7 @@ class Probes:
         return (error.flatten(0, 1) @ scaled).view_as(self.weight), error.sum(2, keepdim=True)
 
 
-class CandidateGroup(NamedTuple):
+class FeatureGroup(NamedTuple):
     """The candidates of one feature, and the columns where it stands."""
 
     columns: slice
@@ -85,7 +85,7 @@ class CandidateGroup(NamedTuple):
 class Descent:
     """SGD with momentum of the classifiers of one group, decay on the weights alone."""
 
-    def __init__(self, options: Linear, group: CandidateGroup, rows: Tensor, num_classes: int, which: Tensor) -> None:
+    def __init__(self, options: Linear, group: FeatureGroup, rows: Tensor, num_classes: int, which: Tensor) -> None:
         own, R = rows[:, group.columns], len(group.candidates)
         scaling = Scaling.of(own, options.standardise, which)
         self.columns, self.momentum = group.columns, options.momentum
@@ -114,7 +114,7 @@ def train(
     which: Tensor | None = None,
 ) -> Probes:
     """R classifiers on rows (n, F), one for each of R candidates: ``train_groups`` of one feature."""
-    group = CandidateGroup(slice(None), list(candidates))
+    group = FeatureGroup(slice(None), list(candidates))
     return train_groups(options, rows, label, num_classes, [group], generator, which)[0]
 
 
@@ -123,7 +123,7 @@ def train_groups(
     rows: Tensor,
     label: Tensor,
     num_classes: int,
-    groups: Sequence[CandidateGroup],
+    groups: Sequence[FeatureGroup],
     generator: torch.Generator,
     which: Tensor | None = None,
 ) -> list[Probes]:
@@ -147,13 +147,11 @@ def train_groups(
     return [descent.probes for descent in descents]
 
 
-def groups_of(options: Linear, features: Features) -> list[CandidateGroup]:
+def groups_of(options: Linear, features: Features) -> list[FeatureGroup]:
     """Every learning rate with every weight decay for each feature that there is."""
     columns = {name: slice(*ends) for name, ends in features.columns.items()} or {"pooled": slice(None)}
     pairs = [(lr, decay) for lr in options.lrs for decay in options.weight_decays]
-    return [
-        CandidateGroup(where, [Candidate(*pair, feature=name) for pair in pairs]) for name, where in columns.items()
-    ]
+    return [FeatureGroup(where, [Candidate(*pair, feature=name) for pair in pairs]) for name, where in columns.items()]
 
 
 def num_steps(options: Linear, num_rows: int) -> int:

@@ -6,6 +6,8 @@ from typing import Any
 from numpy.typing import NDArray
 from torch import Tensor
 
+from pipelines.metric import named
+
 
 @dataclass(frozen=True)
 class Measured:
@@ -33,8 +35,7 @@ class Measured:
     @property
     def metrics(self) -> dict[str, float]:
         """All numbers by the names of a record: test/top1, train/top1, holdout/top1."""
-        splits = {"test": self.test, "train": self.train, "holdout": self.holdout}
-        return {f"{split}/{name}": value for split, values in splits.items() for name, value in values.items()}
+        return named("test", self.test) | named("train", self.train) | named("holdout", self.holdout)
 
     @property
     def derived(self) -> dict[str, float | str]:

@@ -10,8 +10,7 @@ from pipelines.files import write_text
 from pipelines.report.study import Results
 from pipelines.report.verdicts import Told
 from pipelines.spec.base import Model
-
-FILE = "brief.json"
+from pipelines.spec.layout import BRIEF
 
 
 class Brief(Model):
@@ -60,13 +59,13 @@ def brief_of(results: Results, answers: Sequence[str], told: Sequence[Told]) -> 
 
 def save(brief: Brief, folder: Path) -> None:
     """Beside the study's page."""
-    write_text(folder / FILE, brief.model_dump_json(indent=1) + "\n")
+    write_text(folder / BRIEF, brief.model_dump_json(indent=1) + "\n")
 
 
 def read_briefs(results: Path) -> list[Brief]:
     """Those of all studies in a results folder, by name; what is no brief (a cut file) is left out until it is made anew."""
     found = []
-    for path in sorted(results.glob(f"*/{FILE}")):
+    for path in sorted(results.glob(f"*/{BRIEF}")):
         try:
             found.append(Brief.model_validate_json(path.read_text(encoding="utf-8")))
         except (ValidationError, UnicodeDecodeError):

@@ -45,6 +45,7 @@ from pipelines.report.tables import Table, to_csv, to_latex, to_markdown
 from pipelines.report.transfer import transfer_table
 from pipelines.report.tuning import searches, tuning_table
 from pipelines.report.verdicts import claims_chart, claims_table, summary, told
+from pipelines.spec.layout import FIGURES, PAGE, TABLES
 from pipelines.spec.published import Published, load_published
 
 
@@ -72,18 +73,18 @@ def build_report(results: Results, out: Path, texts: Path, standing: Standings =
     ]
     tables = [table for section in sections for table in section.tables if table.name != "jobs"]
     for table in tables:
-        _write_table(table, out / "tables")
-    write_text(out / "tables" / "results.csv", results_csv(found))
+        _write_table(table, out / TABLES)
+    write_text(out / TABLES / "results.csv", results_csv(found))
     if any(classes):
-        write_text(out / "tables" / "per_class.csv", per_class_csv(classes))
-    figures = write_figures(sections, out / "figures")
+        write_text(out / TABLES / "per_class.csv", per_class_csv(classes))
+    figures = write_figures(sections, out / FIGURES)
     answers, lines = [answer(results, comparison) for comparison, _ in found], told(verdicts)
     save(brief_of(results, answers, lines), out)
     answers += [sentence for sentence in (summary(verdicts), reproduction_summary(agreed)) if sentence]
     head = Head(answers, lines, missing(results), [*warnings(results), *unshown(sections)], overview(results))
     page = render_page(results, head, sections, texts / "templates", figures)
-    write_text(out / "report.html", page)
-    return out / "report.html"
+    write_text(out / PAGE, page)
+    return out / PAGE
 
 
 def _claims(found: Sequence[JudgedClaim], texts: Path) -> Section:

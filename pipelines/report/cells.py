@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pipelines.metric import Metric
 from pipelines.report.estimates import Correct
 from pipelines.report.study import Result
 from pipelines.spec.base import Model
@@ -19,17 +20,17 @@ from pipelines.statistics.intervals import Estimate
 
 @dataclass(frozen=True)
 class Column:
-    """What is measured: by which protocol, which metric of the record (``test/top1``)."""
+    """What is measured: by which protocol, which metric of the record."""
 
     protocol: str
     evaluation: Protocol
     """Two settings of one protocol are two columns."""
-    metric: str
+    metric: Metric
 
     @property
     def title(self) -> str:
         """The protocol, and the metric where it is not plain top-1."""
-        name = self.metric.removeprefix("test/")
+        name = self.metric.number
         words = metric_title(name)
         return self.protocol if name == "top1" else f"{self.protocol}, {words}"
 

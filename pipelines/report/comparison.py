@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from pipelines.metric import Metric, of_split
 from pipelines.report.cells import Cell, Column, Row, protocol_titles
 from pipelines.report.estimates import HEADLINE, Answers, estimate, read_answers
 from pipelines.report.floors import TestSet, own_floor, test_set
@@ -36,7 +37,7 @@ class Comparison:
     def column(self, number: str) -> Column | None:
         """The column of PROTOCOL/NUMBER (``few_shot/4_shot``); None where no record has it."""
         protocol, _, name = number.rpartition("/")
-        fitting = [each for each in self.columns if each.metric.removeprefix("test/") == name]
+        fitting = [each for each in self.columns if each.metric.number == name]
         return next((column for column in fitting if column.evaluation.is_called(protocol)), None)
 
     def ranking(self, column: Column) -> list[Row]:
@@ -95,7 +96,7 @@ def _compare(results: Results, dataset: DataSet, titles: Mapping[Protocol, str],
             members.setdefault((row, column), []).append(job)
     answers = read_answers(jobs)
     test = test_set(results, jobs, answers.label)
-    guesses = {(row, column): mean for column in columns for row, mean in test.guesses(column.metric).items()}
+    guesses = {(row, column): mean for column in columns for row, mean in test.guesses(column.metric.number).items()}
     known = dict.fromkeys([*(row for row, _ in guesses), *rows])
     ordered = sorted(known, key=lambda row: ORIGINS.index(row.origin))
     places = [(row, column) for row in ordered for column in columns]
@@ -133,23 +134,21 @@ def _rows(results: Results, dataset: DataSet, jobs: Jobs) -> list[Row]:
     return found
 
 
-def _metrics(jobs: Sequence[Result[EvaluateSpec]], evaluation: Protocol, convention: str) -> list[str]:
-    """The scores to show for an evaluation: test/top1, behind the number that is usual on the data set where that is another;
+def _metrics(jobs: Sequence[Result[EvaluateSpec]], evaluation: Protocol, convention: str) -> list[Metric]:
+    """The scores to show for an evaluation: top1, behind the number that is usual on the data set where that is another;
     else every test metric that is a score."""
     records = [job.record for job in jobs if job.record and job.spec.evaluation == evaluation]
-    names = dict.fromkeys(name for record in records for name in record.metrics if name.startswith("test/"))
-    scores = [
-        name for name in names if not any(name.endswith(ending) for ending in _NOT_SCORES) and name.count("/") == 1
-    ]
-    known = [f"test/{name}" for name in evaluation.numbers]  # in the order of the study, 4 shots before 16
+    names = dict.fromkeys(name for record in records for name in of_split("test", record.metrics))
+    scores = [name for name in names if "/" not in name and not name.endswith(_NOT_SCORES)]
+    known = evaluation.numbers  # in the order of the study, 4 shots before 16
     scores = sorted(scores, key=lambda name: known.index(name) if name in known else len(known))
-    usual = [name for name in dict.fromkeys((f"test/{convention}", "test/top1")) if name in scores]
-    return usual or scores or ["test/top1"]
+    usual = [name for name in dict.fromkeys((convention, HEADLINE.number)) if name in scores]
+    return [Metric("test", name) for name in usual or scores or [HEADLINE.number]]
 
 
-def _cell(results: Results, jobs: Jobs, metric: str, answers: Answers, test: TestSet) -> Cell:
+def _cell(results: Results, jobs: Jobs, metric: Metric, answers: Answers, test: TestSet) -> Cell:
     done = [job for job in jobs if job.record]
-    values = {job.spec.seed: job.record.metrics.get(metric) for job in done if job.record}
+    values = {job.spec.seed: job.record.metrics.get(str(metric)) for job in done if job.record}
     flags: Counter[str] = Counter()
     for job in done:
         flags.update({short_flag(flag) for each in results.line(job) for flag in each.flags})

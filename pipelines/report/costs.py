@@ -11,7 +11,7 @@ from pipelines.spec.jobs import PretrainSpec
 
 
 @dataclass(frozen=True)
-class RowCost:
+class Cost:
     """Medians over the finished seeds of a row. ``images``: of training a second; None: no record tells."""
 
     seconds: float
@@ -28,7 +28,7 @@ class CostPoint:
     is_front: bool
 
 
-def costs(results: Results, comparison: Comparison) -> dict[Row, RowCost]:
+def costs(results: Results, comparison: Comparison) -> dict[Row, Cost]:
     """Of every row with a finished pretraining."""
     found = {}
     for row in comparison.rows:
@@ -37,11 +37,11 @@ def costs(results: Results, comparison: Comparison) -> dict[Row, RowCost]:
         speeds = [record.images_per_second for record in records if record.images_per_second]
         if records:
             seconds = statistics.median(record.seconds for record in records)
-            found[row] = RowCost(seconds, statistics.median(speeds) if speeds else None)
+            found[row] = Cost(seconds, statistics.median(speeds) if speeds else None)
     return found
 
 
-def points(comparison: Comparison, column: Column, cost: Mapping[Row, RowCost]) -> list[CostPoint]:
+def points(comparison: Comparison, column: Column, cost: Mapping[Row, Cost]) -> list[CostPoint]:
     """Of the rows that compete and are complete, the cheapest first."""
     timed = [
         row for row in comparison.ranking(column) if row in cost and cost[row].seconds > 0

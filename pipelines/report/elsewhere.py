@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from pipelines.report.comparison import Comparison
+from pipelines.report.estimates import HEADLINE
 from pipelines.report.published import WantedFigure, as_printed, choose, is_same_setting, wanted_for
 from pipelines.report.tables import Entry, Table
 from pipelines.spec.published import Published, published_protocol
@@ -32,7 +33,7 @@ def elsewhere_table(found: Sequence[Comparison], published: list[Published], cap
 def _wanted(found: Sequence[Comparison]) -> Iterable[WantedFigure]:
     for comparison in found:
         for (row, column), cell in comparison.cells.items():
-            if row.pretraining and cell.expected and column.metric == "test/top1":
+            if row.pretraining and cell.expected and column.metric == HEADLINE:
                 wanted = wanted_for(
                     row.pretraining.spec, comparison.dataset, published_protocol(column.evaluation, "top1")
                 )

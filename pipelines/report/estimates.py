@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from pipelines.advice import typed
 from pipelines.errors import DamagedFile
 from pipelines.evaluation.predictions import Predictions, correctness
+from pipelines.metric import Metric
 from pipelines.records import checked_file
 from pipelines.report.study import Result
 from pipelines.spec.jobs import EvaluateSpec
@@ -16,7 +17,7 @@ from pipelines.statistics.intervals import Estimate, of_images, of_seeds
 
 RESAMPLES = 1000
 """Of the bootstrap, for every interval of the report: an end then wobbles by about a twentieth of the interval's width."""
-HEADLINE = "test/top1"
+HEADLINE = Metric("test", "top1")
 """The metric that predictions decide."""
 Correct = Mapping[int, NDArray[np.bool_]]
 """Seed -> whether each test image was named rightly, (m,)."""
@@ -50,7 +51,7 @@ def read_answers(jobs: Sequence[Result[EvaluateSpec]]) -> Answers:
         kept = Predictions.load(file)
         first = first or kept
         found[job.key], named[job.key] = correctness([first, kept])[1], kept.predicted
-        said, recorded = float(found[job.key].mean()), job.record.metrics.get(HEADLINE)
+        said, recorded = float(found[job.key].mean()), job.record.metrics.get(str(HEADLINE))
         if recorded is not None and abs(said - recorded) > 1e-6:
             raise DamagedFile(
                 f"{file}: {said:.6f} of its images are right, its record says {recorded:.6f}; delete the job's record.json "

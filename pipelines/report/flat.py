@@ -20,6 +20,7 @@ from pipelines.files import canonical, replacing
 from pipelines.report.study import AnySpec, Result, Results
 from pipelines.report.tables import harmless
 from pipelines.spec.jobs import EvaluateSpec
+from pipelines.spec.layout import RECORDS
 
 _FIRST = ("study", "stage", "key", "state", "label", "source", "dataset", "seed", "protocol")
 _RAN = ("started", "finished", "seconds", "images_per_second", "device", "commit", "dirty", "flags")
@@ -41,7 +42,8 @@ def records_frame(results: Results) -> pandas.DataFrame:
 
 def write_frame(frame: pandas.DataFrame, folder: Path) -> list[Path]:
     """Write records.csv and records.parquet into ``folder``, each in one move; the paths."""
-    csv, parquet = folder / "records.csv", folder / "records.parquet"
+    csv = folder / RECORDS
+    parquet = csv.with_suffix(".parquet")
     with replacing(csv) as part:
         texts = frame.select_dtypes(["object", "string"])
         safe = frame.assign(**texts.map(lambda cell: harmless(cell) if isinstance(cell, str) else cell))

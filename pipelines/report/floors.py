@@ -27,13 +27,13 @@ class TestSet:
         """What one image is worth, in points."""
         return 100 / self.images if self.images else None
 
-    def guesses(self, metric: str) -> dict[Row, float]:
-        """Chance, and naming the most frequent class of the test images, in percent, where a metric has such a floor."""
-        name, found = metric.removeprefix("test/"), {}
-        if self.classes and name in (expected := chance(self.classes)):
-            found[CHANCE] = 100 * expected[name]
-        if self.label is not None and name in (expected := majority(self.label, self.label)):
-            found[MAJORITY] = 100 * expected[name]
+    def guesses(self, number: str) -> dict[Row, float]:
+        """Chance, and naming the most frequent class of the test images, in percent, where the number has such a floor."""
+        found = {}
+        if self.classes and number in (expected := chance(self.classes)):
+            found[CHANCE] = 100 * expected[number]
+        if self.label is not None and number in (expected := majority(self.label, self.label)):
+            found[MAJORITY] = 100 * expected[number]
         return found
 
 

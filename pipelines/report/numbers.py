@@ -47,7 +47,7 @@ def _identity(comparison: Comparison, row: Row, column: Column) -> dict[str, str
         "dataset": comparison.dataset.short_name,
         "protocol": column.protocol,
         "evaluation": canonical(column.evaluation.model_dump(mode="json")),
-        "metric": column.metric,
+        "metric": str(column.metric),
     }
 
 

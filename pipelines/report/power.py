@@ -17,7 +17,7 @@ ASSUMED = (0.5, 1.0, 2.0)
 
 
 @dataclass(frozen=True)
-class Cost:
+class PairCost:
     """Of one more seed on both sides of a claim, on the machine that ran the first, or as estimated for one core."""
 
     seconds: float
@@ -36,7 +36,7 @@ def power_lines(results: Results, found: Sequence[JudgedClaim], difference: floa
     return lines or ["no claim of this study is about points of accuracy; state one under claims"]
 
 
-def _spreads(each: JudgedClaim, difference: float, cost: Cost) -> list[str]:
+def _spreads(each: JudgedClaim, difference: float, cost: PairCost) -> list[str]:
     sd = each.verdict.difference.estimate.sd if each.verdict else None
     if sd is not None and each.verdict:
         return [
@@ -51,7 +51,7 @@ def _spreads(each: JudgedClaim, difference: float, cost: Cost) -> list[str]:
     return [_line(sd, "assumed: nothing measured yet", each.planned, difference, cost) for sd in ASSUMED]
 
 
-def _line(sd: float, whence: str, planned: int, difference: float, cost: Cost) -> str:
+def _line(sd: float, whence: str, planned: int, difference: float, cost: PairCost) -> str:
     needed = seeds_needed(difference, sd)
     seen = detectable(planned, sd)
     text = f"spread {sd:.2g} points ({whence}): {difference:g} points "
@@ -65,21 +65,21 @@ def _line(sd: float, whence: str, planned: int, difference: float, cost: Cost) -
     return f"{text}; the planned seeds show {seen:.2g} points or more"
 
 
-def cost_of_a_pair(results: Results, claim: PlannedClaim) -> Cost:
+def cost_of_a_pair(results: Results, claim: PlannedClaim) -> PairCost:
     """Pretraining and evaluation of one seed of every run on both sides: the median of those done, else an estimate."""
     sides = (claim.first, claim.first_over, claim.second, claim.second_over)
     labels = dict.fromkeys(label for side in sides if side for label in side.labels)
     costs = [_cost(results, label) for label in labels]
-    return Cost(sum(cost.seconds for cost in costs), all(cost.is_measured for cost in costs))
+    return PairCost(sum(cost.seconds for cost in costs), all(cost.is_measured for cost in costs))
 
 
-def _cost(results: Results, label: str) -> Cost:
+def _cost(results: Results, label: str) -> PairCost:
     trained = [job for job in results.of(PretrainSpec) if job.label == label]
     measured = [job for job in results.of(EvaluateSpec) if job.label == label]
     if not trained:  # a floor
-        return Cost(0.0, True)
+        return PairCost(0.0, True)
     seconds = [job.record.seconds for job in trained if job.record]
     if not seconds:
-        return Cost(statistics.median(work(job.spec) / CORE_GFLOPS for job in trained), False)
+        return PairCost(statistics.median(work(job.spec) / CORE_GFLOPS for job in trained), False)
     evaluated = sum(job.record.seconds for job in measured if job.record) / len(seconds)
-    return Cost(statistics.median(seconds) + evaluated, True)
+    return PairCost(statistics.median(seconds) + evaluated, True)

@@ -7,7 +7,7 @@ from pipelines.colours import colour
 from pipelines.durations import duration
 from pipelines.report.cells import Column, Row
 from pipelines.report.comparison import Comparison
-from pipelines.report.costs import RowCost
+from pipelines.report.costs import Cost
 from pipelines.report.estimates import HEADLINE, RESAMPLES
 from pipelines.report.noise import letters
 from pipelines.report.published import as_printed, choose, is_same_setting, wanted_for
@@ -35,7 +35,7 @@ LETTERS = (
     "a are within noise of the best. Floors, rows that saw labels and rows with missing seeds have no letter."
 )
 
-NO_COSTS: Mapping[Row, RowCost] = MappingProxyType({})
+NO_COSTS: Mapping[Row, Cost] = MappingProxyType({})
 Beside = dict[tuple[Row, Column], Published]
 """Cell -> the published figure printed beside it."""
 
@@ -53,7 +53,7 @@ def beside(comparison: Comparison, published: list[Published]) -> Beside:
 
 
 def results_table(
-    comparison: Comparison, figures: Beside, name: str, caption: str, cost: Mapping[Row, RowCost] = NO_COSTS
+    comparison: Comparison, figures: Beside, name: str, caption: str, cost: Mapping[Row, Cost] = NO_COSTS
 ) -> Table:
     """One row a method; a column a protocol, followed by a published column for each protocol that figures were measured by.
 
@@ -88,7 +88,7 @@ def results_table(
     return Table(name, caption, tuple(header), tuple(rows), groups, tuple(sources), remarks=remarks)
 
 
-def _cost_entries(cost: RowCost | None) -> tuple[Entry, Entry]:
+def _cost_entries(cost: Cost | None) -> tuple[Entry, Entry]:
     """Median time and speed; dashes for what was not trained."""
     if cost is None:
         return Entry("–", muted=True), Entry("–", muted=True)

@@ -38,7 +38,7 @@ def shot_curves(comparison: Comparison) -> list[ShotCurves]:
     """One for each protocol and unit that was measured at two numbers of labels, or more."""
     by_unit: dict[tuple[str, str], list[tuple[float, Column]]] = {}
     for column in comparison.columns:
-        for unit, labels in _amount(column.evaluation, column.metric.removeprefix("test/")):
+        for unit, labels in _amount(column.evaluation, column.metric.number):
             by_unit.setdefault((column.protocol, unit), []).append((labels, column))
     found = []
     for (protocol, unit), columns in by_unit.items():

@@ -13,7 +13,7 @@ from pipelines.spec.counts import Counts
 from pipelines.spec.datasets.base import DataSet
 from pipelines.spec.job import Job
 from pipelines.spec.jobs import EvaluateSpec, JobSpec, ShardsSpec, TuneSpec
-from pipelines.spec.layout import index_file, record_file, units_file
+from pipelines.spec.layout import index_file, record_file, units_file, written_plans
 from pipelines.spec.load import load_study
 from pipelines.spec.parse import parse
 from pipelines.spec.plan import Plan
@@ -51,7 +51,7 @@ def check_packed(key: str, contents: Contents, results: Path) -> None:
     be read is left out, with a warning: it may be another one than the shards are packed for.
     """
     names = _running(results)
-    for file in sorted(results.glob("*/plan.json")):
+    for file in written_plans(results):
         if names is not None and file.parent.name not in names:
             continue
         try:

@@ -10,6 +10,7 @@ from pipelines.files import read_json
 from pipelines.records import FILE, REDO, Record, read_record
 from pipelines.spec.job import INPUT_STAGE, Job
 from pipelines.spec.jobs import JobSpec
+from pipelines.spec.layout import SPEC
 from pipelines.spec.parse import parse
 
 S = TypeVar("S", bound=JobSpec)
@@ -41,7 +42,7 @@ def open_job(path: Path, kind: type[S]) -> JobFolder[S]:
 
     InputError when it is missing or of another stage, DamagedFile when its content is not what its key was made from.
     """
-    file = path / "spec.json"
+    file = path / SPEC
     above = path.absolute().parents
     results = above[2] if len(above) > 2 else "RESULTS"  # a mistyped folder may lie right under the root
     rewrite = plan_again(results)

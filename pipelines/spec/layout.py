@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from pipelines.records import FILE
+
 RESERVED = (
     *("jobs", "logs", "units", "benchmarks", "features", "damaged", "paper"),
     *("mlartifacts", "mlflow.db", "tracking.log", "index.html"),
@@ -14,6 +16,12 @@ LISTING = "listing.json"
 """In the folder of shards: the files that they were packed from."""
 NOTES = ".notes"
 """In the folder of shards: notes on finished ones. They stay: mending a damaged shard packs no other again."""
+SPEC, BEST = "spec.json", "best.json"
+"""In a job's folder: what it is (its record's name is that of ``records``), and what a tuning study found best."""
+PLAN, PAGE, BRIEF, RECORDS = "plan.json", "report.html", "brief.json", "records.csv"
+"""In a study's folder: its jobs, its report, the report in a few lines, and its records as a table."""
+TABLES, FIGURES = "tables", "figures"
+"""Folders in a study's folder."""
 
 
 def is_reserved(name: str) -> bool:
@@ -34,12 +42,12 @@ def job_folder(results: Path, stage: str, key: str) -> Path:
 
 def spec_file(results: Path, stage: str, key: str) -> Path:
     """What a job is, written before it starts."""
-    return job_folder(results, stage, key) / "spec.json"
+    return job_folder(results, stage, key) / SPEC
 
 
 def record_file(results: Path, stage: str, key: str) -> Path:
     """What came of a job, written last."""
-    return job_folder(results, stage, key) / "record.json"
+    return job_folder(results, stage, key) / FILE
 
 
 def listing_file(results: Path, key: str) -> Path:
@@ -59,7 +67,7 @@ def worker_file(results: Path, key: str, worker: int) -> Path:
 
 def best_file(results: Path, key: str) -> Path:
     """The best values of a tuning study."""
-    return job_folder(results, "tune", key) / "best.json"
+    return job_folder(results, "tune", key) / BEST
 
 
 def marker(results: Path, stage: str, unit: str) -> Path:
@@ -109,22 +117,27 @@ def study_folder(results: Path, study: str) -> Path:
 
 def written_plan(results: Path, study: str) -> Path:
     """The jobs of a study, for collect and report."""
-    return study_folder(results, study) / "plan.json"
+    return study_folder(results, study) / PLAN
+
+
+def written_plans(results: Path) -> list[Path]:
+    """Those of all studies that were planned, by name."""
+    return sorted(results.glob(f"*/{PLAN}"))
 
 
 def records_table(results: Path, study: str) -> Path:
     """All records of a study in one table; records.parquet beside it holds the same."""
-    return study_folder(results, study) / "records.csv"
+    return study_folder(results, study) / RECORDS
 
 
 def report_page(results: Path, study: str) -> Path:
     """A study's report."""
-    return study_folder(results, study) / "report.html"
+    return study_folder(results, study) / PAGE
 
 
 def tables_folder(results: Path, study: str) -> Path:
     """A study's tables: the report's, and those that the study declares."""
-    return study_folder(results, study) / "tables"
+    return study_folder(results, study) / TABLES
 
 
 def table_file(results: Path, study: str, name: str) -> Path:
@@ -134,7 +147,7 @@ def table_file(results: Path, study: str, name: str) -> Path:
 
 def figures_folder(results: Path, study: str) -> Path:
     """The figures of a study's report, as SVG and PDF."""
-    return study_folder(results, study) / "figures"
+    return study_folder(results, study) / FIGURES
 
 
 def paper_file(results: Path) -> Path:

@@ -13,7 +13,16 @@ from pipelines.records import made_by, read_record
 from pipelines.spec.enough import check_enough, contents_of
 from pipelines.spec.job import INPUT_STAGE, Job
 from pipelines.spec.jobs import ShardsSpec
-from pipelines.spec.layout import made_from_file, marker, record_file, report_page, units_file
+from pipelines.spec.layout import (
+    SPEC,
+    figures_folder,
+    made_from_file,
+    marker,
+    record_file,
+    report_page,
+    tables_folder,
+    units_file,
+)
 from pipelines.spec.made_by import code_of
 from pipelines.spec.plan import Place, Plan
 from pipelines.spec.restocked import check_stock, restocked
@@ -112,7 +121,7 @@ def _clear(folder: Path) -> None:
     for path in folder.iterdir():
         if path.is_dir():
             shutil.rmtree(path)
-        elif path.name != "spec.json":
+        elif path.name != SPEC:
             path.unlink()
 
 
@@ -149,9 +158,9 @@ def is_fresh(plan: Plan, results: Path) -> bool:
 def mark_fresh(dump: dict[str, Any], results: Path) -> None:
     """Say that the report of this plan was just made from the records as they are now, and what it holds."""
     page = report_page(results, dump["study"])
-    out = page.parent
-    tables = [path for path in (out / "tables").glob("*") if is_reported(path.stem)]  # declared ones are written apart
-    written = [page, *tables, *(out / "figures").glob("*")]
+    out, tables, figures = page.parent, tables_folder(results, dump["study"]), figures_folder(results, dump["study"])
+    made = [path for path in tables.glob("*") if is_reported(path.stem)]  # declared ones are written apart
+    written = [page, *made, *figures.glob("*")]
     files = {path.relative_to(out).as_posix(): sha256_file(path) for path in written if path.is_file()}
     write_json(made_from_file(results, dump["study"]), sealed({"state": state(dump, results), "files": files}))
 

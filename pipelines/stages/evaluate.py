@@ -31,6 +31,7 @@ from pipelines.evaluation.measured import Measured
 from pipelines.evaluation.predictions import FILE, Predictions
 from pipelines.evaluation.workbench import Outcome
 from pipelines.lease import leased
+from pipelines.metric import named
 from pipelines.records import now, write_record
 from pipelines.seeds import seed_for
 from pipelines.sources.reader import ShardSet
@@ -141,8 +142,7 @@ def _on_images(job: JobFolder[EvaluateSpec]) -> None:
         bench = JobBench.of(job)
         found: Outcome = _protocol(job).measure(options, bench)
     save_classifier(found.classifier, job.path / WEIGHTS)
-    metrics = {f"test/{name}": value for name, value in found.metrics.items()}
-    metrics |= {f"holdout/{name}": value for name, value in found.holdout.items()}
+    metrics = named("test", found.metrics) | named("holdout", found.holdout)
     kept = {"classifier": WEIGHTS, **_save_predictions(job.path, bench.shards, found)}
     _record(job, metrics, found.derived, time.perf_counter() - clock, started, kept)
 

@@ -14,6 +14,7 @@ from pipelines.building.objective import judged, rows_of_trials
 from pipelines.building.pretraining import trainer
 from pipelines.errors import BadResult
 from pipelines.files import write_json
+from pipelines.history import FILE as HISTORY
 from pipelines.history import History
 from pipelines.launching.preemption import requeued
 from pipelines.lease import Lease, leased
@@ -21,6 +22,7 @@ from pipelines.records import now, write_record
 from pipelines.signals import Stop
 from pipelines.spec.folder import JobFolder, open_job, ready
 from pipelines.spec.jobs import TuneSpec
+from pipelines.spec.layout import BEST
 from pipelines.spec.made_by import code_of
 from pipelines.spec.tuning import Judged, Value
 from pipelines.training.loop import Stopped
@@ -131,10 +133,10 @@ def _close(job: JobFolder[TuneSpec]) -> None:
     params = trials[best.slot]["params"]
     write_json(job.path / "trials.json", trials)
     write_json(
-        job.path / "best.json",
+        job.path / BEST,
         {"params": params, "value": best.value, "slot": best.slot, "repeats": best.repeats},
     )
-    with History.open(job.path / "history.jsonl", 0) as history:
+    with History.open(job.path / HISTORY, 0) as history:
         for step, value, top in _progress(trials[: search.trials]):
             history.log(step, {"tune/value": value, "tune/best": top})
     spread = noise(found)
@@ -155,8 +157,8 @@ def _close(job: JobFolder[TuneSpec]) -> None:
         code=code,
         artifacts={
             "trials": "trials.json",
-            "best": "best.json",
-            "history": "history.jsonl",
+            "best": BEST,
+            "history": HISTORY,
             **({"journal": search.journal.name} if search.database is None else {}),
         },
         started=started,

@@ -18,7 +18,7 @@ class TrackedDataSet:
 
 
 @dataclass(frozen=True)
-class ExampleImages:
+class TrackedImages:
     """The images that an encoder takes: channels, and pixels a side."""
 
     channels: int
@@ -72,7 +72,7 @@ class Content:
     files: dict[str, Path] = field(default_factory=dict)
     datasets: tuple[TrackedDataSet, ...] = ()
     weights: Path | None = None
-    images: ExampleImages | None = None
+    images: TrackedImages | None = None
 
     def holds(self, mark: Mark) -> bool:
         """Whether all that a run was sent is still true."""

@@ -6,10 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.colours import colour
+from pipelines.history import FILE as HISTORY
 from pipelines.history import read_from
+from pipelines.records import FILE as RECORD
 from pipelines.records import Record
+from pipelines.spec.layout import SPEC
 from pipelines.tracking import fields
-from pipelines.tracking.content import Content, ExampleImages, Final, TrackedDataSet
+from pipelines.tracking.content import Content, Final, TrackedDataSet, TrackedImages
 from pipelines.tracking.folders import ReadJob, shards_record
 from pipelines.tracking.marks import Mark, complete
 from pipelines.tracking.names import measured_on
@@ -95,10 +98,10 @@ def _finals(
 
 
 def _files(trunk: ReadJob | None, parts: Iterable[tuple[TrackedPart, ReadJob]]) -> dict[str, Path]:
-    found = {f"evaluations/{part.prefix}.json": job.path / "record.json" for part, job in parts if job.record}
+    found = {f"evaluations/{part.prefix}.json": job.path / RECORD for part, job in parts if job.record}
     if trunk and trunk.record:
         pictures = [place for place in trunk.record.artifacts.values() if place.endswith((".png", ".jpg"))]
-        names = ["record.json", "spec.json", "history.jsonl", *pictures]
+        names = [RECORD, SPEC, HISTORY, *pictures]
         found |= {name: trunk.path / name for name in names if (trunk.path / name).exists()}
     return found
 
@@ -126,14 +129,14 @@ def _weights(trunk: ReadJob | None) -> Path | None:
     return trunk.path / place if trunk and place else None
 
 
-def _images(trunk: ReadJob | None, encoder: TrackedEncoder) -> ExampleImages | None:
+def _images(trunk: ReadJob | None, encoder: TrackedEncoder) -> TrackedImages | None:
     """Of the size of the first view, or as packed; grey ones become three equal channels where the data set names none."""
     packed = shards_record(encoder.shards) if encoder.shards else None
     if not trunk or not packed:
         return None
     views = trunk.spec.get("views", {}).get("augmentations") or [{}]
     side = views[0].get("size") or packed.derived.get("image_size")
-    return ExampleImages(trunk.spec["dataset"].get("channels") or 3, int(side)) if side else None
+    return TrackedImages(trunk.spec["dataset"].get("channels") or 3, int(side)) if side else None
 
 
 def _started(trunk: ReadJob | None, records: list[Record]) -> int:

@@ -7,13 +7,12 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
+from pipelines.metric import of_split
 from pipelines.records import Record
 
 LONGEST_VALUE = 5000
 """MLflow cuts params at 6000 characters; cutting them here keeps a second sync from taking them for others."""
 
-
-TEST = "test/"
 PRETRAINING, REPRESENTATION = "pretraining", "representation"
 """First parts of names. MLflow sorts its charts by them: these come after those of most protocols."""
 UNTOLD = ("features/seconds", "features/width")
@@ -64,8 +63,7 @@ def final_metrics(record: Record) -> dict[str, float]:
 
 def measured(prefix: str, record: Record) -> dict[str, float]:
     """An evaluation's numbers on test: ``linear/top1`` for test/top1. What it chose by stands in the file of the record."""
-    numbers = {name: value for name, value in record.metrics.items() if name.startswith(TEST)}
-    return {clean(f"{prefix}/{name.removeprefix(TEST)}"): value for name, value in _finite(numbers).items()}
+    return {clean(f"{prefix}/{number}"): value for number, value in _finite(of_split("test", record.metrics)).items()}
 
 
 def features(prefix: str, record: Record) -> dict[str, float]:

@@ -12,8 +12,7 @@ from pipelines.errors import InputError
 from pipelines.files import read_json, sha256_file
 from pipelines.records import FILE as RECORD
 from pipelines.records import Record, read_record
-
-SPEC = "spec.json"
+from pipelines.spec.layout import SPEC
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from mlflow.entities import LoggedModel, LoggedModelOutput, LoggedModelStatus, R
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 
-from pipelines.tracking.content import Content, ExampleImages
+from pipelines.tracking.content import Content, TrackedImages
 from pipelines.tracking.fields import clean
 from pipelines.tracking.files import own_folder
 from pipelines.tracking.signature import describe
@@ -65,7 +65,7 @@ def _unnamed(experiment: Experiment, run: Run) -> Sequence[LoggedModel]:
     return found
 
 
-def _describe(images: ExampleImages, experiment: Experiment, model: LoggedModel) -> None:
+def _describe(images: TrackedImages, experiment: Experiment, model: LoggedModel) -> None:
     """Signature and input example, into the results' own folder or through the server."""
     weights = {name: model.tags[name] for name in (WEIGHTS, LOADS_WITH)}
     if here := own_folder(experiment, model.artifact_location):

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from pipelines.errors import Problem
 from pipelines.files import read_json
+from pipelines.spec.layout import BRIEF, FIGURES, PAGE, TABLES
 from pipelines.tracking import fields
 from pipelines.tracking.content import Content
 from pipelines.tracking.folders import files_digest
@@ -11,14 +12,13 @@ from pipelines.tracking.marks import Mark
 from pipelines.tracking.tree import StudyTree
 
 NAME = "report"
-PAGE, BRIEF = "report.html", "brief.json"
 
 
 def report_files(folder: Path) -> dict[str, Path]:
     """Name -> file of everything a report is made of; empty while there is no page."""
     if not (folder / PAGE).exists():
         return {}
-    found = [folder / PAGE, *folder.glob("tables/*"), *folder.glob("figures/*")]
+    found = [folder / PAGE, *(folder / TABLES).glob("*"), *(folder / FIGURES).glob("*")]
     return {path.relative_to(folder).as_posix(): path for path in sorted(found) if path.is_file()}
 
 

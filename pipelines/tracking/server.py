@@ -7,6 +7,7 @@ from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 from pipelines.errors import InputError
+from pipelines.spec.layout import mlflow_artifacts
 from pipelines.tracking.settings import TrackingSettings
 from pipelines.tracking.store import prepare_environment
 
@@ -42,4 +43,4 @@ def server_command(settings: TrackingSettings, results: Path, port: int) -> tupl
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
     }
     command = [sys.executable, "-m", "mlflow", "server", "--workers", "1", "--host", HOST, "--port", str(port)]
-    return [*command, "--artifacts-destination", str(results.resolve() / "mlartifacts")], environment
+    return [*command, "--artifacts-destination", str(mlflow_artifacts(results.resolve()))], environment

@@ -12,6 +12,7 @@ from pipelines.errors import InputError
 from pipelines.files import read_json, write_json
 from pipelines.locks import locked
 from pipelines.masking import masked
+from pipelines.spec.layout import mlflow_database
 
 VARIABLE = "PIPELINES_TRACKING_URI"
 """Environment variable with the address, where none is given: a list of processes shows command lines to everybody."""
@@ -36,7 +37,7 @@ class TrackingSettings(BaseModel):
         """The URI to use; InputError when the one given is neither a server nor a database."""
         uri = self.uri or os.environ.get(VARIABLE)
         if not uri:
-            return f"sqlite:///{results.resolve() / 'mlflow.db'}"
+            return f"sqlite:///{mlflow_database(results.resolve())}"
         if "://" not in uri or uri.startswith("file:"):
             raise InputError(
                 f"tracking uri '{shown(uri)}': must be a server (http://HOST:PORT) or a database "

@@ -11,14 +11,14 @@ from mlflow.types import Schema, TensorSpec
 from numpy import dtype
 
 from pipelines.files import write_text
-from pipelines.tracking.content import ExampleImages
+from pipelines.tracking.content import TrackedImages
 
 EXAMPLE = "input_example.json"
 FLAVOUR = "safetensors"
 """MLflow's loaders look for their own: this one says to readers where the weights are."""
 
 
-def describe(folder: Path, model: LoggedModel, images: ExampleImages, weights: dict[str, str]) -> None:
+def describe(folder: Path, model: LoggedModel, images: TrackedImages, weights: dict[str, str]) -> None:
     """Write MLmodel and the example into a folder. weights: where they are, and how they are read."""
     numbers = dtype("float32")
     signature = ModelSignature(Schema([TensorSpec(numbers, images.shape)]), Schema([TensorSpec(numbers, (-1, -1))]))
@@ -36,7 +36,7 @@ def describe(folder: Path, model: LoggedModel, images: ExampleImages, weights: d
 
 
 @functools.lru_cache(maxsize=8)
-def _example(images: ExampleImages) -> str:
+def _example(images: TrackedImages) -> str:
     """One image in the mean colour of its data set, which normalised is zero everywhere."""
     row = [0.0] * images.side
     return json.dumps([[[row] * images.side] * images.channels], separators=(",", ":"))

@@ -103,7 +103,7 @@ class Trees:
                     f"make one with: {typed('plan', f'experiments/{name}.yaml', '--write', '--results', self.results)}"
                 )
         found = []
-        for path in sorted(self.results.glob("*/plan.json")):
+        for path in layout.written_plans(self.results):
             if not studies or path.parent.name in studies:
                 try:
                     found.append(self._tree(path))

@@ -15,6 +15,7 @@ from pipelines.batch import Batch
 from pipelines.encoders.base import Encoder
 from pipelines.encoders.norms import images_per_batch_norm
 from pipelines.histograms import Histograms
+from pipelines.history import FILE as HISTORY
 from pipelines.history import History
 from pipelines.method import Method, Output
 from pipelines.randomness import generator
@@ -112,7 +113,7 @@ class Trainer:
         writes = self.out is not None and distributed.rank() == 0
         if self.out and writes:
             (self.out / BROKEN).unlink(missing_ok=True)  # of an attempt before this one
-        history = History.open(self.out / "history.jsonl", step) if self.out and writes else None
+        history = History.open(self.out / HISTORY, step) if self.out and writes else None
         per_epoch = self.data.steps_per_epoch
         self.writer = checkpoint.Writer(self.out) if self.out and writes else None
         with history or contextlib.nullcontext(), self.writer or contextlib.nullcontext():

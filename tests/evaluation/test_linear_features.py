@@ -12,7 +12,7 @@ from pipelines.encoders.vit import ViT
 from pipelines.errors import InputError
 from pipelines.evaluation import linear
 from pipelines.evaluation.features import Features
-from pipelines.evaluation.linear import Candidate, CandidateGroup
+from pipelines.evaluation.linear import Candidate, FeatureGroup
 from pipelines.evaluation.tapped import features_of, width_of
 from pipelines.spec.evaluation.linear import Options as Linear
 from pipelines.spec.evaluation.low_shot import Options as LowShot
@@ -44,7 +44,7 @@ def test_the_feature_that_tells_classes_apart_is_chosen_and_measured_alone():
 def test_several_features_in_one_pass_are_trained_as_each_alone():
     given, options = two_features(), Linear(least_steps=30, epochs=1)
     rates = [Candidate(1.0, 0.0), Candidate(3.0, 1e-3)]
-    groups = [CandidateGroup(slice(0, 3), rates), CandidateGroup(slice(3, 11), rates)]
+    groups = [FeatureGroup(slice(0, 3), rates), FeatureGroup(slice(3, 11), rates)]
     together = linear.train_groups(options, given.train, given.train_label, 4, groups, seeded())
     for probes, group in zip(together, groups):
         rows = given.train[:, group.columns]

@@ -46,7 +46,7 @@ def test_a_data_set_with_a_convention_shows_its_number_first(tmp_path: Path) -> 
     fake = FakeStudy(tmp_path)
     fake.run("simclr", 0, {"use": "pets", "limit": None}, {"knn": {"test/top1": 0.5, "test/mean_per_class": 0.25}})
     found = comparison(tmp_path, fake)
-    assert [column.metric for column in found.columns][:2] == ["test/mean_per_class", "test/top1"]
+    assert [str(column.metric) for column in found.columns][:2] == ["test/mean_per_class", "test/top1"]
     assert text(found, "simclr", "kNN (k 20), mean per class") == "25.0 (1)"
 
 

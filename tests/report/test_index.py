@@ -5,7 +5,8 @@ from pathlib import Path
 from report_tools import finish, planned
 
 from pipelines.files import read_json
-from pipelines.report.brief import FILE, Brief
+from pipelines.report.brief import Brief
+from pipelines.spec.layout import BRIEF
 from pipelines.stages import report
 
 TEXTS = Path(__file__).parents[2] / "reports"
@@ -38,7 +39,7 @@ def reported(results: Path, name: str, finished: bool) -> Path:
 
 def test_the_brief_says_what_the_page_says(tmp_path):
     folder = reported(tmp_path, "done", finished=True)
-    brief = Brief.model_validate_json((folder / FILE).read_text())
+    brief = Brief.model_validate_json((folder / BRIEF).read_text())
     jobs = read_json(folder / "plan.json")["jobs"]
     assert (brief.done, brief.planned, brief.seconds) == (len(jobs), len(jobs), 2.0 * len(jobs))
     assert (brief.methods, brief.datasets, brief.verdicts) == (("moco",), ("digits",), {"not enough runs": 1})
@@ -54,6 +55,6 @@ def test_the_index_lists_every_study_with_a_page(tmp_path):
     assert 'href="half/report.html"' in page
     assert "Is &lt;b&gt;done&lt;/b&gt; better?" in page
     assert "missing</small>" in page
-    (half / FILE).write_text('{"study":')
+    (half / BRIEF).write_text('{"study":')
     report.run(tmp_path / "done" / "plan.json", tmp_path, tmp_path / "done", TEXTS)
     assert 'href="half' not in (tmp_path / "index.html").read_text()

@@ -11,7 +11,7 @@ from pipelines.files import read_json
 from pipelines.report.build import build_report
 from pipelines.report.claims import JudgedClaim, judged
 from pipelines.report.comparison import comparisons
-from pipelines.report.power import ASSUMED, Cost, cost_of_a_pair, power_lines
+from pipelines.report.power import ASSUMED, PairCost, cost_of_a_pair, power_lines
 from pipelines.report.study import load_results
 from pipelines.report.verdicts import claims_chart, claims_table, summary, told
 from pipelines.spec.load import load_study
@@ -214,7 +214,7 @@ def test_a_claim_about_what_is_not_there_is_refused_before_anything_runs(
 def test_power_says_seeds_and_cost_from_the_spread_that_was_measured(tmp_path: Path) -> None:
     found = judge_all(tmp_path, "  - {text: Small., first: new, second: {method: base, at: {temperature: 0.5}}}")
     results = load_results(tmp_path / "study" / "plan.json", tmp_path)
-    assert cost_of_a_pair(results, found[0].claim) == Cost(
+    assert cost_of_a_pair(results, found[0].claim) == PairCost(
         4.0, True
     )  # one pretraining and one evaluation a side, 1 s each
     sd = found[0].verdict.difference.estimate.sd if found[0].verdict else None
@@ -246,5 +246,5 @@ def test_the_numbers_of_a_protocol_stand_in_the_order_of_the_study(tmp_path: Pat
         if job["stage"] == "evaluate" and job["spec"]["evaluation"]["use"] == "few_shot":
             finish(tmp_path, job, metrics={f"test/{shots}_shot": 0.5 for shots in (16, 1, 4)})
     (comparison,) = comparisons(load_results(made, tmp_path))
-    numbers = [column.metric for column in comparison.columns if column.evaluation.use == "few_shot"]
+    numbers = [str(column.metric) for column in comparison.columns if column.evaluation.use == "few_shot"]
     assert numbers == ["test/1_shot", "test/16_shot", "test/4_shot"]

@@ -2,10 +2,12 @@
 
 import pytest
 
+from pipelines.cli import main
 from pipelines.errors import InputError
-from pipelines.spec.contents import Contents
+from pipelines.spec.contents import Contents, packed_contents
 from pipelines.spec.counts import Counts
-from pipelines.spec.enough import check_packed
+from pipelines.spec.enough import check_enough, check_packed, contents_of
+from pipelines.spec.layout import index_file
 from pipelines.spec.plan import Plan, plan_file
 from pipelines.spec.writing import write_specs
 
@@ -64,3 +66,36 @@ def test_beside_a_damaged_plan_the_others_are_asked(plans, tmp_path):
     (tmp_path / "results" / "modest" / "plan.json").write_text("{")
     with pytest.raises(InputError, match="study greedy"):
         check(plans, tmp_path)
+
+
+@pytest.mark.parametrize("more", ["", ", limit: 333, holdout: 0.2"])
+def test_what_a_published_data_set_holds_is_told_before_it_is_packed(tmp_path, more):
+    text = STUDY.format(shots=1).replace(", limit: 300", more)
+    (tmp_path / "study.yaml").write_text(text)
+    made, results = plan_file(tmp_path / "study.yaml"), tmp_path / "results"
+    write_specs(made, results)
+    (shards,) = made.of("shards")
+    (told,) = contents_of(made, results).values()
+    assert main(["shards", "--job", str(shards.folder(results))]) == 0
+    found = packed_contents(index_file(results, shards.key))
+    for name in ("train", "held", "test"):
+        assert getattr(told, name) == getattr(found, name)
+        assert getattr(told.counts, name) == getattr(found.counts, name)
+
+
+@pytest.mark.parametrize(
+    ("data", "evaluation", "message"),
+    [
+        ("use: digits, limit: 20", "use: knn, k: 200", "knn"),
+        ("use: digits, holdout: 0.0", "use: linear", "nothing is held out to choose on"),
+        ("use: cifar10, holdout: 0.0", "use: linear", "nothing is held out to choose on"),
+    ],
+)
+def test_too_few_images_of_a_published_data_set_are_refused_at_planning(tmp_path, data, evaluation, message):
+    (tmp_path / "few.yaml").write_text(
+        f"question: q\ndataset: {{{data}}}\nencoder: {{use: resnet, depth: 18, width: 8}}\nmethods: [{{use: simclr}}]\n"
+        f"seeds: [0]\ntraining: {{epochs: 1, batch_size: 16}}\nevaluation: [{{{evaluation}}}]\n"
+    )
+    made = plan_file(tmp_path / "few.yaml")
+    with pytest.raises(InputError, match=message):
+        check_enough(made, contents_of(made, tmp_path / "results"), tmp_path / "results")

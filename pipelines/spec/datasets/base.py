@@ -60,6 +60,11 @@ class DataSet(Model):
         return None
 
     @property
+    def published_counts(self) -> tuple[tuple[int, ...], tuple[int, ...]] | None:
+        """Images of each class in train and in test as it is published; none: only the files will tell."""
+        return None
+
+    @property
     def published_side(self) -> int | None:
         """Pixels a side of the images as they are published; none: only the files will tell."""
         return None
@@ -104,7 +109,12 @@ class DataSet(Model):
 
     def contents(self) -> Contents | None:
         """What its files hold, counted without reading them, InputError where they cannot be; None where that takes long."""
-        return None
+        if self.published_counts is None or self.part:
+            return None
+        train, test = self.published_counts
+        learnt = evenly(train, self.limit) if self.limit else list(train)
+        kept = shares(learnt, self.holdout)
+        return Contents(sum(learnt), sum(kept), sum(test), Counts(tuple(learnt), tuple(kept), test), {})
 
     def uncounted(self) -> list[str]:
         """Where ``contents`` is none: why, what it takes to know, and what a quick look at a part of the files says."""

@@ -18,3 +18,7 @@ class Options(Downloaded):
     @property
     def published_side(self) -> int:
         return 32
+
+    @property
+    def published_counts(self) -> tuple[tuple[int, ...], tuple[int, ...]] | None:
+        return ((500,) * 100, (100,) * 100) if self.folder is None else None

@@ -17,3 +17,7 @@ class Options(DataSet):
     @property
     def published_side(self) -> int:
         return 8
+
+    @property
+    def published_counts(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        return (151, 161, 143, 131, 147, 154, 150, 136, 127, 138), (27, 21, 34, 52, 34, 28, 31, 43, 47, 42)
