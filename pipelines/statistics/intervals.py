@@ -61,7 +61,8 @@ def of_parts(parts: ArrayLike, level: float = LEVEL, resamples: int = 2000, seed
     """From what each image adds to a number (seeds S, images M >= 2), whose mean over images is the seed's number.
 
     Two seeds and more: both counted, ``seed`` for the bootstrap. One seed, or all of one: images alone, Student's t over the
-    parts, which for pseudo-values is the jackknife's interval; none where no image moves the number, as at 0 and 1. ValueError for other shapes, or values that are not finite.
+    parts, which for pseudo-values is the jackknife's interval; none where no image moves the number, as at 0 and 1.
+    ValueError for other shapes, or values that are not finite.
     """
     values = np.asarray(parts, dtype=np.float64)
     if values.ndim != 2 or not len(values) or values.shape[1] < 2 or not np.isfinite(values).all():
