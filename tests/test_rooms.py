@@ -79,7 +79,7 @@ ALLOWED = {
     "training": {"training", "method", "spec", "encoders.base", "encoders.norms", "history"},
     "report": {
         *("report", "spec", "records", "acceptance", "history", "statistics"),
-        *("evaluation.predictions", "evaluation.floors", "tuning.choice", "tuning.space"),
+        *("evaluation.answers", "evaluation.predictions", "evaluation.floors", "tuning.choice", "tuning.space"),
     },
     "statistics": {"statistics"},
     "__main__": {"cli"},

@@ -1,5 +1,6 @@
 """What a protocol said of every test image where one class an image does not tell it: numbers by name, beside its record."""
 
+import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pipelines.errors import DamagedFile
 from pipelines.files import replacing
 
 FILE = "answers.npz"
@@ -17,3 +19,14 @@ def save_answers(answers: Mapping[str, NDArray[Any]], ids: Sequence[str], path: 
     kept: dict[str, Any] = {"ids": np.asarray(ids, np.str_), **answers}
     with replacing(path) as part, part.open("wb") as file:
         np.savez_compressed(file, **kept)
+
+
+def load_answers(path: Path) -> dict[str, NDArray[Any]]:
+    """What ``save_answers`` wrote; DamagedFile names the file."""
+    try:
+        with np.load(path, allow_pickle=False) as kept:
+            return {name: kept[name] for name in kept.files}
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise DamagedFile(
+            f"{path}: not readable ({error}); delete the job's record.json and evaluate it again"
+        ) from None

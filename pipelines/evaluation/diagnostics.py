@@ -1,6 +1,8 @@
 """What frozen features look like, whatever a classifier makes of them: how they spread, and how classes lie in them."""
 
+import itertools
 import math
+import statistics
 
 import torch
 import torch.nn.functional as F
@@ -64,6 +66,19 @@ def lidar(rows: Tensor, group: Tensor) -> float:
 
 def _effective(values: Tensor) -> float:
     return torch.special.entr(values / values.sum().clamp(min=1e-30)).sum().exp().item()
+
+
+def diagnose_views(rows: Tensor) -> dict[str, float]:
+    """alignment and lidar of (n images, V views, D), V at least 2: the numbers as their papers have them, from no label.
+
+    alignment: over all pairs of views of an image, in [0, 4]. lidar: an image's views are a group; in [1, n - 1].
+    """
+    pairs = itertools.combinations(rows.cpu().unbind(1), 2)
+    group = torch.arange(len(rows)).repeat_interleave(rows.shape[1])
+    return {
+        "alignment": statistics.fmean(alignment(one, other) for one, other in pairs),
+        "lidar": lidar(rows.cpu().flatten(0, 1), group),
+    }
 
 
 def diagnose(features: Features) -> dict[str, float]:

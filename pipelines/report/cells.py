@@ -89,7 +89,7 @@ class Cell:
     flags      what the runs behind the values are flagged with, and how many of them
     is_exact   worked out, not measured
     estimate   mean, sd over seeds (n - 1) and 95 % interval, in percent; None without values
-    correct    by seed, whether each test image was named rightly; None where not every seed kept that
+    correct    by seed, what each test image adds, see ``Correct``; None where not every seed kept that
     predicted  by seed, the class named for each test image; empty where none was kept
     """
 

@@ -7,8 +7,9 @@ from types import MappingProxyType
 
 from pipelines.metric import Metric, of_split
 from pipelines.report.cells import Cell, Column, Row, protocol_titles
-from pipelines.report.estimates import HEADLINE, Answers, estimate, read_answers
+from pipelines.report.estimates import HEADLINE, Answers, Correct, estimate, read_answers
 from pipelines.report.floors import TestSet, own_floor, test_set
+from pipelines.report.image_parts import parts_of
 from pipelines.report.mixed import Codes, Standings, codes_of
 from pipelines.report.study import Result, Results
 from pipelines.spec.datasets.base import DataSet
@@ -153,7 +154,7 @@ def _cell(results: Results, jobs: Jobs, metric: Metric, answers: Answers, test: 
     for job in done:
         flags.update({short_flag(flag) for each in results.line(job) for flag in each.flags})
     by_seed = {seed: 100 * value for seed, value in values.items() if value is not None}
-    kept = answers.of(done) if metric == HEADLINE else {}
+    kept: Correct = answers.of(done) if metric == HEADLINE else parts_of(done, metric)
     correct = kept if kept and set(kept) == set(by_seed) else None
     found = estimate(by_seed, correct, test.images if metric == HEADLINE and _asks_once(jobs) else None)
     counted, named = tuple(sorted(flags.items())), answers.named(done) if metric == HEADLINE else {}

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,14 +14,14 @@ from pipelines.metric import Metric
 from pipelines.records import checked_file
 from pipelines.report.study import Result
 from pipelines.spec.jobs import EvaluateSpec
-from pipelines.statistics.intervals import Estimate, of_images, of_seeds
+from pipelines.statistics.intervals import Estimate, of_images, of_parts, of_seeds
 
 RESAMPLES = 1000
 """Of the bootstrap, for every interval of the report: an end then wobbles by about a twentieth of the interval's width."""
 HEADLINE = Metric("test", "top1")
 """The metric that predictions decide."""
-Correct = Mapping[int, NDArray[np.bool_]]
-"""Seed -> whether each test image was named rightly, (m,)."""
+Correct = Mapping[int, NDArray[Any]]
+"""Seed -> (m,), whether each test image was named rightly; of a number that is no share of images, what each adds to it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,7 +69,8 @@ def estimate(by_seed: Mapping[int, float], correct: Correct | None, images: int 
     if not by_seed:
         return None
     if correct is not None and set(correct) == set(by_seed):
-        found = of_images(np.stack([correct[seed] for seed in by_seed]), resamples=RESAMPLES)
+        kept = np.stack([correct[seed] for seed in by_seed])
+        found = (of_images if kept.dtype == np.bool_ else of_parts)(kept, resamples=RESAMPLES)
     else:
         found = of_seeds([value / 100 for value in by_seed.values()], images)
     low, high = (None if end is None else 100 * min(max(end, 0.0), 1.0) for end in (found.low, found.high))

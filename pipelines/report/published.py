@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipelines.spec.datasets.base import DataSet
+from pipelines.spec.datasets.voc_detection import Options as VocDetection
 from pipelines.spec.jobs import PretrainSpec
-from pipelines.spec.published import Published, backbone_name, dataset_name, method_name
+from pipelines.spec.published import DETECTION, DETECTOR, Published, backbone_name, dataset_name, method_name
 from pipelines.spec.tables import FIGURES
 
 _REPOSITORIES = {
@@ -39,7 +40,10 @@ _STRANGERS = 99
 
 @dataclass(frozen=True)
 class WantedFigure:
-    """What a measured figure is, in the words of the published tables. ``backbone`` None: no published counterpart."""
+    """What a measured figure is, in the words of the published tables. ``backbone`` None: no published counterpart.
+
+    dataset: what it was measured on, of detection what it was pretrained on, as in those tables.
+    """
 
     method: str
     dataset: str | None
@@ -47,15 +51,17 @@ class WantedFigure:
     epochs: int
     protocol: str
     settings: tuple[tuple[str, Any], ...] = ()
+    metric: str = "top1"
 
 
 def choose(rows: list[Published], wanted: WantedFigure) -> Published | None:
-    """The row to print beside a measured top-1, or None when the method has none under this protocol.
+    """The row to print beside a measured number, or None when the method has none under this protocol.
 
-    Method, protocol, metric and the options that were changed must agree exactly. Then: the same data set with the same
-    backbone; confirmed before second-hand; the same data set, else ImageNet-1k, then any other; the same backbone, else
-    ResNet-50; offline before online probes; the authors' own paper or repository before other people's runs; the nearest
-    number of epochs (in the logarithm; unstated last); the paper before the repository; the higher value.
+    Method, protocol, metric and the options that were changed must agree exactly; of detection the detector too. Then: the
+    same data set with the same backbone; confirmed before second-hand; the same data set, else ImageNet-1k, then any other;
+    the same backbone, else ResNet-50; offline before online probes; the authors' own paper or repository before other
+    people's runs; the nearest number of epochs (in the logarithm; unstated last); the paper before the repository; the
+    higher value.
     """
     fitting = [row for row in rows if _fits(row, wanted)]
 
@@ -81,7 +87,9 @@ def choose(rows: list[Published], wanted: WantedFigure) -> Published | None:
 def _fits(row: Published, wanted: WantedFigure) -> bool:
     """A figure of an ablation may leave the method's version open: MoCo stands for MoCo v1 and v2."""
     version_open = bool(row.settings) and re.fullmatch(rf"{re.escape(row.method)} v\d", wanted.method) is not None
-    what = (row.protocol, row.metric, row.settings) == (wanted.protocol, "top1", wanted.settings)
+    what = (row.protocol, row.metric, row.settings) == (wanted.protocol, wanted.metric, wanted.settings)
+    if (wanted.protocol, wanted.metric) in DETECTION.values() and DETECTOR not in (row.detector or ""):
+        return False
     return what and (row.method == wanted.method or version_open)
 
 
@@ -100,12 +108,18 @@ def wanted_for(pretraining: PretrainSpec, evaluated: DataSet, protocol: str | No
     method = method_name(pretraining.method)
     if method is None or protocol is None or protocol not in FIGURES:
         return None
+    backbone, epochs = backbone_name(pretraining.encoder), pretraining.training.epochs
+    if protocol in DETECTION:
+        if not isinstance(evaluated, VocDetection) or evaluated.limit or evaluated.trainval != "07+12":
+            return None
+        place, metric = DETECTION[protocol]
+        return WantedFigure(method, dataset_name(pretraining.dataset), backbone, epochs, place, metric=metric)
     at_home = evaluated.short_name == pretraining.dataset.short_name
     return WantedFigure(
         method=method,
         dataset=dataset_name(evaluated) if at_home else None,
-        backbone=backbone_name(pretraining.encoder),
-        epochs=pretraining.training.epochs,
+        backbone=backbone,
+        epochs=epochs,
         protocol=protocol,
     )
 

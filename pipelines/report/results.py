@@ -8,7 +8,7 @@ from pipelines.durations import duration
 from pipelines.report.cells import Column, Row
 from pipelines.report.comparison import Comparison
 from pipelines.report.costs import Cost
-from pipelines.report.estimates import HEADLINE, RESAMPLES
+from pipelines.report.estimates import RESAMPLES
 from pipelines.report.noise import letters
 from pipelines.report.published import as_printed, choose, is_same_setting, wanted_for
 from pipelines.report.tables import Entry, Table
@@ -41,11 +41,12 @@ Beside = dict[tuple[Row, Column], Published]
 
 
 def beside(comparison: Comparison, published: list[Published]) -> Beside:
-    """The published figure for every cell that has one of the same data set and network (top-1 only)."""
+    """The published figure for every cell that has one of the same data set and network."""
     found: Beside = {}
     for (row, column), cell in comparison.cells.items():
-        if row.pretraining and column.metric == HEADLINE and cell.expected:
-            wanted = wanted_for(row.pretraining.spec, comparison.dataset, published_protocol(column.evaluation, "top1"))
+        if row.pretraining and cell.expected:
+            measured = published_protocol(column.evaluation, column.metric.removeprefix("test/"))
+            wanted = wanted_for(row.pretraining.spec, comparison.dataset, measured)
             same = [each for each in published if wanted and is_same_setting(each, wanted)]
             if wanted and (match := choose(same, wanted)):
                 found[row, column] = match

@@ -17,6 +17,8 @@ BESIDE = {
 """What one kind of evaluation needs and another does not."""
 LOOKS = "pipelines.building.looks"
 """What makes the pictures of the kNN protocol."""
+VIEW_FEATURES = "pipelines.building.view_features"
+"""What makes several views of an image for the kNN protocol, where it is asked to."""
 PEER_VIEWS = "pipelines.views.lightly"
 """What makes a peer's views."""
 
@@ -36,6 +38,7 @@ def code_of(spec: JobSpec) -> Code:
         case EvaluateSpec():
             modules |= _part("evaluation", spec.evaluation)
             without |= set() if isinstance(spec.evaluation, Knn) else {LOOKS}
+            without |= set() if isinstance(spec.evaluation, Knn) and spec.evaluation.views else {VIEW_FEATURES}
             if isinstance(spec.source, Untrained):
                 modules |= _part("encoders", spec.source.encoder)
                 modules |= _part("methods", spec.source.method) if spec.source.method else set()

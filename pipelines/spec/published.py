@@ -13,6 +13,7 @@ from pipelines.spec.encoders.base import EncoderOptions
 from pipelines.spec.encoders.resnet import Options as ResNet
 from pipelines.spec.encoders.vit import Options as ViT
 from pipelines.spec.evaluation.base import Protocol
+from pipelines.spec.evaluation.detection import Options as Detection
 from pipelines.spec.evaluation.finetune import Options as Finetune
 from pipelines.spec.evaluation.knn import Options as Knn
 from pipelines.spec.methods.base import MethodOptions
@@ -72,6 +73,10 @@ _DATASETS = {
 }
 _LABEL_SHARES = {0.01: "semi_1pct", 0.1: "semi_10pct", 1.0: "finetune"}
 """Share of the labels that fine-tuning uses -> the published protocol."""
+DETECTION = {f"detection_{name}": ("transfer:VOC07+12-det", name.upper()) for name in ("ap", "ap50", "ap75")}
+"""Our name of a published number of detection -> protocol and metric in the files; all other protocols measure top-1."""
+DETECTOR = "C4"
+"""What the detector of a figure has to be said to be, for it to be measured as MoCo's is."""
 _VIT = {"tiny": "Tiny", "small": "S", "base": "B", "large": "L"}
 
 
@@ -100,6 +105,8 @@ class Published(Model):
     selection: str | None = None
     """Which epoch it is of, where that is not the last."""
     note: str | None = None
+    detector: str | None = None
+    """What was fine-tuned for detection."""
     settings: tuple[tuple[str, Any], ...] = ()
     """(option, value): what the run changed of its method, for a figure of an ablation."""
 
@@ -128,6 +135,8 @@ class Published(Model):
 
 def published_protocol(evaluation: Protocol, name: str) -> str | None:
     """What published tables call one number of an evaluation; None for what has no published name."""
+    if evaluation == Detection():  # MoCo's set-up; with any other option no figure is measured alike
+        return f"detection_{name}" if f"detection_{name}" in DETECTION else None
     if name != "top1":
         return None
     if isinstance(evaluation, Finetune):

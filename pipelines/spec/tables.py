@@ -14,7 +14,9 @@ Digits = Annotated[int, Field(ge=0, le=6)]
 Kind = Literal["metric", "gain", "monitor", "rank", "published", "elsewhere", "reproduces"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 """What a column can show; a column has exactly one of these keys."""
-FigureProtocol = Literal["knn", "linear", "finetune", "semi_1pct", "semi_10pct"]
+FigureProtocol = Literal[
+    "knn", "linear", "finetune", "semi_1pct", "semi_10pct", "detection_ap", "detection_ap50", "detection_ap75"
+]
 FIGURES: tuple[FigureProtocol, ...] = get_args(FigureProtocol)
 """Protocols under which others have published figures (reports/published)."""
 REPORTED = (

@@ -20,6 +20,7 @@ from pipelines.building.label_sets import tagged_features_of
 from pipelines.building.masks import maps_of
 from pipelines.building.methods import packed, shards_folder
 from pipelines.building.pairs import pairs_of
+from pipelines.building.view_features import diagnosed_views
 from pipelines.building.workbench import WEIGHTS, JobBench, save_classifier
 from pipelines.errors import Problem
 from pipelines.evaluation.answers import FILE as ANSWERS
@@ -83,8 +84,14 @@ def _on_features(job: JobFolder[EvaluateSpec], embedding: Embedding) -> None:
     subject = embedding.with_texts(options.templates) if isinstance(options, ZeroShot) else embedding.features
     draw = torch.Generator(device).manual_seed(evaluation_seed(job.spec.seed))
     found: Measured = _protocol(job).measure(options, subject, draw)
-    sizes = {"features/width": embedding.features.train.shape[1], "features/seconds": embedding.seconds}
+    sizes: dict[str, Any] = {
+        "features/width": embedding.features.train.shape[1],
+        "features/seconds": embedding.seconds,
+    }
     sizes |= {f"features/{name}": value for name, value in embedding.diagnosed.items()}
+    if isinstance(options, Knn) and options.views:
+        told = diagnosed_views(job.spec, embedding.shards, embedding.weights, options.views, device)
+        sizes |= {f"features/{name}": value for name, value in told.items()}
     kept, seconds = _save_predictions(job.path, embedding.shards, found), time.perf_counter() - clock
     if isinstance(options, Knn) and found.predicted is not None:
         kept |= _save_looks(job.path, embedding, found.predicted)

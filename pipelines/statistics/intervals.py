@@ -57,6 +57,27 @@ def of_images(correct: ArrayLike, level: float = LEVEL, resamples: int = 2000, s
     return Estimate(float(values.mean()), _sd(by_seed), len(values), max(low, 0.0), min(high, 1.0), "seeds and images")
 
 
+def of_parts(parts: ArrayLike, level: float = LEVEL, resamples: int = 2000, seed: int = 0) -> Estimate:
+    """From what each image adds to a number (seeds S, images M >= 2), whose mean over images is the seed's number.
+
+    Two seeds and more: both counted, ``seed`` for the bootstrap. One seed, or all of one: images alone, Student's t over the
+    parts, which for pseudo-values is the jackknife's interval; none where no image moves the number, as at 0 and 1.
+    ValueError for other shapes, or values that are not finite.
+    """
+    values = np.asarray(parts, dtype=np.float64)
+    if values.ndim != 2 or not len(values) or values.shape[1] < 2 or not np.isfinite(values).all():
+        raise ValueError(f"parts have to be finite, (seeds, 2 or more images), got {values.shape}")
+    by_seed = values.mean(1)
+    mean, sd, n = float(by_seed.mean()), _sd(by_seed), len(values)
+    if n == 1 or np.ptp(values, axis=0).max() == 0:
+        error = float(stats.sem(values.mean(0)))
+        if error < 1e-12:
+            return Estimate(mean, sd, n, None, None, "nothing")
+        half = float(stats.t.isf((1 - level) / 2, values.shape[1] - 1)) * error
+        return Estimate(mean, sd, n, mean - half, mean + half, "images")
+    return Estimate(mean, sd, n, *two_way_interval(values, level, resamples, seed), "seeds and images")
+
+
 def of_seeds(
     values: Sequence[float] | NDArray[np.floating], images: int | None = None, level: float = LEVEL
 ) -> Estimate:

@@ -42,7 +42,7 @@ class Difference:
 
     estimate  mean, sd over seeds, interval
     test      over seeds: would it come out again with other seeds?
-    images    over test images, for these seeds; None where nothing is known of single images
+    images    over test images, for these seeds; None where nothing is known of single images but what each adds to a number
     """
 
     estimate: Estimate
@@ -70,7 +70,8 @@ def difference_of_seeds(first: ArrayLike, second: ArrayLike, level: float = LEVE
 def difference_of_images(
     first: ArrayLike, second: ArrayLike, level: float = LEVEL, resamples: int = 2000, seed: int = 0
 ) -> Difference:
-    """Of correctness (seeds S, images M), in [0, 1]; row i of both from the same seed, column j the same image.
+    """Of correctness (seeds S, images M), in [0, 1], or of what each image adds to a number (see ``jackknife``); row i of both
+    from the same seed, column j the same image.
 
     Two seeds and more: the interval is the two-way bootstrap of the differences, seeds and images drawn together for both
     rows. One seed: images alone, by Student's t. ValueError for other shapes, and fewer than two images.
@@ -88,7 +89,8 @@ def difference_of_images(
     else:
         low, high = two_way_interval(values, level, resamples, seed)
     estimate = Estimate(mean, sd, len(values), max(low, -1.0), min(high, 1.0), counts)
-    return Difference(estimate, sign_flip(by_pair), mcnemar(a, b))
+    shares = all(0 <= side.min() <= side.max() <= 1 for side in (a, b))
+    return Difference(estimate, sign_flip(by_pair), mcnemar(a, b) if shares else None)
 
 
 def sign_flip(differences: ArrayLike) -> SignFlip:

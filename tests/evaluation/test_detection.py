@@ -136,6 +136,25 @@ def test_frozen_batch_norms_stay_as_they_are_and_the_rest_learns():
     assert encoder.conv1.weight.grad.abs().sum() > 0
 
 
+def test_steps_of_a_pyramid_lower_the_loss():
+    torch.manual_seed(0)
+    options = Options(neck="fpn", scales=(64,), anchors=(8, 16, 24, 32, 48))
+    detector = Detector(options, ResNet(10, 8), 2, (0.5,) * 3, (0.25,) * 3).train()
+    given = scene(LEFT, RIGHT)
+    for left, top, right, bottom in given.boxes.int().tolist():
+        given.image[0, top:bottom, left:right] = 255
+    target = {"boxes": given.boxes, "labels": given.label}
+    optimizer, losses = torch.optim.SGD(detector.parameters(), lr=0.02, momentum=0.9), []
+    for _ in range(6):
+        loss = sum(detector.model([given.view], [target]).values())
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    assert all(map(np.isfinite, losses))
+    assert np.mean(losses[-2:]) < 0.8 * losses[0]
+
+
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
     folder = tmp_path_factory.mktemp("voc")

@@ -6,7 +6,16 @@ import pytest
 import torch
 from protocol_tools import changed, features
 
-from pipelines.evaluation.diagnostics import alignment, diagnose, lidar, rank_me, spread, uniformity
+from pipelines.evaluation.diagnostics import (
+    WITHIN,
+    alignment,
+    diagnose,
+    diagnose_views,
+    lidar,
+    rank_me,
+    spread,
+    uniformity,
+)
 
 
 def normal(n: int, d: int, seed: int = 0) -> torch.Tensor:
@@ -83,3 +92,26 @@ def test_classes_that_come_once_have_no_alignment():
     f = features()
     alone = changed(f, train=f.train[:4], train_label=f.train_label[:4], holdout=f.holdout[:0])
     assert set(diagnose(alone)) == {"uniformity", "spread", "rank_me"}
+
+
+def test_equal_views_align_at_0_and_leave_the_rank_of_the_spread_between_images():
+    images = normal(12, 5)
+    found = diagnose_views(images.unsqueeze(1).expand(-1, 4, -1))
+    variance = torch.linalg.svdvals(images.double() - images.double().mean(0)).square()
+    share = variance / variance.sum()
+    assert found["alignment"] == pytest.approx(0, abs=1e-12)
+    assert found["lidar"] == pytest.approx(math.exp(torch.special.entr(share).sum()), rel=1e-6)
+
+
+def test_alignment_is_the_mean_over_all_pairs_of_views():
+    views = torch.tensor([[[1.0, 0], [0, 2.0], [-1.0, 0]], [[3.0, 0], [3.0, 0], [0, 1.0]]])
+    assert diagnose_views(views)["alignment"] == pytest.approx((2 + 4 + 2 + 0 + 2 + 2) / 6)
+
+
+def test_delta_decides_how_much_a_direction_without_spread_within_counts():
+    """Two orthogonal directions between images, of equal variance b; within images the first has variance w, the other none."""
+    corner, w = torch.tensor([[1.0, 1], [1, -1], [-1, 1], [-1, -1]]), 0.25
+    views = torch.stack([corner + torch.tensor([w**0.5, 0]), corner - torch.tensor([w**0.5, 0])], dim=1)
+    value = torch.tensor([1 / (w + WITHIN), 1 / WITHIN], dtype=torch.float64)
+    share = value / value.sum()
+    assert diagnose_views(views)["lidar"] == pytest.approx(math.exp(torch.special.entr(share).sum()), rel=1e-5)

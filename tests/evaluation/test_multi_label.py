@@ -16,6 +16,8 @@ from study_tools import Made
 from pipelines.errors import InputError
 from pipelines.evaluation.multi_label import measure
 from pipelines.evaluation.tagged import TaggedFeatures
+from pipelines.report.comparison import comparisons
+from pipelines.report.study import results_of
 from pipelines.sources.base import open_source
 from pipelines.spec.datasets.voc import CLASSES
 from pipelines.spec.datasets.voc import Options as Voc
@@ -150,6 +152,10 @@ def test_a_small_copy_of_voc_is_packed_and_raw_pixels_tell_what_is_seen(tmp_path
     assert 0.2 < untrained["test/map"] < pixels["test/map"]
     with np.load(jobs["pixels"].folder(made.results) / "answers.npz", allow_pickle=False) as kept:
         assert len(set(kept["ids"].tolist())) == 60
+    (found,) = comparisons(results_of(made.plan.dump(), made.results, "plan"))
+    estimate = next(cell.estimate for (row, _), cell in found.cells.items() if row.origin == "untrained")
+    assert (estimate.counts, estimate.mean) == ("images", pytest.approx(100 * untrained["test/map"]))
+    assert estimate.low < estimate.mean < estimate.high
 
 
 def test_protocols_on_labels_are_refused_on_it_and_it_elsewhere(tmp_path):

@@ -22,6 +22,8 @@ from pipelines.evaluation.segmentation import (
     shares_of,
     train,
 )
+from pipelines.report.comparison import comparisons
+from pipelines.report.study import results_of
 from pipelines.spec.evaluation.segmentation import Options
 from pipelines.spec.plan import plan_file
 
@@ -159,6 +161,10 @@ def test_a_small_copy_of_voc_is_packed_and_bright_and_dark_are_told_apart(tmp_pa
         assert record["metrics"]["test/iou/cat"] > 0.5
     with np.load(jobs["pixels"].folder(made.results) / "answers.npz", allow_pickle=False) as kept:
         assert len(set(kept["ids"].tolist())) == 12
+    (compared,) = comparisons(results_of(made.plan.dump(), made.results, "plan"))
+    estimate = next(cell.estimate for (row, _), cell in compared.cells.items() if row.origin == "pixels")
+    assert (estimate.counts, estimate.mean) == ("images", pytest.approx(100 * pixels["metrics"]["test/miou"]))
+    assert estimate.low < estimate.mean < estimate.high
 
 
 def test_the_probe_is_refused_where_there_are_no_masks(tmp_path):

@@ -8,11 +8,23 @@ from typing import Any
 import pytest
 
 from pipelines.errors import InputError
-from pipelines.report.published import WantedFigure, choose, is_same_setting
+from pipelines.report.published import WantedFigure, choose, is_same_setting, wanted_for
+from pipelines.spec.datasets.voc_detection import Options as VocDetection
 from pipelines.spec.encoders import AnyEncoder
+from pipelines.spec.evaluation.detection import Options as Detection
 from pipelines.spec.methods import AnyMethod
 from pipelines.spec.parse import parse
-from pipelines.spec.published import REQUIRED, Published, backbone_name, load_published, method_name, read_rows
+from pipelines.spec.plan import plan_file
+from pipelines.spec.published import (
+    DETECTION,
+    REQUIRED,
+    Published,
+    backbone_name,
+    load_published,
+    method_name,
+    published_protocol,
+    read_rows,
+)
 
 FOLDER = Path(__file__).parents[2] / "reports" / "published"
 PROTOCOL = re.compile(r"linear|knn|finetune|semi_1pct|semi_10pct|fewshot|zeroshot|supervised|transfer:[\w+-]+")
@@ -100,6 +112,36 @@ def test_the_row_that_is_chosen(rows: list[Published], wanted: WantedFigure, val
     match = choose(rows, wanted)
     assert match is not None
     assert (match.value, match.measured_on) == (value, measured_on)
+
+
+@pytest.mark.parametrize(
+    ("method", "epochs", "found"),
+    [
+        ("MoCo v1", 200, (55.9, 81.5, 62.6)),
+        ("MoCo v2", 800, (57.4, 82.5, 64.0)),
+        ("SimSiam", 100, (56.4, 82.0, 62.8)),  # its plain recipe, not the one that it tuned for transfer
+        ("Barlow Twins", 1000, (None, None, None)),  # its source names no detector
+    ],
+)
+def test_of_detection_a_figure_has_the_detector_too(
+    rows: list[Published], method: str, epochs: int, found: tuple[float | None, ...]
+) -> None:
+    for (protocol, metric), value in zip(DETECTION.values(), found, strict=True):
+        match = choose(rows, WantedFigure(method, "ImageNet-1k", "ResNet-50", epochs, protocol, metric=metric))
+        assert (match.value if match else None) == value
+
+
+def test_detection_set_up_otherwise_or_on_other_images_has_no_figure() -> None:
+    assert published_protocol(Detection(), "ap50") == "detection_ap50"
+    assert published_protocol(Detection(), "ap/cat") is None
+    assert published_protocol(Detection(iterations=12_000), "ap50") is None
+    study = FOLDER.parents[1] / "experiments" / "imagenet1k_detection.yaml"
+    trained = plan_file(study).of("pretrain")[0].spec
+    wanted = wanted_for(trained, VocDetection(folder="data/voc"), "detection_ap50")
+    assert wanted
+    assert (wanted.dataset, wanted.backbone, wanted.metric) == ("ImageNet-1k", "ResNet-50", "AP50")
+    assert wanted_for(trained, VocDetection(folder="data/voc", trainval="07"), "detection_ap50") is None
+    assert wanted_for(trained, trained.dataset, "detection_ap50") is None
 
 
 def test_methods_and_protocols_are_never_mixed_up(rows: list[Published]) -> None:

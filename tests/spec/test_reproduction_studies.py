@@ -5,7 +5,10 @@ from pathlib import Path
 import pytest
 
 from pipelines.cli import main
+from pipelines.report.measured import StudyNumbers
+from pipelines.report.study import results_of
 from pipelines.spec.plan import Plan, plan_file
+from pipelines.spec.published import PUBLISHED, load_published
 from pipelines.spec.recipes import RECIPES
 from pipelines.statistics.reproduction import LEAST_SEEDS
 
@@ -39,6 +42,24 @@ def test_it_has_seeds_enough_figures_and_tables(name: str, plans: dict[str, Plan
 def test_few_labels_train_nothing_that_imagenet1k_does_not(plans: dict[str, Plan]) -> None:
     trained = {job.key for job in plans["imagenet1k"].of("pretrain")}
     assert {job.key for job in plans["imagenet1k_few_labels"].of("pretrain")} < trained
+
+
+def test_detection_trains_nothing_that_imagenet1k_does_not_and_its_table_has_the_figures(
+    plans: dict[str, Plan], tmp_path: Path
+) -> None:
+    made = plan_file(FOLDER / "imagenet1k_detection.yaml")
+    assert {job.key for job in made.of("pretrain")} < {job.key for job in plans["imagenet1k"].of("pretrain")}
+    numbers = StudyNumbers(results_of(made.dump(), tmp_path, "plan"), load_published(PUBLISHED))
+    (table,) = made.tables
+    shown = {
+        row.label: [
+            getattr(numbers.figure(row, each), "value", None) for each in table.columns if each.kind == "published"
+        ]
+        for row in table.rows
+    }
+    assert shown["moco_v1"] == [55.9, 81.5, 62.6]
+    assert shown["byol"] == [55.3, 81.4, 61.1]
+    assert shown["moco_v2_ft"] == [None] * 3
 
 
 def test_what_a_study_costs_can_be_asked_before_its_images_are_here(

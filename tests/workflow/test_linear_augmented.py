@@ -69,6 +69,30 @@ def test_random_test_labels_change_no_choice(made, monkeypatch):
     assert one["metrics"]["test/top1"] != other["metrics"]["test/top1"]
 
 
+def test_wrong_test_labels_change_nothing_of_a_student_but_its_score(made, monkeypatch):
+    student = made.one("evaluate", "moco", use="distill")
+    teacher = made.plan.jobs["evaluate", student.inputs["teacher"]]
+    made.run(teacher, student)
+    file = student.folder(made.results) / "classifier.safetensors"
+    one, weights, honest = made.record(student), load_file(file), JobBench.test
+
+    def spoilt(bench, classifier):
+        scores, label = honest(bench, classifier)
+        return scores, (label + 1) % 10  # classes have different numbers of images: naming one alone is told apart, too
+
+    monkeypatch.setattr(JobBench, "test", spoilt)
+    made.run(teacher, student)
+    other, again = made.record(student), load_file(file)
+    assert weights.keys() == again.keys()
+    assert all(torch.equal(value, again[name]) for name, value in weights.items())
+    plain = [
+        {name: value for name, value in each["derived"].items() if "seconds" not in name and "share" not in name}
+        for each in (one, other)
+    ]
+    assert plain[0] == plain[1]
+    assert one["metrics"] != other["metrics"]
+
+
 def test_one_candidate_is_not_judged_by_folds(made):
     job = made.one("evaluate", "moco", form="mae")
     made.run(job)

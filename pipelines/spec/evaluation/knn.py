@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from pipelines.errors import InputError
 from pipelines.spec.base import Count
@@ -19,7 +19,13 @@ def _neighbours(given: Any) -> Any:
     return tuple(given) if isinstance(given, list) else given
 
 
-def _is_off(value: bool) -> bool:
+def _several(given: int) -> int:
+    if given == 1:
+        raise ValueError("one view of an image has nothing to agree with; give 2 or more, or 0 for none")
+    return given
+
+
+def _is_off(value: int) -> bool:
     """Left out of what is written: the keys of jobs are those from before there was this option."""
     return not value
 
@@ -35,6 +41,10 @@ class Options(BehindHead):
     leave_one_out: bool = Field(default=False, exclude_if=_is_off)
     """Every labelled image, of train and of test, is named by all the others, under numbers of their own: for a data set
     that has no test split of its own, or too small a one. Pretraining has seen those of train."""
+
+    views: Annotated[int, Field(ge=0), AfterValidator(_several)] = Field(default=0, exclude_if=_is_off)
+    """Views of a training image, by which the record tells ``features/alignment`` and ``features/lidar``; they name no image.
+    The papers have 2 (Wang and Isola 2020) and 50 (Thilak et al. 2024). 0: none."""
 
     @property
     def all_k(self) -> tuple[int, ...]:

@@ -1,0 +1,74 @@
+"""What every test image adds to a number of a protocol that names no one class an image, from its ``answers.npz``."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipelines.errors import DamagedFile, InputError
+from pipelines.evaluation.answers import load_answers
+from pipelines.records import checked_file
+from pipelines.report.study import Result
+from pipelines.spec.jobs import EvaluateSpec
+from pipelines.statistics.jackknife import mean_without, precision_without, pseudo_values, ratio_without
+
+Parts = NDArray[Any]
+"""(M,) whose mean is the number: whether each image was right, or its pseudo-value."""
+Said = Mapping[str, NDArray[Any]]
+
+
+def parts_of(jobs: Sequence[Result[EvaluateSpec]], metric: str) -> dict[int, Parts]:
+    """By seed, of one cell's finished jobs; those that kept no answers, or whose number is none of images, are left out.
+
+    DamagedFile where answers do not give the number that the record has; InputError where they are of different images.
+    """
+    found, first = dict[int, Parts](), None
+    for job in jobs:
+        if job.record is None or "answers" not in job.record.artifacts:
+            continue
+        file = checked_file(job.record, job.folder, "answers")
+        said = load_answers(file)
+        first = said["ids"] if first is None else first
+        if not np.array_equal(first, said["ids"]):
+            raise InputError(
+                f"{file}: not of the same test images as those of other seeds; evaluate both from the same shards"
+            )
+        parts = image_parts(job.spec.evaluation.use, metric.removeprefix("test/"), said)
+        recorded = job.record.metrics.get(metric)
+        if parts is None or recorded is None or len(parts) < 2:
+            continue
+        if abs(float(parts.mean()) - recorded) > 1e-5:
+            raise DamagedFile(
+                f"{file}: gives {metric} {parts.mean():.6f}, its record says {recorded:.6f}; delete the job's record.json and "
+                "evaluate it again"
+            )
+        found[job.spec.seed] = parts
+    return found
+
+
+def image_parts(use: str, number: str, said: Said) -> Parts | None:
+    """Of one protocol's number; None where a number is not made of test images, or they are not kept."""
+    match use, number:
+        case "multi_label", "map":
+            columns = zip(said["score"].T, said["target"].T, strict=True)
+            whole, without = zip(*(precision_without(score, target) for score, target in columns), strict=True)
+            return pseudo_values(*mean_without(whole, np.stack(without, axis=1)))
+        case "segmentation", "miou":
+            either = said["named"].astype(np.int64) + said["truth"] - said["right"]
+            return pseudo_values(*mean_without(*ratio_without(said["right"], either)))
+        case "retrieval", _:
+            way, _, k = number.partition("_recall_")
+            return _recall(way, int(k), said)
+    return None
+
+
+def _recall(way: str, k: int, said: Said) -> Parts:
+    """Of images each is right or not; of captions all of an image go with it."""
+    right = said[way] < k
+    if way == "image_to_text":
+        return right
+    images = len(said["image_to_text"])
+    hits, asked = (np.bincount(said["owner"], weights=each, minlength=images) for each in (right, np.ones(len(right))))
+    whole, without = ratio_without(hits, asked)
+    return pseudo_values(float(whole), without)
