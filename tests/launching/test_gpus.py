@@ -176,8 +176,8 @@ def test_one_who_looks_and_never_ends_is_told_of_and_waited_for_with_a_limit(mac
         pass
     with (next(machine.glob("*/looking"))).open() as file:
         fcntl.flock(file, fcntl.LOCK_EX)
-        with pytest.raises(EnvironmentFault, match="were not free for"):
-            _again(0.05)
+        with pytest.raises(EnvironmentFault, match="were not free for"), gpus_for(1, 0.05):
+            pass
     assert "waiting for 1 of the GPUs 0, 1, 2" in capsys.readouterr().err
     with gpus_for(1) as held:
         assert held == ["0"]
