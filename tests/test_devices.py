@@ -3,6 +3,7 @@
 import os
 
 import pytest
+import torch.distributed as dist
 
 from pipelines.building.devices import data_workers
 
@@ -21,5 +22,6 @@ from pipelines.building.devices import data_workers
 )
 def test_workers_follow_the_cores_that_a_process_has(monkeypatch, cores, ranks, asked, expected):
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(cores)))
+    monkeypatch.setattr(dist, "is_initialized", lambda: True)
     monkeypatch.setenv("LOCAL_WORLD_SIZE", str(ranks))
     assert data_workers(asked) == expected

@@ -3,6 +3,7 @@
 import os
 
 import torch
+import torch.distributed as dist
 
 from pipelines import distributed
 
@@ -26,8 +27,7 @@ def data_workers(asked: int | None) -> int:
     """
     if asked is not None:
         return asked
-    beside = (
-        int(os.environ["LOCAL_WORLD_SIZE"]) if "RANK" in os.environ else 1
-    )  # without RANK it is left of another tool
+    grouped = dist.is_available() and dist.is_initialized()
+    beside = int(os.environ["LOCAL_WORLD_SIZE"]) if grouped else 1  # without a group it is left of another tool
     share = len(os.sched_getaffinity(0)) // beside
     return min(16, max(1, share - 1))

@@ -22,7 +22,7 @@ VISIBLE, SHARED = "CUDA_VISIBLE_DEVICES", "PIPELINES_GPUS"
 """CUDA's variable, and ours: the GPUs that jobs may take, as CUDA names them (numbers or UUIDs), with commas between."""
 PATIENCE = 7 * 24 * 3600.0
 """Seconds to wait for GPUs that others use: longer than a training takes."""
-PAUSE, TOLD_EVERY = 1.0, 600.0
+PAUSE, TOLD_EVERY = 1.0, 60.0
 FOLDERS = (Path("/dev/shm"), Path("/tmp"))
 """Of every machine's own, the same for all users, first the one that nobody tidies up."""
 _LISTED = re.compile(r"^(?P<inner> *)\w.*\(UUID: (?P<name>[^)]+)\)")
@@ -100,7 +100,10 @@ def _attempt(known: Sequence[str], count: int) -> dict[str, int]:
     files: dict[str, int] = {}
     looking = _opened("looking")
     try:
-        fcntl.flock(looking, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(looking, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return {}  # another looks at this moment
         for name in known:
             file = _opened(re.sub(r"[^\w.-]", "_", name))
             try:

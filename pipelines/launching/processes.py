@@ -9,7 +9,9 @@ import torch.distributed as dist
 
 from pipelines.errors import EnvironmentFault
 
-GROUP = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT", "TORCHELASTIC_RUN_ID")
+LEAST = {"RANK": 0, "LOCAL_RANK": 0, "WORLD_SIZE": 1, "LOCAL_WORLD_SIZE": 1, "MASTER_PORT": 1}
+"""Whole numbers that torchrun sets, and the least that each can be."""
+GROUP = (*LEAST, "MASTER_ADDR", "TORCHELASTIC_RUN_ID")
 """What torchrun sets for each of its processes."""
 
 
@@ -27,6 +29,12 @@ def process_group() -> Iterator[None]:
             f"the environment has RANK and not {', '.join(lacking)}: another tool left it, and no process group is there to "
             "join; unset RANK (pipelines starts torchrun itself, by --processes), or start this by torchrun"
         )
+    for name, least in LEAST.items():
+        if not (os.environ[name].isdecimal() and int(os.environ[name]) >= least):
+            raise EnvironmentFault(
+                f"the environment has {name}={os.environ[name]}, which must be a whole number from {least}: another tool set "
+                "it; unset it, and start this by --processes or by torchrun, which sets its own"
+            )
     if torch.cuda.is_available():
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
     dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")

@@ -18,6 +18,8 @@ ENGINES = {
     "lualatex": ("-interaction=nonstopmode", "-halt-on-error"),
 }
 """Programs that make a PDF, the first that is there is taken, and their options."""
+LONGEST = 600.0
+"""Seconds that one run may take; tectonic may fetch packages in it."""
 _FIGURE = r"\includegraphics[width=\linewidth,height=0.85\textheight,keepaspectratio]"
 
 
@@ -61,7 +63,20 @@ def write_document(text: str, file: Path) -> Path | None:
     environment = {**os.environ, "SOURCE_DATE_EPOCH": "0", "FORCE_SOURCE_DATE": "1"}
     for _ in range(1 if engine == "tectonic" else 2):  # the second time references are known
         call = [engine, *ENGINES[engine], file.name]
-        done = subprocess.run(call, cwd=file.parent, env=environment, capture_output=True, text=True, errors="replace")
+        try:
+            done = subprocess.run(
+                call,
+                cwd=file.parent,
+                env=environment,
+                capture_output=True,
+                text=True,
+                errors="replace",
+                timeout=LONGEST,
+            )
+        except subprocess.TimeoutExpired:
+            raise EnvironmentFault(
+                f"{file}: {engine} has not ended after {LONGEST:g} seconds; run {' '.join(call)} in {file.parent} to see why"
+            ) from None
         if done.returncode:
             told = "\n".join((done.stdout + done.stderr).splitlines()[-12:])
             raise EnvironmentFault(

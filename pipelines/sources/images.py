@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from pipelines.listing.kinds import HEAD, kind_of
 
@@ -58,6 +58,8 @@ class Decoding:
 
 
 AS_STORED = Decoding()
+NO_IMAGE = "no image that can be read, or a broken one"
+"""Instead of PIL's words, which name the bytes by their address: that is another one in every run."""
 
 
 def open_image(data: bytes, decoding: Decoding = AS_STORED) -> Image.Image:
@@ -80,6 +82,8 @@ def decoded(data: bytes, decoding: Decoding = AS_STORED) -> tuple[Image.Image, l
         if image.has_transparency_data:
             changed.append("alpha")
             image = _on_background(image, decoding.alpha)
+    except UnidentifiedImageError:
+        raise Unreadable(NO_IMAGE) from None
     except Exception as error:  # what PIL raises for broken files ranges from SyntaxError to struct.error
         raise Unreadable(f"{type(error).__name__}: {error}") from None
     if image.mode.startswith(("I", "F")):

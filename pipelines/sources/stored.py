@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, ImageSequence
+from PIL import Image, ImageOps, ImageSequence, UnidentifiedImageError
 
 from pipelines.listing.kinds import HEAD, kind_of
-from pipelines.sources.images import Unreadable, is_turned
+from pipelines.sources.images import NO_IMAGE, Unreadable, is_turned
 
 try:
     import tifffile
@@ -70,7 +70,10 @@ def _array(array: Stored, channels: int) -> Stored:
 
 
 def _opened(data: bytes) -> Image.Image:
-    return Image.open(io.BytesIO(data))
+    try:
+        return Image.open(io.BytesIO(data))
+    except UnidentifiedImageError:
+        raise Unreadable(NO_IMAGE) from None
 
 
 def _picture(image: Image.Image, turn: bool) -> Stored:

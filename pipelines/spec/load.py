@@ -20,6 +20,8 @@ from pipelines.spec.yaml_file import read_yaml
 ENTRY_KEYS = ("label", "training", "encoder", "views", "view_recipe", "start", "grid")
 
 
+CARRIES_ANCHORS = "x-"
+"""Begins keys of a study that are left out, as in compose files: ``x-base: &base {...}`` carries what ``*base`` repeats."""
 PARTS = ("recipes", "scales")
 """Folders beside the studies with what studies are made of."""
 
@@ -28,7 +30,8 @@ def load_study(path: Path) -> Study:
     """The study in a YAML file, every key checked; InputError names file, key, value, rule and way out."""
     if not path.exists():
         raise InputError(f"{path}: no such file; {_meant(path)}")
-    data = {"name": path.stem, **with_scale(read_yaml(path), path)}
+    written = {key: value for key, value in read_yaml(path).items() if not key.startswith(CARRIES_ANCHORS)}
+    data = {"name": path.stem, **with_scale(written, path)}
     _check_name(path, data["name"])
     check_keys(Study, data, f"{path}: ")
     entries = data.get("methods", [])

@@ -13,7 +13,7 @@ from pipelines.tuning.study import Objective, is_finished, run_slot, slots
 
 LOOK = 2.0
 """Seconds between two looks at what the others do."""
-TOLD_EVERY = 600.0
+TOLD_EVERY = 60.0
 
 
 def work(

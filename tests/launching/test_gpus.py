@@ -1,6 +1,7 @@
 """Pretended GPUs: no two processes hold the same, a killed one holds nothing, a launcher keeps what was taken for it."""
 
 import collections
+import fcntl
 import os
 import subprocess
 import sys
@@ -168,3 +169,15 @@ def test_stages_take_as_many_as_they_work_on(monkeypatch, words, count):
 def test_processes_of_a_launcher_take_none_of_their_own(monkeypatch):
     monkeypatch.setenv("RANK", "0")
     assert cli.STAGES["pretrain"].gpus({"processes": 2, "nodes": 1}) == 0
+
+
+def test_one_who_looks_and_never_ends_is_told_of_and_waited_for_with_a_limit(machine: Path, capsys):
+    with gpus_for(1):
+        pass
+    with (next(machine.glob("*/looking"))).open() as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        with pytest.raises(EnvironmentFault, match="were not free for"), gpus_for(1, 0.05):
+            pass
+    assert "waiting for 1 of the GPUs 0, 1, 2" in capsys.readouterr().err
+    with gpus_for(1) as held:
+        assert held == ["0"]

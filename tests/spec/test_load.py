@@ -127,3 +127,9 @@ def test_feature_transformation_is_refused_with_the_reason_where_it_has_no_meani
     )
     assert "methods[0].feature_transform: it changes the two embeddings" in text
     assert "for byol, cmc, instdisc, moco, pirl, simclr, simsiam, swav, not for mae" in text
+
+
+def test_keys_that_begin_with_x_carry_anchors_and_are_left_out(tmp_path):
+    text = GOOD + "\nx-base: &base {never: read}\n"
+    assert load_study(study_file(tmp_path, text)) == load_study(study_file(tmp_path, GOOD))
+    assert "there is no key 'base'" in refusal(tmp_path, text.replace("x-base", "base"))

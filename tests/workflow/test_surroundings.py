@@ -10,7 +10,7 @@ from source_tools import make_folder
 
 from pipelines.building.devices import data_workers
 from pipelines.errors import EnvironmentFault
-from pipelines.launching.processes import GROUP, process_group
+from pipelines.launching.processes import GROUP, LEAST, process_group
 
 ROOT = Path(__file__).parents[2]
 STUDY = """
@@ -53,7 +53,7 @@ LEFT = {
     "MLFLOW_TRACKING_URI": "http://127.0.0.1:9", "MLFLOW_RUN_ID": "0" * 32, "MLFLOW_EXPERIMENT_NAME": "other",
     "MLFLOW_REGISTRY_URI": "http://127.0.0.1:9", "SNAKEMAKE_PROFILE": "/nowhere", "PYTHONPATH": "/nowhere",
     "PYTHONOPTIMIZE": "2", "CUDA_VISIBLE_DEVICES": "7", "OMP_NUM_THREADS": "2", "SLURM_JOB_ID": "1", "SLURM_NTASKS": "4",
-    "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "x", "MASTER_ADDR": "nowhere", "OPTUNA_STORAGE": "sqlite:////nowhere/x.db",
+    "RANK": "1", "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "x", "MASTER_ADDR": "nowhere", "OPTUNA_STORAGE": "sqlite:////nowhere/x.db",
 }  # fmt: skip
 
 
@@ -79,9 +79,32 @@ def test_a_rank_that_another_tool_left_is_refused_and_not_waited_for(monkeypatch
         pass
 
 
-def test_without_rank_the_count_of_processes_beside_is_not_read(monkeypatch) -> None:
-    monkeypatch.delenv("RANK", raising=False)
-    monkeypatch.delenv("LOCAL_WORLD_SIZE", raising=False)
+@pytest.mark.parametrize("name", LEAST)
+@pytest.mark.parametrize("value", ["x", "-1", "1.5"])
+def test_a_number_of_the_group_that_is_none_is_refused_by_name(monkeypatch, name: str, value: str) -> None:
+    for each in GROUP:
+        monkeypatch.setenv(each, "1")
+    monkeypatch.setenv(name, value)
+    with pytest.raises(EnvironmentFault, match=f"the environment has {name}={value}, which must be"), process_group():
+        pass
+
+
+def test_no_process_beside_is_refused(monkeypatch) -> None:
+    for each in GROUP:
+        monkeypatch.setenv(each, "1")
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "0")
+    with (
+        pytest.raises(EnvironmentFault, match="LOCAL_WORLD_SIZE=0, which must be a whole number from 1"),
+        process_group(),
+    ):
+        pass
+
+
+@pytest.mark.parametrize("left", [{}, {"RANK": "1"}, {"RANK": "1", "LOCAL_WORLD_SIZE": "0"}, {"LOCAL_WORLD_SIZE": "x"}])
+def test_without_a_group_nobody_shares_the_cores_whatever_srun_or_mpirun_set(monkeypatch, left: dict[str, str]) -> None:
+    for name in ("RANK", "LOCAL_WORLD_SIZE"):
+        monkeypatch.delenv(name, raising=False)
     alone = data_workers(None)
-    monkeypatch.setenv("LOCAL_WORLD_SIZE", "x")
+    for name, value in left.items():
+        monkeypatch.setenv(name, value)
     assert data_workers(None) == alone

@@ -8,6 +8,7 @@ import pytest
 from snakemake_tools import TINY, snakemake, workplace
 
 from pipelines.cli import main
+from pipelines.errors import EnvironmentFault
 from pipelines.report import paper as paper_document
 
 TABLES = """
@@ -106,3 +107,13 @@ def test_a_table_that_was_not_written_and_a_study_without_any_are_told(
     file.write_text(TINY.read_text())
     assert main(["paper", str(file), "--results", str(tmp_path / "results")]) == 1
     assert "no table is declared; add a list under tables" in capsys.readouterr().err
+
+
+def test_latex_that_never_ends_is_ended_and_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = tmp_path / "pdflatex"
+    engine.write_text("#!/bin/sh\nexec sleep 60\n")
+    engine.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    monkeypatch.setattr(paper_document, "LONGEST", 0.2)
+    with pytest.raises(EnvironmentFault, match=r"paper\.tex: pdflatex has not ended after 0\.2 seconds; run pdflatex"):
+        paper_document.write_document("text", tmp_path / "paper.tex")
