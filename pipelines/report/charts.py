@@ -90,8 +90,13 @@ def focus(shown: float) -> Any:
 
 
 def finished(chart: Any, width: int, height: int, *datasets: Rows) -> Spec:
-    """The finished spec: size, the focus parameter, a plain look, and the rows that ``chart`` names."""
-    full = chart.add_params(alt.param(name="focus", value="")).properties(width=width, height=height)
+    """``plain`` with a size."""
+    return plain(chart.properties(width=width, height=height), *datasets)
+
+
+def plain(chart: Any, *datasets: Rows) -> Spec:
+    """The finished spec: the focus parameter, a plain look, and the rows that ``chart`` names."""
+    full = chart.add_params(alt.param(name="focus", value=""))
     look = (
         full.configure(font="system-ui, Helvetica, Arial, sans-serif", background="white")
         .configure_view(stroke=None)

@@ -12,16 +12,20 @@ import vl_convert
 from pipelines.files import replacing
 from pipelines.report.charts import Spec, side_by_side
 from pipelines.report.missing import Missing
+from pipelines.report.parts import parts
 from pipelines.report.sections import Chart, Section
 from pipelines.report.study import Results
 from pipelines.report.summary import Fact
 from pipelines.report.templates import template
 from pipelines.report.verdicts import Told
 
+MOST_STILL_BYTES = 300_000
+"""Of a still picture as SVG; the heat maps of 18 methods took 7 MB, of a page that has to stay under 10."""
+
 
 @dataclass(frozen=True)
 class Head:
-    """What stands above the sections, in this order."""
+    """What stands above the sections, in this order, but for the facts: they open the provenance."""
 
     answers: Sequence[str]
     claims: Sequence[Told]
@@ -34,16 +38,17 @@ def render_page(
     results: Results, head: Head, sections: Sequence[Section], templates: Path, figures: Iterable[Path]
 ) -> str:
     """The HTML text. The same study gives the same bytes. figures: those of ``write_figures``, for who runs no scripts."""
-    shown = [section for section in sections if not section.is_empty]
-    drawn = [chart for section in shown for chart in section.charts]
+    shown = parts(sections)
+    drawn = [chart for part in shown for section in part.sections for chart in section.charts]
     return template(templates, "report.html.j2").render(
         results=results,
         head=head,
-        sections=shown,
+        parts=shown,
         style=(templates / "report.css").read_text(encoding="utf-8"),
+        folds=(templates / "folds.js").read_text(encoding="utf-8"),
         script=(templates / "report.js").read_text(encoding="utf-8"),
         tables=(templates / "tables.js").read_text(encoding="utf-8"),
-        stills={path.stem: _address(path) for path in figures if path.suffix == ".svg"},
+        stills={path.stem: address(path) for path in figures if path.suffix == ".svg"},
         bundle=_bundle() if drawn else "",
         specs=_inline([packed(chart.spec) for chart in drawn]),
     )
@@ -99,9 +104,12 @@ def _write(path: Path, spec: Spec) -> Path:
     return path
 
 
-def _address(svg: Path) -> str:
-    """The picture itself as an address."""
-    return f"data:image/svg+xml;base64,{base64.b64encode(svg.read_bytes()).decode()}"
+def address(svg: Path) -> str:
+    """The picture itself as an address; one that draws thousands of marks as pixels, which are fewer bytes."""
+    kind, data = "svg+xml", svg.read_bytes()
+    if len(data) > MOST_STILL_BYTES:
+        kind, data = "png", vl_convert.svg_to_png(data.decode(), scale=1)
+    return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
 
 
 def _bundle() -> str:

@@ -11,7 +11,7 @@ from pipelines.records import checked_file
 from pipelines.report import charts, tuning_charts
 from pipelines.report.comparison import Comparison
 from pipelines.report.curves import Curve
-from pipelines.report.score_charts import band_chart
+from pipelines.report.multiples import multiples_chart
 from pipelines.report.shot_charts import shot_chart
 from pipelines.report.shots import shot_curves
 from pipelines.report.study import AnySpec, Result
@@ -120,7 +120,7 @@ def shots_section(comparisons: Sequence[Comparison], texts: Path) -> Section:
 
 
 def curve_sections(found: list[Curve], texts: Path) -> list[Section]:
-    """Training and collapse, each a chart for every metric and data set."""
+    """Training and collapse, each small multiples for every metric and data set."""
     parts = (("training", "Training", TRAINING), ("collapse", "Collapse", COLLAPSE))
     return [_curve_section(name, title, metrics, found, texts) for name, title, metrics in parts]
 
@@ -180,8 +180,8 @@ def _curve_section(name: str, title: str, metrics: dict[str, str], found: list[C
         for metric, words in metrics.items():
             group = [curve for curve in inside if (curve.dataset, curve.metric) == (dataset, metric)]
             if group:
-                drawn.append(Chart(f"{dataset} · {words}", band_chart(group, words, style, log=False)))
-    return Section(name, title, caption(texts, name), tuple(drawn), legend=_legend(style) if drawn else ())
+                drawn.append(Chart(f"{dataset} · {words}", multiples_chart(group, words, style)))
+    return Section(name, title, caption(texts, name), tuple(drawn))
 
 
 def _legend(style: dict[str, Style]) -> tuple[tuple[str, Style], ...]:

@@ -23,6 +23,19 @@ const say = (element) => `${element.tagName} ${element.className}: ${element.tex
 
 await wait(() => document.documentElement.dataset.drawn);
 const found = { errors: window.errors, drawn: Number(document.documentElement.dataset.drawn) };
+const folded = [...document.querySelectorAll("details.evidence")];
+found.folded = folded.map((each) => each.open);
+document.querySelector('nav a[href="#training"]').click();
+await wait(() => document.querySelector("#training > details").open);
+found.revealed = folded.filter((each) => each.open).map((each) => each.parentElement.id);
+const summary = document.querySelector("#cost summary");
+summary.focus();
+found.reached = document.activeElement === summary;
+window.dispatchEvent(new Event("beforeprint"));
+found.printed = [...document.querySelectorAll("details")].every((each) => each.open);
+window.dispatchEvent(new Event("afterprint"));
+found.after = folded.filter((each) => each.open).map((each) => each.parentElement.id);
+document.querySelector("#evidence .part-name button").click();
 found.width = [document.documentElement.scrollWidth, document.documentElement.clientWidth];
 found.cut = [...document.querySelectorAll(".scroll")].filter((each) => each.scrollWidth > each.clientWidth + 1).map(say);
 found.background = getComputedStyle(document.body).backgroundColor;

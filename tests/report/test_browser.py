@@ -95,6 +95,15 @@ def test_the_keyboard_reaches_titles_and_legend(wide: dict[str, Any]) -> None:
     assert wide["pressed"] == [True, "true"]
 
 
+def test_evidence_is_folded_until_a_link_the_keyboard_or_paper_opens_it(page: str, wide: dict[str, Any]) -> None:
+    assert page.count('<details class="evidence" open>') == len(wide["folded"]) > 3  # open for who runs no scripts
+    assert not any(wide["folded"])
+    assert wide["revealed"] == ["training"]
+    assert wide["reached"]
+    assert wide["printed"]
+    assert wide["after"] == ["training"]
+
+
 def test_text_can_be_read_and_pictures_have_words(wide: dict[str, Any]) -> None:
     assert wide["texts"] > 100
     assert not wide["faint"]

@@ -13,7 +13,7 @@ import pytest
 from report_tools import FakeStudy, full_study
 
 from pipelines.artifacts import fact_of
-from pipelines.report.page import packed
+from pipelines.report.page import address, packed
 from pipelines.spec.tables import REPORTED
 from pipelines.stages import report
 
@@ -64,7 +64,8 @@ def test_nothing_is_loaded_from_outside(made: tuple[Path, Path]) -> None:
     page = Addresses()
     page.feed(text)
     assert page.styles
-    for loaded in [*page.loaded, *page.styles]:
+    own = ("data:image/png;base64,", "data:image/svg+xml;base64,")
+    for loaded in [*page.styles, *(each for each in page.loaded if not each.startswith(own))]:
         assert not re.search(r"https?:|//[a-z]|url\((?!data:)|@import", loaded), loaded
     assert "default-src 'none'" in text
     assert "connect-src" not in text  # falls back to default-src: no request at all
@@ -173,6 +174,42 @@ def test_the_answer_stands_before_the_machine(made: tuple[Path, Path]) -> None:
     text = (made[1] / "report.html").read_text(encoding="utf-8")
     places = [text.index(words) for words in ("<h1>", 'class="answer"', "Flagged runs", "<dt>commit</dt>")]
     assert places == sorted(places)
+
+
+def test_parts_stand_in_the_order_in_which_they_are_asked_for(made: tuple[Path, Path]) -> None:
+    text = (made[1] / "report.html").read_text(encoding="utf-8")
+    assert re.findall(r'<div class="part" id="([^"]+)">', text) == [
+        "leaderboard",
+        "evidence",
+        "elsewhere",
+        "provenance",
+    ]
+    found = re.findall(r'<section id="([^"]+)">', text)
+    assert found.index("training") < found.index("published") < found.index("settings") < found.index("jobs")
+    assert found[0].startswith("results")
+    names = re.findall(r' id="([^"]+)"', text)
+    assert len(names) == len(set(names))  # a link leads to one place
+
+
+def test_training_has_a_panel_a_method_over_one_scale(made: tuple[Path, Path]) -> None:
+    text = (made[1] / "report.html").read_text(encoding="utf-8")
+    specs = json.loads(re.search(r'id="specs">(.*?)</script>', text, re.S).group(1))  # type: ignore[union-attr]
+    faceted = [spec for spec in specs if "facet" in spec]
+    assert len(faceted) == 2 + 2  # training, collapse
+    for spec in faceted:
+        (data,) = spec["datasets"].values()
+        assert spec["facet"]["sort"] == data["levels"]["label"]
+        assert "resolve" not in spec  # scales are shared unless it says otherwise
+
+
+def test_a_still_of_many_marks_is_pixels(tmp_path: Path) -> None:
+    head, mark = '<svg xmlns="http://www.w3.org/2000/svg" width="90" height="90">', '<rect width="9" height="9"/>'
+    few, many = (f"{head}{mark * count}</svg>" for count in (9, 20_000))
+    (tmp_path / "a.svg").write_text(few)
+    (tmp_path / "b.svg").write_text(many)
+    assert address(tmp_path / "a.svg").startswith("data:image/svg+xml;base64,")
+    assert address(tmp_path / "b.svg").startswith("data:image/png;base64,")
+    assert len(address(tmp_path / "b.svg")) < len(many) / 10
 
 
 def test_a_study_of_which_nothing_has_run_still_has_a_report(tmp_path: Path) -> None:
