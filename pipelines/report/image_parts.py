@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from pipelines.errors import DamagedFile, InputError
 from pipelines.evaluation.answers import load_answers
+from pipelines.metric import Metric
 from pipelines.records import checked_file
 from pipelines.report.study import Result
 from pipelines.spec.jobs import EvaluateSpec
@@ -18,7 +19,7 @@ Parts = NDArray[Any]
 Said = Mapping[str, NDArray[Any]]
 
 
-def parts_of(jobs: Sequence[Result[EvaluateSpec]], metric: str) -> dict[int, Parts]:
+def parts_of(jobs: Sequence[Result[EvaluateSpec]], metric: Metric) -> dict[int, Parts]:
     """By seed, of one cell's finished jobs; those that kept no answers, or whose number is none of images, are left out.
 
     DamagedFile where answers do not give the number that the record has; InputError where they are of different images.
@@ -34,8 +35,8 @@ def parts_of(jobs: Sequence[Result[EvaluateSpec]], metric: str) -> dict[int, Par
             raise InputError(
                 f"{file}: not of the same test images as those of other seeds; evaluate both from the same shards"
             )
-        parts = image_parts(job.spec.evaluation.use, metric.removeprefix("test/"), said)
-        recorded = job.record.metrics.get(metric)
+        parts = image_parts(job.spec.evaluation.use, metric.number, said)
+        recorded = job.record.metrics.get(str(metric))
         if parts is None or recorded is None or len(parts) < 2:
             continue
         if abs(float(parts.mean()) - recorded) > 1e-5:

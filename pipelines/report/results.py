@@ -45,7 +45,7 @@ def beside(comparison: Comparison, published: list[Published]) -> Beside:
     found: Beside = {}
     for (row, column), cell in comparison.cells.items():
         if row.pretraining and cell.expected:
-            measured = published_protocol(column.evaluation, column.metric.removeprefix("test/"))
+            measured = published_protocol(column.evaluation, column.metric.number)
             wanted = wanted_for(row.pretraining.spec, comparison.dataset, measured)
             same = [each for each in published if wanted and is_same_setting(each, wanted)]
             if wanted and (match := choose(same, wanted)):

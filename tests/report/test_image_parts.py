@@ -7,6 +7,7 @@ from report_tools import finish, planned
 from pipelines.errors import DamagedFile, InputError
 from pipelines.evaluation.answers import save_answers
 from pipelines.files import read_json
+from pipelines.metric import Metric
 from pipelines.report.image_parts import image_parts, parts_of
 from pipelines.report.study import load_results
 from pipelines.spec.jobs import EvaluateSpec
@@ -56,16 +57,16 @@ def evaluated(folder, ids=("a", "b", "c"), recorded=0.5):
 
 
 def test_answers_of_other_images_or_another_number_are_refused(tmp_path):
-    found = parts_of(evaluated(tmp_path / "right"), "test/text_to_image_recall_1")
+    found = parts_of(evaluated(tmp_path / "right"), Metric("test", "text_to_image_recall_1"))
     assert set(found) == {0, 1}
     with pytest.raises(InputError, match="not of the same test images"):
-        parts_of(evaluated(tmp_path / "ids", ids=("a", "b", "x")), "test/text_to_image_recall_1")
+        parts_of(evaluated(tmp_path / "ids", ids=("a", "b", "x")), Metric("test", "text_to_image_recall_1"))
     with pytest.raises(DamagedFile, match=r"gives test/text_to_image_recall_1 0\.500000, its record says 0\.600000"):
-        parts_of(evaluated(tmp_path / "other", recorded=0.6), "test/text_to_image_recall_1")
+        parts_of(evaluated(tmp_path / "other", recorded=0.6), Metric("test", "text_to_image_recall_1"))
 
 
 def test_a_broken_file_is_named(tmp_path):
     jobs = evaluated(tmp_path)
     (jobs[0].folder / "answers.npz").write_bytes(b"PK broken")
     with pytest.raises(DamagedFile, match=r"answers\.npz"):
-        parts_of(jobs, "test/text_to_image_recall_1")
+        parts_of(jobs, Metric("test", "text_to_image_recall_1"))
