@@ -147,7 +147,7 @@ def test_a_checkpoint_of_another_job_is_refused_and_the_advice_leads_on(tmp_path
     assert before[0].read_bytes() == before[1]
     here.unlink()
     again = begun("mine", "mine-1")
-    assert again._restore() == 6
+    assert again.standing.restore(again.out, again.step) == 6
     again.fit()
     assert equal(weights(whole.method), weights(again.method))
 
@@ -158,4 +158,4 @@ def test_a_checkpoint_that_names_no_job_is_taken(tmp_path):
     del state["job"]
     checkpoint.save(tmp_path / checkpoint.FILE, state)
     again = small_trainer(small_options("moco"), tmp_path, epochs=2, job="mine-1")
-    assert again._restore() == 3
+    assert again.standing.restore(again.out, again.step) == 3
