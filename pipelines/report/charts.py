@@ -13,6 +13,7 @@ from pipelines.colours import Style, styles
 from pipelines.files import digest
 from pipelines.report.cells import Column
 from pipelines.report.comparison import Comparison
+from pipelines.report.floors import CHANCE, MAJORITY
 
 Spec = dict[str, Any]
 Rows = list[dict[str, Any]]
@@ -20,11 +21,16 @@ _INK, _GRID = "#222222", "#E4E4E4"
 
 
 def comparison_chart(comparison: Comparison, column: Column) -> Spec:
-    """One column of the main table: every seed a dot, the mean a bar; the highest floor a dashed line."""
+    """One column of the main table: every seed a dot, the mean a bar; the highest floor a dashed line.
+
+    Chance and the majority class stand in the table alone: at 10 % they would press methods that differ by points into a
+    twentieth of the axis.
+    """
     style = styles(row.origin if row.is_floor else row.label for row in comparison.rows)
-    by_label = {row.title: style[row.origin if row.is_floor else row.label] for row in comparison.rows}
-    order = [row.title for row in comparison.rows]
-    cells = [(row.title, comparison.cells[row, column]) for row in comparison.rows]
+    rows = [row for row in comparison.rows if row not in (CHANCE, MAJORITY)]
+    by_label = {row.title: style[row.origin if row.is_floor else row.label] for row in rows}
+    order = [row.title for row in rows]
+    cells = [(row.title, comparison.cells[row, column]) for row in rows]
     dots = [{"label": label, "value": round(value, 3)} for label, cell in cells for value in cell.by_seed.values()]
     means = [
         {"label": label, "value": round(cell.mean, 3), "n": cell.n} for label, cell in cells if cell.mean is not None
