@@ -272,10 +272,12 @@ def finish(failed):
 
 def answer_of(folder):
     """The answer of a study in a few lines; nothing where it cannot be read."""
-    from pipelines.report.brief import FILE, Brief
+    from pipelines.report.brief import Brief
 
     try:
-        return f"\n{Brief.model_validate_json((folder / FILE).read_text()).text}"
+        return (
+            f"\n{Brief.model_validate_json((folder / layout.BRIEF).read_text()).text}"
+        )
     except (OSError, ValueError):
         return ""
 
