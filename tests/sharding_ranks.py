@@ -1,12 +1,11 @@
 """Run by several processes: a ViT trained in shares (FSDP2) and whole, side by side; a line of JSON for each method."""
 
-import json
 import sys
-import traceback
 from pathlib import Path
 
 import torch
 import torch.distributed as dist
+from rank_tools import checked_by_all
 from trainer_tools import FewImages, equal, small_options, small_trainer, weights
 
 from pipelines import distributed
@@ -65,19 +64,8 @@ def same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> None:
 
 
 def main(out: Path, names: list[str]) -> None:
-    """NAME: what went wrong, if anything."""
-    dist.init_process_group("gloo")
-    for name in names:
-        try:
-            check(name, out / name)
-            problem = None
-        except Exception:
-            problem = traceback.format_exc()
-        problems: list[str | None] = [None] * distributed.world_size()
-        dist.all_gather_object(problems, problem)
-        if distributed.rank() == 0:
-            print(json.dumps({"name": name, "problem": "\n".join(filter(None, problems))}), flush=True)
-    dist.destroy_process_group()
+    """Check every method, each in a folder of its own."""
+    checked_by_all(lambda name: check(name, out / name), names)
 
 
 if __name__ == "__main__":

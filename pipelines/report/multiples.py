@@ -7,7 +7,7 @@ import altair as alt
 from pipelines.colours import Style
 from pipelines.report.charts import Spec, coloured, focus, named, plain
 from pipelines.report.curves import Curve
-from pipelines.report.score_charts import bands
+from pipelines.report.score_charts import TIP, bands
 
 WIDTH, HEIGHT = 104, 66
 """Pixels of a panel: three beside each other still fit a phone."""
@@ -25,20 +25,12 @@ def multiples_chart(curves: Sequence[Curve], title: str, style: dict[str, Style]
     scale = alt.Scale(zero=False)
     axis = alt.Axis(tickCount=3)
     colour = coloured(style, order, fields=False)
-    tip = [
-        alt.Tooltip("label:N", title="method"),
-        alt.Tooltip("step:Q", format=",.0f"),
-        alt.Tooltip("mean:Q", title="mean over seeds", format=".4g"),
-        alt.Tooltip("low:Q", title="lowest seed", format=".4g"),
-        alt.Tooltip("high:Q", title="highest seed", format=".4g"),
-        alt.Tooltip("n:Q", title="seeds"),
-    ]
     base = alt.Chart()
     y = alt.Y("low:Q", title=None, scale=scale, axis=axis)
-    band = base.mark_area().encode(x=x, y=y, y2="high:Q", color=colour, opacity=focus(0.3), tooltip=tip)
+    band = base.mark_area().encode(x=x, y=y, y2="high:Q", color=colour, opacity=focus(0.3), tooltip=TIP)
     line = base.mark_line(strokeWidth=1.7, strokeJoin="round", point=alt.OverlayMarkDef(size=14))
     y = alt.Y("mean:Q", title=None, scale=scale, axis=axis)
-    mean = line.encode(x=x, y=y, color=colour, opacity=focus(0.95), tooltip=tip)
+    mean = line.encode(x=x, y=y, color=colour, opacity=focus(0.95), tooltip=TIP)
     head = alt.Header(
         title=f"{title}, against the training step", labelFontSize=10.5, labelPadding=3, labelLimit=width + 12
     )

@@ -68,6 +68,17 @@ def cells(each: Sequence[Histograms], side: str) -> Rows:
     ]
 
 
+TIP = (
+    alt.Tooltip("label:N", title="method"),
+    alt.Tooltip("step:Q", format=",.0f"),
+    alt.Tooltip("mean:Q", title="mean over seeds", format=".4g"),
+    alt.Tooltip("low:Q", title="lowest seed", format=".4g"),
+    alt.Tooltip("high:Q", title="highest seed", format=".4g"),
+    alt.Tooltip("n:Q", title="seeds"),
+)
+"""Of what ``bands`` gives."""
+
+
 def band_chart(curves: Sequence[Curve], title: str, style: dict[str, Style], log: bool) -> Spec:
     """One metric against the training step: of each label the mean over seeds, and from the lowest seed to the highest."""
     rows = bands(curves, positive=log)
@@ -75,19 +86,11 @@ def band_chart(curves: Sequence[Curve], title: str, style: dict[str, Style], log
     scale = alt.Scale(type="log", nice=False) if log else alt.Scale(zero=False)
     y = alt.Y("low:Q", title=title, scale=scale, axis=alt.Axis(tickCount=6))
     colour = coloured(style, (row["label"] for row in rows))
-    tip = [
-        alt.Tooltip("label:N", title="method"),
-        alt.Tooltip("step:Q", format=",.0f"),
-        alt.Tooltip("mean:Q", title="mean over seeds", format=".4g"),
-        alt.Tooltip("low:Q", title="lowest seed", format=".4g"),
-        alt.Tooltip("high:Q", title="highest seed", format=".4g"),
-        alt.Tooltip("n:Q", title="seeds"),
-    ]
-    band = named(rows).mark_area().encode(x=x, y=y, y2="high:Q", color=colour, opacity=focus(0.2), tooltip=tip)
+    band = named(rows).mark_area().encode(x=x, y=y, y2="high:Q", color=colour, opacity=focus(0.2), tooltip=TIP)
     line = named(rows).mark_line(strokeWidth=1.7, strokeJoin="round")
     y = alt.Y("mean:Q", title=title, scale=scale)
     dash = dashed(style, (row["label"] for row in rows))
-    mean = line.encode(x=x, y=y, color=colour, strokeDash=dash, opacity=focus(0.95), tooltip=tip)
+    mean = line.encode(x=x, y=y, color=colour, strokeDash=dash, opacity=focus(0.95), tooltip=TIP)
     return finished(alt.layer(band, mean), 340, 220, rows)
 
 

@@ -13,7 +13,6 @@ from pipelines.spec.layout import INDEX
 
 FILE = INDEX
 VERSION = 1
-"""The way out of every damaged shard."""
 
 
 @dataclass(frozen=True, kw_only=True)

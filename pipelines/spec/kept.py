@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pipelines.spec.contents import Contents
 from pipelines.spec.datasets.base import DataSet
+from pipelines.spec.evaluation.parts import POOLED
 from pipelines.spec.jobs import EvaluateSpec, Foreign, Pixels, RunSpec, Untrained
 from pipelines.spec.layout import features_file
 from pipelines.spec.plan import Plan
@@ -80,7 +81,10 @@ def _images(dataset: DataSet, contents: Contents | None) -> tuple[int | None, bo
 
 
 def _width(spec: EvaluateSpec, run: RunSpec | None) -> int | None:
-    """Numbers in a feature of what an evaluation measures; run: the pretraining whose encoder it is."""
+    """Numbers in a feature of what an evaluation measures; run: the pretraining whose encoder it is. None behind layers of
+    a head, and of other features than the pooled one."""
+    if spec.head_layers or spec.features_read != POOLED:
+        return None
     match spec.source:
         case Pixels():
             side = spec.dataset.side

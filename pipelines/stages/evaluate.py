@@ -224,8 +224,7 @@ def _save_looks(out: Path, embedding: Embedding, named: Tensor) -> dict[str, str
     """Keep pictures of what the features see; the artifacts."""
     classes = embedding.features.num_classes
     counts = confusion(embedding.features.test_label.cpu().numpy(), named.cpu().numpy(), classes)
-    looks = importlib.import_module(
-        "pipelines.building.looks"
-    )  # what draws them loads slowly, and other protocols do without
+    # what draws them loads slowly, and other protocols do without
+    looks = importlib.import_module("pipelines.building.looks")
     found: dict[str, str] = looks.write_looks(out, embedding, named, worst(shares(counts), SHOWN_CONFUSIONS))
     return found

@@ -72,7 +72,7 @@ class Stepper:
         self.method.after_step(progress)
         norm = torch.linalg.vector_norm(norms)
         self.notices.put(torch.cat([shares, norm.reshape(1)]), step, batch.index)
-        watched = {"gradient_norm": norm, **self._first_layer(norms)}
+        watched = {"gradient_norm": norm, **(self._first_layer(norms) if progress.watching else {})}
         return Output(output.loss, {**output.scalars, **watched}, output.watched)
 
     def _first_layer(self, norms: Tensor) -> dict[str, Tensor]:

@@ -121,3 +121,8 @@ def test_tokens_of_a_resnet_are_refused_before_anything_runs(tmp_path):
     (tmp_path / "study.yaml").write_text(STUDY.replace("{use: vit, size: micro, patch: 4}", "{use: resnet, depth: 10}"))
     with pytest.raises(InputError, match=r"moco: features: tokens_4 needs a ViT's blocks.*take pooled or a stage"):
         plan_file(tmp_path / "study.yaml")
+
+
+def test_features_and_layers_of_a_head_are_not_asked_for_at_once():
+    with pytest.raises(ValueError, match="leave one of them out"):
+        Linear(features=("pooled", "stage_2"), head_layers=1)

@@ -1,14 +1,13 @@
 """Run by several processes: train methods for a few steps, and compare with one process on the joined batches."""
 
 import contextlib
-import json
 import sys
-import traceback
 from collections.abc import Iterator
 from unittest import mock
 
 import torch
 import torch.distributed as dist
+from rank_tools import checked_by_all
 from trainer_tools import FewImages, small_method, small_options, small_trainer, weights
 
 from pipelines import distributed
@@ -20,27 +19,11 @@ KEPT = ("encoder.", "target_", "key_", "teacher_", "student.", "queue", "pointer
 gradients.BUCKET_BYTES = 2**12  # several buckets even here
 
 
-def main(names: list[str]) -> None:
-    """Check every method; rank 0 prints a line of JSON for each: its name, and what went wrong, if anything.
+def check(name: str) -> None:
+    """Losses and weights after three steps, against one process on the joined batches; AssertionError where they differ.
 
     NAME, or NAME:IMAGES for chunks of at most so many images of a process's share.
     """
-    dist.init_process_group("gloo")
-    for name in names:
-        try:
-            check(name)
-            problem = None
-        except Exception:
-            problem = traceback.format_exc()
-        problems: list[str | None] = [None] * distributed.world_size()
-        dist.all_gather_object(problems, problem)
-        if distributed.rank() == 0:
-            print(json.dumps({"name": name, "problem": "\n".join(filter(None, problems))}), flush=True)
-    dist.destroy_process_group()
-
-
-def check(name: str) -> None:
-    """Losses and weights after three steps, against one process on the joined batches; AssertionError where they differ."""
     method, _, limit = name.partition(":")
     options = small_options(method)
     mine = FewImages(16, distributed.rank(), distributed.world_size())
@@ -104,4 +87,4 @@ def _same_views(make):
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    checked_by_all(check, sys.argv[1:])

@@ -64,3 +64,16 @@ def test_a_width_that_only_the_network_tells_is_said(tmp_path):
     (found,) = [kept for kept in kept_features(plan_file(file), {}, tmp_path) if kept.label == "plain"]
     assert (found.width, found.bytes) == (None, None)
     assert "as the built network gives" in found.told
+
+
+def test_what_stands_behind_a_head_or_beside_the_pooled_feature_has_no_width_before_it_is_built(tmp_path):
+    file = tmp_path / "study.yaml"
+    asked = "[{use: knn, k: 3, head_layers: 1}, {use: linear, least_steps: 10, epochs: 1, features: [pooled, stage_2]}]"
+    methods = "methods: [{use: simclr, label: plain}]"
+    lines = STUDY.splitlines()
+    lines = [f"evaluation: {asked}" if line.startswith("evaluation") else line for line in lines]
+    file.write_text("\n".join(methods if line.startswith("methods") else line for line in lines))
+    plan = plan_file(file)
+    kept = [each for each in kept_features(plan, contents_of(plan, tmp_path), tmp_path) if each.label == "plain"]
+    assert {each.width for each in kept} == {None}
+    assert all("as the built network gives" in each.told for each in kept)

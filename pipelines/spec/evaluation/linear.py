@@ -40,6 +40,10 @@ class Options(BehindHead):
     def _different(self) -> Self:
         if len(set(self.features)) < len(self.features):
             raise ValueError(f"features must be different, got {list(self.features)}")
+        if self.head_layers and self.features != POOLED:
+            raise ValueError(
+                "head_layers reads behind the pooled feature, features reads others; leave one of them out"
+            )
         return self
 
     @property
