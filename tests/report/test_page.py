@@ -1,6 +1,8 @@
 """The page and everything written beside it."""
 
+import base64
 import csv
+import io
 import json
 import re
 import subprocess
@@ -10,6 +12,7 @@ from pathlib import Path
 
 import altair
 import pytest
+from PIL import Image
 from report_tools import FakeStudy, full_study
 
 from pipelines.artifacts import fact_of
@@ -210,6 +213,19 @@ def test_a_still_of_many_marks_is_pixels(tmp_path: Path) -> None:
     assert address(tmp_path / "a.svg").startswith("data:image/svg+xml;base64,")
     assert address(tmp_path / "b.svg").startswith("data:image/png;base64,")
     assert len(address(tmp_path / "b.svg")) < len(many) / 10
+
+
+def test_few_colours_keep_that_of_one_small_mark(tmp_path: Path) -> None:
+    blues = "".join(
+        f'<rect x="{i % 90}" y="{i // 90}" width="1" height="1" fill="rgb(0,0,{i % 256})"/>' for i in range(8100)
+    )
+    orange = '<rect x="40" y="40" width="4" height="4" fill="rgb(240,120,0)"/>'
+    svg = tmp_path / "a.svg"
+    svg.write_text(f'<svg xmlns="http://www.w3.org/2000/svg" width="90" height="90">{blues}{orange}</svg>')
+    pixels = base64.b64decode(address(svg).removeprefix("data:image/png;base64,"))
+    with Image.open(io.BytesIO(pixels)) as still:
+        seen = still.convert("RGB").getpixel((41, 41))
+    assert max(abs(one - other) for one, other in zip(seen, (240, 120, 0), strict=True)) < 24
 
 
 def test_a_study_of_which_nothing_has_run_still_has_a_report(tmp_path: Path) -> None:
