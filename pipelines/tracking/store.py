@@ -21,6 +21,7 @@ from pipelines.errors import EnvironmentFault
 from pipelines.locks import locked
 from pipelines.masking import masked
 from pipelines.tracking.limits import CALL, OPEN, Limited, within
+from pipelines.tracking.new_file import file_of, make_file
 from pipelines.tracking.settings import LOCK, TrackingSettings, results_id, shown
 
 _ENVIRONMENT = {
@@ -115,6 +116,7 @@ def connect(settings: TrackingSettings, results: Path, over: Callable[[], bool] 
     try:
         _knock(address)
         with locked(results / LOCK):
+            within(OPEN, make_file, address)
             client: Any = Limited(within(OPEN, _client, address), over)
         return Store(client, identity, settings, results, address)
     except errors() as error:
@@ -138,6 +140,8 @@ def unreachable(address: str, error: Exception, results: Path) -> EnvironmentFau
     way_out = "Start the server (or name another with --uri)"
     if address.startswith("sqlite") and "database is locked" in why:
         way_out = "End the other process that holds the file, or wait for it"
+    if address.startswith("sqlite") and ("duplicate column name" in why or "already exists" in why):
+        way_out = f"A process that was killed left {file_of(address)} with half of its tables: delete it"
     return EnvironmentFault(
         f"MLflow at {shown(address)} does not answer ({why}). Nothing is lost: all of it stands in the job folders. "
         f"{way_out}, then run: {typed('track', 'sync', '--results', results)}"
