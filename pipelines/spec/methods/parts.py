@@ -80,6 +80,14 @@ class FeatureTransform(Model):
             )
         return self
 
+    def check_begins(self, epochs: int) -> None:
+        """ValueError when training of so many epochs ends before the transformation begins."""
+        if self.start_epoch >= epochs:
+            raise ValueError(
+                f"feature_transform.start_epoch {self.start_epoch:g} must be less than the {epochs} epochs of training, else "
+                "nothing is ever transformed; lower it, or leave feature_transform out"
+            )
+
     def without_negatives(self, method: str, why: str) -> None:
         """ValueError unless the positive side alone is on, and is not a control against negatives that are not there."""
         if self.negative is not None:
