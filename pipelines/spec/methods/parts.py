@@ -18,7 +18,7 @@ class Extrapolation(Model):
     granularity: Literal["batch", "vector", "sample", "dimension"] = "batch"
     """One L a step (the released recipe), one a dimension, one a sample, or one for every sample and dimension."""
     key_gradient: bool = True
-    """Whether the gradient also flows through the query inside the extrapolated key, as released."""
+    """Whether the gradient also flows through the query inside the extrapolated key, as released. SimCLR has no key."""
     keeps: Keeps = "both"
     """Controls. Extrapolation lowers the positive score and multiplies its gradient by 1 + 2 L (L - 1). hardness: the
     lower score with the plain gradient. gain: the plain score with the larger gradient. Needs negatives_meet: original."""
