@@ -31,9 +31,10 @@ def transformed_pair(options: FeatureTransform, q: Tensor, k: Tensor, progress: 
     rows, dim = q.shape
     shapes = {"batch": (), "vector": (1, dim), "sample": (rows, 1), "dimension": (rows, dim)}
     drawn = ft.draw_positive_lambda(options.positive.alpha, shapes[options.positive.granularity], progress.generator)
-    far_q, far_k = ft.extrapolate_positives(q, k, 1 + strength(options, progress) * (drawn - 1))
+    weight = 1 + strength(options, progress) * (drawn - 1)
+    far_q, far_k = ft.extrapolate_positives(q, k, weight)
     if not options.positive.key_gradient:
-        far_k = far_k.detach()
+        _, far_k = ft.extrapolate_positives(q.detach(), k, weight)
     if options.renormalise in ("positives", "both"):
         far_q, far_k = F.normalize(far_q, dim=1), F.normalize(far_k, dim=1)
     return far_q, far_k

@@ -187,6 +187,11 @@ class _Planner:
         inputs = {"shards": self.shards[data], **({"best": best} if best else {})}
         name = f"{run.method.short_name}{'_tuned' if best else ''}-{data}-s{seed}"
         weights = self._add(name, run.pretraining(seed), inputs, run.label)
+        if (other := self.labels["pretrain", weights]) != run.label:
+            raise InputError(
+                f"methods: {other} and {run.label} are the same runs, every option is equal, and tables and claims would "
+                "know them by the first name alone; leave one of them out"
+            )
         fitting = [evaluation for evaluation in self.study.evaluation if evaluation.suits(run.method)]
         for dataset in self.labels_known.evaluated_on(run.dataset):
             prefix = name if dataset is run.dataset else f"{name}-on-{dataset.short_name}"

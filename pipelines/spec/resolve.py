@@ -64,6 +64,10 @@ class Run:
                 f"{self.label}: tuning.rungs.first is {search.rungs.first}, and a trial ends after {training.epochs} epochs; "
                 "compare earlier, or leave rungs out"
             )
+        try:
+            _check_transform(self.method, training.epochs)
+        except ValueError as error:
+            raise InputError(f"{self.label}: tuning.epochs: {error}") from None
         if images := self.dataset.pretraining_images:
             try:
                 training.check(int(images * search.data_share))
@@ -71,6 +75,12 @@ class Run:
             except ValueError as error:
                 raise InputError(f"{self.label}: tuning.data_share {search.data_share:g}: {error}") from None
         return TuneSpec(**{**self._fields(), "training": training}, search=search)
+
+
+def _check_transform(options: MethodOptions, epochs: int) -> None:
+    """ValueError when a method's feature transformation, if it has one, would not begin in so many epochs."""
+    if transform := getattr(options, "feature_transform", None):
+        transform.check_begins(epochs)
 
 
 def points(study: Study, entry: MethodEntry, dataset: DataSet) -> list[Point]:
@@ -105,6 +115,7 @@ def resolve(study: Study, entry: MethodEntry, point: Point, dataset: DataSet) ->
         training.check(dataset.pretraining_images)
         training.check_encoder(encoder)
         options.check(training, encoder, dataset.pretraining_images)
+        _check_transform(options, training.epochs)
         options.check_views(views)
         options.check_channels(dataset.input_channels)
         check_colours(views, dataset)

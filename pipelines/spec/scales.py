@@ -11,6 +11,7 @@ from pydantic import Field
 
 from pipelines.errors import InputError
 from pipelines.spec.base import Model
+from pipelines.spec.by_scale import with_values
 from pipelines.spec.mistakes import suggestion
 from pipelines.spec.parse import check_keys, parse
 from pipelines.spec.recipes import RECIPES, read_recipes
@@ -36,8 +37,9 @@ class Scale(Model):
 def with_scale(data: dict[str, Any], study: Path) -> dict[str, Any]:
     """A study file's values with what its ``scale`` gives beneath; the study is then called STUDY-SCALE.
 
-    InputError when there is no such scale, or when a method has no recipe at it.
+    InputError when there is no such scale, when a method has no recipe at it, or a name no value.
     """
+    data = with_values(data, str(study), _known())
     if data.get("scale") is None:
         return data
     own, name = dict(data), str(data["scale"])
@@ -51,11 +53,14 @@ def with_scale(data: dict[str, Any], study: Path) -> dict[str, Any]:
     return {**beneath, "name": f"{study.stem}-{name}", **own}
 
 
+def _known() -> list[str]:
+    return sorted(path.stem for path in SCALES.glob("*.yaml"))
+
+
 def _read(name: str, study: Path) -> Scale:
     file = SCALES / f"{name}.yaml"
     if not file.exists():
-        known = [path.stem for path in SCALES.glob("*.yaml")]
-        raise InputError(f"{study}: scale: there is no scale {name!r}; {suggestion(name, known)}")
+        raise InputError(f"{study}: scale: there is no scale {name!r}; {suggestion(name, _known())}")
     values = read_yaml(file)
     check_keys(Scale, values, f"{file}: ")
     scale: Scale = parse(Scale, values, f"{file}: ", "a scale")

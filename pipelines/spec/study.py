@@ -56,6 +56,8 @@ class Study(Model):
     question: str
     scale: Name | None = None
     """Where keys that are not given here come from: experiments/scales/NAME.yaml."""
+    by_scale: dict[str, dict[str, Any]] = {}
+    """Name -> scale -> value: ``$NAME`` anywhere in the file stands for the value at its scale. Empty once it is read."""
     dataset: AnyDataSet | None = None
     """The one data set; or give ``datasets``."""
     datasets: tuple[AnyDataSet, ...] = ()

@@ -34,6 +34,7 @@ from pipelines.spec.folder import JobFolder, open_job, ready
 from pipelines.spec.jobs import PretrainSpec
 from pipelines.spec.made_by import code_of
 from pipelines.training import checkpoint
+from pipelines.training.fluctuation import fluctuations
 from pipelines.training.loop import Stopped
 from pipelines.training.monitors import collapse_flags
 from pipelines.training.steadiness import steadiness
@@ -120,7 +121,9 @@ def _pretrain(job: JobFolder[PretrainSpec], stop: Stop, lease: Lease | None) -> 
         stage="pretrain",
         spec=spec.model_dump(mode="json"),
         inputs=job.input_keys,
-        metrics=fitted.metrics | steadiness(job.path / history.FILE, int(fitted.derived["steps_per_epoch"])),
+        metrics=fitted.metrics
+        | steadiness(job.path / history.FILE, int(fitted.derived["steps_per_epoch"]))
+        | fluctuations(job.path / history.FILE),
         derived={**fitted.derived, "attempts": attempts, **{f"tuned/{path}": value for path, value in chosen.items()}},
         seconds=fitted.clock.training,
         images_per_second=images / fitted.clock.training,

@@ -282,3 +282,26 @@ def test_one_data_set_or_a_list_of_different_ones(tmp_path):
 def test_an_unknown_encoder_option_of_a_union_is_named(tmp_path):
     with pytest.raises(InputError, match=r"encoder.dept: resnet has no such option; did you mean 'depth'"):
         made(tmp_path, "", "depth: 10", "dept: 10")
+
+
+def test_two_rows_of_the_same_runs_are_refused(tmp_path: Path) -> None:
+    """The second name would have no runs of its own: its claims would wait for seeds for ever."""
+    study = tmp_path / "twice.yaml"
+    twice = "[{recipe: moco_v2, grid: {momentum: [0.9, 0.99]}}, {recipe: moco_v2, label: again}]"
+    study.write_text(f"question: Q?\nscale: digits\nmethods: {twice}\n")
+    with pytest.raises(InputError, match=r"moco_v2\[momentum=0.99\] and again are the same runs"):
+        plan_file(study)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        "training: {epochs: 2}",
+        "tuning: {trials: 8, epochs: 2, methods: [moco_v2_ft], space: {momentum: {low: 0.9, high: 0.99}}}",
+    ],
+)
+def test_a_transformation_that_would_never_begin_is_refused(tmp_path: Path, more: str) -> None:
+    study = tmp_path / "late.yaml"
+    study.write_text(f"question: Q?\nscale: digits\nmethods: [{{recipe: moco_v2_ft}}]\n{more}\n")
+    with pytest.raises(InputError, match="start_epoch 2 must be less than the 2 epochs"):
+        plan_file(study)

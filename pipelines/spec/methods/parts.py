@@ -18,7 +18,7 @@ class Extrapolation(Model):
     granularity: Literal["batch", "vector", "sample", "dimension"] = "batch"
     """One L a step (the released recipe), one a dimension, one a sample, or one for every sample and dimension."""
     key_gradient: bool = True
-    """Whether the gradient also flows through the query inside the extrapolated key, as released."""
+    """Whether the gradient also flows through the query inside the extrapolated key, as released. SimCLR has no key."""
     keeps: Keeps = "both"
     """Controls. Extrapolation lowers the positive score and multiplies its gradient by 1 + 2 L (L - 1). hardness: the
     lower score with the plain gradient. gain: the plain score with the larger gradient. Needs negatives_meet: original."""
@@ -79,6 +79,14 @@ class FeatureTransform(Model):
                 "negative.keeps: length changes the length alone, which renormalise takes back; leave one of them out"
             )
         return self
+
+    def check_begins(self, epochs: int) -> None:
+        """ValueError when training of so many epochs ends before the transformation begins."""
+        if self.start_epoch >= epochs:
+            raise ValueError(
+                f"feature_transform.start_epoch {self.start_epoch:g} must be less than the {epochs} epochs of training, else "
+                "nothing is ever transformed; lower it, or leave feature_transform out"
+            )
 
     def without_negatives(self, method: str, why: str) -> None:
         """ValueError unless the positive side alone is on, and is not a control against negatives that are not there."""

@@ -42,6 +42,11 @@ class Options(MethodOptions):
     def _negatives_as_scores(self) -> Self:
         if self.feature_transform:
             self.feature_transform.of_scores("SimCLR")
+            if self.feature_transform.positive and not self.feature_transform.positive.key_gradient:
+                raise ValueError(
+                    "feature_transform.positive.key_gradient: both embeddings of SimCLR are queries, and none is a key "
+                    "that could be held constant; leave key_gradient out"
+                )
         return self
 
     @property
