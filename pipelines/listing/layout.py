@@ -1,12 +1,15 @@
 """How a data set lies in its folder: split folders, class folders, or images alone."""
 
+import os
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from pipelines.errors import InputError
-from pipelines.listing.folders import folders, has_image, looks_like_image, visible
+from pipelines.listing.folders import folders, has_image, leads_nowhere, looks_like_image, visible
 from pipelines.listing.kinds import EXTENSIONS
+from pipelines.listing.paths import looked_in
 from pipelines.listing.splits import KNOWN, WORDS, split_of
 
 ENDS = (" ", "\t", ",", ";")
@@ -78,8 +81,9 @@ def layout_of(
     endings: of the files that are images.
     """
     if not root.is_dir():
-        found = "is a file" if root.exists() else "does not exist"
+        found = "is a file" if root.exists() else f"does not exist{looked_in(root)}"
         raise InputError(f"{root}: dataset.folder is no folder, it {found}; give the folder that holds the images")
+    _check_links(root, endings)
     splits = _splits(root)
     train = splits.pop("train", root)
     classes = _classes(train, class_list, endings) if labelled else ()
@@ -96,7 +100,33 @@ def layout_of(
     for part in filter(None, (test, held)) if classes else ():
         _check_classes(part, train, classes, listed=class_list is not None, is_held=part == held)
     unused = tuple(part for part in splits.values() if part not in (test, held))
+    parts = list(filter(None, (train, test, held)))
+    _check_different(parts, "splits")
+    for part in parts if classes else ():
+        _check_links(part, endings)
+        _check_different((part / name for name in classes), "classes")
     return Layout(root, train, test, held, unused, classes, endings)
+
+
+def _check_links(folder: Path, endings: frozenset[str]) -> None:
+    """InputError for a link that leads nowhere, where a split or a class would be missed."""
+    for entry in visible(folder):
+        if leads_nowhere(entry) and not looks_like_image(Path(entry.path), endings):
+            raise InputError(
+                f"{entry.path}: a link that leads nowhere, to {os.readlink(entry)}, where a split or a class could lie; "  # noqa: PTH115
+                "mend it (is that disk there?), or remove it"
+            )
+
+
+def _check_different(several: Iterable[Path], what: str) -> None:
+    """InputError where two of the folders are one, by a link."""
+    known: dict[str, Path] = {}
+    for folder in several:
+        if (first := known.setdefault(os.path.realpath(folder), folder)) != folder:
+            raise InputError(
+                f"{folder}: is the same folder as {first}, by a link, so that two {what} would hold the same images; remove "
+                f"the link{', or list the classes to use in dataset.classes' if what == 'classes' else ''}"
+            )
 
 
 def _check_classes(part: Path, train: Path, classes: tuple[str, ...], listed: bool, is_held: bool) -> None:

@@ -1,5 +1,6 @@
 """Folders as somebody else named and nested them: recognised, or asked about by name, never guessed."""
 
+import os
 import random
 from pathlib import Path
 
@@ -45,6 +46,50 @@ def test_housekeeping_of_storage_boxes_is_left_out_and_counted(tmp_path: Path) -
     source = read(options(tmp_path))
     assert source.classes == ("a", "b")
     assert source.skipped["housekeeping"]["count"] == len(BOXES)
+
+
+def test_a_pipe_is_left_out_and_counted_and_nobody_waits_for_it(tmp_path: Path) -> None:
+    make_folder(tmp_path, {"a": 4, "b": 4})
+    for name in ("a/camera.png", "b/inner/feed", "beside"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        os.mkfifo(tmp_path / name)
+    options(tmp_path).check_files()
+    source = read(options(tmp_path, test_share=0.0))
+    assert len(list(source.samples("train"))) == 8
+    assert source.skipped == {
+        "pipe, socket or device": {"count": 3, "examples": ["beside", "a/camera.png", "b/inner/feed"]}
+    }
+
+
+@pytest.mark.parametrize("place", ["test", "train/c", "test/a"])
+def test_a_link_that_leads_nowhere_where_a_split_or_class_could_lie_is_refused(tmp_path: Path, place: str) -> None:
+    """A disk that is not there must not turn three classes into two, or cut test out of train."""
+    make_folder(tmp_path / "train", {"a": 4, "b": 4})
+    if place != "test":
+        make_folder(tmp_path / "test", {"b": 4}, seed=9)
+    (tmp_path / place).symlink_to(tmp_path / "gone")
+    with pytest.raises(InputError, match=rf"{place}: a link that leads nowhere, to .*/gone, .*mend it .*or remove it"):
+        options(tmp_path).check_files()
+
+
+def test_a_link_that_leads_nowhere_among_images_is_counted(tmp_path: Path) -> None:
+    make_folder(tmp_path, {"a": 4, "b": 4})
+    (tmp_path / "a" / "list").symlink_to(tmp_path / "gone")
+    assert read(options(tmp_path)).skipped == {"link that leads nowhere": {"count": 1, "examples": ["a/list"]}}
+
+
+@pytest.mark.parametrize(("link", "to"), [("test", "train"), ("train/c", "train/a")])
+def test_two_names_of_one_folder_are_no_two_splits_or_classes(tmp_path: Path, link: str, to: str) -> None:
+    make_folder(tmp_path / "train", {"a": 4, "b": 4})
+    (tmp_path / link).symlink_to(tmp_path / to)
+    with pytest.raises(InputError, match=rf"{link}: is the same folder as {tmp_path}/{to}, by a link.*remove the link"):
+        options(tmp_path).check_files()
+
+
+def test_a_path_that_is_not_whole_is_told_with_where_it_begins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match=rf"^mine: dataset.folder is no folder, it does not exist in {tmp_path};"):
+        options(Path("mine")).check_files()
 
 
 @pytest.mark.parametrize("inner", [("train", "test"), ("cat", "dog")])
