@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pipelines.errors import InputError
 from pipelines.listing.folders import folders, has_image, leads_nowhere, looks_like_image, visible
-from pipelines.listing.kinds import EXTENSIONS
+from pipelines.listing.kinds import EXTENSIONS, plain
 from pipelines.listing.paths import looked_in
 from pipelines.listing.splits import KNOWN, WORDS, split_of
 
@@ -87,6 +87,7 @@ def layout_of(
     splits = _splits(root)
     train = splits.pop("train", root)
     classes = _classes(train, class_list, endings) if labelled else ()
+    _check_written(classes, train)
     if labelled and not class_list:
         _check_half_named(classes, train)
     usable = [splits[name] for name in ("test", "val") if name in splits and (not classes or folders(splits[name]))]
@@ -169,6 +170,16 @@ def _splits(root: Path) -> dict[str, Path]:
             f"rename it, or move it elsewhere; where {found['train'].name}/ is a class, rename that"
         )
     return found
+
+
+def _check_written(classes: tuple[str, ...], train: Path) -> None:
+    """InputError for a class whose name no table could hold."""
+    for name in classes:
+        if (shown := plain(name)) != name:
+            raise InputError(
+                f"{train / shown}: the name of this class folder is not UTF-8, and no table could hold it; rename it "
+                "(convmv -f latin1 -t utf8 does so for names of older systems)"
+            )
 
 
 def _check_half_named(classes: tuple[str, ...], train: Path) -> None:

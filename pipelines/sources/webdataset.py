@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pipelines.listing.kinds import Skipped
+from pipelines.listing.kinds import Skipped, plain
 from pipelines.listing.paths import expand
 from pipelines.listing.samples import labelled, main_image, meta_of
 from pipelines.listing.tars import TarEntry
@@ -48,7 +48,7 @@ def _split(pattern: str, options: WebDataset, skipped: Skipped) -> Split:
     tars = expand(pattern)
     entries, numbers = labelled(tars, pattern, options.fields, skipped, options.endings, options.labels == "auto")
     common = Path(os.path.commonpath([tar.parent for tar in tars]))
-    ids = [f"{entry.tar.path.relative_to(common).as_posix()}/{entry.key}" for entry in entries]
+    ids = [plain(f"{entry.tar.path.relative_to(common).as_posix()}/{entry.key}") for entry in entries]
     labels = np.array(numbers, np.int64)
     return Split(ids, labels, lambda row: _sample(entries[row], ids[row], int(labels[row]), options))
 

@@ -5,11 +5,13 @@ import random
 from pathlib import Path
 
 import pytest
-from source_tools import image, make_folder, noise
+from source_tools import encoded, image, make_folder, noise
 
 from pipelines.errors import InputError
 from pipelines.listing.splits import split_of
+from pipelines.sources.base import SPLITS
 from pipelines.sources.imagefolder import read
+from pipelines.sources.shards import build_shards
 from pipelines.spec.datasets.imagefolder import Options as ImageFolder
 
 BOXES = ("a/@__thumb", "#recycle", "@Recycle/a", "#snapshot", "a/@tmp", "~snapshot", "$RECYCLE.BIN", "__pycache__")
@@ -84,6 +86,38 @@ def test_two_names_of_one_folder_are_no_two_splits_or_classes(tmp_path: Path, li
     (tmp_path / link).symlink_to(tmp_path / to)
     with pytest.raises(InputError, match=rf"{link}: is the same folder as {tmp_path}/{to}, by a link.*remove the link"):
         options(tmp_path).check_files()
+
+
+def test_names_that_are_no_utf8_are_refused_as_classes_and_told_as_files(tmp_path: Path) -> None:
+    """Tables and reports are UTF-8: they failed of such a name after everything had been trained."""
+    make_folder(tmp_path, {"a": 4, "b": 4})
+    (tmp_path / "a" / os.fsdecode(b"caf\xe9.png")).write_bytes(encoded(noise(1, 8, 8, 3, seed=5)[0]))
+    (tmp_path / "b" / os.fsdecode(b"caf\xe9.txt")).write_text("no image")
+    source = read(options(tmp_path, test_share=0.0))
+    assert "a/caf\\udce9.png" in source.train.ids
+    assert source.skipped[".txt"]["examples"] == ["b/caf\\udce9.txt"]
+    make_folder(tmp_path, {os.fsdecode(b"caf\xe9"): 4})
+    with pytest.raises(InputError, match=r"caf\\udce9: the name of this class folder is not UTF-8.*convmv"):
+        options(tmp_path).check_files()
+
+
+@pytest.mark.parametrize("name", ["Mr. Smith at the beach, the second one", "x.größe", "x." + "long " * 40])
+def test_an_image_that_has_a_dot_and_no_ending_is_packed_as_what_it_is(tmp_path: Path, name: str) -> None:
+    make_folder(tmp_path, {"a": 4, "b": 4})
+    image(tmp_path / "a" / name, seed=7, kind="jpeg")
+    source = read(options(tmp_path))
+    kinds = {sample.extension for split in SPLITS for sample in source.samples(split)}
+    assert kinds == {"png", "jpg"}
+    build_shards(source, options(tmp_path), tmp_path / "out")
+
+
+def test_a_class_of_which_no_image_can_be_read_is_refused_by_name(tmp_path: Path) -> None:
+    made = make_folder(tmp_path / "raw", {"a": 20, "b": 20}).model_copy(update={"max_unreadable": 0.3})
+    (tmp_path / "raw" / "bird").mkdir()
+    for number in range(3):
+        (tmp_path / "raw" / "bird" / f"{number}.png").write_bytes(b"<html>not found</html>")
+    with pytest.raises(InputError, match=r"class bird: none of its images can be read, bird/\d.png among them; mend"):
+        build_shards(read(made), made, tmp_path / "out")
 
 
 def test_a_path_that_is_not_whole_is_told_with_where_it_begins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
