@@ -2,6 +2,7 @@
 
 import os
 import re
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -142,9 +143,23 @@ def _check_classes(part: Path, train: Path, classes: tuple[str, ...], listed: bo
     for name in names if not listed else ():
         if name not in classes:
             raise InputError(
-                f"{part / name}: {train} has no class of that name; list the classes to use in dataset.classes"
-                f"{', or write dataset.val: unused' if is_held else ''}"
+                f"{part / name}: {train} has no class of that name{_twin(name, classes)}; list the classes to use in "
+                f"dataset.classes{', or write dataset.val: unused' if is_held else ''}"
             )
+
+
+def _twin(name: str, classes: tuple[str, ...]) -> str:
+    """In words, the class that a person would read as the same name; empty where there is none."""
+    same = [each for each in classes if _as_read(each) == _as_read(name)]
+    return (
+        f" (it has {same[0]!a}, and this is {name!a}: case, blanks or the way accents are written differ; rename one)"
+        if same
+        else ""
+    )
+
+
+def _as_read(name: str) -> str:
+    return unicodedata.normalize("NFC", name).casefold().strip()
 
 
 def _splits(root: Path) -> dict[str, Path]:
@@ -225,7 +240,7 @@ def _listed(path: Path, known: tuple[str, ...]) -> tuple[str, ...]:
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: dataset.classes cannot be read ({error}); save it as UTF-8 text") from None
     names = []
-    for line in filter(None, map(str.strip, lines)):
+    for line in filter(None, (line.strip().rstrip("/") for line in lines)):
         fitting = [name for name in known if line == name or line.startswith(tuple(name + end for end in ENDS))]
         names.append(max(fitting, key=len) if fitting else line.split()[0])
     if twice := [name for number, name in enumerate(names) if name in names[:number]]:

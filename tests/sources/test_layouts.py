@@ -120,6 +120,18 @@ def test_a_class_of_which_no_image_can_be_read_is_refused_by_name(tmp_path: Path
         build_shards(read(made), made, tmp_path / "out")
 
 
+@pytest.mark.parametrize(("one", "other"), [("caf\u00e9", "cafe\u0301"), ("Cat", "cat"), ("cat", "cat ")])
+def test_names_that_look_the_same_are_told_apart(tmp_path: Path, one: str, other: str) -> None:
+    make_folder(tmp_path / "train", {one: 4, "b": 4})
+    make_folder(tmp_path / "test", {other: 4, "b": 4}, seed=9)
+    with pytest.raises(
+        InputError, match=r"has no class of that name \(it has '.*', and this is '.*rename one\)"
+    ) as said:
+        options(tmp_path).check_files()
+    assert ascii(one) in str(said.value)
+    assert ascii(other) in str(said.value)
+
+
 def test_a_path_that_is_not_whole_is_told_with_where_it_begins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(InputError, match=rf"^mine: dataset.folder is no folder, it does not exist in {tmp_path};"):
