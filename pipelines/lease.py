@@ -77,6 +77,10 @@ class Contest:
         beating = _attempt(self._watch)
         return Lease(self._watch.path, beating) if beating else None
 
+    def holder(self) -> Holder | None:
+        """Who has it; None where nobody does, or is not named."""
+        return Holder.read(self._watch.path)
+
 
 @contextlib.contextmanager
 def leased(folder: Path, name: str = FILE, wait: float = PATIENCE) -> Iterator[Lease]:

@@ -2,6 +2,8 @@
 
 import itertools
 import math
+import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -13,7 +15,8 @@ import optuna
 import pytest
 
 from pipelines import journal
-from pipelines.errors import BadResult, DamagedFile, InputError
+from pipelines.errors import BadResult, DamagedFile, EnvironmentFault, InputError
+from pipelines.lease import leased
 from pipelines.seeds import seed_for
 from pipelines.spec.parse import parse
 from pipelines.spec.tuning import Choice, Range, Search, Space
@@ -103,6 +106,22 @@ def test_processes_of_different_speed_give_the_trials_of_one(tmp_path: Path) -> 
     assert [worker.wait(120) for worker in workers] == [0, 0, 0]
     rows = close(search(tmp_path / "three", trials=7))
     assert [{key: row[key] for key in row if key not in ("seconds", "number")} for row in rows] == alone
+
+
+def test_a_worker_says_whom_it_waits_for_and_does_not_wait_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("pipelines.tuning.work.LOOK", 0.01)
+    made = search(tmp_path, trials=2, batch=2)
+    who = rf"process {os.getpid()} on \S+"
+    with (
+        opened(made),
+        leased(tmp_path, ".slot-1"),
+        pytest.raises(EnvironmentFault, match=rf"have run slot 1 \({who}\) for more than 0\.1 seconds; end them"),
+    ):
+        work(made, 0, lambda lease: bowl(made), lambda: False, patience=0.1)
+    told = capsys.readouterr().err
+    assert re.fullmatch(rf"waiting for other workers, who run slot 1 \({who}\), at most 0\.1 seconds\n", told)
 
 
 def test_slot_0_has_the_default_and_the_finalists_are_repeated_with_common_seeds(tmp_path: Path) -> None:

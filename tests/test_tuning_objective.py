@@ -178,6 +178,25 @@ def test_one_two_and_four_real_workers_find_the_same_best(made: Made, tmp_path: 
     assert {trial["params"]["training.optimizer"] for trial in found[0][0]} == {"sgd", "adamw"}
 
 
+def test_where_every_trial_diverged_there_is_no_best_and_no_tuned_training(tmp_path: Path, capsys) -> None:
+    lines = (STUDY % "").replace("batch_size: 16}", "batch_size: 16, lr_per_256: 1.0e+30, precision: float32}")
+    space = lines[lines.index("space:") :].splitlines()[0]
+    text = lines.replace(space, "space: {training.lr_per_256: {low: 1.0e+28, high: 1.0e+32, log: true}}")
+    made = Made.of(text.replace("trials: 5", "trials: 2").replace("limit: 400", "limit: 100"), tmp_path)
+    (job,) = made.plan.of("tune")
+    folder = job.folder(made.results)
+    assert main(["tune", "--job", str(folder)]) == 1
+    (said,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
+    assert "none of the 2 trials has a value, so there is no best (2 diverged, the first: " in said
+    assert said.endswith("narrow the space or lower the learning rate")
+    assert not (folder / "best.json").exists()
+    assert not (folder / "record.json").exists()
+    (tuned,) = (each for each in made.plan.of("pretrain") if "best" in each.inputs)
+    assert main(["pretrain", "--job", str(tuned.folder(made.results))]) == 1
+    assert "its input 'best' is not finished" in capsys.readouterr().err
+    assert [path.name for path in tuned.folder(made.results).iterdir()] == ["spec.json"]
+
+
 def test_nothing_held_out_is_refused_while_planning(tmp_path: Path) -> None:
     (tmp_path / "study.yaml").write_text((STUDY % "").replace("limit: 400", "limit: 400, holdout: 0.0"))
     with pytest.raises(

@@ -59,6 +59,11 @@ def is_housekeeping(name: str) -> bool:
     return name.startswith(".") or name.lower() in HOUSEKEEPING
 
 
+def plain(name: str) -> str:
+    """A file's name as text that can be written anywhere: bytes that are no UTF-8 as backslash and number."""
+    return name.encode("utf-8", "backslashreplace").decode()
+
+
 def in_words(skipped: Mapping[str, Any]) -> str:
     """What ``Skipped.plain`` gives, in a line: ``2 .txt (a/notes.txt, ...)``."""
     return "; ".join(
@@ -77,6 +82,7 @@ class Skipped:
 
     def add(self, kind: str, name: str, lost: bool = False) -> None:
         """One more of a kind."""
+        name = plain(name)
         self.counts[kind] = self.counts.get(kind, 0) + 1
         if len(named := self.examples.setdefault(kind, [])) < MOST_EXAMPLES:
             named.append(name)

@@ -1,12 +1,16 @@
 """How a data set lies in its folder: split folders, class folders, or images alone."""
 
+import os
 import re
+import unicodedata
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from pipelines.errors import InputError
-from pipelines.listing.folders import folders, has_image, looks_like_image, visible
-from pipelines.listing.kinds import EXTENSIONS
+from pipelines.listing.folders import folders, has_image, leads_nowhere, looks_like_image, visible
+from pipelines.listing.kinds import EXTENSIONS, plain
+from pipelines.listing.paths import looked_in
 from pipelines.listing.splits import KNOWN, WORDS, split_of
 
 ENDS = (" ", "\t", ",", ";")
@@ -78,11 +82,13 @@ def layout_of(
     endings: of the files that are images.
     """
     if not root.is_dir():
-        found = "is a file" if root.exists() else "does not exist"
+        found = "is a file" if root.exists() else f"does not exist{looked_in(root)}"
         raise InputError(f"{root}: dataset.folder is no folder, it {found}; give the folder that holds the images")
+    _check_links(root, endings)
     splits = _splits(root)
     train = splits.pop("train", root)
     classes = _classes(train, class_list, endings) if labelled else ()
+    _check_written(classes, train)
     if labelled and not class_list:
         _check_half_named(classes, train)
     usable = [splits[name] for name in ("test", "val") if name in splits and (not classes or folders(splits[name]))]
@@ -96,7 +102,33 @@ def layout_of(
     for part in filter(None, (test, held)) if classes else ():
         _check_classes(part, train, classes, listed=class_list is not None, is_held=part == held)
     unused = tuple(part for part in splits.values() if part not in (test, held))
+    parts = list(filter(None, (train, test, held)))
+    _check_different(parts, "splits")
+    for part in parts if classes else ():
+        _check_links(part, endings)
+        _check_different((part / name for name in classes), "classes")
     return Layout(root, train, test, held, unused, classes, endings)
+
+
+def _check_links(folder: Path, endings: frozenset[str]) -> None:
+    """InputError for a link that leads nowhere, where a split or a class would be missed."""
+    for entry in visible(folder):
+        if leads_nowhere(entry) and not looks_like_image(Path(entry.path), endings):
+            raise InputError(
+                f"{entry.path}: a link that leads nowhere, to {os.readlink(entry)}, where a split or a class could lie; "  # noqa: PTH115
+                "mend it (is that disk there?), or remove it"
+            )
+
+
+def _check_different(several: Iterable[Path], what: str) -> None:
+    """InputError where two of the folders are one, by a link."""
+    known: dict[str, Path] = {}
+    for folder in several:
+        if (first := known.setdefault(os.path.realpath(folder), folder)) != folder:
+            raise InputError(
+                f"{folder}: is the same folder as {first}, by a link, so that two {what} would hold the same images; remove "
+                f"the link{', or list the classes to use in dataset.classes' if what == 'classes' else ''}"
+            )
 
 
 def _check_classes(part: Path, train: Path, classes: tuple[str, ...], listed: bool, is_held: bool) -> None:
@@ -111,9 +143,23 @@ def _check_classes(part: Path, train: Path, classes: tuple[str, ...], listed: bo
     for name in names if not listed else ():
         if name not in classes:
             raise InputError(
-                f"{part / name}: {train} has no class of that name; list the classes to use in dataset.classes"
-                f"{', or write dataset.val: unused' if is_held else ''}"
+                f"{part / name}: {train} has no class of that name{_twin(name, classes)}; list the classes to use in "
+                f"dataset.classes{', or write dataset.val: unused' if is_held else ''}"
             )
+
+
+def _twin(name: str, classes: tuple[str, ...]) -> str:
+    """In words, the class that a person would read as the same name; empty where there is none."""
+    same = [each for each in classes if _as_read(each) == _as_read(name)]
+    return (
+        f" (it has {same[0]!a}, and this is {name!a}: case, blanks or the way accents are written differ; rename one)"
+        if same
+        else ""
+    )
+
+
+def _as_read(name: str) -> str:
+    return unicodedata.normalize("NFC", name).casefold().strip()
 
 
 def _splits(root: Path) -> dict[str, Path]:
@@ -139,6 +185,16 @@ def _splits(root: Path) -> dict[str, Path]:
             f"rename it, or move it elsewhere; where {found['train'].name}/ is a class, rename that"
         )
     return found
+
+
+def _check_written(classes: tuple[str, ...], train: Path) -> None:
+    """InputError for a class whose name no table could hold."""
+    for name in classes:
+        if (shown := plain(name)) != name:
+            raise InputError(
+                f"{train / shown}: the name of this class folder is not UTF-8, and no table could hold it; rename it "
+                "(convmv -f latin1 -t utf8 does so for names of older systems)"
+            )
 
 
 def _check_half_named(classes: tuple[str, ...], train: Path) -> None:
@@ -184,7 +240,7 @@ def _listed(path: Path, known: tuple[str, ...]) -> tuple[str, ...]:
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: dataset.classes cannot be read ({error}); save it as UTF-8 text") from None
     names = []
-    for line in filter(None, map(str.strip, lines)):
+    for line in filter(None, (line.strip().rstrip("/") for line in lines)):
         fitting = [name for name in known if line == name or line.startswith(tuple(name + end for end in ENDS))]
         names.append(max(fitting, key=len) if fitting else line.split()[0])
     if twice := [name for number, name in enumerate(names) if name in names[:number]]:

@@ -21,6 +21,11 @@ def expanded(path: str) -> Path:
     return Path(full)
 
 
+def looked_in(path: str | Path) -> str:
+    """Where a path that is not whole begins, in words, for the message that it leads nowhere."""
+    return "" if Path(path).is_absolute() else f" in {Path.cwd()}"
+
+
 def expand(pattern: str) -> list[Path]:
     """The files of a pattern with ``*`` or ``{000..012}``, sorted. InputError when a numbered one or all are missing.
 
@@ -41,6 +46,9 @@ def expand(pattern: str) -> list[Path]:
         matches = glob.glob(name.replace("[", "[[]"))  # noqa: PTH207 (folders may hold a * too)
         found = sorted(path for match in matches if (path := Path(match)).is_file())
         if not found:
-            raise InputError(f"{name}: no such tar; dataset.train and dataset.test are path patterns of tars")
+            inside = f", such as {Path(name, '*.tar')}" if Path(name).is_dir() else ""
+            raise InputError(
+                f"{name}: no such tar{looked_in(name)}; dataset.train and dataset.test are path patterns of tars{inside}"
+            )
         paths += found
     return paths

@@ -13,6 +13,58 @@ MOST_CLASSES = 1_000_000
 """A larger label is an id, not a class."""
 NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?\s*", re.ASCII | re.IGNORECASE)
 """Of texts only: Python itself also takes 1_0 for ten."""
+MOST_SEEN = 100
+"""Samples without a label that are looked at for what could be one."""
+
+
+def labelled(
+    tars: list[Path],
+    pattern: str,
+    fields: tuple[str, ...],
+    skipped: Skipped,
+    endings: frozenset[str] = EXTENSIONS,
+    labels: bool = True,
+) -> tuple[list[TarEntry], list[int]]:
+    """``samples_of``, and the class number of each: -1 for none, and where ``labels`` are not to be read.
+
+    InputError also where no sample has one, and something else in the tars could be it.
+    """
+    before = dict(skipped.counts)
+    entries = samples_of(tars, pattern, fields, skipped, endings)
+    if not labels:
+        return entries, [-1] * len(entries)
+    numbers = [label_of(entry) for entry in entries]
+    if max(numbers) < 0:
+        beside = [kind for kind, count in skipped.counts.items() if count - before.get(kind, 0) >= len(entries)]
+        _ask(entries[:MOST_SEEN], [kind for kind in beside if kind.startswith(".")], pattern)
+    return entries, numbers
+
+
+def _ask(entries: list[TarEntry], beside: list[str], pattern: str) -> None:
+    """InputError where samples without a label have something that may have been meant as one."""
+    told = sorted({key for entry in entries for key, value in meta_of(entry).items() if _may_be_label(key, value)})
+    texts = [entry.texts.get("txt", b"").decode(errors="replace") for entry in entries]
+    folders = sorted({entry.key.rpartition("/")[0] for entry in entries})
+    if beside:
+        found = f"each has a member {beside[0]}, which is not read; call it .cls where it is the class number"
+    elif told == ["json"]:
+        found = 'the json members are no objects; write {"label": 0} where they are class numbers'
+    elif told:
+        found = f"the json members hold {', '.join(told[:5])}; call the one that is the class number label"
+    elif all(map(NUMBER.fullmatch, texts)):
+        found = "the txt members, which are captions, are numbers; call them .cls where those are classes"
+    elif len(folders) > 1:
+        found = f"they lie in folders ({', '.join(folders[:3])}); where those are classes, unpack the tars for use: imagefolder"
+    else:
+        return
+    raise InputError(
+        f"{pattern}: no sample has a label (a cls member, or cls or label in the json), and {found}; else write "
+        "dataset.labels: none"
+    )
+
+
+def _may_be_label(key: str, value: Any) -> bool:
+    return key not in ("cls", "label", "caption", "captions") and isinstance(value, int | float | str)
 
 
 def samples_of(

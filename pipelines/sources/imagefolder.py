@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from pipelines.listing.images import images_of, note_outside
-from pipelines.listing.kinds import HEAD, Skipped, kind_of
+from pipelines.listing.kinds import HEAD, Skipped, kind_of, plain
 from pipelines.listing.known import advised
 from pipelines.listing.layout import Layout
 from pipelines.sources.base import Sample, Source, Split
@@ -39,11 +39,12 @@ def _split(layout: Layout, part: Path, skipped: Skipped) -> Split:
     found = images_of(layout, part, skipped)
     paths = [path for images in found.values() for path in images]
     labels = [layout.classes.index(name) if name else -1 for name, images in found.items() for _ in images]
-    ids = [path.relative_to(layout.root).as_posix() for path in paths]
+    ids = [plain(path.relative_to(layout.root).as_posix()) for path in paths]
 
     def sample(position: int) -> Sample:
-        path = paths[position]
-        data = path.read_bytes()
-        return Sample(ids[position], data, path.suffix[1:].lower() or kind_of(data[:HEAD]) or "", labels[position])
+        data, ending = paths[position].read_bytes(), paths[position].suffix[1:].lower()
+        if ending not in layout.endings:  # "Mr. Smith at the beach": known by its first bytes
+            ending = kind_of(data[:HEAD]) or ""
+        return Sample(ids[position], data, ending, labels[position])
 
     return Split(ids, np.array(labels, np.int64), sample)

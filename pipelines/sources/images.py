@@ -19,6 +19,10 @@ LARGEST = 2**26
 """Pixels of an image that is resized as a whole; 1 x 30,000 pixels at 224 would be 1.5 thousand millions."""
 EXTREME = 10
 """Times that one side of an image is as long as the other, from where on it is told: its middle square shows little of it."""
+BITS = 258
+"""The TIFF tag: bits of each sample."""
+PNG_DEPTH = 24
+"""Where a PNG's header says bits of a channel."""
 GREY = frozenset({"1", "L"})
 """PIL modes with one channel of at most 8 bits."""
 
@@ -72,6 +76,8 @@ def decoded(data: bytes, decoding: Decoding = AS_STORED) -> tuple[Image.Image, l
 
     if (kind := kind_of(data[:HEAD])) in UNSUPPORTED:
         raise Unreadable(f"{kind} is not read here; convert it to JPEG or PNG")
+    if not data:
+        raise Unreadable("the file is empty")
     try:
         image: Image.Image = Image.open(io.BytesIO(data))
         image.load()
@@ -87,8 +93,27 @@ def decoded(data: bytes, decoding: Decoding = AS_STORED) -> tuple[Image.Image, l
     except Exception as error:  # what PIL raises for broken files ranges from SyntaxError to struct.error
         raise Unreadable(f"{type(error).__name__}: {error}") from None
     if image.mode.startswith(("I", "F")):
-        raise Unreadable(f"mode {image.mode}: more than 8 bits a channel; convert it to 8 bits first")
+        whole = "; write dataset.channels: 1, which reads 16 bits, or" if image.mode.startswith("I;16") else ";"
+        raise Unreadable(f"mode {image.mode}: more than 8 bits a channel{whole} convert it to 8 bits first")
     return _in_mode(image, "L" if image.mode in GREY else "RGB"), changed
+
+
+def reduced(data: bytes) -> list[str]:
+    """What ``decoded`` leaves of a picture without a change of its own: deep, of 16 bits a channel the upper 8; frames, of
+    several the first (of a phone's picture the others are previews). [] where it cannot be opened."""
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            bits = data[PNG_DEPTH] if image.format == "PNG" else max(_tags(image).get(BITS, (8,)))
+            several = getattr(image, "is_animated", False) and image.format != "MPO"
+    except Exception:  # what PIL raises for broken files is of every kind; ``decoded`` says which
+        return []
+    return ["deep"] * (bits > 8) + ["frames"] * several
+
+
+def _tags(image: Image.Image) -> Mapping[int, Any]:
+    """Of a TIFF."""
+    found: Mapping[int, Any] = getattr(image, "tag_v2", {})
+    return found
 
 
 def _on_background(image: Image.Image, alpha: str) -> Image.Image:

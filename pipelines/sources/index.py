@@ -40,7 +40,7 @@ class Index:
     field_channels  of each of them, 1 (all grey) or 3
     captions    whether every sample has a caption
     unreadable  the images left out: {"split", "id", "reason"}
-    changed     images with alpha, in cmyk, turned by their EXIF tag: how many
+    changed     images with alpha, in cmyk, turned by their EXIF tag, deep, of several frames: how many
     class_counts  train, test and holdout (what of train is held out) -> images of each class
     equal       images that repeat another by content: how many in train, in test, of test in train; see equal_images
     layout      how the files were understood, in a line; empty for published data sets

@@ -12,6 +12,7 @@ from pipelines.sources.equal import equal_images
 from pipelines.sources.index import Index, Shard
 from pipelines.sources.packing import Found, Note, PackingPlan, too_many
 from pipelines.spec.datasets.base import DataSet
+from pipelines.spec.images_told import CHANGED
 
 
 def index_of(source: Source, dataset: DataSet, plans: list[PackingPlan], notes: list[Note], may_fail: int) -> Index:
@@ -24,6 +25,8 @@ def index_of(source: Source, dataset: DataSet, plans: list[PackingPlan], notes: 
         name: tuple(note.shard for plan, note in zip(plans, notes) if plan.split == name) for name in SPLITS
     }
     total = sum(shard.count for shards_of in shards.values() for shard in shards_of)
+    counts = _class_counts(source, by_split)
+    _check_emptied(source, counts, {item["id"] for item in unreadable})
     side, uniform = _side(dataset, notes)
     mean, std = _moments(notes)
     names = sorted({name for note in notes for name in note.found.fields})
@@ -49,10 +52,22 @@ def index_of(source: Source, dataset: DataSet, plans: list[PackingPlan], notes: 
         sizes=_sizes(notes),
         extreme=_extreme(notes),
         values=_values(notes),
-        changed={what: sum(note.found.changed.get(what, 0) for note in notes) for what in ("alpha", "cmyk", "turned")},
-        class_counts=_class_counts(source, by_split),
+        changed={what: sum(note.found.changed.get(what, 0) for note in notes) for what in CHANGED},
+        class_counts=counts,
         equal=equal_images(*([item for each in found for item in each.hashes] for found in by_split.values())),
     )
+
+
+def _check_emptied(source: Source, counts: Mapping[str, list[int]], lost: set[str]) -> None:
+    """InputError for a class of which every image is unreadable: the others would be another data set."""
+    empty = {number for number, both in enumerate(zip(counts["train"], counts["test"])) if not any(both)}
+    for split in (source.train, source.test) if empty and lost else ():
+        for name, label in zip(split.ids, split.labels.tolist()):
+            if label in empty and name in lost:
+                raise InputError(
+                    f"class {source.classes[label]}: none of its images can be read, {name} among them; mend them, or leave "
+                    "the class out, by dataset.classes or from the files"
+                )
 
 
 def _class_counts(source: Source, by_split: Mapping[SplitName, list[Found]]) -> dict[str, list[int]]:

@@ -2,9 +2,12 @@
 
 from collections import Counter
 
+from PIL import Image
+
 from pipelines.sources.base import Split
-from pipelines.sources.images import Decoding, Unreadable, is_extreme
+from pipelines.sources.images import Decoding, Unreadable, decoded, is_extreme, reduced
 from pipelines.sources.whole import shown
+from pipelines.spec.images_told import changed_told
 
 MOST_OPENED = 100
 """Images of a split that are decoded."""
@@ -12,16 +15,19 @@ MOST_NAMED = 3
 
 
 def pixels_told(split: Split, decoding: Decoding) -> dict[str, str]:
-    """Sizes and channels of some images of a split, evenly spaced, in words; strips and unreadable ones by name."""
-    sizes, modes, strips, unreadable = list[tuple[int, int]](), Counter[str](), list[str](), list[str]()
+    """Sizes and channels of some images of a split, evenly spaced, in words; what is changed; strips and unreadable ones by
+    name."""
+    sizes, modes, changed = list[tuple[int, int]](), Counter[str](), Counter[str]()
+    strips, unreadable = list[str](), list[str]()
     rows = range(0, len(split), max(1, len(split) // MOST_OPENED))
     for row in rows:
         try:
-            image = shown(split.read(row).image, decoding)
+            image, changes = _opened(split.read(row).image, decoding)
         except (OSError, Unreadable) as error:
             unreadable.append(f"{split.ids[row]} ({error})")
             continue
         sizes.append(image.size)
+        changed.update(changes)
         seen = "grey" if image.mode == "L" else "colour"
         modes[f"of {decoding.channels} channels" if decoding.channels else seen] += 1
         if is_extreme(image.size):
@@ -32,6 +38,16 @@ def pixels_told(split: Split, decoding: Decoding) -> dict[str, str]:
         told["opened"] = (
             f"{len(rows)}: {wide} pixels wide, {high} high, {', '.join(f'{n} {mode}' for mode, n in modes.items())}"
         )
+    if changed:
+        told["changed"] = changed_told(changed)
     for what, found in (("extreme shapes", strips), ("unreadable", unreadable)):
         told |= {what: f"{len(found)} of {len(rows)}: {'; '.join(found[:MOST_NAMED])}"} if found else {}
     return told
+
+
+def _opened(data: bytes, decoding: Decoding) -> tuple[Image.Image, list[str]]:
+    """The picture, and how it was changed; Unreadable."""
+    if decoding.channels:
+        return shown(data, decoding), []
+    image, changed = decoded(data, decoding)
+    return image, [*changed, *reduced(data)]

@@ -6,6 +6,9 @@ without a cache is compared when it has been read to its end.
 
 import contextlib
 import hashlib
+import os
+import select
+import sys
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,6 +28,8 @@ FOLDER = "tars"
 """Inside of the cache: what stands beside it there is somebody's own, and never cleared away."""
 LONG = 2**20
 """Bytes that are read at a time."""
+TOLD_EVERY, SILENCE = 60.0, 1800.0
+"""Seconds without a byte from a command after which a line says so, and after which it is ended."""
 
 
 def _open_s3(url: str, mode: str = "rb", bufsize: int = 8192) -> Pipe:
@@ -53,6 +58,26 @@ class Span:
         data = self.file.read(min(size, self.left))
         self.left -= len(data)
         return data
+
+
+class Awaited:
+    """What a command writes, which may come to wait without a limit for a server that stops sending."""
+
+    def __init__(self, pipe: Pipe, where: str) -> None:
+        self._process, self._where = cast(Any, pipe).proc, where
+        self._file: int = self._process.stdout.fileno()
+
+    def read(self, size: int) -> bytes:
+        """At most ``size`` bytes; none at the end. TimeoutError after ``SILENCE`` seconds without any, the command ended."""
+        poll, silent = select.poll(), 0.0
+        poll.register(self._file, select.POLLIN)
+        while not poll.poll(1000 * TOLD_EVERY):
+            silent += TOLD_EVERY
+            if silent >= SILENCE:
+                self._process.kill()
+                raise TimeoutError(f"nothing came for {silent:g} seconds")
+            print(f"waiting for {self._where}: nothing came for {silent:g} seconds", file=sys.stderr, flush=True)
+        return os.read(self._file, size)
 
 
 class Counted:
@@ -141,7 +166,7 @@ class Tars:
         broken: Exception | None = None
         try:
             stream = cast(Any, gopen)(where, bufsize=LONG)
-            counted = Counted(stream)
+            counted = Counted(Awaited(stream, where) if isinstance(stream, Pipe) else stream)
             try:
                 yield counted
             except tarfile.TarError as error:  # the comparison below tells more
@@ -149,7 +174,8 @@ class Tars:
             while counted.read(LONG):
                 pass
         except OSError as error:
-            raise self._unreadable(shard, error, stream) from error
+            silent = isinstance(error, TimeoutError)  # then the command was ended here, and its status says nothing
+            raise self._unreadable(shard, error, None if silent else stream) from error
         finally:
             if stream is not None:
                 with contextlib.suppress(OSError):  # a command that is left before its end complains

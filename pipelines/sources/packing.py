@@ -13,14 +13,14 @@ from pipelines.files import read_sealed, replacing, sealed, sha256_file, write_j
 from pipelines.sources.base import Sample, Split
 from pipelines.sources.caches import seal
 from pipelines.sources.channels import as_stored, scaled, square_channels
-from pipelines.sources.images import Decoding, Unreadable, decoded, is_extreme, open_image, square, to_array
+from pipelines.sources.images import Decoding, Unreadable, decoded, is_extreme, open_image, reduced, square, to_array
 from pipelines.sources.index import Shard
 from pipelines.sources.stored import Stored
 from pipelines.sources.table import places_file, save_table, table_of
 from pipelines.sources.tars import write_tar
 from pipelines.spec.layout import NOTES
 
-CONTENT = 4
+CONTENT = 5
 """Grows with what a note holds, so that shards are packed again where a note of an earlier program lacks it."""
 
 
@@ -57,7 +57,7 @@ class Found:
     grey         images with one channel; captions: samples with one
     fields       extension -> channels, 1 where all are grey
     pixels       of the train images that are not held out; sums, squares: of their values a channel, exact
-    changed      images with alpha, in cmyk, turned by their EXIF tag
+    changed      images with alpha, in cmyk, turned by their EXIF tag, deep (more than 8 bits), of several frames
     labels       class number, as text -> images
     held_labels  the same of those held out
     unreadable   the images left out
@@ -168,7 +168,7 @@ def _inspect_picture(sample: Sample, measured: bool, how: How, found: Found) -> 
     fields = {name: 1 if open_image(data, how.decoding).mode == "L" else 3 for name, data in sample.fields.items()}
     _note(sample, image.size, found)
     found.grey += image.mode == "L"
-    for what in changed:
+    for what in [*changed, *reduced(sample.image)]:
         found.changed[what] = found.changed.get(what, 0) + 1
     found.fields |= {name: max(channels, found.fields.get(name, 1)) for name, channels in fields.items()}
     if measured:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, ImageSequence, UnidentifiedImageError
 
 from pipelines.listing.kinds import HEAD, kind_of
-from pipelines.sources.images import NO_IMAGE, Unreadable, is_turned
+from pipelines.sources.images import BITS, NO_IMAGE, PNG_DEPTH, Unreadable, is_turned
 
 try:
     import tifffile
@@ -25,10 +25,8 @@ Stored = NDArray[Any]
 NPY = b"\x93NUMPY"
 PLAIN = frozenset({"1", "L", "LA", "RGB", "RGBA", "I;16", "I;16B", "I;16L"})
 """PIL modes whose numbers are those of the file; CMYK of TIFFs too."""
-BITS = 258
-"""The TIFF tag: bits of each sample."""
-PNG_DEPTH, PNG_COLOUR = 24, 25
-"""Where a PNG's header says bits of a channel, and 0 for grey."""
+PNG_COLOUR = 25
+"""Where a PNG's header says 0 for grey."""
 
 
 def stored(data: bytes, channels: int, turn: bool) -> Stored:

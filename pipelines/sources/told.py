@@ -15,6 +15,8 @@ def told(index: Index) -> dict[str, int | str | None]:
         "images_with_alpha": index.changed.get("alpha"),
         "images_in_cmyk": index.changed.get("cmyk"),
         "images_turned": index.changed.get("turned"),
+        "images_cut_to_8_bits": index.changed.get("deep"),
+        "images_of_several_frames": index.changed.get("frames"),
         "equal_images_in_train": index.equal.get("train"),
         "equal_images_in_test": index.equal.get("test"),
         "test_images_in_train": index.equal.get("test_in_train"),

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from pipelines.listing.kinds import Skipped
+from pipelines.listing.kinds import Skipped, plain
 from pipelines.listing.paths import expand
-from pipelines.listing.samples import label_of, main_image, meta_of, samples_of
+from pipelines.listing.samples import labelled, main_image, meta_of
 from pipelines.listing.tars import TarEntry
 from pipelines.sources.base import Labels, Sample, Source, Split
 from pipelines.sources.strata import stratified_share
@@ -45,12 +45,11 @@ def _renumbered(split: Split, given: Labels) -> Split:
 
 
 def _split(pattern: str, options: WebDataset, skipped: Skipped) -> Split:
-    fields, labelled = options.fields, options.labels == "auto"
     tars = expand(pattern)
-    entries = samples_of(tars, pattern, fields, skipped, options.endings)
+    entries, numbers = labelled(tars, pattern, options.fields, skipped, options.endings, options.labels == "auto")
     common = Path(os.path.commonpath([tar.parent for tar in tars]))
-    ids = [f"{entry.tar.path.relative_to(common).as_posix()}/{entry.key}" for entry in entries]
-    labels = np.array([label_of(entry) if labelled else -1 for entry in entries], np.int64)
+    ids = [plain(f"{entry.tar.path.relative_to(common).as_posix()}/{entry.key}") for entry in entries]
+    labels = np.array(numbers, np.int64)
     return Split(ids, labels, lambda row: _sample(entries[row], ids[row], int(labels[row]), options))
 
 

@@ -5,7 +5,13 @@ from typing import Any
 
 from pipelines.spec.contents import channel_names
 
-CHANGED = {"alpha": "with transparency", "cmyk": "in CMYK", "turned": "turned by their EXIF tag"}
+CHANGED = {
+    "alpha": "with transparency",
+    "cmyk": "in CMYK",
+    "turned": "turned by their EXIF tag",
+    "deep": "of 16 bits a channel, of which 8 are read (dataset.channels reads all)",
+    "frames": "of several frames, of which the first is read",
+}
 EQUAL = {"train": "repeated in train", "test": "repeated in test", "test_in_train": "of test that are in train too"}
 
 
@@ -15,10 +21,15 @@ def images_told(index: Mapping[str, Any]) -> dict[str, str]:
         "sizes": _sizes(index),
         "extreme shapes": few(index["extreme"]) if index.get("extreme") else "",
         "channels": _channels(index),
-        "changed": _counted(index.get("changed", {}), CHANGED),
+        "changed": changed_told(index.get("changed", {})),
         "unreadable": _unreadable(index["unreadable"]),
         "equal images": _counted(index.get("equal", {}), EQUAL),
     }
+
+
+def changed_told(counts: Mapping[str, int]) -> str:
+    """How many images were changed in which way, in words; empty where none was."""
+    return _counted(counts, CHANGED)
 
 
 def few(found: Mapping[str, Any]) -> str:

@@ -1,5 +1,6 @@
 """A study file, read and checked."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,7 @@ def load_study(path: Path) -> Study:
     written = {key: value for key, value in read_yaml(path).items() if not key.startswith(CARRIES_ANCHORS)}
     data = {"name": path.stem, **with_scale(written, path)}
     _check_name(path, data["name"])
+    _check_anchors(path, data)
     check_keys(Study, data, f"{path}: ")
     entries = data.get("methods", [])
     if not isinstance(entries, list) or not (entries or _has_checkpoint(data)):
@@ -40,6 +42,16 @@ def load_study(path: Path) -> Study:
     methods = [_entry(path, i, entry) for i, entry in enumerate(entries)]
     parse(Training, data.get("training") or {}, f"{path}: training", "training")
     return parse(Study, {**data, "methods": methods}, f"{path}: ", "a study")
+
+
+def _check_anchors(path: Path, data: dict[str, Any]) -> None:
+    """InputError for a key that a study has not, with a YAML anchor behind it: it may be there for that alone."""
+    for key in re.findall(r"^([\w-]+)[ \t]*:[ \t]+&", path.read_text(encoding="utf-8-sig"), re.MULTILINE):
+        if key in data and key not in Study.model_fields:
+            raise InputError(
+                f"{path}: there is no key {key!r}; where it is there for its anchor alone, call it {CARRIES_ANCHORS}{key}, and "
+                f"it is left out; else {suggestion(key, list(Study.model_fields))}"
+            )
 
 
 def _meant(path: Path) -> str:

@@ -7,7 +7,8 @@ import sys
 import time
 from collections.abc import Callable
 
-from pipelines.lease import Contest, Lease
+from pipelines.errors import EnvironmentFault
+from pipelines.lease import PATIENCE, Contest, Lease
 from pipelines.tuning.search import OptunaStudy
 from pipelines.tuning.study import Objective, is_finished, run_slot, slots
 
@@ -17,18 +18,22 @@ TOLD_EVERY = 60.0
 
 
 def work(
-    search: OptunaStudy, worker: int, objective: Callable[[Lease], Objective], stop: Callable[[], bool]
+    search: OptunaStudy,
+    worker: int,
+    objective: Callable[[Lease], Objective],
+    stop: Callable[[], bool],
+    patience: float = PATIENCE,
 ) -> list[int]:
     """Run slots until every slot of the study is finished, or ``stop`` says so; those that this worker ran.
 
     worker: where it begins to look, so that several do not all want the same slot. objective: what runs a slot under its
-    lease.
+    lease. patience: seconds to wait for slots that others run, of which none ends; then EnvironmentFault names them.
     """
     ran: list[int] = []
     for stage in range(search.batches + 1):
         left = slots(search, stage)
         contests = {slot: Contest(search.journal.parent, f".slot-{slot}") for slot in left}
-        told = 0.0
+        waiting = _Waiting(patience)
         while left := [slot for slot in left if not is_finished(search, slot)]:
             if stop():
                 return ran
@@ -36,12 +41,37 @@ def work(
             if (slot := _first(search, [*left[start:], *left[:start]], contests, objective, stop)) is not None:
                 ran.append(slot)
                 continue
-            if time.monotonic() > told:
-                told = time.monotonic() + TOLD_EVERY
-                names = ", ".join(str(slot) for slot in left)
-                print(f"waiting for other workers, who run slot {names}", file=sys.stderr, flush=True)
+            waiting.look({slot: contests[slot] for slot in left})
             time.sleep(LOOK)
     return ran
+
+
+class _Waiting:
+    """Tells every minute whom a worker waits for, and does not wait without end."""
+
+    def __init__(self, patience: float) -> None:
+        self._patience, self._told = patience, -TOLD_EVERY
+        self._left, self._since = 0, time.monotonic()
+
+    def look(self, left: dict[int, Contest]) -> None:
+        """Once more none of these slots is free. EnvironmentFault when for long none has been finished."""
+        now = time.monotonic()
+        if len(left) != self._left:
+            self._left, self._since = len(left), now
+        waited = now - self._since
+        if waited <= self._patience and now < self._told + TOLD_EVERY:
+            return
+        names = ", ".join(f"{slot} ({contest.holder() or 'another process'})" for slot, contest in left.items())
+        if waited > self._patience:
+            raise EnvironmentFault(
+                f"other workers have run slot {names} for more than {self._patience:g} seconds; end them, and run again"
+            )
+        self._told = now
+        print(
+            f"waiting for other workers, who run slot {names}, at most {self._patience:g} seconds",
+            file=sys.stderr,
+            flush=True,
+        )
 
 
 def _first(

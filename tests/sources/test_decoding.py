@@ -1,6 +1,8 @@
 """Photographs upright, transparency on a stated ground, CMYK in colour: the same in packing, resident and streaming."""
 
 import io
+import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -9,15 +11,18 @@ import torch
 from PIL import Image
 from source_tools import noise
 
+from pipelines.files import read_json
 from pipelines.sources.arrays import resident
 from pipelines.sources.base import open_source
-from pipelines.sources.images import Decoding, decoded, open_image
+from pipelines.sources.images import Decoding, Unreadable, decoded, open_image, reduced
 from pipelines.sources.loader import Streaming
+from pipelines.sources.looking import pixels_told
 from pipelines.sources.order import Order
 from pipelines.sources.reader import open_shards
 from pipelines.sources.shards import build_shards
 from pipelines.sources.told import told
 from pipelines.spec.datasets.imagefolder import Options as ImageFolder
+from pipelines.spec.images_told import images_told
 
 
 def turned(pixels: np.ndarray, tag: int = 6) -> bytes:
@@ -57,6 +62,55 @@ def test_transparency_shows_the_ground(mode: str, alpha: str, value: int) -> Non
 
 def test_dropping_alpha_keeps_the_colour_under_it() -> None:
     assert np.asarray(open_image(seen("RGBA")))[0, 0].tolist() == [255, 0, 0]
+
+
+def deep_png() -> bytes:
+    """2 x 2 pixels of three channels of 16 bits, which Pillow does not write."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    header = struct.pack(">IIBBBBB", 2, 2, 16, 2, 0, 0, 0)
+    lines = b"".join(b"\0" + noise(1, 12, seed=row)[0].tobytes() for row in range(2))
+    whole = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(lines)) + chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + whole
+
+
+def frames(kind: str) -> bytes:
+    first, *more = [Image.fromarray(each) for each in noise(3, 4, 4, 3)]
+    buffer = io.BytesIO()
+    first.save(buffer, kind, save_all=True, append_images=more)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("kind", ["gif", "png", "tiff", "webp"])
+def test_further_frames_are_told(kind: str) -> None:
+    assert reduced(frames(kind)) == ["frames"]
+
+
+@pytest.mark.parametrize("data", [seen("RGBA"), frames("mpo"), b"", b"no image"])
+def test_plain_pictures_and_the_previews_of_phones_are_not_told(data: bytes) -> None:
+    assert reduced(data) == []
+
+
+def test_what_is_left_of_images_stands_in_the_record_and_in_the_report(tmp_path: Path) -> None:
+    folder = tmp_path / "raw"
+    folder.mkdir()
+    assert reduced(deep_png()) == ["deep"]
+    for number, data in enumerate((deep_png(), frames("gif"), frames("tiff"), seen("RGBA"))):
+        (folder / str(number)).write_bytes(data)
+    options = ImageFolder(name="toy", folder=str(folder), test_share=0.25, holdout=0.0, image_size=4)
+    index = build_shards(open_source(options), options, tmp_path / "out")
+    assert (told(index)["images_cut_to_8_bits"], told(index)["images_of_several_frames"]) == (1, 2)
+    words = images_told(read_json(tmp_path / "out" / "index.json"))["changed"]
+    whole = open_source(options.model_copy(update={"test_share": 0.0})).train
+    assert words == pixels_told(whole, Decoding.of(options.model_dump()))["changed"]
+    assert words.startswith("1 with transparency, 1 of 16 bits a channel")
+
+
+def test_an_empty_file_is_called_empty() -> None:
+    with pytest.raises(Unreadable, match=r"^the file is empty$"):
+        open_image(b"")
 
 
 def test_every_way_of_reading_decodes_alike_and_what_was_changed_is_told(tmp_path: Path) -> None:

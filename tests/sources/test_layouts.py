@@ -1,14 +1,17 @@
 """Folders as somebody else named and nested them: recognised, or asked about by name, never guessed."""
 
+import os
 import random
 from pathlib import Path
 
 import pytest
-from source_tools import image, make_folder, noise
+from source_tools import encoded, image, make_folder, noise
 
 from pipelines.errors import InputError
 from pipelines.listing.splits import split_of
+from pipelines.sources.base import SPLITS
 from pipelines.sources.imagefolder import read
+from pipelines.sources.shards import build_shards
 from pipelines.spec.datasets.imagefolder import Options as ImageFolder
 
 BOXES = ("a/@__thumb", "#recycle", "@Recycle/a", "#snapshot", "a/@tmp", "~snapshot", "$RECYCLE.BIN", "__pycache__")
@@ -45,6 +48,94 @@ def test_housekeeping_of_storage_boxes_is_left_out_and_counted(tmp_path: Path) -
     source = read(options(tmp_path))
     assert source.classes == ("a", "b")
     assert source.skipped["housekeeping"]["count"] == len(BOXES)
+
+
+def test_a_pipe_is_left_out_and_counted_and_nobody_waits_for_it(tmp_path: Path) -> None:
+    make_folder(tmp_path, {"a": 4, "b": 4})
+    for name in ("a/camera.png", "b/inner/feed", "beside"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        os.mkfifo(tmp_path / name)
+    options(tmp_path).check_files()
+    source = read(options(tmp_path, test_share=0.0))
+    assert len(list(source.samples("train"))) == 8
+    assert source.skipped == {
+        "pipe, socket or device": {"count": 3, "examples": ["beside", "a/camera.png", "b/inner/feed"]}
+    }
+
+
+@pytest.mark.parametrize("place", ["test", "train/c", "test/a"])
+def test_a_link_that_leads_nowhere_where_a_split_or_class_could_lie_is_refused(tmp_path: Path, place: str) -> None:
+    """A disk that is not there must not turn three classes into two, or cut test out of train."""
+    make_folder(tmp_path / "train", {"a": 4, "b": 4})
+    if place != "test":
+        make_folder(tmp_path / "test", {"b": 4}, seed=9)
+    (tmp_path / place).symlink_to(tmp_path / "gone")
+    with pytest.raises(InputError, match=rf"{place}: a link that leads nowhere, to .*/gone, .*mend it .*or remove it"):
+        options(tmp_path).check_files()
+
+
+def test_a_link_that_leads_nowhere_among_images_is_counted(tmp_path: Path) -> None:
+    make_folder(tmp_path, {"a": 4, "b": 4})
+    (tmp_path / "a" / "list").symlink_to(tmp_path / "gone")
+    assert read(options(tmp_path)).skipped == {"link that leads nowhere": {"count": 1, "examples": ["a/list"]}}
+
+
+@pytest.mark.parametrize(("link", "to"), [("test", "train"), ("train/c", "train/a")])
+def test_two_names_of_one_folder_are_no_two_splits_or_classes(tmp_path: Path, link: str, to: str) -> None:
+    make_folder(tmp_path / "train", {"a": 4, "b": 4})
+    (tmp_path / link).symlink_to(tmp_path / to)
+    with pytest.raises(InputError, match=rf"{link}: is the same folder as {tmp_path}/{to}, by a link.*remove the link"):
+        options(tmp_path).check_files()
+
+
+def test_names_that_are_no_utf8_are_refused_as_classes_and_told_as_files(tmp_path: Path) -> None:
+    """Tables and reports are UTF-8: they failed of such a name after everything had been trained."""
+    make_folder(tmp_path, {"a": 4, "b": 4})
+    (tmp_path / "a" / os.fsdecode(b"caf\xe9.png")).write_bytes(encoded(noise(1, 8, 8, 3, seed=5)[0]))
+    (tmp_path / "b" / os.fsdecode(b"caf\xe9.txt")).write_text("no image")
+    source = read(options(tmp_path, test_share=0.0))
+    assert "a/caf\\udce9.png" in source.train.ids
+    assert source.skipped[".txt"]["examples"] == ["b/caf\\udce9.txt"]
+    make_folder(tmp_path, {os.fsdecode(b"caf\xe9"): 4})
+    with pytest.raises(InputError, match=r"caf\\udce9: the name of this class folder is not UTF-8.*convmv"):
+        options(tmp_path).check_files()
+
+
+@pytest.mark.parametrize("name", ["Mr. Smith at the beach, the second one", "x.größe", "x." + "long " * 40])
+def test_an_image_that_has_a_dot_and_no_ending_is_packed_as_what_it_is(tmp_path: Path, name: str) -> None:
+    make_folder(tmp_path, {"a": 4, "b": 4})
+    image(tmp_path / "a" / name, seed=7, kind="jpeg")
+    source = read(options(tmp_path))
+    kinds = {sample.extension for split in SPLITS for sample in source.samples(split)}
+    assert kinds == {"png", "jpg"}
+    build_shards(source, options(tmp_path), tmp_path / "out")
+
+
+def test_a_class_of_which_no_image_can_be_read_is_refused_by_name(tmp_path: Path) -> None:
+    made = make_folder(tmp_path / "raw", {"a": 20, "b": 20}).model_copy(update={"max_unreadable": 0.3})
+    (tmp_path / "raw" / "bird").mkdir()
+    for number in range(3):
+        (tmp_path / "raw" / "bird" / f"{number}.png").write_bytes(b"<html>not found</html>")
+    with pytest.raises(InputError, match=r"class bird: none of its images can be read, bird/\d.png among them; mend"):
+        build_shards(read(made), made, tmp_path / "out")
+
+
+@pytest.mark.parametrize(("one", "other"), [("caf\u00e9", "cafe\u0301"), ("Cat", "cat"), ("cat", "cat ")])
+def test_names_that_look_the_same_are_told_apart(tmp_path: Path, one: str, other: str) -> None:
+    make_folder(tmp_path / "train", {one: 4, "b": 4})
+    make_folder(tmp_path / "test", {other: 4, "b": 4}, seed=9)
+    with pytest.raises(
+        InputError, match=r"has no class of that name \(it has '.*', and this is '.*rename one\)"
+    ) as said:
+        options(tmp_path).check_files()
+    assert ascii(one) in str(said.value)
+    assert ascii(other) in str(said.value)
+
+
+def test_a_path_that_is_not_whole_is_told_with_where_it_begins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match=rf"^mine: dataset.folder is no folder, it does not exist in {tmp_path};"):
+        options(Path("mine")).check_files()
 
 
 @pytest.mark.parametrize("inner", [("train", "test"), ("cat", "dog")])

@@ -76,7 +76,11 @@ def test_class_lists_may_name_folders_with_spaces(tmp_path: Path) -> None:
     (tmp_path / "list.txt").write_text("great white a shark\ntenches, Tinca\n")
     with pytest.raises(InputError, match=r"tenches,: no such class folder"):
         layout_of(tmp_path / "images", class_list=tmp_path / "list.txt").check()
-    for text in ("great white a shark\ngreat\ntench the fish\n", "\ufeffgreat white,0\r\ngreat;1\r\ntench, Tinca\r\n"):
+    for text in (
+        "great white/\ngreat/\ntench/\n",
+        "great white a shark\ngreat\ntench the fish\n",
+        "\ufeffgreat white,0\r\ngreat;1\r\ntench, Tinca\r\n",
+    ):
         (tmp_path / "list.txt").write_text(text, encoding="utf-8")
         layout = layout_of(tmp_path / "images", class_list=tmp_path / "list.txt")
         assert layout.classes == ("great white", "great", "tench")

@@ -4,6 +4,7 @@ import functools
 import http.server
 import re
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from source_tools import TOY, toy_source
 
 from pipelines.batch import Batch
 from pipelines.errors import EnvironmentFault, InputError
+from pipelines.sources import openers
 from pipelines.sources.index import load_index
 from pipelines.sources.order import Order
 from pipelines.sources.reader import open_shards
@@ -209,6 +211,26 @@ def test_a_pipe_runs_only_where_the_person_at_the_machine_allows_it(
     damage(afar, "missing")
     with pytest.raises(EnvironmentFault, match=r"cannot be read \(cat .*/train-000001\.tar ended with status 1\)"):
         read(folder, address=reading.address)
+
+
+def test_a_server_that_stops_sending_is_told_and_not_waited_for_for_ever(
+    folder: Path, afar: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The first bytes of a tar come, and then none any more."""
+    monkeypatch.setenv(ALLOW_PIPE, "1")
+    monkeypatch.setattr(openers, "TOLD_EVERY", 0.1)
+    monkeypatch.setattr(openers, "SILENCE", 0.3)
+    address = f"pipe:head -c 700 {afar}/{{name}}; exec sleep 60"
+    start = time.monotonic()
+    with pytest.raises(
+        EnvironmentFault, match=r"train-\d+\.tar; exec sleep 60: cannot be read \(nothing came for 0\.3"
+    ):
+        read(folder, address=address)
+    assert time.monotonic() - start < 30
+    assert re.findall(r"train-\d+\.tar; exec sleep 60: nothing came for (\S+) seconds", capsys.readouterr().err) == [
+        "0.1",
+        "0.2",
+    ]
 
 
 def test_s3_goes_through_the_aws_command(

@@ -213,6 +213,51 @@ def test_a_label_is_the_first_number_that_is_given(tmp_path: Path, text: str, la
     assert label_of(entry) == label
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("{n}.label", "1", r"each has a member \.label, which is not read; call it \.cls"),
+        ("{n}.cls.txt", "1", r"each has a member \.cls\.txt, which is not read"),
+        ("{n}.index", "1", r"each has a member \.index"),
+        ("{n}.json", '{{"class": {n}, "caption": "a cat"}}', r"the json members hold class; call .* label"),
+        ("{n}.json", "{n}", r"the json members are no objects; write .*label"),
+        ("{n}.txt", " {n}\n", r"the txt members, which are captions, are numbers; call them \.cls"),
+        ("train/{k}/{n}.none", "", r"they lie in folders \(train/a, train/b\); .* use: imagefolder"),
+    ],
+)  # fmt: skip
+def test_what_may_be_a_label_is_asked_about_where_no_sample_has_one(
+    tmp_path: Path, name: str, text: str, message: str
+) -> None:
+    members = []
+    for n in range(4):
+        beside = name.format(n=n, k="ab"[n % 2])
+        image = (f"{beside.partition('.')[0]}.jpg", IMAGES[n])
+        members += [image] if beside.endswith("none") else [image, (beside, text.format(n=n).encode())]
+    write(tmp_path / "train-0.tar", *members)
+    for ask in (lambda: read(options(tmp_path)), options(tmp_path).contents):
+        with pytest.raises(
+            InputError, match=rf"no sample has a label .*, and {message}.*else write dataset.labels: none"
+        ):
+            ask()
+    assert len(read(options(tmp_path, labels="none", test_share=0.0)).train) == 4
+
+
+@pytest.mark.parametrize("beside", ["", '{"caption": "a cat"}', '{"label": null}', '{"captions": ["a", "b"]}'])
+def test_images_with_captions_or_nothing_beside_them_need_no_decision(tmp_path: Path, beside: str) -> None:
+    members = [(f"{n}{end}", data) for n in range(4) for end, data in ((".jpg", IMAGES[n]), (".json", beside.encode()))]
+    write(tmp_path / "train-0.tar", *(each for each in members if each[1]))
+    assert read(options(tmp_path, test_share=0.0)).train.labels.tolist() == [-1] * 4
+
+
+def test_a_tar_that_is_meant_twice_is_refused(tmp_path: Path) -> None:
+    write(tmp_path / "train-0.tar", *pairs(4))
+    (tmp_path / "train-1.tar").symlink_to("train-0.tar")
+    with pytest.raises(InputError, match=r"train-1.tar: the same tar as .*train-0.tar.*each tar once"):
+        read(options(tmp_path))
+    with pytest.raises(InputError, match=r"train-0.tar: the same tar as .*train-0.tar"):
+        options(tmp_path, train=str(tmp_path / "train-0.tar"), test=str(tmp_path / "*-0.tar")).check_files()
+
+
 @pytest.mark.parametrize("ending", ["", ".image", ".jpg_large", ".download"])
 def test_members_are_known_by_their_first_bytes_too(tmp_path: Path, ending: str) -> None:
     """As in folders: half of the images have no file ending, or one of their own."""

@@ -132,4 +132,8 @@ def test_feature_transformation_is_refused_with_the_reason_where_it_has_no_meani
 def test_keys_that_begin_with_x_carry_anchors_and_are_left_out(tmp_path):
     text = GOOD + "\nx-base: &base {never: read}\n"
     assert load_study(study_file(tmp_path, text)) == load_study(study_file(tmp_path, GOOD))
-    assert "there is no key 'base'" in refusal(tmp_path, text.replace("x-base", "base"))
+    said = refusal(tmp_path, text.replace("x-base", "base"))
+    assert "there is no key 'base'; where it is there for its anchor alone, call it x-base" in said
+    plain = refusal(tmp_path, text.replace("x-base: &base", "base:"))
+    assert "there is no key 'base'; there are" in plain
+    assert "x-base" not in plain

@@ -1,15 +1,17 @@
 """Tars that somebody else made."""
 
+import os
 from collections import Counter
 from pathlib import Path
 from typing import ClassVar, Literal, Self
 
 from pydantic import model_validator
 
+from pipelines.errors import InputError
 from pipelines.listing.inventory import Inventory, of_tars
 from pipelines.listing.kinds import Skipped, in_words
 from pipelines.listing.paths import expand
-from pipelines.listing.samples import label_of, main_image, samples_of
+from pipelines.listing.samples import label_of, labelled, main_image
 from pipelines.listing.tars import check_kind, entries_of, is_compressed
 from pipelines.spec.contents import Contents
 from pipelines.spec.datasets.base import OwnImages, Targets
@@ -94,7 +96,16 @@ class Options(OwnImages):
         return size <= MOST_BYTES and packed <= MOST_COMPRESSED
 
     def _tars(self) -> list[Path]:
-        return [tar for pattern in filter(None, (self.train, self.test)) for tar in expand(pattern)]
+        """All tars; InputError for one that is meant twice, whose images would count twice or stand in train and test."""
+        found: dict[str, Path] = {}
+        for tar in (tar for pattern in filter(None, (self.train, self.test)) for tar in expand(pattern)):
+            if (real := os.path.realpath(tar)) in found:
+                raise InputError(
+                    f"{tar}: the same tar as {found[real]}, and its images would stand twice in the data set; let "
+                    "dataset.train and dataset.test name each tar once"
+                )
+            found[real] = tar
+        return list(found.values())
 
     def _glimpse(self, pattern: str) -> str:
         """What the beginning of the first tar holds, in words."""
@@ -111,5 +122,5 @@ class Options(OwnImages):
 
     def _labels(self, pattern: str, skipped: Skipped) -> Counter[int]:
         """Class number, -1 for none -> samples."""
-        entries = samples_of(expand(pattern), pattern, self.fields, skipped, self.endings)
-        return Counter(label_of(entry) if self.labels == "auto" else -1 for entry in entries)
+        auto = self.labels == "auto"
+        return Counter(labelled(expand(pattern), pattern, self.fields, skipped, self.endings, auto)[1])
