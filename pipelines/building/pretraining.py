@@ -3,11 +3,13 @@
 import importlib
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from pipelines import distributed
 from pipelines.building.devices import chosen_device, data_workers
@@ -105,6 +107,19 @@ def _data(
     return Streaming(shards, order, device, rows, cut=cut, workers=workers)
 
 
+def by_all(rows: NDArray[np.int64], embed: Callable[[NDArray[np.int64]], Tensor], device: torch.device) -> Tensor:
+    """(n, F) on the CPU: ``embed`` of all rows (n,), of which every process made a block.
+
+    All blocks are of one size, since a sharded encoder runs on all processes or on none: the last row fills them up.
+    """
+    world = distributed.world_size()
+    if world == 1:
+        return embed(rows)
+    each = -(-len(rows) // world)
+    mine = np.minimum(distributed.rank() * each + np.arange(each), len(rows) - 1)
+    return distributed.gather(embed(rows[mine]).to(device)).cpu()[: len(rows)]
+
+
 def online_knn(shards: ShardSet, recipe: Views, training: Training, device: torch.device) -> Evaluate | None:
     """Weighted kNN of the labelled held-out images among the rest of train (at most ``ONLINE_BANK`` of it, evenly spaced).
 
@@ -117,10 +132,13 @@ def online_knn(shards: ShardSet, recipe: Views, training: Training, device: torc
     held = torch.as_tensor(np.isin(rows, shards.holdout))
     votes, asked = (labels >= 0) & ~held, (labels >= 0) & held
 
-    def evaluate(encoder: Encoder) -> dict[str, float]:
+    def embed(encoder: Encoder, some: NDArray[np.int64]) -> Tensor:
         gib, workers = training.resident_gib, training.workers
-        data = loader(shards, "train", in_order(), device, subset=rows, gib=gib, workers=workers)
-        features = pooled_features(encoder, plain_views(data, Wanted.of(shards, recipe), device), device)
+        data = loader(shards, "train", in_order(), device, subset=some, gib=gib, workers=workers)
+        return pooled_features(encoder, plain_views(data, Wanted.of(shards, recipe), device), device)
+
+    def evaluate(encoder: Encoder) -> dict[str, float]:
+        features = by_all(rows, partial(embed, encoder), device)
         found = knn.accuracy(
             Knn(k=min(Knn().all_k[0], int(votes.sum()))),
             features[votes],

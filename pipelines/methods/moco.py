@@ -99,7 +99,7 @@ class MoCo(Method):
         encode: Callable[[Tensor], Tensor] = lambda some: self._embed(self.key_encoder, self.key_head, some)  # noqa: E731
         if distributed.world_size() == 1 and self.options.bn_splits == 1:
             return encode(images)
-        return shuffled(encode, images, progress.generator)
+        return shuffled(encode, images, progress.generator, progress.joint)
 
     def _embed(self, encoder: nn.Module, head: nn.Module, images: Tensor) -> Tensor:
         """(N, dim) unit rows, float32 at least."""

@@ -27,6 +27,11 @@ WIDEST = 2048
 """Numbers in a feature, at most: a ResNet-50's."""
 FEATURE_COPIES = 4
 """Times that all features of a data set are in memory, while they are gathered and while a probe learns (measured: 3.8)."""
+IN_BLOCKS = ("knn", "linear")
+"""Protocols that read features block by block, from a file where they are large (pipelines/evaluation/features.py)."""
+MAPPED, MAPPED_NEEDS = 2_147, 2_000
+"""MB of features from which on they are in a file, and MB that such a protocol takes beside it (measured: 0.9 GiB for 1.28
+million rows). The file is cached in memory as far as there is room: so much room is asked for, for a probe reads it often."""
 PACKED, EVALUATED = 0.005, 0.06
 """Seconds of one core for an image: to pack it, and to measure its features by a probe (measured: 4.8 ms and 53 ms)."""
 
@@ -71,7 +76,7 @@ def resources(specs: list[JobSpec], gpus: int = 1, counted: int | None = None) -
     images = max(_images(spec, counted) for spec in specs)
     threads = 1 if images < MIDDLE else 4 if images < LARGE else 8
     shards = isinstance(specs[0], ShardsSpec)
-    features = 0 if shards else FEATURE_COPIES * images * WIDEST * 4 / 1e6
+    features = max(_features_mb(spec, images) for spec in specs)
     seconds = len(specs) * images * (PACKED if shards else EVALUATED)
     trained = 2 * sum(map(work, specs)) / GPU_GFLOPS / 60
     minutes = max(60, round(2 * seconds / threads / 60), round(trained))
@@ -89,6 +94,15 @@ def _cores(spec: JobSpec) -> int:
 def _step_gflops(spec: RunSpec) -> float:
     """Of one image."""
     return spec.method.passes(spec.encoder, spec.views, spec.dataset.side or 224).gflops
+
+
+def _features_mb(spec: JobSpec, images: int) -> float:
+    """What an evaluation of so many images keeps of their features in memory; 0 for another stage."""
+    if not isinstance(spec, EvaluateSpec):
+        return 0.0
+    whole = images * WIDEST * 4 / 1e6
+    mapped = whole > MAPPED and spec.evaluation.use in IN_BLOCKS and not spec.keep_features
+    return MAPPED_NEEDS + whole if mapped else FEATURE_COPIES * whole
 
 
 def _images(spec: JobSpec, counted: int | None) -> int:

@@ -4,6 +4,7 @@ Weights and reflected borders are those of torchvision's ``gaussian_blur``. The 
 deviation to each side: SimCLR's and BYOL's 23 taps at 224 pixels do the same to 5.5; PIL's blur (MoCo v2) has no fixed reach.
 """
 
+import functools
 import math
 
 import torch
@@ -59,7 +60,12 @@ def convolved(planes: Tensor, kernel: Tensor) -> Tensor:
 
 def blur_matrices(sigma: Tensor, taps: int, side: int) -> Tensor:
     """(K, side, side): row i holds a kernel around i, reflected at the borders; no standard deviation gives the identity."""
+    return (kernels(sigma, taps) @ spread(taps, side, sigma.device)).view(-1, side, side)
+
+
+@functools.lru_cache(maxsize=8)  # a recipe has a few sizes of views; each is made and sent to the device once
+def spread(taps: int, side: int, device: torch.device) -> Tensor:
+    """(2 taps + 1, side * side), not to be written to: 1 where a tap of the kernel around row i falls on column j."""
     place = (torch.arange(side)[:, None] + torch.arange(-taps, taps + 1)).abs_()
     place = side - 1 - (side - 1 - place).abs_()
-    spread = F.one_hot(place, side).float().transpose(0, 1).flatten(1)
-    return (kernels(sigma, taps) @ spread.to(sigma.device, non_blocking=True)).view(-1, side, side)
+    return F.one_hot(place, side).float().transpose(0, 1).flatten(1).to(device)

@@ -3,12 +3,14 @@
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from source_tools import TOY, toy_source
 from torch import Tensor
 
-from pipelines.building.pretraining import online_knn
+from pipelines import distributed
+from pipelines.building.pretraining import by_all, online_knn
 from pipelines.encoders.base import Encoder
 from pipelines.sources.reader import ShardSet, open_shards
 from pipelines.sources.shards import build_shards
@@ -48,3 +50,23 @@ def test_labels_of_held_out_images_decide_nothing(tmp_path):
         evaluate = online_knn(shards, Views(), Training(), torch.device("cpu"))
         right += evaluate(Pixels())["eval/online_knn"]
     assert right == pytest.approx(1)
+
+
+@pytest.mark.parametrize("world", [1, 2, 3, 8])
+def test_processes_share_the_images_and_all_have_every_feature(world, monkeypatch):
+    """Seven images: shares of one size, whatever divides them."""
+    rows, sizes = np.arange(7) * 3 + 1, set()
+
+    def embed(some):
+        sizes.add(len(some))
+        return torch.from_numpy(some).float()[:, None]
+
+    blocks = []
+    monkeypatch.setattr(distributed, "world_size", lambda: world)
+    monkeypatch.setattr(distributed, "gather", lambda block: blocks.append(block) or block)
+    for rank in range(world):
+        monkeypatch.setattr(distributed, "rank", lambda rank=rank: rank)
+        by_all(rows, embed, torch.device("cpu"))
+    monkeypatch.setattr(distributed, "gather", lambda block: torch.cat(blocks))
+    assert by_all(rows, embed, torch.device("cpu"))[:, 0].tolist() == rows.tolist()
+    assert sizes == {-(-7 // world)}

@@ -7,6 +7,7 @@ from pipelines.spec.datasets.imagefolder import Options as ImageFolder
 from pipelines.spec.encoders.alexnet import Options as AlexNet
 from pipelines.spec.encoders.resnet import Options as ResNet
 from pipelines.spec.encoders.vit import Options as ViT
+from pipelines.spec.evaluation.few_shot import Options as FewShot
 from pipelines.spec.evaluation.linear import Options as Linear
 from pipelines.spec.jobs import EvaluateSpec, PretrainSpec, ShardsSpec, Trained, TuneSpec
 from pipelines.spec.methods.moco import Options as MoCo
@@ -70,7 +71,10 @@ def test_what_does_not_train_takes_an_hour_or_what_its_images_ask_for():
     packing, measuring = resources([ShardsSpec(dataset=data(large))]), resources([evaluation(large)])
     assert packing.threads == measuring.threads == 8
     assert packing.mem_mb == 8_000
-    assert measuring.mem_mb > 4 * large * 2048 * 4 / 1e6
+    whole = large * 2048 * 4 / 1e6
+    kept = evaluation(large).model_copy(update={"keep_features": True})
+    few = evaluation(large).model_copy(update={"evaluation": FewShot()})
+    assert whole < measuring.mem_mb < 2 * whole < 4 * whole < resources([kept]).mem_mb == resources([few]).mem_mb
     assert resources([evaluation(large)] * 2).minutes == pytest.approx(2 * measuring.minutes, abs=1)
     assert resources([evaluation(5_000)]).threads == 1
 

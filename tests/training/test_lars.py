@@ -6,6 +6,7 @@ import torch
 from parity_noncontrastive import assert_close
 from parity_tools import both_precisions, load, tensors
 from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from pipelines.training.larc import LARC
 from pipelines.training.lars import LARS, trust_ratio
@@ -199,3 +200,30 @@ def test_larc_leaves_a_weight_without_gradient_signal_undecayed_where_lars_decay
     norm = weight.norm().item()
     moved = one_step(lambda ws: LARS(ws, 0.1, weight_decay=0.5, trust=0.02), weight, zero)
     assert moved.norm().item() == pytest.approx(0.1 * 0.02 * norm)
+
+
+class Counted(TorchDispatchMode):
+    """How many operations are asked for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.operations = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        self.operations += 1
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("kind", [LARS, LARC])
+def test_a_step_asks_for_as_few_operations_for_many_layers_as_for_two(kind):
+    def operations(layers: int) -> int:
+        weights = [parameter(seed, 3, 2) for seed in range(layers)]
+        optimizer = kind(weights, 0.1, weight_decay=0.1)
+        for _ in range(2):  # the first makes the buffers
+            for weight in weights:
+                weight.grad = weight.detach().clone()
+            with Counted() as counted:
+                optimizer.step()
+        return counted.operations
+
+    assert operations(60) == operations(2) < 30

@@ -62,6 +62,7 @@ OTHER_PATHS = [
     ("clip", {"captions": False}), ("clip", {"captions": False, "templates": ("a {}",)}), ("instdisc", {"loss": "softmax"}),
     ("instdisc", {"loss": "info_nce"}), ("cpc", {"negatives": "sampled"}), ("moco", {"feature_transform": {}}),
     ("moco", {"bn_splits": 2, "symmetric": True}), ("dim", {"gamma": 0.1}), ("simclr", {"feature_transform": {}}),
+    ("swav", {"queue_size": 32, "queue_start_epoch": 0.0}),
 ]  # fmt: skip
 OURS = [name for name in names() if name != "lightly"]
 """A peer's losses are its library's, which picks pairs by a mask."""

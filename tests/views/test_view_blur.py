@@ -4,7 +4,7 @@ import pytest
 import torch
 from torchvision.transforms.v2 import functional as reference
 
-from pipelines.views.blur import FAINTEST, blur, blur_matrices, reach, scaled_sigma
+from pipelines.views.blur import FAINTEST, blur, blur_matrices, reach, scaled_sigma, spread
 
 
 @pytest.mark.parametrize(("side", "taps"), [(32, 1), (24, 4), (9, 8), (70, 6)])
@@ -42,3 +42,11 @@ def test_what_is_left_out_moves_no_value_by_half_an_8_bit_step():
     blur(planes, torch.tensor([0]), torch.tensor([FAINTEST]), 3)
     change = float((planes - worst).abs().max())
     assert 0.9 / 510 < change <= 1 / 510
+
+
+def test_what_no_step_changes_is_made_once_and_stays_as_it_is(monkeypatch):
+    first, sigma = blur_matrices(torch.tensor([0.7]), 3, 12), torch.tensor([1.5])
+    kept = spread(3, 12, sigma.device).clone()
+    monkeypatch.setattr("torch.nn.functional.one_hot", lambda *_: pytest.fail("made again"))
+    assert not torch.equal(blur_matrices(sigma, 3, 12), first)
+    assert torch.equal(spread(3, 12, sigma.device), kept)
