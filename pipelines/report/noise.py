@@ -2,7 +2,9 @@
 
 import functools
 import itertools
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -53,13 +55,10 @@ def difference(one: Cell, other: Cell) -> Estimate | None:
 def compared(one: Cell, other: Cell) -> Difference | None:
     """One cell minus another in points, with its tests, over the seeds they share; None where they share none.
 
-    A floor that was measured once is the same number for every seed.
+    What was planned once, as raw pixels are, is the same number for every seed.
     """
-    first, second = (dict(cell.by_seed) for cell in (one, other))
-    right, wrong = dict(one.correct or {}), dict(other.correct or {})
-    if len(second) == 1:
-        second = dict.fromkeys(first, next(iter(second.values())))
-        wrong = dict.fromkeys(right, next(iter(wrong.values()))) if wrong else {}
+    first, second = _spread(one, one.by_seed, other), _spread(other, other.by_seed, one)
+    right, wrong = _spread(one, one.correct or {}, other), _spread(other, other.correct or {}, one)
     a, b = by_seed(right, wrong)
     if len(a) and len(a) == len(set(first) & set(second)):
         whole, scale = difference_of_images(a, b, resamples=RESAMPLES), 100.0
@@ -75,3 +74,10 @@ def compared(one: Cell, other: Cell) -> Difference | None:
     return replace(
         whole, estimate=replace(found, mean=float(np.multiply(scale, found.mean)), sd=sd, low=low, high=high)
     )
+
+
+def _spread(cell: Cell, values: Mapping[int, Any], beside: Cell) -> Mapping[int, Any]:
+    """By seed, what a cell has; of one that was planned once for every seed of the other."""
+    if cell.expected == 1 and len(values) == 1:
+        return dict.fromkeys(beside.by_seed, next(iter(values.values())))
+    return values

@@ -124,6 +124,10 @@ def test_a_difference_is_paired_by_seed_and_image(tmp_path: Path) -> None:
     # raw pixels were measured once: the same 120 images for every seed
     floor = difference(cell(found, "good"), cell(found, "raw pixels"))
     assert (floor.n, floor.mean) == (3, pytest.approx(100 * (362 - 120) / 400))
+    above = difference(cell(found, "raw pixels"), cell(found, "good"))
+    assert (above.n, above.mean, above.low, above.high) == pytest.approx(
+        (3, -floor.mean, -floor.high, -floor.low), abs=0.2
+    )
 
 
 @pytest.mark.parametrize("seeds", [3, 6])
