@@ -5,6 +5,7 @@ Parameter names are those of timm and DINO, so that published checkpoints load s
 Fixed positions put the column first, as MAE does; MoCo v3's put the row first: the same code of the transposed image.
 """
 
+import importlib
 import math
 from typing import Literal
 
@@ -63,29 +64,22 @@ class MLP(nn.Module):
 class Block(EncoderBlock):
     """Attention and MLP, each behind a LayerNorm and beside a shortcut. MAE's decoder is made of these too.
 
-    drop_path: the probability, while training, that a sample's branch is left out (Huang et al. 2016,
-    arXiv:1603.09382); the draw comes from the device's default generator, as dropout's does.
+    drop: what both branches pass, nothing unless ``drop_path`` sets it.
     """
 
-    def __init__(self, width: int, heads: int, mlp_ratio: float = 4.0, drop_path: float = 0.0) -> None:
+    def __init__(self, width: int, heads: int, mlp_ratio: float = 4.0) -> None:
         super().__init__()
         self.norm1 = nn.LayerNorm(width, eps=1e-6)
         self.attn = Attention(width, heads)
         self.norm2 = nn.LayerNorm(width, eps=1e-6)
         self.mlp = MLP(width, round(width * mlp_ratio))
-        self.drop_path = drop_path
+        self.drop: nn.Module = nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, T, width) -> (N, T, width)."""
-        x = x + self._dropped(self.attn(self.norm1(x)))
-        return x + self._dropped(self.mlp(self.norm2(x)))
-
-    def _dropped(self, branch: Tensor) -> Tensor:
-        if not self.training or self.drop_path == 0:
-            return branch
-        keep = 1 - self.drop_path
-        kept = torch.rand(len(branch), 1, 1, device=branch.device) < keep
-        return branch * kept.to(branch.dtype) / keep if keep > 0 else branch * 0
+        x = x + self.drop(self.attn(self.norm1(x)))
+        y: Tensor = x + self.drop(self.mlp(self.norm2(x)))
+        return y
 
 
 class ViT(Encoder):
@@ -95,7 +89,6 @@ class ViT(Encoder):
     patch                side of a patch; must divide image_size, and the sides of every image (InputError)
     position             learnt, or fixed sine-cosine
     pool                 the pooled feature: the class token, or the mean of the patch tokens, after the final LayerNorm
-    drop_path            rate of the last block; it rises linearly from 0 over the blocks
     resize               how learnt positions fit another grid: by its size, or by the scale factor (n + 0.1) / g of
                          DINO's released code (1 to 2 per cent off in the coordinates; for its checkpoints)
     """
@@ -109,7 +102,6 @@ class ViT(Encoder):
         image_size: int,
         position: Literal["learnt", "sincos"] = "learnt",
         pool: Literal["token", "mean"] = "token",
-        drop_path: float = 0.0,
         in_channels: int = 3,
         mlp_ratio: float = 4.0,
         resize: Literal["size", "scale"] = "size",
@@ -129,8 +121,7 @@ class ViT(Encoder):
             code = positions.sincos_2d(width, grid, grid, "column", class_token=True)
             self.register_buffer("pos_embed", code)
         self.patch_embed = PatchEmbed(width, patch, in_channels)
-        rates = [drop_path * i / max(depth - 1, 1) for i in range(depth)]
-        self.blocks = nn.ModuleList(Block(width, heads, mlp_ratio, rate) for rate in rates)
+        self.blocks = nn.ModuleList(Block(width, heads, mlp_ratio) for _ in range(depth))
         self.norm = nn.LayerNorm(width, eps=1e-6)
         truncated_normal_(self)
 
@@ -226,7 +217,7 @@ def _resized_by_scale(code: Tensor, rows: int, columns: int) -> Tensor:
 def build(options: Options, image_size: int, in_channels: int = 3) -> ViT:
     """The encoder that the options describe, freshly initialised."""
     width, depth, heads = SIZES[options.size]
-    return ViT(
+    made = ViT(
         width,
         depth,
         options.heads or heads,
@@ -234,6 +225,8 @@ def build(options: Options, image_size: int, in_channels: int = 3) -> ViT:
         image_size,
         options.position,
         options.pool,
-        options.drop_path,
         in_channels,
     )
+    if options.drop_path:  # torchvision loads slowly
+        importlib.import_module("pipelines.encoders.drop_path").set_drop_path(made, options.drop_path)
+    return made

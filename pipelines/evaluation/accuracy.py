@@ -2,7 +2,9 @@
 
 import math
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 
@@ -28,6 +30,11 @@ def accuracies(scores: Tensor, label: Tensor) -> dict[str, float]:
 def predicted(scores: Tensor) -> Tensor:
     """(M,) int64: the class of each row's largest score, of equal ones the one that top1 counts."""
     return _best(scores)[:, 0]
+
+
+def hits(scores: Tensor, label: Tensor) -> NDArray[np.uint8]:
+    """(M,): 1 where the class that scores (M, C) name is label (M,), as top1 counts it."""
+    return (predicted(scores) == label).cpu().numpy().astype(np.uint8)
 
 
 def certainty(scores: Tensor) -> Tensor:

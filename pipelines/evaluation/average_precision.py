@@ -12,6 +12,7 @@ COCO's crowds would excuse any number, but also any small box inside.
 from collections.abc import Sequence
 
 import torch
+from pycocotools.cocoeval import Params
 from torch import Tensor
 from torchmetrics.detection import MeanAveragePrecision
 
@@ -20,13 +21,20 @@ from pipelines.scene import Scene
 
 OUTSIDE = 1e11
 """Square pixels, more than the largest thing that COCO counts (1e10): a thing of this area is ignored."""
+LIMITS = Params(iouType="bbox")
+"""COCO's own overlaps and recalls: torchmetrics' are rounded to float32, by which a recall of 0.3 is not read at 0.3."""
 
 
 class AveragePrecision:
     """Collects images, and counts when it is asked."""
 
     def __init__(self) -> None:
-        self._metric = MeanAveragePrecision(class_metrics=True, backend="pycocotools")
+        self._metric = MeanAveragePrecision(
+            iou_thresholds=LIMITS.iouThrs.tolist(),
+            rec_thresholds=LIMITS.recThrs.tolist(),
+            class_metrics=True,
+            backend="pycocotools",
+        )
 
     def add(self, scene: Scene, found: Detections) -> None:
         """One image with what was found in it."""

@@ -14,6 +14,7 @@ from pipelines.evaluation.average_precision import AveragePrecision
 from pipelines.evaluation.detections import Detections
 from pipelines.evaluation.detector import Detector
 from pipelines.evaluation.features import evaluating
+from pipelines.evaluation.matches import matches
 from pipelines.evaluation.measured import Measured
 from pipelines.methods.base import Method
 from pipelines.scene import Scene
@@ -50,21 +51,26 @@ class DetectorOutcome(NamedTuple):
 
 
 def measure(options: Options, bench: SceneBench) -> DetectorOutcome:
-    """ap, ap50 and ap75 on test, and ap/NAME of each class, as fractions. InputError for an encoder that is no ResNet."""
+    """ap, ap50 and ap75 on test, and ap/NAME of each class, as fractions. answers: see ``matches``.
+
+    InputError for an encoder that is no ResNet.
+    """
     if not isinstance(bench.encoder, ResNet):
         raise InputError(
             f"evaluation.detection: the encoder is {type(bench.encoder).__name__}, and only a ResNet has the stages it needs"
         )
     detector = Detector(options, bench.encoder, len(bench.names), bench.mean, bench.std)
     derived = bench.fit(detector, options)
-    score, found = AveragePrecision(), []
+    score, asked, found = AveragePrecision(), list[Scene](), list[Detections]()
     with evaluating(detector):
         for scenes in bench.test(TOGETHER):
             for scene, said in zip(scenes, detector.detect(scenes), strict=True):
                 one = Detections(said["boxes"].cpu(), said["labels"].cpu(), said["scores"].cpu())
-                score.add(on_cpu(scene), one)
+                asked.append(on_cpu(scene))
                 found.append(one)
-    return DetectorOutcome(Measured(test=score.values(bench.names)), derived, found)
+                score.add(asked[-1], one)
+    answers = matches(asked, found, len(bench.names))
+    return DetectorOutcome(Measured(test=score.values(bench.names), answers=answers), derived, found)
 
 
 def on_cpu(scene: Scene) -> Scene:

@@ -8,6 +8,7 @@ class mean.
 
 import math
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -20,14 +21,22 @@ from pipelines.spec.evaluation.few_shot import Options as FewShot
 
 
 def measure_episodes(options: FewShot, ways: int, features: Features, generator: torch.Generator) -> Measured:
-    """For every k of ``shots``: K_shot, K_shot_sd over episodes, and K_shot_ci95, half the width of the 95 % interval."""
+    """For every k of ``shots``: K_shot, K_shot_sd over episodes, and K_shot_ci95, half the width of the 95 % interval.
+
+    answers: K_shot (m,), how often each test row was named rightly, and asked (m,), how often it was a query. K_shot is the
+    sum of the first over the sum of the second, as every episode asks for equally many rows.
+    """
     most = max(options.shots) + options.queries
     places = by_class(features.test_label, features.num_classes, most)
     rows = F.normalize(features.test - features.train[features.fit].mean(0), dim=1)
     tops: dict[int, list[float]] = {k: [] for k in options.shots}
+    right = {k: rows.new_zeros(len(rows), dtype=torch.int64) for k in options.shots}
+    asked = rows.new_zeros(len(rows), dtype=torch.int64)
     for _ in range(options.num_draws):
         drawn = draw(places, ways, most, generator).to(rows.device)
-        query = rows[drawn[:, : options.queries]].flatten(0, 1)
+        places_asked = drawn[:, : options.queries].flatten()
+        query = rows[places_asked]
+        asked[places_asked] += 1
         truth = torch.arange(ways, device=rows.device).repeat_interleave(options.queries)
         for k in options.shots:
             support = rows[drawn[:, options.queries :][:, :k]]  # (ways, k, F)
@@ -37,12 +46,14 @@ def measure_episodes(options: FewShot, ways: int, features: Features, generator:
             else:
                 named = nearest_mean(support.mean(1), query)
             tops[k].append(share(named == truth))
+            right[k][places_asked] += named == truth
     test: dict[str, float] = {}
     for k, values in tops.items():
         found = over_draws(f"{k}_shot", values)
         wide = {f"{k}_shot_ci95": 1.96 * found[f"{k}_shot_sd"] / math.sqrt(len(values))} if len(values) > 1 else {}
         test |= found | wide
-    return Measured(test=test)
+    answers = {"asked": asked, **{f"{k}_shot": each for k, each in right.items()}}
+    return Measured(test, answers={name: each.cpu().numpy().astype(np.uint32) for name, each in answers.items()})
 
 
 def by_class(label: Tensor, num_classes: int, least: int) -> list[Tensor]:

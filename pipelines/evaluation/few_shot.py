@@ -10,6 +10,7 @@ on all rows of train that the draw does not use. Differs from the paper: rows ar
 With ``ways`` the images are drawn from test, in episodes of few classes: see ``episodes``.
 """
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -34,7 +35,10 @@ def measure(options: FewShot, features: Features, generator: torch.Generator) ->
 
     Beside them: with ``ways`` K_shot_ci95, half the width of the mean's 95 % interval; with logistic regression over all
     classes the chosen K_shot_strength, K_shot on the rows it was chosen by, and which those were: holdout, or rest_of_train.
-    Test rows are named once, and so predicted, with one draw of one k. InputError where images are too few.
+    Test rows are named once, and so predicted, with one draw of one k.
+
+    answers: K_shot (m,), how often each test row was named rightly, and asked (m,), how often it was asked about: by every
+    draw, or by the episodes that drew it as a query. InputError where images are too few.
     """
     check(options, features)
     if options.ways is not None:
@@ -48,6 +52,7 @@ def _draws(options: FewShot, features: Features, generator: torch.Generator) -> 
     test: dict[str, float] = {}
     holdout: dict[str, float] = {}
     chosen: dict[str, float | str] = {}
+    answers = {"asked": np.full(len(f.test), options.num_draws, np.uint32)}
     for k in options.shots:
         drawn = [rows[:, :k].flatten() for rows in supports]
         strength = None
@@ -58,9 +63,11 @@ def _draws(options: FewShot, features: Features, generator: torch.Generator) -> 
                 holdout[f"{k}_shot"] = held
                 chosen["by"] = draws_judged_by(features)
         named = [_named(f, rows, f.test, strength) for rows in drawn]
-        test |= over_draws(f"{k}_shot", [share(each == f.test_label) for each in named])
+        right = [each == f.test_label for each in named]
+        test |= over_draws(f"{k}_shot", [share(each) for each in right])
+        answers[f"{k}_shot"] = torch.stack(right).sum(0).cpu().numpy().astype(np.uint32)
     once = len(options.shots) == options.num_draws == 1
-    return Measured(test=test, holdout=holdout, chosen=chosen, predicted=named[0] if once else None)
+    return Measured(test, holdout, chosen=chosen, predicted=named[0] if once else None, answers=answers)
 
 
 def support(label: Tensor, rows: Tensor, num_classes: int, k: int, generator: torch.Generator) -> Tensor:

@@ -1,13 +1,13 @@
 """Fine-tuning: the whole encoder trained with few or all labels, from pretrained weights or from scratch.
 
-Mixup and cutmix are torchvision's, drawn for a batch at a time; RandAugment and erasing its own for an image at a time
-(``strong``).
+Mixup, cutmix and stochastic depth are torchvision's, RandAugment and erasing too, drawn for an image at a time (``strong``);
+layer decay is timm's.
 """
 
 from functools import partial
 
-from pipelines.encoders.base import Encoder
-from pipelines.encoders.vit import Block, ViT
+from pipelines.encoders.drop_path import set_drop_path
+from pipelines.encoders.vit import ViT
 from pipelines.errors import InputError
 from pipelines.evaluation.labelled import evaluation_seed, few_labels
 from pipelines.evaluation.mixed import Mixed
@@ -22,7 +22,11 @@ def measure(options: Options, bench: Workbench) -> Outcome:
     rows = labelled_rows(bench, options.amount)
     base = bench.base(options.head_layers)
     if options.drop_path:
-        drop_paths(base.encoder, options.drop_path)
+        if not isinstance(base.encoder, ViT):
+            raise InputError(
+                "evaluation.finetune.drop_path: only a ViT has blocks to leave branches out of; leave it out"
+            )
+        set_drop_path(base.encoder, options.drop_path)
     head = base.normed(options.final_norm)
     classifier = Mixed(
         base.encoder, head, base.width, bench.num_classes, options.label_smoothing, options.mixup, options.cutmix
@@ -30,15 +34,6 @@ def measure(options: Options, bench: Workbench) -> Outcome:
     strong = partial(StrongViews, magnitude=options.randaugment, erasing=options.erasing)
     derived = bench.fit(classifier, options, rows, strong if options.randaugment or options.erasing else as_they_are)
     return Outcome.on_test(bench, classifier, {**derived, "labels": len(rows), "images": len(rows)})
-
-
-def drop_paths(encoder: Encoder, rate: float) -> None:
-    """Set a ViT's rates of branches left out, from 0 in the first block to ``rate``; InputError for another encoder."""
-    if not isinstance(encoder, ViT):
-        raise InputError("evaluation.finetune.drop_path: only a ViT has blocks to leave branches out of; leave it out")
-    for number, block in enumerate(encoder.blocks):
-        assert isinstance(block, Block)
-        block.drop_path = rate * number / max(len(encoder.blocks) - 1, 1)
 
 
 def labelled_rows(bench: Workbench, amount: float) -> Rows:

@@ -6,11 +6,12 @@ Several k share one search: the neighbours of the largest, cut short for the oth
 With ``leave_one_out`` every image of train and test is asked about, and all the others vote.
 """
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from pipelines.evaluation.accuracy import accuracies, predicted, share_of_votes
+from pipelines.evaluation.accuracy import accuracies, hits, predicted, share_of_votes
 from pipelines.evaluation.checks import check_features
 from pipelines.evaluation.features import Features
 from pipelines.evaluation.measured import Measured
@@ -77,7 +78,8 @@ def measure(options: Knn, features: Features, generator: torch.Generator | None 
     """top1, top5 and mean_per_class on test, all rows of train voting. Nothing is drawn: ``generator`` is not used.
 
     Of several k those of the first, and beside them every one's by its name: top1_k5, top1_k20. With ``leave_one_out``
-    leave_one_out (top1 over all images) and leave_one_out_mean_per_class instead. InputError: see ``check``.
+    leave_one_out (top1 over all images) and leave_one_out_mean_per_class instead, and answers: leave_one_out (n + m,), 1 for
+    every row that was named rightly (of several k also leave_one_out_k5), and label (n + m,). InputError: see ``check``.
     """
     check(options, features)
     if options.leave_one_out:
@@ -93,9 +95,15 @@ def _leave_one_out(options: Knn, f: Features) -> Measured:
     """No predictions: those kept beside a record are of test alone."""
     label = torch.cat([f.train_label, f.test_label])
     similarity, place = others(torch.cat([f.train, f.test]), max(options.all_k))
-    numbers = _numbers(_by_k(options, similarity, label[place], f.num_classes), label)
-    named = {name.replace("top1", "leave_one_out"): value for name, value in numbers.items() if "top5" not in name}
-    return Measured(test={name.replace("mean", "leave_one_out_mean"): value for name, value in named.items()})
+    found = _by_k(options, similarity, label[place], f.num_classes)
+    named = {name: value for name, value in _numbers(found, label).items() if "top5" not in name}
+    answers = {f"leave_one_out_k{k}": hits(scores, label) for k, scores in found.items() if len(found) > 1}
+    answers |= {"leave_one_out": hits(found[options.all_k[0]], label), "label": label.cpu().numpy().astype(np.uint32)}
+    return Measured({_left_out(name): value for name, value in named.items()}, answers=answers)
+
+
+def _left_out(name: str) -> str:
+    return name.replace("top1", "leave_one_out").replace("mean", "leave_one_out_mean")
 
 
 def _by_k(options: Knn, similarity: Tensor, label: Tensor, num_classes: int) -> dict[int, Tensor]:

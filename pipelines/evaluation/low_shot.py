@@ -5,12 +5,14 @@ a class) with the encoder frozen; ``finetune`` with the same share trains the en
 """
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from pipelines.evaluation.accuracy import accuracies, certainty, predicted
+from pipelines.evaluation.accuracy import accuracies, certainty, hits, predicted
 from pipelines.evaluation.checks import check_features
 from pipelines.evaluation.choosing import draws_judged_by, judges_of_draw
 from pipelines.evaluation.features import Features
@@ -29,23 +31,26 @@ def check(options: LowShot, features: Features) -> None:
 def measure(options: LowShot, features: Features, generator: torch.Generator) -> Measured:
     """For every amount of labels: top1 on test by its name (1_percent), on the rows that judged, and the chosen rate.
 
-    With one amount test rows are named once, and so predicted. InputError: see ``check``.
+    With one amount test rows are named once, and so predicted. answers: by the name of each amount (m,), 1 for every test row
+    that was named rightly. InputError: see ``check``.
     """
     check(options, features)
     test: dict[str, float] = {}
     holdout: dict[str, float] = {}
     chosen: dict[str, float | str] = {}
+    answers: dict[str, NDArray[Any]] = {}
     for amount in options.labels:
         name = amount_name(amount)
         listed = few_labels(features.train_label.cpu().numpy(), features.num_classes, amount, generator.initial_seed())
         scores, one = _scores(options, features, torch.from_numpy(listed).to(features.train.device), generator)
         test[name] = accuracies(scores, features.test_label)["top1"]
+        answers[name] = hits(scores, features.test_label)
         chosen |= {f"{name}_labels": len(listed), f"{name}_lr": one.lr, f"{name}_weight_decay": one.weight_decay}
         if one.top1 is not None:
             holdout[name], chosen["by"] = one.top1, draws_judged_by(features)
     once = len(options.labels) == 1
     named, sure = (predicted(scores), certainty(scores)) if once else (None, None)
-    return Measured(test, holdout, chosen=chosen, predicted=named, score=sure)
+    return Measured(test, holdout, chosen=chosen, predicted=named, score=sure, answers=answers)
 
 
 def _scores(options: LowShot, f: Features, listed: Tensor, generator: torch.Generator) -> tuple[Tensor, Candidate]:

@@ -12,11 +12,11 @@ from torch import Tensor
 from pipelines import distributed
 from pipelines.batch import Batch
 from pipelines.encoders.base import Encoder
+from pipelines.encoders.drop_path import set_drop_path
 from pipelines.losses.dino import dino_loss, entropy, next_centre, teacher_targets, teacher_temperature
 from pipelines.methods import ema
 from pipelines.methods.base import DataFacts, MakeEncoder, Method, Output, Progress, full_precision
 from pipelines.methods.dino_head import DINOHead
-from pipelines.methods.drop_path import set_drop_path
 from pipelines.methods.multicrop import at_least_two, encode_by_size
 from pipelines.spec.methods.dino import Options
 

@@ -18,6 +18,7 @@ from pipelines.report.missing import missing
 from pipelines.report.mixed import Standings
 from pipelines.report.numbers import results_csv
 from pipelines.report.page import Head, render_page, write_figures
+from pipelines.report.pairs import Pair, pairs, pairs_csv, pairs_tables
 from pipelines.report.pictures import pictures_section
 from pipelines.report.reproduction import Reproduced, reproduced
 from pipelines.report.reproduction_table import reproduction_table
@@ -59,6 +60,7 @@ def build_report(results: Results, out: Path, texts: Path, standing: Standings =
     found = [(comparison, beside(comparison, published)) for comparison in comparisons(results, standing)]
     verdicts = judged(results, [comparison for comparison, _ in found])
     agreed = reproduced(results, [comparison for comparison, _ in found])
+    paired = [(comparison, list(pairs(comparison))) for comparison, _ in found]
     classes = [confusions(results, comparison) for comparison, _ in found]
     sections = [
         _claims(verdicts, texts),
@@ -67,6 +69,7 @@ def build_report(results: Results, out: Path, texts: Path, standing: Standings =
         _reproduction(agreed, texts),
         _elsewhere(found, published, texts),
         _ranks([comparison for comparison, _ in found], texts),
+        _pairs(paired, texts),
         shots_section([comparison for comparison, _ in found], texts),
         _classes(classes, texts),
         *_details(results, texts),
@@ -75,6 +78,8 @@ def build_report(results: Results, out: Path, texts: Path, standing: Standings =
     for table in tables:
         _write_table(table, out / TABLES)
     write_text(out / TABLES / "results.csv", results_csv(found))
+    if any(each for _, each in paired):
+        write_text(out / TABLES / "pairs.csv", pairs_csv(paired))
     if any(classes):
         write_text(out / TABLES / "per_class.csv", per_class_csv(classes))
     figures = write_figures(sections, out / FIGURES)
@@ -130,6 +135,12 @@ def _elsewhere(found: Sequence[tuple[Comparison, Beside]], published: list[Publi
 def _ranks(found: Sequence[Comparison], texts: Path) -> Section:
     tables = ranks_tables(found, _short(texts, "ranks"))
     return Section("ranks", "Order of the methods", caption(texts, "ranks"), tables=tables)
+
+
+def _pairs(found: Sequence[tuple[Comparison, Sequence[Pair]]], texts: Path) -> Section:
+    tables = pairs_tables(found, _short(texts, "pairs"))
+    words = f"Show {'the table' if len(tables) == 1 else f'{len(tables)} tables'} of differences and tests"
+    return Section("pairs", "Pairs of rows", caption(texts, "pairs"), tables=tables, fold=words)
 
 
 def _classes(found: Sequence[Sequence[Confusions]], texts: Path) -> Section:

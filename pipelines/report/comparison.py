@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 from pipelines.metric import Metric, of_split
 from pipelines.report.cells import Cell, Column, Row, protocol_titles
-from pipelines.report.estimates import HEADLINE, Answers, Correct, estimate, read_answers
+from pipelines.report.estimates import HEADLINE, PER_CLASS, Answers, Correct, estimate, read_answers
 from pipelines.report.floors import TestSet, own_floor, test_set
 from pipelines.report.image_parts import parts_of
 from pipelines.report.mixed import Codes, Standings, codes_of
@@ -154,12 +154,19 @@ def _cell(results: Results, jobs: Jobs, metric: Metric, answers: Answers, test: 
     for job in done:
         flags.update({short_flag(flag) for each in results.line(job) for flag in each.flags})
     by_seed = {seed: 100 * value for seed, value in values.items() if value is not None}
-    kept: Correct = answers.of(done) if metric == HEADLINE else parts_of(done, metric)
+    kept = _kept(done, metric, answers)
     correct = kept if kept and set(kept) == set(by_seed) else None
     found = estimate(by_seed, correct, test.images if metric == HEADLINE and _asks_once(jobs) else None)
     counted, named = tuple(sorted(flags.items())), answers.named(done) if metric == HEADLINE else {}
     missing = len(jobs) - len(done)
     return Cell(by_seed, len(jobs), missing, counted, estimate=found, correct=correct, predicted=named)
+
+
+def _kept(done: Jobs, metric: Metric, answers: Answers) -> Correct:
+    """What each test image adds to a number: of predictions where they were kept and decide it, else of answers."""
+    if metric == HEADLINE:
+        return answers.of(done)
+    return (answers.per_class(done) if metric == PER_CLASS else {}) or parts_of(done, metric)
 
 
 def _asks_once(jobs: Jobs) -> bool:

@@ -15,11 +15,14 @@ from pipelines.records import checked_file
 from pipelines.report.study import Result
 from pipelines.spec.jobs import EvaluateSpec
 from pipelines.statistics.intervals import Estimate, of_images, of_parts, of_seeds
+from pipelines.statistics.jackknife import per_class_without, pseudo_values
 
 RESAMPLES = 1000
 """Of the bootstrap, for every interval of the report: an end then wobbles by about a twentieth of the interval's width."""
 HEADLINE = Metric("test", "top1")
-"""The metric that predictions decide."""
+"""The metric that predictions count."""
+PER_CLASS = Metric("test", "mean_per_class")
+"""The other one that they decide."""
 Correct = Mapping[int, NDArray[Any]]
 """Seed -> (m,), whether each test image was named rightly; of a number that is no share of images, what each adds to it."""
 
@@ -35,6 +38,15 @@ class Answers:
     def of(self, jobs: Sequence[Result[EvaluateSpec]]) -> Correct:
         """By seed; those that kept none are left out."""
         return {job.spec.seed: self.correct[job.key] for job in jobs if job.key in self.correct}
+
+    def per_class(self, jobs: Sequence[Result[EvaluateSpec]]) -> Correct:
+        """By seed, what each test image adds to the mean over classes; those that kept no predictions are left out."""
+        label, kept = self.label, self.of(jobs)
+        return (
+            {}
+            if label is None
+            else {seed: pseudo_values(*per_class_without(each, label)) for seed, each in kept.items()}
+        )
 
     def named(self, jobs: Sequence[Result[EvaluateSpec]]) -> Mapping[int, NDArray[np.unsignedinteger]]:
         """The named class of every test image (m,), by seed; those that kept none are left out."""

@@ -12,11 +12,20 @@ from pipelines.metric import Metric
 from pipelines.records import checked_file
 from pipelines.report.study import Result
 from pipelines.spec.jobs import EvaluateSpec
-from pipelines.statistics.jackknife import mean_without, precision_without, pseudo_values, ratio_without
+from pipelines.statistics.found_boxes import found_without
+from pipelines.statistics.jackknife import (
+    mean_without,
+    per_class_without,
+    precision_without,
+    pseudo_values,
+    ratio_without,
+)
 
 Parts = NDArray[Any]
 """(M,) whose mean is the number: whether each image was right, or its pseudo-value."""
 Said = Mapping[str, NDArray[Any]]
+OVERLAPS = {"ap": range(10), "ap50": (0,), "ap75": (5,)}
+"""Number of detection -> places in 0.5, 0.55, ..., 0.95 that it is the mean of."""
 
 
 def parts_of(jobs: Sequence[Result[EvaluateSpec]], metric: Metric) -> dict[int, Parts]:
@@ -61,7 +70,36 @@ def image_parts(use: str, number: str, said: Said) -> Parts | None:
         case "retrieval", _:
             way, _, k = number.partition("_recall_")
             return _recall(way, int(k), said)
+        case "detection", _ if number in OVERLAPS and said["things"].any():
+            return _boxes(OVERLAPS[number], said)
+        case "few_shot" | "low_shot" | "knn", _ if number in said:
+            return _named(said[number], said.get("asked"))
+        case "knn", _ if (first := number.replace("_mean_per_class", "")) in said:
+            return pseudo_values(*per_class_without(said[first], said["label"]))
     return None
+
+
+def _named(right: NDArray[Any], asked: NDArray[Any] | None) -> Parts:
+    """How often each image was named rightly, of so many times: its share, but where some were asked about more often."""
+    if asked is None:
+        return right == 1
+    if np.ptp(asked) == 0:
+        return np.asarray(right / asked)
+    whole, without = ratio_without(right, asked)
+    return pseudo_values(float(whole), without)
+
+
+def _boxes(overlaps: Sequence[int], said: Said) -> Parts:
+    """Of the mean over classes and these overlaps."""
+    order = np.argsort(-said["score"].astype(np.float64), kind="stable")
+    image, label, verdict = (said[name][order] for name in ("image", "label", "verdict"))
+    whole, without = [], []
+    for number, things in enumerate(said["things"].T):
+        own = label == number
+        each = [found_without(image[own], verdict[own, overlap], things) for overlap in overlaps]
+        whole.append(np.mean([one for one, _ in each]))
+        without.append(np.mean([left for _, left in each], axis=0))
+    return pseudo_values(*mean_without(whole, np.stack(without, axis=1)))
 
 
 def _recall(way: str, k: int, said: Said) -> Parts:

@@ -2,7 +2,9 @@
 
 import functools
 import itertools
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -12,6 +14,7 @@ from pipelines.report.estimates import RESAMPLES
 from pipelines.statistics.intervals import Estimate
 from pipelines.statistics.letters import Pair, compact_letters, different_pairs
 from pipelines.statistics.paired import (
+    Difference,
     by_seed,
     difference_of_images,
     difference_of_seeds,
@@ -44,24 +47,37 @@ def letters(comparison: Comparison, column: Column) -> dict[Row, str]:
 
 
 def difference(one: Cell, other: Cell) -> Estimate | None:
-    """One cell minus another in points, over the seeds they share; None where they share none.
+    """One cell minus another in points, over the seeds they share; None where they share none."""
+    found = compared(one, other)
+    return found.estimate if found else None
 
-    A floor that was measured once is the same number for every seed.
+
+def compared(one: Cell, other: Cell) -> Difference | None:
+    """One cell minus another in points, with its tests, over the seeds they share; None where they share none.
+
+    What was planned once, as raw pixels are, is the same number for every seed.
     """
-    first, second = (dict(cell.by_seed) for cell in (one, other))
-    right, wrong = dict(one.correct or {}), dict(other.correct or {})
-    if len(second) == 1:
-        second = dict.fromkeys(first, next(iter(second.values())))
-        wrong = dict.fromkeys(right, next(iter(wrong.values()))) if wrong else {}
+    first, second = _spread(one, one.by_seed, other), _spread(other, other.by_seed, one)
+    right, wrong = _spread(one, one.correct or {}, other), _spread(other, other.correct or {}, one)
     a, b = by_seed(right, wrong)
     if len(a) and len(a) == len(set(first) & set(second)):
-        found, scale = difference_of_images(a, b, resamples=RESAMPLES).estimate, 100.0
+        whole, scale = difference_of_images(a, b, resamples=RESAMPLES), 100.0
     else:
         a, b = by_seed(first, second)
         if not len(a):
             return None
-        found, scale = difference_of_seeds(a, b).estimate, 1.0
+        whole, scale = difference_of_seeds(a, b), 1.0
+    found = whole.estimate
     ends = (None if end is None else scale * end for end in (found.low, found.high))
     low, high = ends
     sd = None if found.sd is None else scale * found.sd
-    return replace(found, mean=float(np.multiply(scale, found.mean)), sd=sd, low=low, high=high)
+    return replace(
+        whole, estimate=replace(found, mean=float(np.multiply(scale, found.mean)), sd=sd, low=low, high=high)
+    )
+
+
+def _spread(cell: Cell, values: Mapping[int, Any], beside: Cell) -> Mapping[int, Any]:
+    """By seed, what a cell has; of one that was planned once for every seed of the other."""
+    if cell.expected == 1 and len(values) == 1:
+        return dict.fromkeys(beside.by_seed, next(iter(values.values())))
+    return values

@@ -26,8 +26,8 @@ INTERVALS = {
     f"test set of this kind (two-way bootstrap of {RESAMPLES:,} resamples, scaled to the analysis of variance).",
     "seeds": "Intervals with the word seeds count other seeds on the same test images (Student's t); what was said of "
     "single images was not kept or is not asked.",
-    "images": "Intervals with the word images count another test set for these very weights (Wilson); one seed alone says "
-    "nothing of others.",
+    "images": "Intervals with the word images count another test set for these very weights (Wilson, or the jackknife where a "
+    "number is no share of images); one seed alone says nothing of others.",
 }
 LETTERS = (
     "Two methods of a column share a letter unless a difference is shown by their common seeds: at 5 % by the exact "

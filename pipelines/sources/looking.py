@@ -1,17 +1,22 @@
 """A look at some images before any is packed: their sizes and channels, and what is wrong with them."""
 
+import hashlib
 from collections import Counter
+from collections.abc import Iterator
 
 from PIL import Image
 
 from pipelines.sources.base import Split
+from pipelines.sources.equal import Hashed, equal_images
 from pipelines.sources.images import Decoding, Unreadable, decoded, is_extreme, reduced
 from pipelines.sources.whole import shown
-from pipelines.spec.images_told import changed_told
+from pipelines.spec.images_told import EQUAL, changed_told
 
 MOST_OPENED = 100
 """Images of a split that are decoded."""
 MOST_NAMED = 3
+MOST_COMPARED = 20_000
+"""Images of both splits together that are read whole to find equal ones: seconds of a local disk."""
 
 
 def pixels_told(split: Split, decoding: Decoding) -> dict[str, str]:
@@ -51,3 +56,25 @@ def _opened(data: bytes, decoding: Decoding) -> tuple[Image.Image, list[str]]:
         return shown(data, decoding), []
     image, changed = decoded(data, decoding)
     return image, [*changed, *reduced(data)]
+
+
+def equal_told(train: Split, test: Split) -> str:
+    """Images that are equal byte by byte, in words; "none", or that there are too many to read them all here."""
+    count = len(train) + len(test)
+    if count > MOST_COMPARED:
+        return f"not compared here, of {count:,} images; packing compares them all and tells"
+    found = equal_images(_hashed(train), _hashed(test))
+    told = [f"{found[name]} {what}" for name, what in EQUAL.items() if found[name]]
+    pairs = "; ".join(f"{one} is {other}" for one, other in found["examples"][:MOST_NAMED])
+    more = "; ..." * (found["test_in_train"] > MOST_NAMED)
+    warning = f" ({pairs}{more}); every number on test would be too high: take them out of one of the two"
+    return (", ".join(told) or "none") + warning * bool(found["test_in_train"])
+
+
+def _hashed(split: Split) -> Iterator[Hashed]:
+    """Of every image that can be read."""
+    for row, name in enumerate(split.ids):
+        try:
+            yield [hashlib.sha256(split.read(row).image).hexdigest(), name]
+        except (OSError, Unreadable):
+            continue  # told above, or when it is packed

@@ -22,7 +22,7 @@ FIGURES: tuple[FigureProtocol, ...] = get_args(FigureProtocol)
 REPORTED = (
     *("results", "transfer", "published", "claims", "settings", "tuning", "timings", "jobs", "data"),
     "reproduction",
-    *("ranks", "rank_correlations", "classes", "confusions", "per_class"),
+    *("ranks", "rank_correlations", "pairs", "classes", "confusions", "per_class"),
 )
 """Tables that the report writes into the same folder; also results-DATASET."""
 

@@ -35,6 +35,7 @@ from pipelines.lease import leased
 from pipelines.metric import named
 from pipelines.records import now, write_record
 from pipelines.seeds import seed_for
+from pipelines.sources.base import SPLITS
 from pipelines.sources.reader import ShardSet
 from pipelines.spec.evaluation.knn import Options as Knn
 from pipelines.spec.evaluation.zero_shot import Options as ZeroShot
@@ -92,7 +93,8 @@ def _on_features(job: JobFolder[EvaluateSpec], embedding: Embedding) -> None:
     if isinstance(options, Knn) and options.views:
         told = diagnosed_views(job.spec, embedding.shards, embedding.weights, options.views, device)
         sizes |= {f"features/{name}": value for name, value in told.items()}
-    kept, seconds = _save_predictions(job.path, embedding.shards, found), time.perf_counter() - clock
+    kept = _save_predictions(job.path, embedding.shards, found) | _save_counts(job, embedding.shards, found)
+    seconds = time.perf_counter() - clock
     if isinstance(options, Knn) and found.predicted is not None:
         kept |= _save_looks(job.path, embedding, found.predicted)
     _record(job, found.metrics, {**found.derived, **sizes}, seconds, started, kept)
@@ -138,7 +140,8 @@ def _on_boxes(job: JobFolder[EvaluateSpec]) -> None:
         measured, derived, found = _protocol(job).measure(job.spec.evaluation, bench)
     save_detections(found, bench.shards.ids("test"), job.path / DETECTIONS)
     derived = {**measured.derived, **derived}
-    _record(job, measured.metrics, derived, time.perf_counter() - clock, started, {"detections": DETECTIONS})
+    kept = {"detections": DETECTIONS, **_save_answers(job, measured)}
+    _record(job, measured.metrics, derived, time.perf_counter() - clock, started, kept)
     bench.done()
 
 
@@ -208,15 +211,29 @@ def _save_predictions(out: Path, shards: ShardSet, found: Measured | Outcome) ->
     if found.predicted is None:
         return {}
     label = shards.table("test").label
-    ids = [name for name, number in zip(shards.ids("test"), label) if number >= 0]
     score = None if found.score is None else found.score.cpu().numpy()
-    Predictions.of(ids, label[label >= 0], found.predicted.cpu().numpy(), score).save(out / FILE)
+    Predictions.of(_labelled(shards, "test"), label[label >= 0], found.predicted.cpu().numpy(), score).save(out / FILE)
     return {"predictions": FILE}
+
+
+def _labelled(shards: ShardSet, split: str) -> list[str]:
+    """The ids of the images of a split that have a label, in order."""
+    return [name for name, number in zip(shards.ids(split), shards.table(split).label) if number >= 0]
 
 
 def _save_answers(job: JobFolder[EvaluateSpec], found: Measured) -> dict[str, str]:
     """Keep what was said of every test image, labelled or not; the artifact."""
     save_answers(found.answers, packed(job.inputs["shards"]).ids("test"), job.path / ANSWERS)
+    return {"answers": ANSWERS}
+
+
+def _save_counts(job: JobFolder[EvaluateSpec], shards: ShardSet, found: Measured) -> dict[str, str]:
+    """Keep what was said of every labelled image that was asked about, where the protocol tells it by answers."""
+    if not found.answers:
+        return {}
+    options = job.spec.evaluation
+    asked = SPLITS if isinstance(options, Knn) and options.leave_one_out else ("test",)
+    save_answers(found.answers, [name for split in asked for name in _labelled(shards, split)], job.path / ANSWERS)
     return {"answers": ANSWERS}
 
 

@@ -7,7 +7,7 @@ from pipelines.errors import InputError
 from pipelines.listing.kinds import in_words
 from pipelines.sources.base import SPLITS, Source, Split, open_source
 from pipelines.sources.images import Decoding
-from pipelines.sources.looking import pixels_told
+from pipelines.sources.looking import equal_told, pixels_told
 from pipelines.spec.contents import lacking
 from pipelines.spec.datasets.base import DataSet
 from pipelines.spec.load import load_study
@@ -16,7 +16,7 @@ MOST_CLASSES = 20
 
 
 def run(study: Path) -> int:
-    """Print layout, splits, classes, sizes and what is left out, of each data set; 1 when one cannot be read."""
+    """Print layout, splits, classes, sizes, equal images and what is left out, of each data set; 1 when one cannot be read."""
     failed = 0
     for dataset in load_study(study).all_datasets:
         print(f"{dataset.short_name} ({dataset.use}, {dataset.role})")
@@ -43,6 +43,7 @@ def _lines(dataset: DataSet) -> list[str]:
     train, test = (_counts(source, source.split(name)) for name in SPLITS)
     lines += _unlabelled(source)
     lines += [f"{what}: {named}" for what, named in lacking(source.classes, train, test).items()]
+    lines.append(f"equal images: {equal_told(source.train, source.test)}")
     if source.held is not None:
         lines.append(f"held out of train for choices: {len(source.held)} images")
     if not source.classes:

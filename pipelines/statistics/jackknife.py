@@ -39,6 +39,21 @@ def mean_without(whole: ArrayLike, without: ArrayLike) -> tuple[float, Values]:
     return float(means[0][0]), means[1]
 
 
+def per_class_without(right: ArrayLike, label: ArrayLike) -> tuple[float, Values]:
+    """The mean over classes of each one's share of right (M,), in [0, 1], and without each image (M,).
+
+    label (M,): whole numbers from 0; classes that occur count. Without its only image a class counts no more (NaN: with the
+    only image of the only class).
+    """
+    hit, own = np.asarray(right, dtype=np.float64), np.unique(label, return_inverse=True)[1]
+    count, total = np.bincount(own), np.bincount(own, weights=hit)
+    C, shares = len(count), total / count
+    with np.errstate(invalid="ignore", divide="ignore"):
+        moved = ((total[own] - hit) / (count[own] - 1) - shares[own]) / C
+        gone = (shares.sum() - shares[own]) / np.float64(C - 1)
+    return float(shares.mean()), np.where(count[own] == 1, gone, shares.mean() + moved)
+
+
 def precision_without(score: ArrayLike, target: ArrayLike) -> tuple[float, Values]:
     """Average precision without interpolation, as scikit-learn counts it, and without each image (M,); NaN where none is right.
 

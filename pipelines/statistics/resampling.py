@@ -19,6 +19,9 @@ from scipy import stats
 WEIGHTS = 2**22
 """Image weights held at once: 32 MiB in int64."""
 
+MANY = 1024
+"""Columns beyond which M images are drawn one by one, several times faster than so many binomial numbers."""
+
 
 class Spread(NamedTuple):
     """The standard error of the grand mean over seeds and images, and its degrees of freedom."""
@@ -77,10 +80,19 @@ def resampled_means(values: NDArray[np.float64], resamples: int, generator: np.r
     found = []
     for start in range(0, resamples, step := max(1, WEIGHTS // len(times))):
         count = min(step, resamples - start)
-        images = generator.multinomial(M, times / M, size=count) / M  # (count, different columns)
+        images = _weights(times, M, count, generator)
         seeds = generator.multinomial(S, np.full(S, 1 / S), size=count) / S
         found.append(((images @ columns.T) * seeds).sum(1))
     return np.concatenate(found)
+
+
+def _weights(times: NDArray[np.int64], M: int, count: int, generator: np.random.Generator) -> NDArray[np.float64]:
+    """(count, columns): how often each column is drawn in M draws, over M; a column stands for so many images."""
+    if len(times) <= MANY:
+        return generator.multinomial(M, times / M, size=count) / M
+    column = np.repeat(np.arange(len(times)), times)  # of each image
+    drawn = column[generator.integers(M, size=(count, M))]
+    return np.stack([np.bincount(each, minlength=len(times)) for each in drawn]) / M
 
 
 def distinct_columns(values: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:

@@ -7,8 +7,9 @@ constant_lr  whether its learning rate stays at the peak (SimSiam's predictor)
 lr_scale     factor on its learning rate (layer decay in fine-tuning), 1 elsewhere
 """
 
+import importlib
 import math
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import torch
@@ -53,13 +54,14 @@ def parameter_groups(method: nn.Module, training: Training, constant: Sequence[n
                 if (id(parameter) in fixed_rate) == constant_lr
                 and (training.decay_norm_and_bias or not is_norm_or_bias(parameter)) == decayed
             ]
-            groups.append(_group(chosen, training.weight_decay, decayed, constant_lr))
+            groups.append(group_of(chosen, training.weight_decay, decayed, constant_lr))
     return [group for group in groups if group["params"]]
 
 
-def _group(
+def group_of(
     params: list[nn.Parameter], weight_decay: float, decayed: bool, constant_lr: bool = False, lr_scale: float = 1.0
 ) -> Group:
+    """A parameter group as above, its weight decay 0 unless ``decayed``."""
     return {
         "params": params,
         "weight_decay": weight_decay if decayed else 0.0,
@@ -68,40 +70,6 @@ def _group(
         "constant_lr": constant_lr,
         "lr_scale": lr_scale,
     }
-
-
-def layer_number(name: str, depth: int) -> int:
-    """Depth of a ViT's parameter: 0 for the embeddings, i + 1 for blocks.i, depth + 1 for all behind the blocks.
-
-    ``name`` as in timm's VisionTransformer: cls_token, pos_embed, patch_embed.*, blocks.i.*, ...
-    """
-    first, _, rest = name.partition(".")
-    if first in ("cls_token", "pos_embed", "patch_embed"):
-        return 0
-    return int(rest.partition(".")[0]) + 1 if first == "blocks" else depth + 1
-
-
-def layer_decay_groups(
-    named: Iterable[tuple[str, nn.Parameter]],
-    depth: int,
-    layer_decay: float,
-    weight_decay: float,
-    no_decay: Collection[str] = ("cls_token", "pos_embed"),
-) -> list[Group]:
-    """Groups for fine-tuning a ViT of ``depth`` blocks (He et al. 2021, arXiv:2111.06377, appendix A.1).
-
-    The rate of layer l is multiplied by layer_decay^(depth + 1 - l), see ``layer_number``. Norms, biases and the
-    parameters named in ``no_decay`` have no weight decay. Order: by layer, in each the decayed ones first.
-    """
-    members: dict[tuple[int, bool], list[nn.Parameter]] = {}
-    for name, parameter in named:
-        if parameter.requires_grad:
-            decayed = not is_norm_or_bias(parameter) and name not in no_decay
-            members.setdefault((layer_number(name, depth), not decayed), []).append(parameter)
-    return [
-        _group(members[layer, spared], weight_decay, not spared, lr_scale=layer_decay ** (depth + 1 - layer))
-        for layer, spared in sorted(members)
-    ]
 
 
 def share_groups(lr_shares: Sequence[tuple[float, nn.Module]], training: Training) -> list[Group]:
@@ -119,11 +87,12 @@ def groups_of(method: Method, training: Training) -> list[Group]:
         return share_groups(method.lr_shares, training)
     if training.layer_decay is None:
         return parameter_groups(method, training, method.constant_lr)
-    blocks = getattr(method.encoder, "blocks", None)
-    if blocks is None:
+    if not hasattr(method.encoder, "blocks"):
         raise InputError("training.layer_decay: only a ViT has blocks to decay over; leave it out for this encoder")
     named = [(name.removeprefix("encoder."), parameter) for name, parameter in method.named_parameters()]
-    return layer_decay_groups(named, len(blocks), training.layer_decay, training.weight_decay)
+    by_layer = importlib.import_module("pipelines.training.layer_decay")  # timm loads slowly
+    groups: list[Group] = by_layer.layer_decay_groups(named, training.layer_decay, training.weight_decay)
+    return groups
 
 
 def build_optimizer(groups: list[Group], training: Training, lr: float, lr_in_buffer: bool = False) -> Optimizer:

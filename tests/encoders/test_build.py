@@ -60,7 +60,7 @@ def test_published_sizes() -> None:
 def test_heads_and_drop_path_reach_the_blocks() -> None:
     model = build_encoder(vit.Options(size="small", patch=16, heads=12, drop_path=0.1), 32)
     assert {block.attn.heads for block in model.blocks} == {12}  # type: ignore[union-attr]
-    assert model.blocks[-1].drop_path == 0.1  # type: ignore[index]
+    assert model.blocks[-1].drop.p == 0.1  # type: ignore[index]
 
 
 def test_alexnet_widths_and_least_size() -> None:

@@ -8,7 +8,8 @@ import torch
 from parity_tools import assert_close, both_precisions, load, tensors
 from torch import Tensor
 
-from pipelines.encoders.vit import Block, ViT, xavier_
+from pipelines.encoders.drop_path import set_drop_path
+from pipelines.encoders.vit import ViT, xavier_
 from pipelines.errors import InputError
 
 
@@ -101,9 +102,10 @@ def test_fixed_positions_are_saved_but_never_trained() -> None:
 
 
 def test_drop_path_leaves_out_branches_of_samples_in_training_only() -> None:
-    x = torch.randn(400, 5, 24)
-    block = Block(24, 3, drop_path=0.25)
-    block.eval()
+    model, x = tiny(depth=2), torch.randn(400, 5, 24)
+    set_drop_path(model, 0.25)
+    assert [getattr(each.drop, "p", 0.0) for each in model.blocks] == [0.0, 0.25]
+    block = model.blocks[1].eval()
     branch = block.attn(block.norm1(x))
     middle = x + branch
     torch.testing.assert_close(block(x), middle + block.mlp(block.norm2(middle)))
@@ -114,8 +116,9 @@ def test_drop_path_leaves_out_branches_of_samples_in_training_only() -> None:
     dropped = change.flatten(1).abs().amax(1) == 0
     assert 0.17 < dropped.float().mean() < 0.33
     torch.testing.assert_close(change[~dropped], branch[~dropped] / 0.75, rtol=1e-4, atol=1e-5)
-    assert not (Block(24, 3, drop_path=1.0).train()(x) - x).any()
-    assert [b.drop_path for b in tiny(depth=3, drop_path=0.2).blocks] == [0, 0.1, 0.2]  # type: ignore[union-attr]
+    set_drop_path(model, 1.0)
+    assert not (block.train()(x) - x).any()
+    assert model.state_dict().keys() == tiny(depth=2).state_dict().keys()
 
 
 def test_starting_weights() -> None:

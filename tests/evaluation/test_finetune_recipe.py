@@ -1,5 +1,7 @@
 """MAE's fine-tuning recipe: mixed labels, rates of branches left out, stronger views; torchvision's, and off by default."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -9,12 +11,13 @@ from torch import nn
 from torchvision.transforms import v2
 
 from pipelines.batch import Batch
-from pipelines.encoders.vit import ViT
 from pipelines.errors import InputError
 from pipelines.evaluation.classifier import Classifier
-from pipelines.evaluation.finetune import drop_paths
+from pipelines.evaluation.finetune import measure
 from pipelines.evaluation.mixed import Mixed
 from pipelines.evaluation.strong import StrongViews
+from pipelines.spec.counts import Counts
+from pipelines.spec.evaluation.finetune import Options
 
 LABEL = torch.arange(6) % 3
 
@@ -59,12 +62,14 @@ def test_both_mixtures_take_turns_by_lot():
     assert [type(each) for each in made.mixes] == [v2.MixUp, v2.CutMix]
 
 
-def test_rates_of_left_out_branches_rise_to_the_last_block():
-    encoder = ViT(12, 3, 2, 4, 8)
-    drop_paths(encoder, 0.2)
-    assert [block.drop_path for block in encoder.blocks] == pytest.approx([0.0, 0.1, 0.2])
+def test_only_a_vit_has_branches_to_leave_out():
+    base = SimpleNamespace(encoder=LinearEncoder(3))
+    counts = Counts((5, 5), (0, 0), (5, 5), ("a", "b"))
+    bench = SimpleNamespace(
+        counts=counts, train_label=LABEL.numpy() % 2, num_classes=2, seed=0, base=lambda head_layers: base
+    )
     with pytest.raises(InputError, match=r"finetune\.drop_path: only a ViT"):
-        drop_paths(LinearEncoder(3), 0.1)
+        measure(Options(drop_path=0.1, label_share=0.5), bench)
 
 
 def floats(given: Batch, generator: torch.Generator) -> list[torch.Tensor]:

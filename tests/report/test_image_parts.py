@@ -2,14 +2,18 @@
 
 import numpy as np
 import pytest
-from report_tools import finish, planned
+from protocol_tools import OPTIONS, features, measured
+from report_tools import answered, finish, planned
 
 from pipelines.errors import DamagedFile, InputError
 from pipelines.evaluation.answers import save_answers
 from pipelines.files import read_json
 from pipelines.metric import Metric
+from pipelines.report.comparison import comparisons
 from pipelines.report.image_parts import image_parts, parts_of
 from pipelines.report.study import load_results
+from pipelines.spec.datasets.digits import Options as Digits
+from pipelines.spec.evaluation.knn import Options as Knn
 from pipelines.spec.jobs import EvaluateSpec
 
 OWNER = np.array([0, 0, 0, 1, 2, 2])
@@ -33,8 +37,34 @@ def test_an_image_is_right_or_not_and_captions_go_with_their_image():
     assert np.diff(parts) == pytest.approx(-2 * np.diff(without))
 
 
+COUNTED = [(name, options) for name in ("few_shot", "low_shot") for options in OPTIONS[name]]
+COUNTED += [("knn", Knn(k=(5, 3), leave_one_out=True))]
+
+
+@pytest.mark.parametrize(("name", "options"), COUNTED)
+def test_the_mean_over_images_of_what_each_adds_is_the_number(name, options):
+    found = measured(name, options, features())
+    numbers = [each for each in found.test if not each.endswith(("_sd", "_ci95"))]
+    assert set(options.numbers) <= set(numbers)
+    for number in numbers:
+        parts = image_parts(name, number, found.answers)
+        assert parts.mean() == pytest.approx(found.test[number], abs=1e-12)
+        assert len(parts) == (240 if name == "knn" else 80)
+    assert image_parts(name, "no_such_number", found.answers) is None
+
+
+def test_an_image_that_was_asked_about_more_often_moves_the_number_more():
+    said = {"1_shot": np.array([3, 0, 1]), "asked": np.array([4, 0, 1])}
+    parts = image_parts("few_shot", "1_shot", said)
+    without = np.array([1 / 1, 4 / 5, 3 / 4])
+    assert parts.mean() == pytest.approx(4 / 5)
+    assert np.diff(parts) == pytest.approx(-2 * np.diff(without))
+    assert image_parts("few_shot", "1_shot", said | {"asked": np.full(3, 4)}).tolist() == [0.75, 0, 0.25]
+
+
 def test_other_protocols_and_numbers_have_none():
-    assert image_parts("detection", "ap", {}) is None
+    assert image_parts("detection", "ap", {"things": np.zeros((3, 2))}) is None
+    assert image_parts("linear", "top1", {}) is None
     assert image_parts("segmentation", "pixel_accuracy", SAID) is None
 
 
@@ -70,3 +100,41 @@ def test_a_broken_file_is_named(tmp_path):
     (jobs[0].folder / "answers.npz").write_bytes(b"PK broken")
     with pytest.raises(DamagedFile, match=r"answers\.npz"):
         parts_of(jobs, Metric("test", "text_to_image_recall_1"))
+
+
+SHOTS = """
+question: q
+dataset: {use: digits, image_size: 16}
+encoder: {use: resnet, depth: 10, width: 16, stem: small}
+methods: [{use: simclr}]
+training: {epochs: 1, batch_size: 8}
+seeds: [0, 1]
+evaluation: [{use: knn}, {use: few_shot, shots: [1], draws: 4}]
+"""
+
+
+def test_intervals_of_draws_and_of_the_mean_over_classes_count_images(tmp_path, monkeypatch):
+    monkeypatch.setattr(Digits, "convention", "mean_per_class")
+    plan, draw = planned(tmp_path, SHOTS), np.random.default_rng(0)
+    for job in read_json(plan)["jobs"]:
+        if job["stage"] != "evaluate":
+            continue
+        if job["spec"]["evaluation"]["use"] == "knn":
+            right = draw.random(90) < 0.8
+            answered(tmp_path, job, right)
+            means = [right[number::10].mean() for number in range(10)]
+            extra = {"test/top1": right.mean(), "test/mean_per_class": np.mean(means)}
+            finish(tmp_path, job, metrics=extra, artifacts={"predictions": "predictions.npz"})
+        else:
+            counts = draw.binomial(4, 0.6, 90).astype(np.uint32)
+            folder = finish(
+                tmp_path, job, metrics={"test/1_shot": counts.mean() / 4}, artifacts={"answers": "answers.npz"}
+            )
+            said = {"1_shot": counts, "asked": np.full(90, 4)}
+            save_answers(said, [f"image{i}" for i in range(90)], folder / "answers.npz")
+    (found,) = comparisons(load_results(plan, tmp_path))
+    row = next(row for row in found.rows if row.label == "simclr")
+    numbers = {column.metric.number: found.cells[row, column].estimate for column in found.columns}
+    assert set(numbers) == {"mean_per_class", "top1", "1_shot"}
+    assert {each.counts for each in numbers.values()} == {"seeds and images"}
+    assert all(each.low < each.mean < each.high for each in numbers.values())

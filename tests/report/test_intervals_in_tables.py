@@ -10,6 +10,7 @@ from pipelines.errors import DamagedFile, InputError
 from pipelines.files import read_json
 from pipelines.report.comparison import Comparison, comparisons
 from pipelines.report.noise import difference, letters
+from pipelines.report.pairs import pairs, pairs_csv, pairs_tables
 from pipelines.report.results import results_table
 from pipelines.report.study import load_results
 from pipelines.statistics.intervals import of_images, of_seeds, wilson
@@ -123,6 +124,35 @@ def test_a_difference_is_paired_by_seed_and_image(tmp_path: Path) -> None:
     # raw pixels were measured once: the same 120 images for every seed
     floor = difference(cell(found, "good"), cell(found, "raw pixels"))
     assert (floor.n, floor.mean) == (3, pytest.approx(100 * (362 - 120) / 400))
+    above = difference(cell(found, "raw pixels"), cell(found, "good"))
+    assert (above.n, above.mean, above.low, above.high) == pytest.approx(
+        (3, -floor.mean, -floor.high, -floor.low), abs=0.2
+    )
+
+
+@pytest.mark.parametrize("seeds", [3, 6])
+def test_every_pair_has_a_test_over_seeds_and_one_over_images(tmp_path: Path, seeds: int) -> None:
+    found = study(tmp_path, seeds)
+    told = list(pairs(found))
+    knn = {(each.first.label, each.second.label): each.found for each in told if each.column == found.columns[0]}
+    assert len(knn) == 5 * 4 / 2  # three methods, raw pixels and an untrained encoder
+    apart = knn["good", "bad"]
+    assert (apart.estimate.mean, apart.test.n) == (pytest.approx(40.0), seeds)
+    assert apart.test.p == apart.test.smallest == 2 / 2**seeds
+    wrong = {
+        "wins": 160 + 2 * (seeds - 1),
+        "losses": 0,
+    }  # right for more seeds of good: all that a seed of bad may miss
+    assert apart.images.wins == wrong["wins"]
+    assert apart.images.losses == wrong["losses"]
+    assert apart.images.p == pytest.approx(2.0 ** (1 - wrong["wins"]))
+    assert next(each.found.images for each in told if each.column == found.columns[1]) is None
+    (table,) = pairs_tables([(found, told)], "caption")
+    assert all("good" in (row[1].text, row[2].text) for row in table.rows if row[0].text.startswith("kNN"))
+    assert any("6 pairs of seeds are needed" in remark for remark in table.remarks) == (seeds < 6)
+    lines = pairs_csv([(found, told)]).splitlines()
+    assert len(lines) == 1 + len(told)
+    assert lines[0].startswith("dataset,protocol,metric,first,second,difference_points")
 
 
 def test_predictions_that_changed_or_contradict_their_record_are_refused(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from pipelines.building.images import plain_recipe
 from pipelines.cli import main
 from pipelines.randomness import generator
 from pipelines.records import Record, read_record
+from pipelines.sources import looking
 from pipelines.sources.index import Index, load_index
 from pipelines.spec.datasets.imagefolder import Options as ImageFolder
 from pipelines.spec.job import Job
@@ -18,6 +19,16 @@ from pipelines.spec.jobs import ShardsSpec
 from pipelines.spec.views import Views
 from pipelines.spec.writing import write_spec
 from pipelines.views.maker import ViewMaker
+
+LOOKED_AT = """
+question: q
+dataset: {{use: imagefolder, name: toy, folder: {folder}, image_size: 16}}
+encoder: {{use: resnet, depth: 10, width: 8, stem: small}}
+methods: [{{use: simclr}}]
+seeds: [0]
+training: {{epochs: 1, batch_size: 8}}
+evaluation: [{{use: knn, k: 3}}]
+"""
 
 
 def packed(tmp_path: Path, options: ImageFolder) -> tuple[Record, Index]:
@@ -33,6 +44,28 @@ def split_folder(root: Path, train: dict[str, int], test: dict[str, int]) -> Ima
     make_folder(root / "train", train, seed=0)
     make_folder(root / "test", test, seed=100)
     return ImageFolder(name="toy", folder=str(root))
+
+
+@pytest.mark.parametrize("leak", [0, 2])
+def test_look_tells_equal_images_before_anything_is_packed(tmp_path: Path, capsys, monkeypatch, leak: int) -> None:
+    split_folder(tmp_path / "raw", {"a": 6, "b": 6}, {"a": 4, "b": 4})
+    raw, study = tmp_path / "raw", tmp_path / "x.yaml"
+    for number in range(leak):
+        (raw / f"test/b/copy{number}.png").write_bytes((raw / "train/a/000.png").read_bytes())
+    study.write_text(LOOKED_AT.format(folder=raw))
+    assert main(["look", str(study)]) == 0
+    told = capsys.readouterr().out
+    if leak:
+        assert (
+            "equal images: 1 repeated in test, 2 of test that are in train too (test/b/copy0.png is train/a/000.png; "
+            in told
+        )
+        assert "take them out of one of the two" in told
+    else:
+        assert "equal images: none\n" in told
+    monkeypatch.setattr(looking, "MOST_COMPARED", 19)
+    assert main(["look", str(study)]) == 0
+    assert "equal images: not compared here, of 2" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("leak", [0, 2])

@@ -3,10 +3,16 @@
 import numpy as np
 import pytest
 from scipy import stats
-from sklearn.metrics import average_precision_score
+from sklearn.metrics import average_precision_score, recall_score
 
 from pipelines.statistics.intervals import of_parts
-from pipelines.statistics.jackknife import mean_without, precision_without, pseudo_values, ratio_without
+from pipelines.statistics.jackknife import (
+    mean_without,
+    per_class_without,
+    precision_without,
+    pseudo_values,
+    ratio_without,
+)
 
 
 def scored(M: int, seed: int = 0, ties: bool = False):
@@ -37,6 +43,17 @@ def test_without_its_only_right_image_a_class_has_no_precision_and_the_mean_is_o
     mean, left = mean_without([whole, 0.25], np.stack([without, [0.25] * 3], axis=1))
     assert mean == pytest.approx(0.375)
     assert left == pytest.approx([0.625, 0.25, 0.375])
+
+
+def test_the_mean_over_classes_without_each_image_is_scikit_learns():
+    draw = np.random.default_rng(0)
+    label, said = np.append(draw.integers(0, 4, 30), 7), draw.integers(0, 4, 31)  # of class 7 there is one image
+    whole, without = per_class_without(said == label, label)
+    assert whole == pytest.approx(recall_score(label, said, average="macro", labels=np.unique(label)))
+    for i in range(31):
+        left, named = np.delete(label, i), np.delete(said, i)
+        assert without[i] == pytest.approx(recall_score(left, named, average="macro", labels=np.unique(left)))
+    assert np.isnan(per_class_without([1], [0])[1]).all()
 
 
 def test_pseudo_values_of_a_mean_are_the_values():

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from pipelines.statistics import resampling
 from pipelines.statistics.resampling import distinct_columns, resampled_means, two_way_interval, two_way_spread
 
 
@@ -105,3 +106,14 @@ def test_six_seeds_of_ten_thousand_images_are_quick():
 def test_what_has_no_two_ways_is_refused(wrong):
     with pytest.raises(ValueError, match="two-way interval needs"):
         two_way_interval(wrong)
+
+
+def test_images_of_many_kinds_are_drawn_as_those_of_few(monkeypatch):
+    values = np.random.default_rng(0).random((3, 300)).round(2)
+    drawn = {}
+    for many in (1, 10_000):
+        monkeypatch.setattr(resampling, "MANY", many)
+        drawn[many] = resampled_means(values, 4000, np.random.default_rng(1))
+    assert not np.array_equal(*drawn.values())
+    assert [each.mean() for each in drawn.values()] == pytest.approx([values.mean()] * 2, abs=0.002)
+    assert drawn[1].std() == pytest.approx(drawn[10_000].std(), rel=0.05)

@@ -8,11 +8,11 @@ from pipelines.errors import InputError
 from pipelines.spec.training import Training
 from pipelines.training.larc import LARC
 from pipelines.training.lars import LARS
+from pipelines.training.layer_decay import layer_decay_groups
 from pipelines.training.optimizers import (
     build_optimizer,
     clip_each,
     derived_lr,
-    layer_decay_groups,
     parameter_groups,
     set_rates,
 )
@@ -157,7 +157,6 @@ def test_layer_decay_matches_mae():
     ]
     groups = layer_decay_groups(
         named,
-        int(expected["depth"]),
         float(expected["layer_decay"]),
         float(expected["weight_decay"]),
         [str(name) for name in expected["no_weight_decay"]],
@@ -173,7 +172,7 @@ def test_layer_decay_scales_the_rate_from_the_start_and_at_every_step():
     net = nn.ModuleDict(
         {"patch_embed": nn.Linear(2, 2), "blocks": nn.ModuleList([nn.Linear(2, 2)]), "head": nn.Linear(2, 2)}
     )
-    groups = layer_decay_groups(net.named_parameters(), 1, 0.5, 0.1)
+    groups = layer_decay_groups(net.named_parameters(), 0.5, 0.1)
     optimizer = build_optimizer(groups, Training(optimizer="adamw"), 1.0)
     assert [group["lr"] for group in optimizer.param_groups] == [0.25, 0.25, 0.5, 0.5, 1, 1]
     set_rates(optimizer, 0.2, 0.3)
