@@ -22,7 +22,7 @@ WIDE = 20.0
 
 
 @dataclass(frozen=True)
-class Arm:
+class ArmNumber:
     """A method at one value of an option, with its cell in one column."""
 
     method: str
@@ -31,15 +31,15 @@ class Arm:
     cell: Cell
 
 
-def arms(comparison: Comparison, column: Column) -> dict[str, list[Arm]]:
+def arms(comparison: Comparison, column: Column) -> dict[str, list[ArmNumber]]:
     """Option -> the arms of the methods that have it at ``LEAST`` numbers or more, by method and value."""
-    found: dict[tuple[str, str], list[Arm]] = {}
+    found: dict[tuple[str, str], list[ArmNumber]] = {}
     for row in comparison.rows:
         if row.pretraining and (told := LABEL.fullmatch(row.label)) and (value := _number(told["value"])) is not None:
-            arm = Arm(told["method"], told["option"], value, comparison.cells[row, column])
+            arm = ArmNumber(told["method"], told["option"], value, comparison.cells[row, column])
             if arm.cell.mean is not None:
                 found.setdefault((arm.option, arm.method), []).append(arm)
-    made: dict[str, list[Arm]] = {}
+    made: dict[str, list[ArmNumber]] = {}
     for (option, _), group in found.items():
         if len({arm.value for arm in group}) >= LEAST:
             made.setdefault(option, []).extend(sorted(group, key=lambda arm: arm.value))
@@ -56,7 +56,7 @@ def arms_charts(found: Sequence[Comparison]) -> list[tuple[str, Spec]]:
     ]
 
 
-def _chart(group: Sequence[Arm], option: str, column: Column) -> Spec:
+def _chart(group: Sequence[ArmNumber], option: str, column: Column) -> Spec:
     """A line a method through the means; a bar through each is its 95 % interval."""
     rows = [{"label": arm.method, "x": arm.value, **_numbers(arm.cell)} for arm in group]
     style, values = styles(arm.method for arm in group), [arm.value for arm in group]
