@@ -7,10 +7,10 @@ export MLFLOW_DISABLE_TELEMETRY := true
 export DO_NOT_TRACK := true
 
 .DEFAULT_GOAL := help
-.PHONY: help install reproduce methods claims tables paper test mutants faults check format ui bench bench-gpu lock schema clean
+.PHONY: help install install-cpu reproduce methods claims tables paper test mutants faults check format ui bench bench-gpu lock schema clean
 
 help: ## list the targets
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 install: $(STAMP) ## create .venv from requirements.lock
 $(STAMP): requirements.lock
@@ -19,6 +19,13 @@ $(STAMP): requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 	$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes --compile-bytecode requirements.lock
 	touch $@
+
+install-cpu: ## the same without CUDA: PyTorch for the CPU alone, from download.pytorch.org (not checked by hashes)
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	sed -e '/--hash=/d' -e 's/ *\\$$//' -e '/^nvidia-/d' -e '/^cuda-/d' -e '/^triton==/d' requirements.lock > $(VENV)/cpu.txt
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --torch-backend cpu --compile-bytecode -r $(VENV)/cpu.txt
+	touch $(STAMP)
 
 reproduce: $(STAMP) ## raw images to report: runs experiments/quickstart.yaml
 	PATH="$(CURDIR)/$(BIN):$$PATH" snakemake --profile local reproduce_all

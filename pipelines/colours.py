@@ -1,15 +1,17 @@
 """One colour a method, the same in every chart, table and tracking run, told apart with colour-blind eyes too.
 
-The hues are those of Okabe and Ito (2008) without yellow and black, and of Tol's muted scheme (2021): all have enough
-contrast for a line on white. Where two labels share a colour, a dash pattern tells them apart.
+The hues are those of Okabe and Ito (2008) without yellow and black, and of Tol's muted scheme (2021). Three of them (orange,
+sky, teal) are darker than there, so that every line has a contrast of 3:1 on white (WCAG 2.2, 1.4.11). Where two labels share a
+colour, a dash pattern tells them apart. A method that has a colour by name has its dash by name too, so that it looks the same
+in every section, whatever stands beside it.
 """
 
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-_BLUE, _VERMILION, _GREEN, _ORANGE, _SKY, _PINK = "#0072B2", "#D55E00", "#009E73", "#E69F00", "#56B4E9", "#CC79A7"
-_INDIGO, _WINE, _OLIVE, _TEAL, _BROWN, _PURPLE = "#332288", "#882255", "#8A8A2B", "#44AA99", "#8C510A", "#7B3FA0"
+_BLUE, _VERMILION, _GREEN, _ORANGE, _SKY, _PINK = "#0072B2", "#D55E00", "#009E73", "#C58300", "#3B97D3", "#CC79A7"
+_INDIGO, _WINE, _OLIVE, _TEAL, _BROWN, _PURPLE = "#332288", "#882255", "#8A8A2B", "#35998A", "#8C510A", "#7B3FA0"
 PALETTE = (_BLUE, _VERMILION, _GREEN, _ORANGE, _SKY, _PINK, _INDIGO, _WINE, _OLIVE, _TEAL, _BROWN, _PURPLE)
 
 _RAMP = ("#440154", "#46327E", "#365C8D", "#277F8E", "#1FA187", "#4AA64A")
@@ -57,20 +59,27 @@ def colour(label: str) -> str:
     Grid points (``moco_v2[...]``) and tuned runs (``moco_v2_tuned``) share their method's.
     """
     stem = label.split("[", 1)[0].removesuffix("_tuned")
+    stem = "untrained" if stem.startswith("untrained ") else stem  # a floor names its encoder
     if stem in _FIXED:
         return _FIXED[stem]
     return PALETTE[int(hashlib.sha256(stem.encode()).hexdigest(), 16) % len(PALETTE)]
 
 
 def styles(labels: Iterable[str]) -> dict[str, Style]:
-    """A style for each label, in order: its colour, and dashes where an earlier label has that colour already."""
+    """A style for each label, in order: its colour and its dash, or the next dash where an earlier label looks like that."""
     found: dict[str, Style] = {}
-    used: dict[str, int] = {}
     for label in dict.fromkeys(labels):
-        shade = colour(label)
-        found[label] = Style(shade, _DASHES[used.get(shade, 0) % len(_DASHES)])
-        used[shade] = used.get(shade, 0) + 1
+        shade, first = colour(label), _dash_of(label)
+        every = [Style(shade, _DASHES[(first + further) % len(_DASHES)]) for further in range(len(_DASHES))]
+        used = set(found.values())
+        found[label] = next((style for style in every if style not in used), every[0])
     return found
+
+
+def _dash_of(label: str) -> int:
+    """The place of a named method among those of its colour; 0 for all others."""
+    sharing = [name for name, shade in _FIXED.items() if shade == colour(label) and name != "pixels"]
+    return sharing.index(label) % len(_DASHES) if label in sharing else 0
 
 
 def ramp(count: int) -> list[str]:

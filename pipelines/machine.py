@@ -3,6 +3,7 @@
 import functools
 import os
 import platform
+import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -19,6 +20,10 @@ _WATCHED = (
     "optuna",
     "mlflow",
 )
+
+
+MEMORY = "peak_memory"
+"""First part of the names of what a job held at most."""
 
 
 def versions() -> dict[str, str]:
@@ -42,6 +47,12 @@ def _git(folder: Path, *arguments: str) -> str:
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     command = ["git", "--no-optional-locks", "-C", str(folder), *arguments]
     return subprocess.run(command, env=inherited, capture_output=True, text=True, check=True, timeout=20).stdout
+
+
+def peak_memory() -> float:
+    """MiB of the host's memory that this process has held at most, since its start."""
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return most / 2**20 if sys.platform == "darwin" else most / 2**10
 
 
 @functools.cache

@@ -21,7 +21,7 @@ def test_a_colour_depends_on_the_method_alone() -> None:
 def test_every_colour_is_visible_on_white() -> None:
     for shade in {*PALETTE, *_FIXED.values()}:
         assert re.fullmatch("#[0-9A-F]{6}", shade)
-        assert 1.05 / (luminance(shade) + 0.05) > 2.0, shade
+        assert 1.05 / (luminance(shade) + 0.05) >= 3.0, shade
 
 
 def test_no_two_labels_of_a_study_look_alike() -> None:
@@ -31,6 +31,14 @@ def test_no_two_labels_of_a_study_look_alike() -> None:
     assert len(set(found.values())) == len(labels)
 
 
-def test_the_floor_of_raw_pixels_has_a_grey_of_its_own_under_the_label_a_plan_gives_it() -> None:
+def test_a_named_method_looks_the_same_whatever_stands_beside_it() -> None:
+    names = [name for name in _FIXED if name not in ("pixels", "guess")]
+    together = styles(names)
+    assert together == {name: styles([name])[name] for name in names} == styles(names[::-1])
+
+
+def test_floors_have_greys_of_their_own_under_the_labels_a_plan_gives_them() -> None:
     assert colour("raw pixels") == colour("pixels")
     assert colour("raw pixels") not in PALETTE
+    assert colour("untrained resnet10w16") == colour("untrained vit_micro4 (mae)") == colour("untrained")
+    assert colour("untrained") not in PALETTE

@@ -6,6 +6,8 @@ import torch
 import torch.distributed as dist
 
 from pipelines import distributed
+from pipelines.machine import MEMORY
+from pipelines.machine import peak_memory as host_memory
 
 
 def chosen_device() -> torch.device:
@@ -18,6 +20,14 @@ def chosen_device() -> torch.device:
 def device_name(device: torch.device) -> str | None:
     """The GPU's name; none for the CPU, which records name themselves."""
     return torch.cuda.get_device_name(device) if device.type == "cuda" else None
+
+
+def peak_memory(device: torch.device) -> dict[str, float]:
+    """MiB that this process has held at most since its start: of the host, and of its GPU by what torch has allocated there."""
+    found = {f"{MEMORY}/host_mib": round(host_memory(), 1)}
+    if device.type == "cuda":
+        found[f"{MEMORY}/gpu_mib"] = round(torch.cuda.max_memory_allocated(device) / 2**20, 1)
+    return found
 
 
 def data_workers(asked: int | None) -> int:

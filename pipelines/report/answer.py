@@ -73,19 +73,15 @@ def _why_none(comparison: Comparison) -> str:
 def _best(comparison: Comparison, column: Column) -> str:
     ranking = comparison.ranking(column)
     cell = comparison.cells[ranking[0], column]
-    of = (
-        f"of {len(ranking)} methods with all their seeds"
-        if len(ranking) > 1
-        else "as the only method with all its seeds"
-    )
     seeds = f"{cell.n} seed{'s' if cell.n > 1 else ''}"
     interval = f" {cell.interval}" if cell.interval else ""
     if interval.endswith(" only"):  # [72.6, 81.0] seeds only
         interval = interval.replace("] ", "] (an interval over ").removesuffix(" only") + " alone)"
-    return (
-        f"On {comparison.dataset.short_name}, {ranking[0].title} is highest by {column.title} {of}: "
-        f"{cell.mean:.1f} %{interval} over {seeds}."
-    )
+    name, first = comparison.dataset.short_name, ranking[0].title
+    measured = f"by {column.title}: {cell.mean:.1f} %{interval} over {seeds}."
+    if len(ranking) == 1:
+        return f"On {name}, {first} is the only method with all its seeds, {measured}"
+    return f"On {name}, {first} is the highest of {len(ranking)} methods with all their seeds, {measured}"
 
 
 def _margins(comparison: Comparison, column: Column) -> Iterator[str]:

@@ -12,6 +12,9 @@ from pipelines.report.verdicts import Told
 from pipelines.spec.base import Model
 from pipelines.spec.layout import BRIEF
 
+VERDICTS = {"not enough runs": "without enough runs"}
+"""How verdicts are counted in a sentence, where their name does not do."""
+
 
 class Brief(Model):
     """Everything of it stands on the study's page, too."""
@@ -34,7 +37,7 @@ class Brief(Model):
     @property
     def text(self) -> str:
         """A few lines for a terminal."""
-        found = ", ".join(f"{count} {verdict}" for verdict, count in self.verdicts.items())
+        found = ", ".join(f"{count} {VERDICTS.get(verdict, verdict)}" for verdict, count in self.verdicts.items())
         claims = [f"Claims: {found}."] if found else []
         return "\n".join([self.question, *self.answers, *claims])
 

@@ -5,6 +5,8 @@ from pathlib import Path
 
 from pipelines.files import write_text
 from pipelines.report.answer import answer
+from pipelines.report.arms import arms_charts
+from pipelines.report.behind import behind
 from pipelines.report.brief import brief_of, save
 from pipelines.report.claims import JudgedClaim, judged
 from pipelines.report.classes import Confusions, class_tables, confusions, per_class_csv
@@ -44,6 +46,7 @@ from pipelines.report.study import Results
 from pipelines.report.summary import jobs_table, overview, timings_table, warnings
 from pipelines.report.tables import Table, to_csv, to_latex, to_markdown
 from pipelines.report.transfer import transfer_table
+from pipelines.report.transfer_chart import transfer_charts
 from pipelines.report.tuning import searches, tuning_table
 from pipelines.report.verdicts import claims_chart, claims_table, summary, told
 from pipelines.spec.layout import FIGURES, PAGE, TABLES
@@ -66,6 +69,7 @@ def build_report(results: Results, out: Path, texts: Path, standing: Standings =
         _claims(verdicts, texts),
         *_results(results, found, texts),
         _costs(results, [comparison for comparison, _ in found], texts),
+        _arms([comparison for comparison, _ in found], texts),
         _reproduction(agreed, texts),
         _elsewhere(found, published, texts),
         _ranks([comparison for comparison, _ in found], texts),
@@ -73,6 +77,7 @@ def build_report(results: Results, out: Path, texts: Path, standing: Standings =
         shots_section([comparison for comparison, _ in found], texts),
         _classes(classes, texts),
         *_details(results, texts),
+        _behind(results, [comparison for comparison, _ in found], texts, out),
     ]
     tables = [table for section in sections for table in section.tables if table.name != "jobs"]
     for table in tables:
@@ -110,16 +115,33 @@ def _costs(results: Results, found: Sequence[Comparison], texts: Path) -> Sectio
     return Section("cost", "Accuracy against cost", caption(texts, "cost"), tuple(drawn))
 
 
+def _arms(found: Sequence[Comparison], texts: Path) -> Section:
+    drawn = tuple(Chart(title, spec) for title, spec in arms_charts(found))
+    return Section("arms", "Ablations", caption(texts, "arms"), drawn)
+
+
 def _results(results: Results, found: Sequence[tuple[Comparison, Beside]], texts: Path) -> list[Section]:
     """A section a data set, and one over all of them where there are several."""
     made: list[Section] = []
     for comparison, figures in found:
-        name = "results" if len(found) == 1 else f"results-{comparison.dataset.short_name}"
+        name = _table_name(comparison, alone=len(found) == 1)
         table = results_table(comparison, figures, name, _short(texts, "results"), costs(results, comparison))
         made.append(comparison_section(comparison, table, texts, alone=len(found) == 1, first=not made))
     over = transfer_table([comparison for comparison, _ in found], _short(texts, "transfer"))
     tables = (over,) if over else ()
-    return [Section("transfer", "Over all data sets", caption(texts, "transfer"), tables=tables), *made]
+    maps = transfer_charts([comparison for comparison, _ in found]) if over else []
+    drawn = tuple(Chart(title, spec) for title, spec in maps)
+    return [Section("transfer", "Over all data sets", caption(texts, "transfer"), drawn, tables), *made]
+
+
+def _table_name(comparison: Comparison, alone: bool) -> str:
+    """What the main table of a data set is called, and its section with it."""
+    return "results" if alone else f"results-{comparison.dataset.short_name}"
+
+
+def _behind(results: Results, found: Sequence[Comparison], texts: Path, out: Path) -> Section:
+    named = [(_table_name(comparison, alone=len(found) == 1), comparison) for comparison in found]
+    return Section("numbers", "Numbers", caption(texts, "numbers"), behind=tuple(behind(results, named, out)))
 
 
 def _reproduction(found: Sequence[Reproduced], texts: Path) -> Section:

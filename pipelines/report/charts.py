@@ -1,6 +1,6 @@
 """Charts: Vega-Lite specs made with Altair, the same for the interactive page and the static figures.
 
-Every chart has the parameter ``focus``: the page sets it to a label and all other labels fade. Names of parameters are
+Every chart has the parameter ``focus``: the page sets it to some labels and all others fade. Names of parameters are
 given, never counted by Altair, so that the same data give the same text.
 """
 
@@ -18,10 +18,12 @@ from pipelines.report.floors import CHANCE, MAJORITY
 Spec = dict[str, Any]
 Rows = list[dict[str, Any]]
 _INK, _GRID = "#222222", "#E4E4E4"
+ROOM = 6
+"""Pixels between the outermost dot and the end of its axis: without them half of a dot is cut off."""
 
 
 def comparison_chart(comparison: Comparison, column: Column) -> Spec:
-    """One column of the main table: every seed a dot, the mean a bar; the highest floor a dashed line.
+    """One column of the main table: every seed a dot, the mean a bar; the highest floor and the supervised ceiling thin lines.
 
     Chance and the majority class stand in the table alone: at 10 % they would press methods that differ by points into a
     twentieth of the axis.
@@ -36,7 +38,8 @@ def comparison_chart(comparison: Comparison, column: Column) -> Spec:
         {"label": label, "value": round(cell.mean, 3), "n": cell.n} for label, cell in cells if cell.mean is not None
     ]
     y = alt.Y("label:N", title=None, sort=order, scale=alt.Scale(domain=order), axis=alt.Axis(labelLimit=260))
-    x = alt.X("value:Q", title=f"{column.title}, test (%)", scale=alt.Scale(zero=False), axis=alt.Axis(tickCount=7))
+    scale = alt.Scale(zero=False, padding=ROOM)
+    x = alt.X("value:Q", title=f"{column.title}, test (%)", scale=scale, axis=alt.Axis(tickCount=7))
     tip = [alt.Tooltip("label:N", title="method"), alt.Tooltip("value:Q", title="%", format=".2f")]
     colour = coloured(by_label, order, fields=False)
     layers = [
@@ -45,11 +48,13 @@ def comparison_chart(comparison: Comparison, column: Column) -> Spec:
         .mark_tick(thickness=2.5, size=18)
         .encode(x=x, y=y, color=colour, opacity=focus(1.0), tooltip=[*tip, alt.Tooltip("n:Q", title="mean of n")]),
     ]
-    floor, datasets = comparison.floor(column), [dots, means]
-    if floor is not None:
-        datasets.append([{"value": round(floor, 3), "label": "highest floor"}])
-        rule = named(datasets[-1])
-        layers.append(rule.mark_rule(strokeDash=[5, 4], color="#777777").encode(x=x, tooltip=tip))
+    datasets = [dots, means]
+    bounds = (("highest floor", comparison.floor(column), [5, 4]), ("supervised", comparison.ceiling(column), [1, 0]))
+    for name, bound, dash in bounds:
+        if bound is not None:
+            datasets.append([{"value": round(bound, 3), "label": name}])
+            rule = named(datasets[-1])
+            layers.append(rule.mark_rule(strokeDash=dash, color="#777777").encode(x=x, tooltip=tip))
     return finished(alt.layer(*layers), 340, 24 * len(order) + 10, *datasets)
 
 
@@ -91,8 +96,9 @@ def dashed(style: dict[str, Style], labels: Iterable[str]) -> Any:
 
 
 def focus(shown: float) -> Any:
-    """``shown`` opacity for the label in focus or when none is, else nearly transparent."""
-    return alt.condition("focus === '' || datum.label === focus", alt.value(shown), alt.value(0.07))
+    """``shown`` opacity for labels in focus, or for all when none is, else nearly transparent."""
+    inside = "length(focus) === 0 || indexof(focus, datum.label) >= 0"
+    return alt.condition(inside, alt.value(shown), alt.value(0.07))
 
 
 def finished(chart: Any, width: int, height: int, *datasets: Rows) -> Spec:
@@ -102,7 +108,7 @@ def finished(chart: Any, width: int, height: int, *datasets: Rows) -> Spec:
 
 def plain(chart: Any, *datasets: Rows) -> Spec:
     """The finished spec: the focus parameter, a plain look, and the rows that ``chart`` names."""
-    full = chart.add_params(alt.param(name="focus", value=""))
+    full = chart.add_params(alt.param(name="focus", value=[]))
     look = (
         full.configure(font="system-ui, Helvetica, Arial, sans-serif", background="white")
         .configure_view(stroke=None)

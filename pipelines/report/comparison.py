@@ -26,7 +26,7 @@ Jobs = list[Result[EvaluateSpec]]
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """All that was measured on one data set: rows (floors first), columns and every cell."""
+    """All that was measured on one data set: rows (floors first), columns, every cell, and the jobs that cells are made of."""
 
     dataset: DataSet
     test: TestSet
@@ -34,6 +34,7 @@ class Comparison:
     columns: tuple[Column, ...]
     cells: Mapping[tuple[Row, Column], Cell]
     codes: Codes[tuple[Row, Column]]
+    jobs: Mapping[tuple[Row, Column], Jobs]
 
     def column(self, number: str) -> Column | None:
         """The column of PROTOCOL/NUMBER (``few_shot/4_shot``); None where no record has it."""
@@ -53,6 +54,12 @@ class Comparison:
     def floor(self, column: Column) -> float | None:
         """The highest mean of the floors, percent."""
         means = [self.cells[row, column].mean for row in self.rows if row.is_floor]
+        return max((mean for mean in means if mean is not None), default=None)
+
+    def ceiling(self, column: Column) -> float | None:
+        """The highest mean of encoders that were trained with the labels of these images, percent; None where there is none."""
+        rows = [row for row in self.rows if row.pretraining and row.pretraining.spec.method.use == "supervised"]
+        means = [self.cells[row, column].mean for row in rows if row.trained_on == self.dataset.short_name]
         return max((mean for mean in means if mean is not None), default=None)
 
     def own_floor(self, row: Row) -> Row | None:
@@ -104,7 +111,8 @@ def _compare(results: Results, dataset: DataSet, titles: Mapping[Protocol, str],
     cells = {place: _cell(results, members.get(place, []), place[1].metric, answers, test) for place in places}
     cells |= {place: Cell({0: mean}, 1, is_exact=True) for place, mean in guesses.items()}
     ordered = _by_main(ordered, columns, cells)
-    return Comparison(dataset, test, tuple(ordered), tuple(columns), cells, codes_of(results, members, standing))
+    codes = codes_of(results, members, standing)
+    return Comparison(dataset, test, tuple(ordered), tuple(columns), cells, codes, members)
 
 
 def _by_main(rows: Sequence[Row], columns: Iterable[Column], cells: Mapping[tuple[Row, Column], Cell]) -> list[Row]:

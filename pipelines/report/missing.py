@@ -32,10 +32,15 @@ def missing(results: Results) -> list[Missing]:
 
 def commands(jobs: Iterable[Result[AnySpec]]) -> tuple[str, ...]:
     """What makes those of these jobs that have no record, in an order in which it can be typed; each job once."""
-    lacking = {job.folder: job.stage for job in jobs if job.record is None}
+    return commands_of(job for job in jobs if job.record is None)
+
+
+def commands_of(jobs: Iterable[Result[AnySpec]]) -> tuple[str, ...]:
+    """What makes all of these jobs, done or not, in an order in which it can be typed; each job once."""
+    stages = {job.folder: job.stage for job in jobs}
     found = []
     for stage in SPECS:
-        folders = [shlex.quote(str(folder)) for folder, of in lacking.items() if of == stage]
+        folders = [shlex.quote(str(folder)) for folder, of in stages.items() if of == stage]
         calls = folders if stage in ONE_JOB else [" ".join(folders)] if folders else []
         found += [f"python -m pipelines {stage} --job {call}" for call in calls]
     return tuple(found)

@@ -89,7 +89,7 @@ def _to_csv(filled: Filled) -> str:
         notes = [
             f"{title}: {table.notes[entry.note - 1]}" for title, entry in zip(titles, row, strict=True) if entry.note
         ]
-        lacking = [key for cell in filled.absent if cell.row == number for key in cell.keys]
+        lacking = dict.fromkeys(key for cell in filled.absent if cell.row == number for key in cell.keys)
         rows.append([heading, *(entry.text + entry.marks for entry in row), "; ".join(notes), " ".join(lacking)])
     kept = [0] * bool(headings) + list(range(1, len(titles) + 1))
     kept += [len(titles) + 1] * bool(table.notes) + [len(titles) + 2] * bool(filled.absent)

@@ -7,7 +7,7 @@ from pipelines.report.sections import Section
 
 PICTURES = {"pictures"}
 PUBLISHED = {"reproduction", "published"}
-PROVENANCE = {"data", "settings", "timings", "jobs"}
+PROVENANCE = {"data", "settings", "timings", "numbers", "jobs"}
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ def power_lines(results: Results, found: Sequence[JudgedClaim], difference: floa
         if each.unit != "points":
             continue
         cost = cost_of_a_pair(results, each.claim)
-        lines.append(f"{each.claim.text} ({each.place}; {each.planned} seeds are planned)")
+        lines.append(f"{each.claim.text} ({each.place}; {_planned(each.planned)})")
         lines += [f"  {line}" for line in _spreads(each, difference, cost)]
     return lines or ["no claim of this study is about points of accuracy; state one under claims"]
 
@@ -83,3 +83,7 @@ def _cost(results: Results, label: str) -> PairCost:
         return PairCost(statistics.median(work(job.spec) / CORE_GFLOPS for job in trained), False)
     evaluated = sum(job.record.seconds for job in measured if job.record) / len(seconds)
     return PairCost(statistics.median(seconds) + evaluated, True)
+
+
+def _planned(seeds: int) -> str:
+    return "1 seed is planned" if seeds == 1 else f"{seeds} seeds are planned"

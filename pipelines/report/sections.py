@@ -9,9 +9,11 @@ from pipelines.colours import Style, styles
 from pipelines.errors import DamagedFile, InputError
 from pipelines.records import checked_file
 from pipelines.report import charts, tuning_charts
+from pipelines.report.behind import Behind
 from pipelines.report.comparison import Comparison
 from pipelines.report.curves import Curve
 from pipelines.report.multiples import multiples_chart
+from pipelines.report.parallel_chart import parallel_chart
 from pipelines.report.shot_charts import shot_chart
 from pipelines.report.shots import shot_curves
 from pipelines.report.study import AnySpec, Result
@@ -80,10 +82,11 @@ class Section:
     groups: tuple[SectionGroup, ...] = ()
     legend: tuple[tuple[str, Style], ...] = ()
     fold: str = ""
+    behind: tuple[Behind, ...] = ()
 
     @property
     def is_empty(self) -> bool:
-        return not (self.charts or self.tables or self.pictures or self.groups)
+        return not (self.charts or self.tables or self.pictures or self.groups or self.behind)
 
 
 def caption(folder: Path, name: str) -> tuple[str, ...]:
@@ -138,6 +141,9 @@ def tuning_section(searches: Sequence[SearchResult], table: Table, texts: Path) 
         for name in dict.fromkeys(name for search in group for name in search.space):
             inside = [search for search in group if name in search.space]
             drawn.append(Chart(f"{dataset} · {name}", tuning_charts.parameter_chart(inside, name, style)))
+        for search in group:
+            if lines := parallel_chart(search):
+                drawn.append(Chart(f"{dataset} · {search.label} · all options", lines))
     tables = (table,) if searches else ()
     return Section(
         "tuning", "Tuning", caption(texts, "tuning"), tuple(drawn), tables, legend=_legend(style) if drawn else ()
@@ -179,7 +185,7 @@ def _curve_section(name: str, title: str, metrics: dict[str, str], found: list[C
     for dataset in dict.fromkeys(curve.dataset for curve in inside):
         for metric, words in metrics.items():
             group = [curve for curve in inside if (curve.dataset, curve.metric) == (dataset, metric)]
-            if group:
+            if any(len(curve.points) > 1 for curve in group):  # one reading a run draws no line
                 drawn.append(Chart(f"{dataset} · {words}", multiples_chart(group, words, style)))
     return Section(name, title, caption(texts, name), tuple(drawn))
 

@@ -3,7 +3,7 @@
 import altair as alt
 
 from pipelines.colours import Style
-from pipelines.report.charts import Spec, coloured, finished, focus, named
+from pipelines.report.charts import Spec, coloured, dashed, finished, focus, named
 from pipelines.report.shots import ShotCurves
 
 
@@ -34,7 +34,8 @@ def shot_chart(curves: ShotCurves, style: dict[str, Style]) -> Spec:
     band = base.mark_area().encode(
         x=x, y=alt.Y("low:Q", title="top-1, test (%)", scale=y), y2="high:Q", color=colour, opacity=focus(0.15)
     )
+    mean, dash = alt.Y("mean:Q", title="top-1, test (%)", scale=y), dashed(style, order)
     line = base.mark_line(strokeWidth=2, point=True).encode(
-        x=x, y=alt.Y("mean:Q", title="top-1, test (%)", scale=y), color=colour, opacity=focus(0.9), tooltip=tips
+        x=x, y=mean, color=colour, strokeDash=dash, opacity=focus(0.9), tooltip=tips
     )
     return finished(alt.layer(band, line), 340, 220, rows)

@@ -8,9 +8,10 @@ from datetime import datetime
 from pipelines.durations import duration
 from pipelines.records import Record
 from pipelines.report.comparison import short_flag
+from pipelines.report.foreseen import off_by, sentence
 from pipelines.report.study import AnySpec, Result, Results
 from pipelines.report.tables import Entry, Table
-from pipelines.spec.jobs import EvaluateSpec, PretrainSpec, RunSpec
+from pipelines.spec.jobs import EvaluateSpec, PretrainSpec, RunSpec, ShardsSpec
 
 
 @dataclass(frozen=True)
@@ -28,11 +29,14 @@ def overview(results: Results) -> list[Fact]:
     missing = len(results.all) - len(records)
     pretrained = results.of(PretrainSpec)
     facts = [
+        Fact("study", (f"{results.study}; all its jobs with all their settings stand in plan.json beside this page",)),
         Fact("jobs", (f"{len(records)} of {len(results.all)} finished",), alert=missing > 0),
         Fact("data sets", _distinct(job.dataset for job in results.all)),
         Fact("encoders", _distinct(job.spec.encoder.short_name for job in pretrained)),
         Fact("pretraining seeds", _distinct(str(job.seed) for job in pretrained)),
         Fact("commit", _distinct(_commit(record.commit, record.dirty) for record in records), _mixed(records)),
+        Fact("code", _codes(records)),
+        Fact("shards", _shards(results)),
         Fact("device", _distinct(record.device for record in records)),
         Fact("versions", _versions(record.versions for record in records)),
     ]
@@ -67,13 +71,15 @@ def warnings(results: Results) -> list[str]:
 
 
 def timings_table(results: Results, caption: str) -> Table:
-    """A row a stage (and a pretraining label): jobs, total, median and longest time, median images per second."""
+    """A row a stage (and a pretraining label): jobs, total, median and longest time, median images per second, and the
+    total over what was foreseen for it."""
     kinds: dict[tuple[str, str], list[Result[AnySpec]]] = {}
     for job in results.all:
         kinds.setdefault((job.stage, _detail(job)), []).append(job)
     rows = tuple(_timing(stage, detail, jobs) for (stage, detail), jobs in sorted(kinds.items(), key=_stage_order))
-    header = ("stage", "kind", "finished", "total", "median", "longest", "images/s")
-    return Table("timings", caption, header, rows, text_columns=2)
+    header = ("stage", "kind", "finished", "total", "median", "longest", "images/s", "over foreseen")
+    remarks = tuple(text for text in (sentence(results.all),) if text)
+    return Table("timings", caption, header, rows, text_columns=2, remarks=remarks)
 
 
 def jobs_table(results: Results, caption: str) -> Table:
@@ -104,6 +110,7 @@ def _timing(stage: str, detail: str, jobs: list[Result[AnySpec]]) -> tuple[Entry
     seconds = [record.seconds for record in records]
     speeds = [record.images_per_second for record in records if record.images_per_second]
     times = [sum(seconds), statistics.median(seconds), max(seconds)] if seconds else []
+    ratio = off_by(jobs)
     state = str(len(jobs)) if len(records) == len(jobs) else f"{len(records)} of {len(jobs)}"
     return (
         Entry(stage),
@@ -111,6 +118,7 @@ def _timing(stage: str, detail: str, jobs: list[Result[AnySpec]]) -> tuple[Entry
         Entry(state),
         *([Entry(duration(time)) for time in times] or [Entry("missing", muted=True)] * 3),
         Entry(f"{statistics.median(speeds):,.0f}" if speeds else "–", muted=not speeds),
+        Entry("–" if ratio is None else f"{ratio:.2g} times", muted=ratio is None),
     )
 
 
@@ -118,6 +126,21 @@ def _stage_order(item: tuple[tuple[str, str], list[Result[AnySpec]]]) -> tuple[i
     order = ("shards", "tune", "pretrain", "evaluate")
     stage = item[0][0]
     return (order.index(stage) if stage in order else len(order), stage)
+
+
+def _codes(records: Iterable[Record]) -> tuple[str, ...]:
+    """``pretrain 3f2a90c1``: the digests of the sources that the jobs of a stage imported."""
+    found: dict[str, dict[str, None]] = {}
+    for record in records:
+        if record.code_digest:
+            found.setdefault(record.stage, {})[record.code_digest[:8]] = None
+    return tuple(f"{stage} {' / '.join(digests)}" for stage, digests in found.items())
+
+
+def _shards(results: Results) -> tuple[str, ...]:
+    """``digits 90ab12cd34ef``: the beginning of the SHA-256 of index.json, which has that of every tar."""
+    jobs = [(job.dataset, job.record.files.get("index")) for job in results.of(ShardsSpec) if job.record]
+    return tuple(f"{dataset} {fact.sha256[:12]} (SHA-256 of its index.json)" for dataset, fact in jobs if fact)
 
 
 def _commit(commit: str, dirty: bool) -> str:

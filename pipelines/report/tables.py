@@ -58,6 +58,7 @@ class Entry:
     marks    raised after the text, explained in the table's remarks
     alert    the detail is a warning
     colour   a swatch before the text, #rrggbb
+    behind   where on the page stands what the number is made of; other forms leave it out
     """
 
     text: str
@@ -68,6 +69,7 @@ class Entry:
     note: int | None = None
     marks: str = ""
     colour: str | None = None
+    behind: str = ""
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from pipelines.colours import colour
-from pipelines.report.cells import Cell, Column
+from pipelines.report.cells import Cell, Column, Row
 from pipelines.report.comparison import Comparison
 from pipelines.report.tables import Entry, Table
 from pipelines.statistics.ranks import mean_ranks
@@ -31,10 +31,8 @@ def transfer_table(found: Sequence[Comparison], caption: str) -> Table | None:
     if len(found) < 2:
         return None
     columns = list(dict.fromkeys(column for each in found for column in each.columns))
-    places = [place for each in found for place in _places(each)]
-    rows = {row.label: row for each in found for row in each.rows if not row.is_floor}
-    competing = [label for label, row in rows.items() if row.competes]
-    ranks = {column: _ranks(places, column, competing) for column in columns}
+    places, rows = places_of(found), _rows(found)
+    ranks = {column: mean_ranks_of(found, column) for column in columns}
     lines = []
     for label in rows:
         line = [Entry(label, colour=colour(label))]
@@ -44,6 +42,21 @@ def transfer_table(found: Sequence[Comparison], caption: str) -> Table | None:
     header = ("method", *([place.title for place in places] + ["mean rank"]) * len(columns))
     groups = (("", 1), *((column.title, len(places) + 1) for column in columns))
     return Table("transfer", caption, header, tuple(lines), groups)
+
+
+def places_of(found: Sequence[Comparison]) -> list[RankPlace]:
+    """The columns of one protocol over all data sets."""
+    return [place for each in found for place in _places(each)]
+
+
+def mean_ranks_of(found: Sequence[Comparison], column: Column) -> dict[str, float]:
+    """Label -> its mean rank by a protocol, of the rows that compete and are complete everywhere."""
+    competing = [label for label, row in _rows(found).items() if row.competes]
+    return _ranks(places_of(found), column, competing)
+
+
+def _rows(found: Sequence[Comparison]) -> dict[str, Row]:
+    return {row.label: row for each in found for row in each.rows if not row.is_floor}
 
 
 def _places(comparison: Comparison) -> list[RankPlace]:

@@ -142,7 +142,7 @@ def tuning_table(all_searches: list[SearchResult], caption: str) -> Table:
     for search in all_searches:
         best, spread = search.best, noise(search.finalists)
         shares = importance(search)
-        values = " · ".join(f"{name} {_shown(value)}" for name, value in best.params.items()) if best else "–"
+        values = " · ".join(f"{name} {shown(value)}" for name, value in best.params.items()) if best else "–"
         ranked = sorted(shares.items(), key=lambda item: (-item[1], item[0]))
         rows.append(
             (
@@ -165,7 +165,8 @@ def tuning_table(all_searches: list[SearchResult], caption: str) -> Table:
     return Table("tuning", caption, header, tuple(rows), text_columns=4)
 
 
-def _shown(value: Value) -> str:
+def shown(value: Value) -> str:
+    """As tables and charts print it."""
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 

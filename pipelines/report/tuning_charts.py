@@ -6,7 +6,7 @@ from typing import Any
 import altair as alt
 
 from pipelines.colours import Style
-from pipelines.report.charts import Spec, coloured, finished, focus, named
+from pipelines.report.charts import Spec, coloured, dashed, finished, focus, named
 from pipelines.report.tuning import SearchResult
 from pipelines.spec.tuning import Value
 from pipelines.statistics.expected_best import expected_best
@@ -27,12 +27,13 @@ def best_so_far_chart(searches: Sequence[SearchResult], style: dict[str, Style])
     x = alt.X("trial:Q", title="trial", axis=alt.Axis(tickMinStep=1, format="d"))
     y = alt.Y("value:Q", title="objective (%)", scale=alt.Scale(zero=False))
     colour = coloured(style, [search.label for search in searches])
+    dash = dashed(style, [search.label for search in searches])
     lines = (
         named(best)
         .mark_line(interpolate="step-after", strokeWidth=2)
-        .encode(x=x, y=y, color=colour, opacity=focus(0.9))
+        .encode(x=x, y=y, color=colour, strokeDash=dash, opacity=focus(0.9), tooltip=tips())
     )
-    dots = named(trials).mark_circle(size=40).encode(x=x, y=y, color=colour, opacity=focus(0.55), tooltip=_tips())
+    dots = named(trials).mark_circle(size=40).encode(x=x, y=y, color=colour, opacity=focus(0.55), tooltip=tips())
     return finished(alt.layer(lines, dots), 340, 220, trials, best)
 
 
@@ -50,8 +51,9 @@ def expected_best_chart(searches: Sequence[SearchResult], style: dict[str, Style
             x=alt.X("trial:Q", title="number of trials", axis=alt.Axis(tickMinStep=1, format="d")),
             y=alt.Y("value:Q", title="expected best objective (%)", scale=alt.Scale(zero=False)),
             color=coloured(style, [search.label for search in searches]),
+            strokeDash=dashed(style, [search.label for search in searches]),
             opacity=focus(0.9),
-            tooltip=_tips(),
+            tooltip=tips(),
         )
     )
     return finished(chart, 340, 220, rows)
@@ -81,7 +83,7 @@ def parameter_chart(searches: Sequence[SearchResult], name: str, style: dict[str
             y=alt.Y("value:Q", title="objective (%)", scale=alt.Scale(zero=False)),
             color=coloured(style, (search.label for search in searches)),
             opacity=focus(0.75),
-            tooltip=[*_tips(), alt.Tooltip(field, title=title)],
+            tooltip=[*tips(), alt.Tooltip(field, title=title)],
         )
     )
     return finished(chart, 340, 220, rows)
@@ -105,7 +107,8 @@ def _axis(scale: str) -> dict[str, Any]:
     return {"scale": kind, "axis": alt.Axis(format="~g", tickCount=5, labelOverlap=True)}
 
 
-def _tips() -> list[Any]:
+def tips() -> list[Any]:
+    """Method, trial and objective."""
     return [
         alt.Tooltip("label:N", title="method"),
         alt.Tooltip("trial:Q", title="trial"),

@@ -44,10 +44,14 @@ def summary(found: Sequence[JudgedClaim]) -> str:
     if not found:
         return ""
     counts = Counter(each.decision for each in found)
+    if counts["not enough runs"] == len(found):
+        about = "the claim" if len(found) == 1 else f"any of {len(found)} claims"
+        return f"There are not enough runs for a verdict on {about}."
+    if len(found) == 1:
+        return f"The claim is {found[0].decision}."
     parts = [_count(decision, counts[decision]) for decision in ORDER if counts[decision]]
     listed = parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
-    claims = "the one claim" if len(found) == 1 else f"{len(found)} claims"
-    return f"Of {claims} {listed}."
+    return f"Of {len(found)} claims {listed}."
 
 
 def _count(decision: Decision, count: int) -> str:

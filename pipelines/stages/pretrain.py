@@ -16,7 +16,7 @@ from torch import nn
 
 from pipelines import distributed, histograms, history
 from pipelines.attempts import begin, forget
-from pipelines.building.devices import device_name
+from pipelines.building.devices import device_name, peak_memory
 from pipelines.building.methods import ENCODER, HEAD, METHOD, packed
 from pipelines.building.pictures import write_pictures
 from pipelines.building.pretraining import trainer
@@ -124,7 +124,12 @@ def _pretrain(job: JobFolder[PretrainSpec], stop: Stop, lease: Lease | None) -> 
         metrics=fitted.metrics
         | steadiness(job.path / history.FILE, int(fitted.derived["steps_per_epoch"]))
         | fluctuations(job.path / history.FILE),
-        derived={**fitted.derived, "attempts": attempts, **{f"tuned/{path}": value for path, value in chosen.items()}},
+        derived={
+            **fitted.derived,
+            **peak_memory(training.device),
+            "attempts": attempts,
+            **{f"tuned/{path}": value for path, value in chosen.items()},
+        },
         seconds=fitted.clock.training,
         images_per_second=images / fitted.clock.training,
         device=device_name(training.device),

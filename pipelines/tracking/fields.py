@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
+from pipelines.machine import MEMORY
 from pipelines.metric import of_split
 from pipelines.records import Record
 
@@ -55,10 +56,15 @@ def made_by(record: Record) -> dict[str, str]:
 
 
 def final_metrics(record: Record) -> dict[str, float]:
-    """A pretraining's or a search's numbers under ``pretraining/``; one that was not finite has none."""
+    """A pretraining's or a search's numbers under ``pretraining/``, and what memory it took under MLflow's own ``system/``.
+
+    One that was not finite has none.
+    """
     found: dict[str, float | None] = {**record.metrics, "seconds": record.seconds}
     found["images_per_second"] = record.images_per_second
-    return {f"{PRETRAINING}/{name.removeprefix('final/')}": value for name, value in _finite(found).items()}
+    memory = {name: value for name, value in record.derived.items() if name.startswith(f"{MEMORY}/")}
+    numbers = {f"{PRETRAINING}/{name.removeprefix('final/')}": value for name, value in _finite(found).items()}
+    return numbers | {f"system/{name}": value for name, value in _finite(memory).items()}
 
 
 def measured(prefix: str, record: Record) -> dict[str, float]:

@@ -23,7 +23,7 @@ document.addEventListener("pointerover", (event) => {
   shown.style.top = `${box.top > 96 ? box.top - 92 : box.bottom + 8}px`;
 });
 
-// Draws every chart from its packed spec, and lets a legend button bring one method to the front in all of them.
+// Draws every chart from its packed spec, and lets legend buttons bring methods to the front in all of them.
 const unpack = ({ columns, levels, rows }) =>
   rows.map((row) =>
     Object.fromEntries(columns.map((name, i) => [name, levels[name] ? levels[name][row[i]] : row[i]])));
@@ -37,14 +37,14 @@ const views = await Promise.all(specs.map(async (spec, i) => {
   return view;
 }));
 
-let focus = "";
+const focus = new Set();
 for (const button of document.querySelectorAll(".legend button")) {
   button.addEventListener("click", () => {
-    focus = focus === button.dataset.label ? "" : button.dataset.label;
+    if (!focus.delete(button.dataset.label)) focus.add(button.dataset.label);
     for (const each of document.querySelectorAll(".legend button")) {
-      each.setAttribute("aria-pressed", String(each.dataset.label === focus));
+      each.setAttribute("aria-pressed", String(focus.has(each.dataset.label)));
     }
-    for (const view of views) view.signal("focus", focus).run();
+    for (const view of views) view.signal("focus", [...focus]).run();
   });
 }
 document.documentElement.dataset.drawn = String(views.length);

@@ -69,6 +69,17 @@ const [legend] = document.querySelectorAll(".legend button");
 legend.focus();
 legend.click();
 found.pressed = [document.activeElement === legend, legend.getAttribute("aria-pressed")];
+const second = document.querySelectorAll(".legend button")[1];
+second.click();
+const faded = (mark) => Number(getComputedStyle(mark).opacity) < 0.1;
+const marks = [...legend.closest("section").querySelectorAll(".chart svg.marks .mark-line path")];
+found.shown = [marks.filter((each) => !faded(each)).length, marks.filter(faded).length];
+found.both = [legend, second].map((each) => each.getAttribute("aria-pressed"));
+const number = document.querySelector("a.behind");
+number.click();
+const behind = document.getElementById(number.hash.slice(1));
+await wait(() => behind.open);
+found.behind = [behind.open, behind.getClientRects().length > 0, behind.querySelectorAll("li").length];
 found.errors = window.errors;
 if (parent === window) {
   const told = document.createElement("pre");

@@ -43,7 +43,7 @@ def with_seeds(folder: Path, seeds: int) -> str:
 
 def test_best_margins_noise_and_cost_are_said_with_their_numbers(tmp_path: Path) -> None:
     text = with_seeds(tmp_path, 6)
-    assert text.startswith("On digits, good is highest by kNN (k 20) of 3 methods with all their seeds: 91.0 % [")
+    assert text.startswith("On digits, good is the highest of 3 methods with all their seeds, by kNN (k 20): 91.0 % [")
     assert "] over 6 seeds. The next, fair, is 0.0 points [" in text
     assert "Before any training its encoder is 60.0 points [" in text
     assert "] below it. Within noise of it: fair." in text
@@ -87,6 +87,6 @@ def test_a_method_below_its_floor_and_alone_is_said_to_be(tmp_path: Path) -> Non
     fake.run("simclr", 0, DATASET, {"knn": {"test/top1": 0.6}, "linear": {"test/top1": 0.7}})
     fake.evaluate("untrained resnet18w16", "untrained", 0, DATASET, {"knn": {"test/top1": 0.8}})
     text = sentences(fake.save(), tmp_path)
-    assert "simclr is highest by kNN (k 20) as the only method with all its seeds: 60.0 % over 1 seed." in text
+    assert "simclr is the only method with all its seeds, by kNN (k 20): 60.0 % over 1 seed." in text
     assert "Before any training its encoder is 20.0 points above it." in text
     assert "It is first by linear probe too." in text

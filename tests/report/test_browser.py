@@ -95,6 +95,20 @@ def test_the_keyboard_reaches_titles_and_legend(wide: dict[str, Any]) -> None:
     assert wide["pressed"] == [True, "true"]
 
 
+def test_two_methods_can_stand_in_front_together(wide: dict[str, Any]) -> None:
+    assert wide["both"] == ["true", "true"]
+    front, back = wide["shown"]
+    assert front > 1
+    assert back > 0
+
+
+def test_a_number_opens_what_it_is_made_of(wide: dict[str, Any]) -> None:
+    is_open, is_seen, seeds = wide["behind"]
+    assert is_open
+    assert is_seen
+    assert seeds > 0
+
+
 def test_evidence_is_folded_until_a_link_the_keyboard_or_paper_opens_it(page: str, wide: dict[str, Any]) -> None:
     assert page.count('<details class="evidence" open>') == len(wide["folded"]) > 3  # open for who runs no scripts
     assert not any(wide["folded"])

@@ -13,6 +13,7 @@ from pipelines.report.cells import Row
 from pipelines.report.comparison import Comparison, comparisons
 from pipelines.report.study import load_results
 from pipelines.report.transfer import transfer_table
+from pipelines.report.transfer_chart import transfer_charts
 from pipelines.stages import report
 
 REPORTS = Path(__file__).parents[2] / "reports"
@@ -122,3 +123,22 @@ def test_the_page_has_a_section_for_each_data_set(made: tuple[Path, Path]) -> No
         assert f'<section id="{name}">' in text
         assert (folder / "out" / "tables" / f"{name}.tex").exists()
     assert "simclr (from fashion_mnist-2000)" in text
+
+
+def test_the_heat_map_says_how_far_behind_the_best_a_method_is_on_every_data_set(found: list[Comparison]) -> None:
+    ((_, chart),) = transfer_charts(found)
+    (rows,) = chart["datasets"].values()
+    assert len({row["dataset"] for row in rows}) == 4
+    for dataset in {row["dataset"] for row in rows}:
+        there = [row for row in rows if row["dataset"] == dataset]
+        best = max(row["mean"] for row in there)
+        assert [row["behind"] for row in there] == pytest.approx([best - row["mean"] for row in there], abs=2e-3)
+    assert {row["label"]: row["rank"] for row in rows} == {"simclr": "1.5", "supervised": "–", "mae": "1.5"}
+    assert transfer_charts(found[:1]) == []
+
+
+def test_the_supervised_reference_is_the_ceiling_where_it_was_trained(found: list[Comparison]) -> None:
+    for each in found:
+        (column,) = each.columns
+        rows = [line for line in each.rows if line.label == "supervised" and line.trained_on == each.dataset.short_name]
+        assert each.ceiling(column) == (each.cells[rows[0], column].mean if rows else None)

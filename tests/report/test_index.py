@@ -44,7 +44,7 @@ def test_the_brief_says_what_the_page_says(tmp_path):
     assert (brief.done, brief.planned, brief.seconds) == (len(jobs), len(jobs), 2.0 * len(jobs))
     assert (brief.methods, brief.datasets, brief.verdicts) == (("moco",), ("digits",), {"not enough runs": 1})
     assert all(answer in (folder / "report.html").read_text() for answer in brief.answers)
-    assert brief.text.endswith("Claims: 1 not enough runs.")
+    assert brief.text.endswith("Claims: 1 without enough runs.")
 
 
 def test_the_index_lists_every_study_with_a_page(tmp_path):

@@ -135,7 +135,7 @@ def test_every_chart_is_a_valid_spec_with_its_rows(made: tuple[Path, Path]) -> N
     text = (made[1] / "report.html").read_text(encoding="utf-8")
     specs = json.loads(re.search(r'id="specs">(.*?)</script>', text, re.S).group(1))  # type: ignore[union-attr]
     assert len(specs) == text.count('<div class="chart"')
-    assert len(specs) == 2 + 1 + 2 + 3 + 2 + 2 + 5  # results, cost, training, scores, densities, collapse, tuning
+    assert len(specs) == 2 + 1 + 2 + 3 + 2 + 2 + 7  # results, cost, training, scores, densities, collapse, tuning
     for spec in specs:
         datasets = {}
         for name, data in spec["datasets"].items():

@@ -225,6 +225,9 @@ def test_csv_names_the_jobs_and_html_escapes(written: Path) -> None:
     assert rows[2].startswith("changed_50,0.5,–,–,–,,,,,")
     assert "-knn-" not in rows[0]  # plain at 0.5, which has the same title
     assert "-knn-" in rows[2]
+    for row in rows:
+        jobs = row.rpartition(",")[2].split()
+        assert len(jobs) == len(set(jobs))
     page = (written / "momentum.html").read_text()
     assert "Momentum, 5 % &amp; α" in page
     assert "3 cells are not run yet" in page

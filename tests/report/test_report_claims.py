@@ -166,6 +166,7 @@ def test_without_a_finished_seed_the_claim_still_stands_in_the_table(tmp_path: P
     assert found.verdict is None
     assert found.decision == "not enough runs"
     assert "no seed of both groups has finished yet (3 are planned)" in told([found])[0].numbers
+    assert summary([found]) == "There are not enough runs for a verdict on the claim."
     assert claims_table([found], "").rows[0][3].text == "missing"
     assert claims_chart([found]) is None
 
@@ -173,7 +174,7 @@ def test_without_a_finished_seed_the_claim_still_stands_in_the_table(tmp_path: P
 def test_the_page_leads_with_the_verdicts(tmp_path: Path) -> None:
     claims = "  - {text: 'New <b>wins</b>.', source: 'Someone 2020, table 1', first: new, second: base}"
     found = judge_all(tmp_path, claims)
-    assert summary(found) == "Of the one claim 1 is supported."
+    assert summary(found) == "The claim is supported."
     page = build_report(load_results(tmp_path / "study" / "plan.json", tmp_path), tmp_path / "out", TEXTS).read_text()
     assert "New &lt;b&gt;wins&lt;/b&gt;." in page
     assert "Someone 2020, table 1" in page

@@ -8,6 +8,7 @@ from report_tools import METHODS, FakeStudy
 from pipelines.colours import styles
 from pipelines.errors import InputError
 from pipelines.files import write_json
+from pipelines.report.parallel_chart import parallel_chart
 from pipelines.report.study import load_results
 from pipelines.report.tuning import SearchResult, Trial, importance, searches, tuning_table
 from pipelines.report.tuning_charts import expected_best_chart
@@ -112,3 +113,21 @@ def test_trials_that_fail_cost_their_budget(tmp_path: Path) -> None:
 
 def test_a_search_without_a_result_is_worth_nothing() -> None:
     assert search([Trial(0, {}, None, 0.1)]).worth == []
+
+
+def test_parallel_coordinates_place_values_on_the_scale_of_the_search() -> None:
+    trials = [
+        Trial(0, {"momentum": 0.9, "temperature": 0.1}, 0.5),
+        Trial(1, {"momentum": 0.99, "temperature": 0.2}, 0.7),
+        Trial(2, {"momentum": 0.999, "temperature": 0.4}, 0.6),
+        Trial(3, {"momentum": 0.9, "temperature": 0.1}, None),
+    ]
+    chart = parallel_chart(search(trials))
+    assert chart is not None
+    (rows,) = chart["datasets"].values()
+    places = {(row["trial"], row["option"]): row["place"] for row in rows}
+    assert [places[n, "momentum"] for n in range(3)] == pytest.approx([0, 0.5, 1], abs=1e-3)  # 1 - m: a tenth each
+    assert [places[n, "temperature"] for n in range(3)] == pytest.approx([0, 0.5, 1], abs=1e-3)  # twice each
+    assert [places[n, "objective"] for n in range(3)] == pytest.approx([0, 1, 0.5], abs=1e-3)
+    assert len(places) == 9
+    assert [row["trial"] for row in rows][-1] == 1  # the best lies above the others

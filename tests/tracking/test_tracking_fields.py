@@ -53,8 +53,9 @@ def test_tags_leave_out_what_is_empty(tmp_path: Path) -> None:
 
 
 def test_numbers_that_were_not_finite_have_no_metric(tmp_path: Path) -> None:
-    found = record(tmp_path)
+    found = record(tmp_path, derived={"peak_memory/host_mib": 812.5, "lr": 0.03})
     expected = {
+        "system/peak_memory/host_mib": 812.5,
         "pretraining/test/top1": 0.5,
         "pretraining/val": 2.0,
         "pretraining/seconds": 1.0,
