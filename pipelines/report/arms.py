@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import altair as alt
 
-from pipelines.colours import styles
+from pipelines.colours import Style, styles
 from pipelines.report.cells import Cell, Column
 from pipelines.report.charts import ROOM, Spec, coloured, dashed, finished, focus, named
 from pipelines.report.comparison import Comparison
@@ -56,12 +56,18 @@ def arms_charts(found: Sequence[Comparison]) -> list[tuple[str, Spec]]:
     ]
 
 
+def arms_styles(found: Sequence[Comparison]) -> dict[str, Style]:
+    """How the methods of all these charts are drawn."""
+    groups = [group for each in found for column in each.columns for group in arms(each, column).values()]
+    return styles(arm.method for group in groups for arm in group)
+
+
 def _chart(group: Sequence[ArmNumber], option: str, column: Column) -> Spec:
     """A line a method through the means; a bar through each is its 95 % interval."""
     rows = [{"label": arm.method, "x": arm.value, **_numbers(arm.cell)} for arm in group]
     style, values = styles(arm.method for arm in group), [arm.value for arm in group]
     is_wide = min(values) > 0 and max(values) / min(values) >= WIDE
-    scale = alt.Scale(type="log", nice=False) if is_wide else alt.Scale(zero=False, padding=ROOM)
+    scale = alt.Scale(type="log", nice=False, padding=ROOM) if is_wide else alt.Scale(zero=False, padding=ROOM)
     x = alt.X("x:Q", title=option, scale=scale, axis=alt.Axis(format="~g", tickCount=6, labelOverlap=True))
     title = f"{column.title}, test (%)"
     y, colour = alt.Y("mean:Q", title=title, scale=alt.Scale(zero=False)), coloured(style, style)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pipelines.files import write_text
 from pipelines.report.answer import answer
-from pipelines.report.arms import arms_charts
+from pipelines.report.arms import arms_charts, arms_styles
 from pipelines.report.behind import behind
 from pipelines.report.brief import brief_of, save
 from pipelines.report.claims import JudgedClaim, judged
@@ -117,7 +117,7 @@ def _costs(results: Results, found: Sequence[Comparison], texts: Path) -> Sectio
 
 def _arms(found: Sequence[Comparison], texts: Path) -> Section:
     drawn = tuple(Chart(title, spec) for title, spec in arms_charts(found))
-    return Section("arms", "Ablations", caption(texts, "arms"), drawn)
+    return Section("arms", "Ablations", caption(texts, "arms"), drawn, legend=tuple(arms_styles(found).items()))
 
 
 def _results(results: Results, found: Sequence[tuple[Comparison, Beside]], texts: Path) -> list[Section]:

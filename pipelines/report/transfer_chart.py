@@ -35,7 +35,7 @@ def _heat_map(found: Sequence[Comparison], column: Column) -> Spec | None:
     x = alt.X("dataset:N", title=None, sort=None, axis=alt.Axis(orient="top", labelAngle=0, labelLimit=150))
     y = alt.Y("label:N", title=None, sort=order, axis=alt.Axis(labelLimit=260))
     shades = alt.Scale(range=["#2C6E9B", "#F4F6F8"])
-    dark = max(row["behind"] for row in rows) / 3
+    dark = max(row["behind"] for row in rows) / 4
     tips = [
         alt.Tooltip("label:N", title="method"),
         alt.Tooltip("dataset:N", title="data set"),

@@ -72,8 +72,9 @@ found.pressed = [document.activeElement === legend, legend.getAttribute("aria-pr
 const second = document.querySelectorAll(".legend button")[1];
 second.click();
 const faded = (mark) => Number(getComputedStyle(mark).opacity) < 0.1;
-const marks = [...legend.closest("section").querySelectorAll(".chart svg.marks .mark-line path")];
-found.shown = [marks.filter((each) => !faded(each)).length, marks.filter(faded).length];
+const marks = () => [...legend.closest("section").querySelectorAll(".chart svg.marks .mark-line path")];
+await wait(() => marks().some(faded)); // Vega draws when it is idle
+found.shown = [marks().filter((each) => !faded(each)).length, marks().filter(faded).length];
 found.both = [legend, second].map((each) => each.getAttribute("aria-pressed"));
 const number = document.querySelector("a.behind");
 number.click();

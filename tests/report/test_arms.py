@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from report_tools import FakeStudy
 
-from pipelines.report.arms import arms, arms_charts
+from pipelines.report.arms import arms, arms_charts, arms_styles
 from pipelines.report.comparison import Comparison, comparisons
 from pipelines.report.study import load_results
 
@@ -41,6 +41,7 @@ def test_a_chart_has_means_inside_their_intervals(comparison: Comparison) -> Non
     (rows,) = chart["datasets"].values()
     assert [row["x"] for row in rows] == sorted(MEANS)
     assert all(row["low"] < row["mean"] < row["high"] for row in rows)
+    assert list(arms_styles([comparison])) == ["moco_v2"]
 
 
 def test_two_values_make_no_line(tmp_path: Path) -> None:
