@@ -10,6 +10,7 @@ from pipelines.sources.base import Split
 from pipelines.sources.equal import Hashed, equal_images
 from pipelines.sources.images import Decoding, Unreadable, decoded, is_extreme, reduced
 from pipelines.sources.whole import shown
+from pipelines.spec.datasets.base import DataSet
 from pipelines.spec.images_told import EQUAL, changed_told
 
 MOST_OPENED = 100
@@ -19,9 +20,10 @@ MOST_COMPARED = 20_000
 """Images of both splits together that are read whole to find equal ones: seconds of a local disk."""
 
 
-def pixels_told(split: Split, decoding: Decoding) -> dict[str, str]:
+def pixels_told(split: Split, dataset: DataSet) -> dict[str, str]:
     """Sizes and channels of some images of a split, evenly spaced, in words; what is changed; strips and unreadable ones by
     name."""
+    decoding = Decoding.of(dataset.model_dump())
     sizes, modes, changed = list[tuple[int, int]](), Counter[str](), Counter[str]()
     strips, unreadable = list[str](), list[str]()
     rows = range(0, len(split), max(1, len(split) // MOST_OPENED))
@@ -47,6 +49,8 @@ def pixels_told(split: Split, decoding: Decoding) -> dict[str, str]:
         told["changed"] = changed_told(changed)
     for what, found in (("extreme shapes", strips), ("unreadable", unreadable)):
         told |= {what: f"{len(found)} of {len(rows)}: {'; '.join(found[:MOST_NAMED])}"} if found else {}
+    if len(unreadable) > dataset.max_unreadable * len(rows):
+        told["unreadable"] += f"; packing refuses more than {dataset.max_unreadable:g} of all (dataset.max_unreadable)"
     return told
 
 

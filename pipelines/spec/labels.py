@@ -8,7 +8,10 @@ from pipelines.spec.evaluation.base import Protocol
 from pipelines.spec.methods import options_class
 from pipelines.spec.study import Study
 
-WAY_OUT = "add a labelled data set with role: target under datasets; encoders are then measured on that"
+WAY_OUT = (
+    "give its images labels (class folders, cls members of tars; tables of labels beside images are not read), or add a "
+    "labelled data set with role: target under datasets; encoders are then measured on that"
+)
 
 WHERE = {
     "captions": ("captions", "coco_captions, or tars with txt members (webdataset)"),

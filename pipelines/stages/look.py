@@ -6,7 +6,6 @@ from pathlib import Path
 from pipelines.errors import InputError
 from pipelines.listing.kinds import in_words
 from pipelines.sources.base import SPLITS, Source, Split, open_source
-from pipelines.sources.images import Decoding
 from pipelines.sources.looking import equal_told, pixels_told
 from pipelines.spec.contents import lacking
 from pipelines.spec.datasets.base import DataSet
@@ -38,7 +37,7 @@ def _lines(dataset: DataSet) -> list[str]:
     lines = [f"layout: {source.layout}"] if source.layout else []
     for name in SPLITS:
         lines += [f"{name}: {len(source.split(name))} images", *_classes(source, source.split(name))]
-        told = pixels_told(source.split(name), Decoding.of(dataset.model_dump()))
+        told = pixels_told(source.split(name), dataset)
         lines += [f"  {what}: {words}" for what, words in told.items()]
     train, test = (_counts(source, source.split(name)) for name in SPLITS)
     lines += _unlabelled(source)

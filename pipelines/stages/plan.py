@@ -10,7 +10,6 @@ from pipelines.errors import InputError
 from pipelines.files import read_json
 from pipelines.records import read_record
 from pipelines.sources.base import open_source
-from pipelines.sources.images import Decoding
 from pipelines.sources.looking import pixels_told
 from pipelines.spec.contents import Contents
 from pipelines.spec.datasets.base import DataSet, OwnImages
@@ -110,9 +109,7 @@ def _images(job: Job, dataset: DataSet, results: Path) -> list[str]:
     if not isinstance(dataset, OwnImages) or (why := dataset.uncounted()):
         return why if isinstance(dataset, OwnImages) else []
     split = open_source(dataset).train
-    return [
-        f"{what} of train: {words}" for what, words in pixels_told(split, Decoding.of(dataset.model_dump())).items()
-    ]
+    return [f"{what} of train: {words}" for what, words in pixels_told(split, dataset).items()]
 
 
 def _print_notes(made: Plan) -> None:

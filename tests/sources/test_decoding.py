@@ -104,8 +104,18 @@ def test_what_is_left_of_images_stands_in_the_record_and_in_the_report(tmp_path:
     assert (told(index)["images_cut_to_8_bits"], told(index)["images_of_several_frames"]) == (1, 2)
     words = images_told(read_json(tmp_path / "out" / "index.json"))["changed"]
     whole = open_source(options.model_copy(update={"test_share": 0.0})).train
-    assert words == pixels_told(whole, Decoding.of(options.model_dump()))["changed"]
+    assert words == pixels_told(whole, options)["changed"]
     assert words.startswith("1 with transparency, 1 of 16 bits a channel")
+
+
+@pytest.mark.parametrize(("allowed", "told"), [(0.1, True), (0.5, False)])
+def test_a_look_says_where_packing_will_refuse(tmp_path: Path, allowed: float, told: bool) -> None:
+    for number in range(4):
+        (tmp_path / f"{number}.png").write_bytes(seen("RGBA") if number else b"")
+    options = ImageFolder(name="toy", folder=str(tmp_path), test_share=0.0, max_unreadable=allowed)
+    said = pixels_told(open_source(options).train, options)["unreadable"]
+    assert said.startswith("1 of 4: 0.png (the file is empty)")
+    assert said.endswith("packing refuses more than 0.1 of all (dataset.max_unreadable)") is told
 
 
 def test_an_empty_file_is_called_empty() -> None:

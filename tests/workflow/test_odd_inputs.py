@@ -2,11 +2,13 @@
 
 import io
 import math
+import os
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from source_tools import encoded, image, make_folder, noise
 from study_tools import Made
 from told_tools import check_same, looked, reported
@@ -118,6 +120,23 @@ def class_list(root: Path) -> str:
     return f'{line}, classes: "{root}/list.txt"'
 
 
+def brackets(root: Path) -> str:
+    """Where ~ and $HOME are filled in too."""
+    root.mkdir()
+    line = tars(root / "set [1]", tar(pairs(8)))
+    return line.replace(str(root), f"$HOME/{os.path.relpath(root, os.environ['HOME'])}")
+
+
+def camera(root: Path) -> str:
+    """A film, and a pipe that nobody writes into."""
+    line, buffer = folder(root), io.BytesIO()
+    first, *more = [Image.fromarray(each) for each in noise(3, 8, 8, 3, seed=9)]
+    first.save(buffer, "gif", save_all=True, append_images=more)
+    (root / "a" / "film.gif").write_bytes(buffer.getvalue())
+    os.mkfifo(root / "b" / "live.png")
+    return line
+
+
 ODD: dict[str, tuple[Callable[[Path], str], dict[str, str]]] = {
     "hidden": (hidden, {"left out: housekeeping": "4 ("}),
     "two_splits": (two_splits, {"layout": "train: Training/; test: VALID/", "equal images": "5 of test that are in"}),
@@ -143,6 +162,12 @@ ODD: dict[str, tuple[Callable[[Path], str], dict[str, str]]] = {
         {"train": "5 images", "equal images": "1 repeated in train"},
     ),
     "same_keys": (lambda root: tars(root, tar(pairs(4)), train2=tar(pairs(4))), {"train": "8 images"}),
+    "brackets": (brackets, {"train": "8 images"}),
+    "train_lacks": (
+        lambda root: tars(root, tar(pairs(8)), test=tar(pairs(6, 10, ("0", "1", "7")))),
+        {"classes missing from train": "1: 7"},
+    ),
+    "camera": (camera, {"changed": "1 of several frames", "left out: pipe, socket or device": "1 (b/live.png)"}),
     "unlabelled": (
         lambda root: tars(root, tar([*pairs(4), ("8.jpg", IMAGES[8]), ("9.jpg", IMAGES[9])])),
         {"without a label": "2 of train"},
@@ -218,6 +243,12 @@ def unreadable(root: Path) -> str:
     return line
 
 
+def dead_link(root: Path) -> str:
+    line = folder(root)
+    (root / "c").symlink_to(root / "gone")
+    return line
+
+
 REFUSED: dict[str, tuple[Callable[[Path], str], str]] = {
     "a folder beside train": (lambda root: split_and(root, "more/c/1.png"), "more"),
     "a class of test alone": (lambda root: split_and(root, "test/c/1.png"), ": none o"),
@@ -230,6 +261,11 @@ REFUSED: dict[str, tuple[Callable[[Path], str], str]] = {
     "a key twice": (lambda root: tars(root, tar(pairs(4), pairs(4))), "sample 0 is there already"),
     "half a tar": (lambda root: tars(root, tar(pairs(4))[:2600]), "not a whole tar"),
     "half a label": (lambda root: tars(root, tar(pairs(4, labels=("0.6", "1.6")))), "label '0.6' of sample 0"),
+    "a class that leads nowhere": (dead_link, "a link that leads nowhere"),
+    "labels by another name": (
+        lambda root: tars(root, tar([(name.replace("cls", "label"), data) for name, data in pairs(4)])),
+        "each has a member .label, which is not read",
+    ),
     "a link to nothing": (
         lambda root: tars(root, tar([*pairs(4), ("9.jpg", b"->7.jpg")])),
         "which does not come before",
@@ -242,10 +278,10 @@ def test_what_is_refused_leaves_nothing(tmp_path: Path, capsys, odd: str) -> Non
     """Neither look nor plan writes or changes a file, and both say why."""
     make, message = REFUSED[odd]
     (tmp_path / "study.yaml").write_text(STUDY.format(datasets=f"{{name: odd, {make(tmp_path / 'own')}}}"))
-    before = {path: (path.stat().st_mtime_ns, path.stat().st_size) for path in tmp_path.rglob("*")}
+    before = {path: (path.lstat().st_mtime_ns, path.lstat().st_size) for path in tmp_path.rglob("*")}
     for call in (["look"], ["plan", "--write", "--results", str(tmp_path / "results")]):
         assert main([call[0], str(tmp_path / "study.yaml"), *call[1:]]) == 1
         said = "".join(capsys.readouterr())
         assert message in said
         assert said.count("error: ") == 1
-    assert {path: (path.stat().st_mtime_ns, path.stat().st_size) for path in tmp_path.rglob("*")} == before
+    assert {path: (path.lstat().st_mtime_ns, path.lstat().st_size) for path in tmp_path.rglob("*")} == before

@@ -1,5 +1,6 @@
 """What other tools leave in the environment changes nothing, or is refused by name."""
 
+import json
 import os
 import subprocess
 import sys
@@ -7,10 +8,13 @@ from pathlib import Path
 
 import pytest
 from source_tools import make_folder
+from study_tools import Made
 
 from pipelines.building.devices import data_workers
+from pipelines.cli import main
 from pipelines.errors import EnvironmentFault
 from pipelines.launching.processes import GROUP, LEAST, process_group
+from pipelines.surroundings import FORMS, unfit
 
 ROOT = Path(__file__).parents[2]
 STUDY = """
@@ -21,6 +25,7 @@ methods: [{{use: simclr}}]
 seeds: [0]
 training: {{epochs: 1, batch_size: 4}}
 evaluation: [{{use: knn, k: 3}}]
+floors: false
 """
 
 
@@ -52,14 +57,82 @@ def test_file_names_that_would_be_misread_are_refused_by_the_variable(tmp_path: 
 LEFT = {
     "MLFLOW_TRACKING_URI": "http://127.0.0.1:9", "MLFLOW_RUN_ID": "0" * 32, "MLFLOW_EXPERIMENT_NAME": "other",
     "MLFLOW_REGISTRY_URI": "http://127.0.0.1:9", "SNAKEMAKE_PROFILE": "/nowhere", "PYTHONPATH": "/nowhere",
-    "PYTHONOPTIMIZE": "2", "CUDA_VISIBLE_DEVICES": "7", "OMP_NUM_THREADS": "2", "SLURM_JOB_ID": "1", "SLURM_NTASKS": "4",
-    "RANK": "1", "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "x", "MASTER_ADDR": "nowhere", "OPTUNA_STORAGE": "sqlite:////nowhere/x.db",
+    "CUDA_VISIBLE_DEVICES": "7", "OMP_NUM_THREADS": "abc", "SLURM_JOB_ID": "x", "SLURM_NTASKS": "4",
+    "MKL_NUM_THREADS": "x", "NUMEXPR_MAX_THREADS": "x", "TORCH_HOME": "/nowhere", "TMPDIR": "/nowhere", "HOME": "/nowhere",
+    "XDG_CACHE_HOME": "/nowhere", "MPLBACKEND": "Qt5Agg", "MPLCONFIGDIR": "/nowhere", "TZ": "Nowhere/City", "COLUMNS": "x",
+    "GIT_DIR": "/nowhere", "SLURM_PROCID": "3", "LOCAL_RANK": "3", "MASTER_PORT": "x", "http_proxy": "http://127.0.0.1:9",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "abc", "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "x",
+    "MASTER_ADDR": "nowhere", "OPTUNA_STORAGE": "sqlite:////nowhere/x.db",
 }  # fmt: skip
 
 
-def test_variables_of_other_tools_change_nothing_that_is_told(tmp_path: Path) -> None:
-    plain, left = looked(tmp_path / "plain"), looked(tmp_path / "left", **LEFT)
-    assert (left.returncode, left.stdout, left.stderr) == (0, plain.stdout, b"")
+def through(folder: Path) -> dict[str, dict[str, float]]:
+    """A small study from its images to its verified records; "STAGE LABEL" -> metrics, without those of the clock."""
+    make_folder(folder / "Fotos 日本", {"große Katze": 8, "猫": 8})
+    made = Made.of(STUDY.format(root=folder), folder)
+    made.run(*made.plan.of("pretrain"), *made.plan.of("evaluate"))
+    study, results = folder / "study.yaml", ["--results", str(made.results)]
+    out = made.results / "study"
+    assert main(["collect", "--plan", str(out / "plan.json"), *results, "--out", str(out)]) == 0
+    for stage in ("plan", "status", "verify"):
+        assert main([stage, str(study), *results]) == 0
+    return {
+        f"{job.stage} {made.plan.labels[job.stage, job.key]}": {
+            name: value for name, value in made.record(job)["metrics"].items() if "second" not in name
+        }
+        for job in [*made.plan.of("pretrain"), *made.plan.of("evaluate")]
+    }
+
+
+THROUGH = """
+import json, sys
+from pathlib import Path
+sys.path[:0] = ["tests", "tests/workflow"]
+from test_surroundings import through
+found = through(Path(sys.argv[1]))
+Path(sys.argv[1], "found.json").write_text(json.dumps(found))
+"""
+
+
+def test_variables_of_other_tools_change_no_number_of_any_stage(tmp_path: Path) -> None:
+    (tmp_path / "plain").mkdir()
+    (tmp_path / "left").mkdir()
+    call = [sys.executable, "-c", THROUGH, str(tmp_path / "left")]
+    done = subprocess.run(call, cwd=ROOT, env=os.environ | LEFT, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    plain = through(tmp_path / "plain")
+    assert len(plain) == 2
+    assert json.loads((tmp_path / "left" / "found.json").read_text()) == plain
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_a_variable_that_a_library_would_fail_of_is_refused_by_name(monkeypatch, capsys, name: str) -> None:
+    monkeypatch.setenv(name, "abc")
+    assert main(["status", "nowhere.yaml"]) == 1
+    said = capsys.readouterr().err
+    assert said.startswith(f"error: the environment has {name}=abc, which must be ")
+    assert said.endswith("; unset it, or mend it\n")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("SOURCE_DATE_EPOCH", "315532800"),
+        ("WDS_CACHE_SIZE", "1e9"),
+        ("PYTORCH_CUDA_ALLOC_CONF", "expandable_segments:True"),
+    ],
+)
+def test_what_those_libraries_take_is_no_fault(monkeypatch, name: str, value: str) -> None:
+    monkeypatch.setenv(name, value)
+    assert unfit() is None
+
+
+def test_a_python_without_docstrings_is_refused_before_anything_is_trained() -> None:
+    done = subprocess.run(
+        [sys.executable, "-OO", "-m", "pipelines", "status", "x.yaml"], cwd=ROOT, capture_output=True, timeout=60
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith(b"error: the environment makes Python leave out docstrings (PYTHONOPTIMIZE=2 or -OO)")
 
 
 @pytest.mark.parametrize(
