@@ -111,7 +111,8 @@ def _select(source: Source, dataset: DataSet) -> tuple[dict[SplitName, Split], f
         splits[name] = split.take(order[name])
     if source.held is not None:
         return splits, frozenset(row for row, old in enumerate(order["train"].tolist()) if old in source.held)
-    held_out = stratified_share(splits["train"].labels, dataset.holdout, SEED, "holdout")
+    labels = splits["train"].labels
+    held_out = stratified_share(labels, dataset.held_share(len(labels)), SEED, "holdout")
     return splits, frozenset(held_out.tolist())
 
 

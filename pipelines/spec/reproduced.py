@@ -128,7 +128,8 @@ def differences(spec: PretrainSpec, evaluation: Protocol, figure: Published) -> 
     if figure.batch_size not in (None, spec.training.batch_size):
         found["batch_size"] = f"batches of {figure.batch_size} there, of {spec.training.batch_size} here"
     if spec.dataset.holdout:
-        found["holdout"] = f"{spec.dataset.holdout:.3g} of train is held out from pretraining here"
+        held = spec.dataset.held_share(spec.dataset.train_images or 1)
+        found["holdout"] = f"{held:.3g} of train is held out from pretraining here"
     return found
 
 

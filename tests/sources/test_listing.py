@@ -158,7 +158,10 @@ def test_a_study_may_leave_a_val_folder_unused(tmp_path: Path) -> None:
     source = read(options)
     assert (len(source.train), source.held) == (12, None)
     assert source.skipped == {"split folder that is not used": {"count": 1, "examples": ["Validation"]}}
-    assert options.told() == "train: train/; test: test/; choices: 25% of train; not used: Validation/; 2 classes"
+    assert (
+        options.told()
+        == "train: train/; test: test/; choices: 25% of train, 10,000 at most; not used: Validation/; 2 classes"
+    )
 
 
 def test_planning_tells_how_the_folders_were_understood_and_what_they_hold(tmp_path: Path, capsys) -> None:
@@ -291,7 +294,8 @@ def test_look_prints_what_a_study_s_data_sets_hold_and_writes_nothing(tmp_path: 
     told = capsys.readouterr().out
     for line in (
         "train: 5 images", "test: 2 images", "classes: cat 3, dog 2", "opened: 5: 8 pixels wide, 8 high, 5 colour",
-        "layout: train: train/; test: val/; choices: 10% of train; 2 classes", "left out: 1 .txt (train/cat/notes.txt)",
+        "layout: train: train/; test: val/; choices: 10% of train, 10,000 at most; 2 classes",
+        "left out: 1 .txt (train/cat/notes.txt)",
     ):  # fmt: skip
         assert line in told
     assert sorted(tmp_path.rglob("*")) == before

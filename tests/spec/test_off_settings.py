@@ -3,6 +3,7 @@
 import pytest
 
 from pipelines.spec.datasets.digits import Options as Digits
+from pipelines.spec.datasets.imagenet import Options as ImageNet
 from pipelines.spec.encoders.resnet import Options as ResNet
 from pipelines.spec.jobs import PretrainSpec
 from pipelines.spec.methods.simclr import Options as SimCLR
@@ -36,3 +37,12 @@ def test_how_to_run_never_is():
 def test_an_epoch_that_never_comes_cannot_be_kept():
     with pytest.raises(ValueError, match="keep_epochs: 7 comes after the last of the 5 epochs"):
         Training(epochs=5, keep_epochs=(2, 7)).check()
+
+
+def test_a_large_data_set_keeps_no_tenth_for_choosing_unless_asked():
+    plain, asked, whole = ImageNet(folder="x"), ImageNet(folder="x", holdout_most=None), 1_281_167
+    assert plain.pretraining_images == whole - 10_000
+    assert asked.pretraining_images == whole - round(whole / 10)
+    assert "holdout_most" not in plain.model_dump()
+    assert asked.model_dump()["holdout_most"] is None
+    assert Digits().held_share(1437) == Digits().holdout

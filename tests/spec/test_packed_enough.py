@@ -68,7 +68,7 @@ def test_beside_a_damaged_plan_the_others_are_asked(plans, tmp_path):
         check(plans, tmp_path)
 
 
-@pytest.mark.parametrize("more", ["", ", limit: 333, holdout: 0.2"])
+@pytest.mark.parametrize("more", ["", ", limit: 333, holdout: 0.2", ", holdout_most: 20"])
 def test_what_a_published_data_set_holds_is_told_before_it_is_packed(tmp_path, more):
     text = STUDY.format(shots=1).replace(", limit: 300", more)
     (tmp_path / "study.yaml").write_text(text)

@@ -174,7 +174,7 @@ def test_the_report_tells_what_was_found_in_each_data_set(made):
         for row in csv.DictReader(file):
             name = row["data set"] or name
             told[name, row["what"]] = row["found"]
-    assert told["folders", "layout"] == "train: train/; test: valid/; choices: 10% of train; 3 classes"
+    assert told["folders", "layout"] == "train: train/; test: valid/; choices: 10% of train, 10,000 at most; 3 classes"
     assert told["folders", "train"].endswith("held out for choices; große Katze: 12, single: 1, 猫 и пёс: 9")
     assert told["folders", "test"] == "6 images; große Katze: 3, single: 0, 猫 и пёс: 3"
     assert told["folders", "classes missing from test"] == "1: single"

@@ -17,6 +17,8 @@ from pipelines.spec.contents import Contents
 from pipelines.spec.counts import Counts
 from pipelines.spec.part import Part
 
+MOST_HELD = 10_000
+"""Images kept for choosing, unless told otherwise: the standard error of an accuracy is half a percent at most then."""
 Targets = Literal["labels", "captions", "label_sets", "masks", "boxes"]
 """What encoders are measured against: a label an image, captions, any number of labels an image, one a pixel, or boxes."""
 
@@ -38,6 +40,9 @@ class DataSet(Model):
     """Side in pixels after decoding (short side resized, centre cropped); none: the images' own, which must all agree."""
     holdout: Share = 0.1
     """Share of train kept for choosing (tuning, probe learning rates, online kNN): stratified, with a fixed seed."""
+    holdout_most: Count | None = Field(default=MOST_HELD, exclude_if=lambda value: value == MOST_HELD)
+    """Images that are held out, at most, whatever share they are: choosing takes no more, and training wants the rest. none:
+    no bound."""
     per_shard: Count = 5000
     """Samples a tar."""
     limit: Count | None = None
@@ -89,7 +94,18 @@ class DataSet(Model):
     def pretraining_images(self) -> int | None:
         """About how many images pretraining sees: train without the held-out slice; the shards know exactly."""
         known = self.train_images
-        return None if known is None else known - round(known * self.holdout)
+        return None if known is None else known - round(known * self.held_share(known))
+
+    def held_share(self, images: int) -> float:
+        """The share of ``images`` of train that is kept for choosing."""
+        most = images if self.holdout_most is None else self.holdout_most
+        return min(self.holdout, most / max(images, 1))
+
+    @property
+    def held_told(self) -> str:
+        """What is kept for choosing where a share is, in words."""
+        most = "" if self.holdout_most is None else f", {self.holdout_most:,} at most"
+        return f"{self.holdout:.0%} of train{most}"
 
     @property
     def without_labels(self) -> bool:
@@ -113,7 +129,7 @@ class DataSet(Model):
             return None
         train, test = self.published_counts
         learnt = evenly(train, self.limit) if self.limit else list(train)
-        kept = shares(learnt, self.holdout)
+        kept = shares(learnt, self.held_share(sum(learnt)))
         return Contents(sum(learnt), sum(kept), sum(test), Counts(tuple(learnt), tuple(kept), test), {})
 
     def uncounted(self) -> list[str]:
@@ -233,7 +249,7 @@ class OwnImages(Bands, DataSet):
         asked = shares(train, self.test_share) if test is None else test
         rest = [one - other for one, other in zip(train, asked)] if test is None else train
         learnt = evenly(rest, self.limit) if self.limit else rest
-        kept = shares(learnt, self.holdout) if held is None else held
+        kept = shares(learnt, self.held_share(sum(learnt))) if held is None else held
         whole = learnt if held is None else [one + other for one, other in zip(learnt, held)]
         of_train, of_kept, of_test = (tuple(counts[1:]) for counts in (whole, kept, asked))
         counts = Counts(of_train, of_kept, of_test, classes)

@@ -84,7 +84,7 @@ class Options(OwnImages):
         layout = self.layout()
         train = "all images" if layout.train == layout.root else f"{layout.train.name}/"
         test = f"{layout.test.name}/" if layout.test else f"{self.test_share:.0%} of it"
-        held = f"{layout.held.name}/" if layout.held else f"{self.holdout:.0%} of train"
+        held = f"{layout.held.name}/" if layout.held else self.held_told
         unused = [f"not used: {', '.join(f'{part.name}/' for part in layout.unused)}"] if layout.unused else []
         classes = f"{len(layout.classes)} classes" if layout.classes else "no labels"
         inner = filter(None, [deeper(layout)])

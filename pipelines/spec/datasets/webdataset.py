@@ -59,8 +59,8 @@ class Options(OwnImages):
     def told(self) -> str:
         tars = {pattern: len(expand(pattern)) for pattern in filter(None, (self.train, self.test))}
         train, *test = [f"{count} tar{'s' * (count > 1)} ({pattern})" for pattern, count in tars.items()]
-        choices = f"{self.holdout:.0%} of train"
-        return f"train: {train}; test: {test[0] if test else f'{self.test_share:.0%} of it'}; choices: {choices}"
+        asked = test[0] if test else f"{self.test_share:.0%} of it"
+        return f"train: {train}; test: {asked}; choices: {self.held_told}"
 
     def contents(self) -> Contents | None:
         if not self._is_small:
