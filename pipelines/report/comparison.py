@@ -104,7 +104,11 @@ def _compare(results: Results, dataset: DataSet, titles: Mapping[Protocol, str],
             members.setdefault((row, column), []).append(job)
     answers = read_answers(jobs)
     test = test_set(results, jobs, answers.label)
-    guesses = {(row, column): mean for column in columns for row, mean in test.guesses(column.metric.number).items()}
+    guesses = {
+        (row, column): mean
+        for column in columns
+        for row, mean in test.guesses(column.evaluation, column.metric.number).items()
+    }
     known = dict.fromkeys([*(row for row, _ in guesses), *rows])
     ordered = sorted(known, key=lambda row: ORIGINS.index(row.origin))
     places = [(row, column) for row in ordered for column in columns]

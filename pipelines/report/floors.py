@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 from pipelines.evaluation.floors import chance, majority
 from pipelines.report.cells import Row
 from pipelines.report.study import Result, Results
+from pipelines.spec.evaluation.base import Protocol
+from pipelines.spec.evaluation.few_shot import Options as FewShot
 from pipelines.spec.jobs import EvaluateSpec, ShardsSpec, Untrained
 
 CHANCE, MAJORITY = Row("chance", "chance", None), Row("majority class", "majority class", None)
@@ -27,12 +29,20 @@ class TestSet:
         """What one image is worth, in points."""
         return 100 / self.images if self.images else None
 
-    def guesses(self, number: str) -> dict[Row, float]:
-        """Chance, and naming the most frequent class of the test images, in percent, where the number has such a floor."""
-        found = {}
+    def guesses(self, evaluation: Protocol, number: str) -> dict[Row, float]:
+        """Chance, and naming the most frequent class of the test images, in percent, where the number has such a floor.
+
+        The headline of a protocol on labels is a share of test images like top1, whatever its name; in episodes all classes are
+        equally frequent, and without a test split more images are asked about than are known here: both have chance alone.
+        """
+        if isinstance(evaluation, FewShot) and evaluation.ways and number in evaluation.numbers:
+            return {CHANCE: 100 / evaluation.ways}
+        left_out, found = number == "leave_one_out", {}
+        if evaluation.targets == "labels" and number in evaluation.numbers:
+            number = "top1"
         if self.classes and number in (expected := chance(self.classes)):
             found[CHANCE] = 100 * expected[number]
-        if self.label is not None and number in (expected := majority(self.label, self.label)):
+        if self.label is not None and not left_out and number in (expected := majority(self.label, self.label)):
             found[MAJORITY] = 100 * expected[number]
         return found
 

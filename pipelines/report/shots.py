@@ -61,6 +61,6 @@ def _amount(evaluation: Protocol, number: str) -> Iterator[tuple[str, float]]:
 def _points(comparison: Comparison, row: Row, columns: list[tuple[float, Column]]) -> Iterator[ShotPoint]:
     for labels, column in sorted(columns, key=lambda pair: pair[0]):
         cell = comparison.cells[row, column]
-        if cell.mean is not None:
+        if cell.mean is not None and not cell.is_exact:
             sd = cell.estimate.sd if cell.estimate and cell.estimate.sd is not None else 0.0
             yield ShotPoint(row, labels, cell.mean, cell.mean - sd, cell.mean + sd, cell.n)

@@ -10,9 +10,11 @@ from study_tools import Made
 
 from pipelines.encoders.resnet import ResNet
 from pipelines.errors import InputError
+from pipelines.evaluation.answers import load_answers
 from pipelines.evaluation.average_precision import AveragePrecision
 from pipelines.evaluation.detections import FILE, Detections
 from pipelines.evaluation.detector import Detector
+from pipelines.report.image_parts import image_parts
 from pipelines.scene import Scene
 from pipelines.sources.base import open_source
 from pipelines.sources.boxes import boxes_of
@@ -194,6 +196,10 @@ def test_the_same_seed_gives_the_same_detector_and_every_test_image_is_told_of(m
     with np.load(job.folder(made.results) / FILE) as kept:
         assert len(kept["ids"]) == 16
         assert len(kept["image"]) == len(kept["box"]) == len(kept["label"]) == len(kept["score"])
+    said, metrics = load_answers(job.folder(made.results) / "answers.npz"), made.record(job)["metrics"]
+    assert (len(said["ids"]), said["things"].shape) == (16, (16, 20))
+    for number in ("ap", "ap50", "ap75"):
+        assert image_parts("detection", number, said).mean() == pytest.approx(metrics[f"test/{number}"], abs=1e-6)
 
 
 @pytest.mark.slow

@@ -14,6 +14,10 @@ from pipelines.report.comparison import Comparison, comparisons
 from pipelines.report.study import load_results
 from pipelines.report.transfer import transfer_table
 from pipelines.report.transfer_chart import transfer_charts
+from pipelines.spec.evaluation.few_shot import Options as FewShot
+from pipelines.spec.evaluation.knn import Options as Knn
+from pipelines.spec.evaluation.low_shot import Options as LowShot
+from pipelines.spec.evaluation.multi_label import Options as MultiLabel
 from pipelines.stages import report
 
 REPORTS = Path(__file__).parents[2] / "reports"
@@ -94,12 +98,24 @@ def test_guesses_are_floors_from_the_labels_and_have_no_spread(found: list[Compa
     ]
 
 
-def test_the_majority_class_counts_the_most_frequent_label() -> None:
-    assert {row.label: mean for row, mean in floors.TestSet(4, 2, np.array([0, 0, 0, 1])).guesses("top1").items()} == {
-        "chance": 50.0,
-        "majority class": 75.0,
-    }
-    assert floors.TestSet(4, 2).guesses("some_loss") == {}
+UNEVEN = floors.TestSet(4, 2, np.array([0, 0, 0, 1]))
+
+
+@pytest.mark.parametrize(
+    ("evaluation", "number", "expected"),
+    [
+        (Knn(), "top1", {"chance": 50.0, "majority class": 75.0}),
+        (Knn(), "mean_per_class", {"chance": 50.0, "majority class": 50.0}),
+        (Knn(leave_one_out=True), "leave_one_out", {"chance": 50.0}),
+        (FewShot(shots=(1, 4)), "4_shot", {"chance": 50.0, "majority class": 75.0}),
+        (FewShot(ways=5, shots=(1,)), "1_shot", {"chance": 20.0}),
+        (LowShot(), "1_percent", {"chance": 50.0, "majority class": 75.0}),
+        (Knn(), "some_loss", {}),
+        (MultiLabel(), "map", {}),
+    ],
+)
+def test_what_a_guess_that_looks_at_no_image_scores(evaluation, number: str, expected: dict[str, float]) -> None:
+    assert {row.label: mean for row, mean in UNEVEN.guesses(evaluation, number).items()} == expected
 
 
 def test_ranks_are_means_over_data_sets_among_those_that_compete(found: list[Comparison]) -> None:
