@@ -1,5 +1,7 @@
 """Trials in PostgreSQL: the same as in the journal, each once, also when the server restarts in the middle."""
 
+import contextlib
+import itertools
 import json
 import os
 import subprocess
@@ -10,10 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from optuna.exceptions import StorageInternalError
 
 from pipelines.errors import BadResult, EnvironmentFault, InputError
 from pipelines.spec.tuning import Range
-from pipelines.tuning import storage
+from pipelines.tuning import storage, study
 from pipelines.tuning.search import OptunaStudy
 from pipelines.tuning.study import close, opened, run_slot
 from pipelines.tuning.work import work
@@ -152,6 +155,26 @@ def test_a_server_that_never_answers_is_told_without_its_password(
     with pytest.raises(EnvironmentFault, match=r"does not answer.*finished trials are kept") as caught:
         run_slot(made, 0, lambda slot, values, report: 0.5)
     assert PASSWORD not in str(caught.value) + capsys.readouterr().err + repr(made)
+
+
+@pytest.mark.parametrize("failures", [3, 9])
+def test_a_worker_waits_a_minute_for_a_server_at_its_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failures: int
+) -> None:
+    """Every try takes twelve seconds here, as a connection on a busy machine does."""
+    clock, tries = itertools.count(0, 12), itertools.count(1)
+
+    def connect(made: OptunaStudy) -> None:
+        if next(tries) <= failures:
+            raise StorageInternalError("connection timeout expired")
+
+    monkeypatch.setattr(storage.time, "monotonic", lambda: next(clock))
+    monkeypatch.setattr(storage.time, "sleep", lambda seconds: None)
+    monkeypatch.setattr(study, "_study", connect)
+    made = search(tmp_path, f"postgresql://me:{PASSWORD}@h/db")
+    gives_up = pytest.raises(EnvironmentFault, match="timeout expired") if failures == 9 else contextlib.nullcontext()
+    with gives_up, opened(made):
+        assert next(tries) == failures + 2
 
 
 def test_a_worker_that_is_asked_to_end_waits_for_no_server(

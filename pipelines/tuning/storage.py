@@ -35,6 +35,8 @@ CALL = 60
 """Seconds that a statement may take."""
 PATIENCE = 300.0
 """Seconds that a worker waits for a database that does not answer: time enough to restart it."""
+START = 60.0
+"""Seconds that a worker waits at its start: the address may be wrong, or the server restarts or is asked by many at once."""
 LOOK = 1.0
 MAKING = 6_031_842_317_450_126
 """The lock of a database (any number that nobody else takes) under which Optuna makes its tables: many workers that find an

@@ -22,7 +22,7 @@ from pipelines.tuning.proposals import proposals
 from pipelines.tuning.search import OptunaStudy
 from pipelines.tuning.space import Values, distributions, params_of
 from pipelines.tuning.stopping import compares, may_stop
-from pipelines.tuning.storage import patient, storage, study_name
+from pipelines.tuning.storage import START, patient, storage, study_name
 
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
 DIVERGED = "diverged"
@@ -40,7 +40,7 @@ def opened(search: OptunaStudy) -> Iterator[None]:
         lock.acquire()
         lock.release()
     else:
-        patient(_study, wait=10)(search)  # not for long: an address may be wrong
+        patient(_study, wait=START)(search)
     yield
 
 
