@@ -8,9 +8,6 @@ encoder runs in bfloat16; negatives and statistics are gathered from all process
 the memory bank, which lightly leaves out of checkpoints, is in them.
 """
 
-import copy
-
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -20,18 +17,15 @@ from pipelines.encoders.base import Encoder
 from pipelines.errors import InputError
 from pipelines.methods.base import DataFacts, MakeEncoder, Method, Output, Progress, full_precision
 from pipelines.methods.heads import at_least_float32
+from pipelines.methods.lightly_momentum import Momentum, Result
+from pipelines.methods.lightly_multicrop import PeerDINO, PeerSwAV
 from pipelines.spec.methods.lightly import Options
 
 try:
     from lightly.loss import BarlowTwinsLoss, NegativeCosineSimilarity, NTXentLoss, VICRegLoss
     from lightly.models.modules import heads
-    from lightly.models.utils import deactivate_requires_grad, update_momentum
-    from lightly.utils.scheduler import cosine_schedule
 except ImportError as error:
     raise InputError(f"use: lightly needs the package lightly ({error}); pip install -e '.[peers]'") from None
-
-Result = tuple[Tensor, Tensor]
-"""The loss, 0-d, and the first view's projections (N, dim)."""
 
 
 class Shared(nn.Module):
@@ -61,30 +55,6 @@ class PeerSimSiam(nn.Module):
         z0, z1 = at_least_float32(z0).detach(), at_least_float32(z1).detach()
         with full_precision(p0.device):
             return 0.5 * (self.criterion(z0, p1) + self.criterion(z1, p0)), z0
-
-
-class Momentum(nn.Module):
-    """What MoCo and BYOL share: slow copies of backbone and head, which move before the forward pass, by the epoch."""
-
-    def __init__(self, options: Options, backbone: Encoder, projection_head: nn.Module) -> None:
-        super().__init__()
-        self.options, self.projection_head = options, projection_head
-        self.backbone_momentum = copy.deepcopy(backbone)
-        self.projection_head_momentum = copy.deepcopy(projection_head)
-        deactivate_requires_grad(self.backbone_momentum)
-        deactivate_requires_grad(self.projection_head_momentum)
-
-    def move(self, backbone: Encoder, progress: Progress) -> None:
-        """The momentum goes from the first epoch's value to the last one's."""
-        first, last = self.options.momentum, self.options.last_momentum
-        momentum = cosine_schedule(int(progress.epoch), progress.epochs, first, last)
-        update_momentum(backbone, self.backbone_momentum, m=momentum)
-        update_momentum(self.projection_head, self.projection_head_momentum, m=momentum)
-
-    @torch.no_grad()
-    def slow(self, images: Tensor) -> Tensor:
-        """The slow copies' projections (N, dim)."""
-        return at_least_float32(self.projection_head_momentum(self.backbone_momentum(images)))
 
 
 class PeerBYOL(Momentum):
@@ -132,12 +102,12 @@ class Lightly(Method):
 
     def __init__(self, encoder: Encoder, peer: nn.Module) -> None:
         super().__init__()
-        self.encoder, self.peer = encoder, peer
+        self.encoder, self.peer = encoder, peer  # DINO's is the teacher, as in its paper's numbers
         if isinstance(peer, PeerSimSiam):
             self.constant_lr = (peer.prediction_head,)  # the paper's schedule, as in our SimSiam
 
     def loss(self, views: list[Tensor], batch: Batch, progress: Progress) -> Output:
-        """views: two (N, 3, H, W); the loss as lightly scales it."""
+        """views: two (N, 3, H, W), with multi-crop small ones behind them; the loss as lightly scales it."""
         loss, projections = self.peer(self.encoder, views, progress)
         return Output(loss, {}, {"embeddings": F.normalize(projections.detach(), dim=1)})
 
@@ -155,8 +125,7 @@ def build(options: Options, make_encoder: MakeEncoder, facts: DataFacts) -> Ligh
 
 def _peer(options: Options, encoder: Encoder) -> nn.Module:
     gather, width = distributed.world_size() > 1, encoder.width
-    hidden, dim = options.hidden or width, options.dim
-    assert dim, "filled in from our method"
+    hidden, dim = options.hidden or width, options.dim or 0  # DINO's is its bottleneck
     match options.method:
         case "simclr":
             return Shared(heads.SimCLRProjectionHead(width, hidden, dim), nt_xent(options))
@@ -176,3 +145,7 @@ def _peer(options: Options, encoder: Encoder) -> nn.Module:
             return PeerBYOL(options, encoder, heads.BYOLProjectionHead(width, hidden, dim), predictor)
         case "moco_v2":
             return PeerMoCo(options, encoder, heads.MoCoProjectionHead(width, width, dim))
+        case "swav":
+            return PeerSwAV(options, heads.SwaVProjectionHead(width, hidden, dim))
+        case "dino":
+            return PeerDINO(options, encoder, hidden)

@@ -108,7 +108,8 @@ def wanted_for(pretraining: PretrainSpec, evaluated: DataSet, protocol: str | No
     method = method_name(pretraining.method)
     if method is None or protocol is None or protocol not in FIGURES:
         return None
-    backbone, epochs = backbone_name(pretraining.encoder), pretraining.training.epochs
+    backbone = backbone_name(pretraining.encoder, pretraining.method.branches)
+    epochs = pretraining.training.epochs
     if protocol in DETECTION:
         if not isinstance(evaluated, VocDetection) or evaluated.limit or evaluated.trainval != "07+12":
             return None

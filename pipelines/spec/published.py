@@ -190,12 +190,17 @@ def method_name(method: MethodOptions) -> str | None:
     return _METHODS.get(method.short_name)
 
 
-def backbone_name(encoder: EncoderOptions) -> str | None:
-    """The published name of an encoder; None for shapes nobody published (width 16, say)."""
+def backbone_name(encoder: EncoderOptions, branches: int = 1) -> str | None:
+    """The published name of an encoder; None for shapes nobody published (width 16, say).
+
+    branches: as many of them, side by side, make the features; tables name two of them (CMC) by their width together.
+    """
     if isinstance(encoder, ResNet) and encoder.norm == "batch" and encoder.depth != 10:
-        factor, rest = divmod(encoder.width, 64)
+        if (branches, encoder.width) == (2, 32):
+            return f"ResNet-{encoder.depth} (two half-width)"
+        factor, rest = divmod(branches * encoder.width, 64)
         return None if rest else f"ResNet-{encoder.depth}" + ("" if factor == 1 else f" ({factor}x)")
-    if isinstance(encoder, ViT) and encoder.size in _VIT:
+    if isinstance(encoder, ViT) and encoder.size in _VIT and branches == 1:
         return f"ViT-{_VIT[encoder.size]}/{encoder.patch}"
     return None
 

@@ -97,7 +97,7 @@ def _check_same(spec: PretrainSpec, evaluation: Protocol, what: str, figure: Pub
     here = {
         "method": method_name(spec.method),
         "data set": dataset_name(spec.dataset),
-        "network": backbone_name(spec.encoder),
+        "network": backbone_name(spec.encoder, spec.method.branches),
         "protocol": published_protocol(evaluation, what.rpartition("/")[2]),
         "metric": "top1",
     }

@@ -233,6 +233,10 @@ def changed(views: Views, change: dict[str, Any]) -> Views:
         raise InputError(
             f"views.colour: the method splits {colour}, which {change['colour']} would replace; leave it out"
         )
+    if "size" in change and len({kind["size"] for kind in data["augmentations"]}) > 1:
+        raise InputError(
+            "views.size: the recipe has views of several sizes, which one size would make equal; leave it out"
+        )
     data["augmentations"] = [{**kind, **change} for kind in data["augmentations"]]
     result: Views = parse(Views, data, "views", "views")
     return result

@@ -96,6 +96,8 @@ class Views(Model):
 class AugmentationChange(Model):
     """What a study changes in every augmentation of a recipe; what is not named stays."""
 
+    size: Count | None = None
+    """Side of every view in pixels; refused where a recipe has views of several sizes."""
     scale: Interval | None = None
     ratio: Interval | None = None
     interpolation: Literal["bilinear", "bicubic"] | None = None

@@ -39,7 +39,9 @@ def _print(each: Reproduced) -> None:
     counts = f" over {cell.estimate.counts}" if cell.estimate and cell.interval else ""
     print(f"  here       {cell.text} {cell.interval}{counts}".rstrip())
     print(f"  published  {as_printed(figure.value)}: {figure.source}; {figure.measured_by}, {figure.measured_on}")
-    if each.difference is not None:
+    if each.difference is None:
+        print(f"  allowed    ± {plan.within:g} points from it")
+    else:
         print(f"  difference {each.difference:+.2f} {each.interval} over seeds, allowed ± {plan.within:g}")
     for sentence in (*plan.differs, *each.remarks):
         print(f"  note       {sentence}")

@@ -22,9 +22,12 @@ from pipelines.views.draws import host_generator
 
 try:
     from lightly.transforms.byol_transform import BYOLView1Transform
+    from lightly.transforms.dino_transform import DINOViewTransform
+    from lightly.transforms.multi_crop_transform import MultiCropTranform
     from lightly.transforms.multi_view_transform import MultiViewTransform
     from lightly.transforms.simclr_transform import SimCLRViewTransform
     from lightly.transforms.simsiam_transform import SimSiamViewTransform
+    from lightly.transforms.swav_transform import SwaVViewTransform
     from lightly.transforms.vicreg_transform import VICRegViewTransform
 except ImportError as error:
     raise InputError(f"use: lightly needs the package lightly ({error}); pip install -e '.[peers]'") from None
@@ -62,9 +65,8 @@ def view_transform(
     MoCo v2's is SimCLR's, and Barlow Twins' is BYOL's, whose two views are the same steps with other numbers.
     """
     brightness, contrast, saturation, hue = kind.jitter
+    cut: dict[str, Any] = {"input_size": size, "min_scale": kind.scale[0]}
     given: dict[str, Any] = {
-        "input_size": size,
-        "min_scale": kind.scale[0],
         "hf_prob": kind.flip,
         "cj_prob": kind.jitter_prob,
         "cj_strength": 1.0,
@@ -79,13 +81,18 @@ def view_transform(
     }
     match method:
         case "byol" | "barlow_twins":
-            return BYOLView1Transform(**given, solarization_prob=kind.solarize)
+            return BYOLView1Transform(**cut, **given, solarization_prob=kind.solarize)
         case "vicreg":
-            return VICRegViewTransform(**given, solarize_prob=kind.solarize)
+            return VICRegViewTransform(**cut, **given, solarize_prob=kind.solarize)
         case "simsiam":
-            return SimSiamViewTransform(**given)
+            return SimSiamViewTransform(**cut, **given)
+        case "dino":
+            return DINOViewTransform(size, kind.scale, **given, solarization_prob=kind.solarize)
+        case "swav":
+            (view,) = MultiCropTranform((size,), (1,), *zip(kind.scale), SwaVViewTransform(**given)).transforms
+            return view
         case _:
-            return SimCLRViewTransform(**given)
+            return SimCLRViewTransform(**cut, **given)
 
 
 @contextlib.contextmanager

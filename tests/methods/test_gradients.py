@@ -7,7 +7,7 @@ they would see too much; there a formula with that constant written out takes th
 
 import contextlib
 import copy
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
 import pytest
 import torch
@@ -37,7 +37,32 @@ PATHS: dict[str, list[dict[str, Any]]] = {
     "simsiam": [{"stop_gradient": False}, {"stop_gradient": False, "feature_transform": {"negative": None}}],
     "vicreg": [{"scale": "code"}],
 }
-"""Options that lead through other lines of a loss than the defaults do: to be added to with every such option."""
+"""Options that lead through other lines of a loss than the defaults do; a test wants every choice here or in NO_PATH."""
+NETWORK, MOVES, START = (
+    "another network, the same loss",
+    "how a target moves after the step",
+    "what a bank holds at first",
+)
+NO_PATH: dict[str, dict[str, str]] = {
+    "byol": {"momentum_schedule": MOVES, "norm": NETWORK, "predictor_norm": NETWORK, "target_start": NETWORK},
+    "cmc": {
+        "split": "colours of the views",
+        "pairs": "needs fields; tests/methods/test_cmc_fields.py",
+        "bank_start": START,
+    },
+    "cpc": {"grey": NETWORK, "batch_norm": NETWORK},
+    "dino": {"recipe": "defaults of training", "norm": NETWORK, "norm_last_layer": NETWORK, "momentum_schedule": MOVES},
+    "instdisc": {"bank_start": START},
+    "lightly": dict.fromkeys(
+        ("method", "transforms", "norm", "norm_last_layer"), "plain loops stand beside it: test_lightly.py"
+    ),
+    "moco": {"version": NETWORK, "head": NETWORK},
+    "moco_v3": {"head": NETWORK, "freeze_patch_projection": NETWORK},
+    "pirl": {"bank_start": START},
+    "simclr": {"version": NETWORK},
+    "simsiam": {"predictor": NETWORK, "norm": NETWORK, "constant_predictor_lr": "its learning rate"},
+}
+"""Choices that change no line of a loss, and why."""
 TRANSFORMS: list[dict[str, Any]] = [
     {},
     {"negative": None},
@@ -163,6 +188,31 @@ def test_monitors_get_constants_and_the_loss_keeps_its_graph(name, options):
     assert output.loss.requires_grad
     for key, tensor in (output.watched | output.scalars).items():
         assert not tensor.requires_grad, f"{key} holds on to the graph"
+
+
+def choices(annotation: Any) -> set[Any]:
+    """The values that an option of this type can be chosen from; empty for numbers."""
+    if annotation is bool:
+        return {True, False}
+    if get_origin(annotation) is Literal:
+        return set(get_args(annotation))
+    return {value for part in get_args(annotation) for value in choices(part)}
+
+
+@pytest.mark.parametrize("name", names())
+def test_every_choice_of_a_method_is_tried_or_said_to_change_no_loss(name):
+    kind = options_class(name)
+    apart, defaults = NO_PATH.get(name, {}), kind()
+    named = {option: choices(field.annotation) for option, field in kind.model_fields.items() if option != "use"}
+    named = {option: values for option, values in named.items() if values}
+    assert apart.keys() <= named.keys()
+    needed = {
+        (option, value)
+        for option in named.keys() - apart.keys()
+        for value in named[option] - {getattr(defaults, option)}
+    }
+    tried = [(option, value) for path in PATHS.get(name, []) for option, value in path.items()]
+    assert [choice for choice in needed if choice not in tried] == []
 
 
 @pytest.mark.parametrize("name", names())

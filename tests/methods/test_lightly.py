@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 import torch
-from lightly.loss import BarlowTwinsLoss, NegativeCosineSimilarity, NTXentLoss, VICRegLoss
+import torch.nn.functional as F
+from lightly.loss import BarlowTwinsLoss, DINOLoss, NegativeCosineSimilarity, NTXentLoss, SwaVLoss, VICRegLoss
 from lightly.models.modules import heads
 from lightly.models.utils import update_momentum
+from lightly.utils.scheduler import cosine_schedule
 from methods.tools import batch, progress
 from torch import Tensor, nn
 from trainer_tools import SIDE, equal, small_method, small_options, small_trainer, weights
@@ -17,7 +19,7 @@ from trainer_tools import SIDE, equal, small_method, small_options, small_traine
 from pipelines.errors import InputError
 from pipelines.methods.lightly import Lightly
 from pipelines.spec.encoders.resnet import Options as ResNet
-from pipelines.spec.methods.lightly import USES, Options
+from pipelines.spec.methods.lightly import MULTI_CROP, USES, Options
 from pipelines.spec.training import Training
 from pipelines.views.lightly import PeerViews
 
@@ -30,13 +32,20 @@ def peer(name: str, **given: Any) -> Lightly:
     return found
 
 
-def views(seed: int) -> list[Tensor]:
-    return list(torch.randn(2, 16, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(seed)))
+def views(seed: int, small: int = 0) -> list[Tensor]:
+    """Two views, and small ones behind them."""
+    source = torch.Generator().manual_seed(seed)
+    whole = list(torch.randn(2, 16, 3, SIDE, SIDE, generator=source))
+    return [*whole, *torch.randn(small, 16, 3, SIDE // 2, SIDE // 2, generator=source)]
 
 
-def head(kind: type[nn.Module], given: nn.Module, *widths: int) -> nn.Module:
+def small_views(name: str) -> int:
+    return 2 if name in MULTI_CROP else 0
+
+
+def head(kind: type[nn.Module], given: nn.Module, *widths: int, **more: Any) -> nn.Module:
     """lightly's head of these widths with the weights of ``given``: another class or another width does not load."""
-    made = kind(*widths)
+    made = kind(*widths, **more)
     made.load_state_dict(given.state_dict(), strict=True)
     return made
 
@@ -92,6 +101,88 @@ class Plain:
         update_momentum(self.head, self.slow_head, m=0.9)
 
 
+class PlainSwAV:
+    """A user's own loop of SwAV, as above; prototypes learn from the second epoch on."""
+
+    def __init__(self, method: Lightly) -> None:
+        width, peer = method.encoder.width, method.peer
+        self.backbone = copy.deepcopy(method.encoder)
+        self.head = head(heads.SwaVProjectionHead, peer.projection_head, width, 16, 8)
+        self.prototypes = head(heads.SwaVPrototypes, peer.prototypes, 8, 12, 1)
+        self.parameters = [p for module in (self.backbone, self.head, self.prototypes) for p in module.parameters()]
+        self.criterion = SwaVLoss(temperature=0.2, sinkhorn_epsilon=0.1)
+
+    def loss(self, views: list[Tensor], epoch: int) -> Tensor:
+        self.prototypes.normalize()
+        outputs = [self.prototypes(F.normalize(self.head(self.backbone(view)), dim=1), epoch) for view in views]
+        return self.criterion(outputs[:2], outputs[2:])[0]
+
+    def after_backward(self, epoch: int) -> None:
+        pass
+
+
+class PlainDINO:
+    """A user's own loop of DINO, as above; the last layer learns from the second epoch on."""
+
+    def __init__(self, method: Lightly) -> None:
+        width, peer = method.encoder.width, method.peer
+        self.teacher, self.student = copy.deepcopy(method.encoder), copy.deepcopy(peer.student_backbone)
+        sizes, more = (width, 16, 8, 24), {"freeze_last_layer": 1, "batch_norm": True}
+        self.head = head(heads.DINOProjectionHead, peer.student_head, *sizes, **more)
+        self.teacher_head = head(heads.DINOProjectionHead, peer.teacher_head, *sizes, **more)
+        learning = [p for module in (self.student, self.head) for p in module.parameters()]
+        self.parameters = [parameter for parameter in learning if parameter.requires_grad]
+        self.criterion = DINOLoss(24, 0.03, 0.06, 3, center_momentum=0.8)
+
+    def loss(self, views: list[Tensor], epoch: int) -> Tensor:
+        momentum = cosine_schedule(epoch, 3, 0.9, 1)
+        update_momentum(self.student, self.teacher, m=momentum)
+        update_momentum(self.head, self.teacher_head, m=momentum)
+        teacher = [self.teacher_head(self.teacher(view)).detach() for view in views[:2]]
+        return self.criterion(teacher, [self.head(self.student(view)) for view in views], epoch=epoch)
+
+    def after_backward(self, epoch: int) -> None:
+        self.head.cancel_last_layer_gradients(epoch)
+
+
+MULTI_CROP_GIVEN: dict[str, dict[str, Any]] = {
+    "swav": {"temperature": 0.2, "epsilon": 0.1, "frozen_epochs": 1.0},
+    "dino": {
+        "momentum": 0.9, "norm": "batch", "frozen_epochs": 1.0, "centre_momentum": 0.8,
+        "teacher_temperature_start": 0.03, "teacher_temperature": 0.06, "teacher_warmup_epochs": 3,
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", MULTI_CROP)
+def test_three_epochs_of_multi_crop_are_those_of_a_plain_loop(name):
+    """A step an epoch, so that what thaws, cools and slows down by the epoch does."""
+    method = peer(name, **MULTI_CROP_GIVEN[name])
+    plain = PlainSwAV(method) if name == "swav" else PlainDINO(method)
+    mine = [parameter for key, parameter in method.named_parameters() if "teacher" not in key]
+    mine = [parameter for parameter in mine if parameter.requires_grad]
+    assert sum(p.numel() for p in mine) == sum(p.numel() for p in plain.parameters)
+    ours, theirs = torch.optim.SGD(mine, lr=0.05), torch.optim.SGD(plain.parameters, lr=0.05)
+    frozen = 0
+    for epoch in range(3):
+        given = views(epoch, small=2)
+        loss = method.loss(given, batch(16), progress(epoch=float(epoch), epochs=3)).loss
+        expected = plain.loss(given, epoch)
+        torch.testing.assert_close(loss, expected, rtol=1e-5, atol=1e-6)
+        for optimizer, each in ((ours, loss), (theirs, expected)):
+            optimizer.zero_grad()
+            each.backward()
+        plain.after_backward(epoch)
+        for one, other in zip(mine, plain.parameters, strict=True):
+            assert (one.grad is None) == (other.grad is None)
+            frozen += one.grad is None
+            if one.grad is not None:
+                torch.testing.assert_close(one.grad, other.grad, rtol=1e-4, atol=1e-6)
+        ours.step()
+        theirs.step()
+    assert frozen == {"swav": 2, "dino": 1}[name]  # prototypes and their biases; directions of the last layer
+
+
 GIVEN: dict[str, dict[str, Any]] = {
     "simclr": {"temperature": 0.3},
     "moco_v2": {"temperature": 0.3, "momentum": 0.9, "last_momentum": 0.9},
@@ -102,7 +193,7 @@ GIVEN: dict[str, dict[str, Any]] = {
 }
 
 
-@every_peer
+@pytest.mark.parametrize("name", GIVEN)
 def test_three_steps_are_those_of_a_plain_loop(name):
     """Loss and gradients of every step, from the same weights and views; SGD in between moves weights, averages and banks."""
     method = peer(name, **GIVEN[name])

@@ -209,6 +209,11 @@ def test_published_name_of_an_encoder(encoder: dict[str, Any], name: str | None)
     assert backbone_name(parse(AnyEncoder, encoder, "")) == name
 
 
+@pytest.mark.parametrize(("width", "name"), [(32, "ResNet-50 (two half-width)"), (64, "ResNet-50 (2x)"), (48, None)])
+def test_two_encoders_side_by_side_are_named_by_both(width: int, name: str | None) -> None:
+    assert backbone_name(parse(AnyEncoder, {"use": "resnet", "depth": 50, "width": width}, ""), branches=2) == name
+
+
 def test_a_row_without_a_required_key_is_refused_by_name(tmp_path: Path) -> None:
     (tmp_path / "published.yaml").write_text("- {method: MoCo v2, value: 1.0}\n")
     with pytest.raises(InputError, match=r"published\.yaml: row 0 lacks dataset, backbone"):

@@ -137,6 +137,7 @@ def test_the_exit_code_says_how_it_stands(
     assert "  note       the published probe learnt beside the encoder, this one afterwards" in told
     if not right:
         assert told.count("  jobs missing: 3 evaluate, 3 pretrain, 1 shards: ") == 4
+        assert told.count("  allowed    ± ") == 4, "what a row has to keep is told before it runs"
 
 
 def test_a_study_that_names_no_figure_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

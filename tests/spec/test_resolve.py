@@ -7,8 +7,9 @@ from pipelines.spec.datasets.base import DataSet
 from pipelines.spec.encoders.resnet import Options as ResNet
 from pipelines.spec.load import load_study
 from pipelines.spec.methods import names, options_class
-from pipelines.spec.resolve import Run, points, resolve
+from pipelines.spec.resolve import Run, changed, points, resolve
 from pipelines.spec.training import Training
+from pipelines.spec.views import Views
 
 
 class Sized(DataSet):
@@ -217,3 +218,9 @@ def test_a_batch_larger_than_the_images_is_refused(tmp_path):
         InputError, match="batch_size 1024 is more than the 1023 images to train on; choose a smaller one"
     ):
         resolve(study, study.methods[0], {}, Sized(images=1023))
+
+
+def test_one_size_for_all_views_and_never_for_multi_crop():
+    assert [kind.size for kind in changed(Views(), {"size": 64}).kinds] == [64, 64]
+    with pytest.raises(InputError, match=r"views\.size: the recipe has views of several sizes"):
+        changed(options_class("swav")().default_views(32), {"size": 64})

@@ -3,7 +3,15 @@
 import numpy as np
 import pytest
 import torch
-from lightly.transforms import BYOLTransform, MoCoV2Transform, SimCLRTransform, SimSiamTransform, VICRegTransform
+from lightly.transforms import (
+    BYOLTransform,
+    DINOTransform,
+    MoCoV2Transform,
+    SimCLRTransform,
+    SimSiamTransform,
+    SwaVTransform,
+    VICRegTransform,
+)
 from lightly.transforms.byol_transform import BYOLView1Transform, BYOLView2Transform
 from PIL import Image
 from trainer_tools import SIDE, FewImages
@@ -27,8 +35,15 @@ THEIRS = {
     "vicreg": lambda: VICRegTransform(
         **PLAIN, cj_strength=1.0, cj_bright=0.4, cj_contrast=0.4, cj_sat=0.2, cj_hue=0.1, solarize_prob=0.2
     ),
-}
-"""Each method's transform with its own defaults; VICReg's recipe is BYOL's here, as in the released code."""
+    "swav": lambda: SwaVTransform(
+        (SIDE, SIDE // 2), (2, 4), (0.2, 0.08), (1.0, 0.5), gaussian_blur=0.0, normalize=PLAIN["normalize"]
+    ),
+    "dino": lambda: DINOTransform(
+        SIDE, (0.4, 1.0), SIDE // 2, (0.1, 0.4), 4, gaussian_blur=(0.0, 0.0, 0.0), normalize=PLAIN["normalize"]
+    ),
+}  # fmt: skip
+"""Each method's transform with its own defaults; VICReg's recipe is BYOL's here, as in the released code. Multi-crop has
+our sizes, areas and numbers of small images."""
 CLEAN = Augmentation(
     count=2, scale=(1.0, 1.0), ratio=(1.0, 1.0), flip=0.0, jitter_prob=0.0, grayscale=0.0, blur=0.0, solarize=0.0
 )
@@ -64,7 +79,8 @@ def test_without_any_chance_both_makers_give_the_image(method, channels):
     recipe = Views(augmentations=(CLEAN,))
     square = PeerViews(method, recipe, SIDE, mean, std)
     for view in square.transform.transforms:  # a crop of the whole image: no box of another ratio fits
-        view.transform.transforms[0].ratio = (1.0, 1.0)
+        steps = view if hasattr(view, "transforms") else view.transform  # SwAV's is the composition itself
+        steps.transforms[0].ratio = (1.0, 1.0)
     ours = ViewMaker(recipe, SIDE, mean, std)(plain, seeded())
     for one, other in zip(square(plain, seeded()), ours, strict=True):
         torch.testing.assert_close(one, other, rtol=1e-5, atol=1e-5)
@@ -118,6 +134,13 @@ def test_what_lightly_s_transforms_cannot_say_is_refused(change, told):
     with pytest.raises(ValueError, match=told):
         Options().check_views(recipe)
     Options(transforms="ours").check_views(recipe)
+
+
+def test_multi_crop_has_small_areas_and_dino_is_bicubic_alone():
+    kind = Augmentation(scale=(0.05, 0.4))
+    Options(method="swav").check_views(Views(augmentations=(kind,)))
+    with pytest.raises(ValueError, match="views: interpolation bilinear: lightly's transforms have bicubic alone"):
+        Options(method="dino").check_views(Views(augmentations=(kind,)))
 
 
 @pytest.mark.parametrize("change", [{"shared_flip": True}, {"jigsaw": Jigsaw()}])

@@ -2,16 +2,16 @@
 
 from typing import Any, Literal, Self
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from pipelines.spec import kinds
 from pipelines.spec.base import Count, NotNegative, Positive, Share
 from pipelines.spec.methods.base import Encoder, MethodOptions, Passes
-from pipelines.spec.methods.moco import Options as MoCo
+from pipelines.spec.methods.parts import Crops
 from pipelines.spec.training import Training
 from pipelines.spec.views import Augmentation, Views
 
-Peer = Literal["simclr", "moco_v2", "byol", "simsiam", "barlow_twins", "vicreg"]
+Peer = Literal["simclr", "moco_v2", "byol", "simsiam", "barlow_twins", "vicreg", "swav", "dino"]
 OURS: dict[Peer, str] = {"moco_v2": "moco"}
 """Our file of the same method, where it has another name."""
 USES: dict[Peer, tuple[str, ...]] = {
@@ -21,12 +21,18 @@ USES: dict[Peer, tuple[str, ...]] = {
     "simsiam": ("hidden", "predictor_hidden", "dim"),
     "barlow_twins": ("off_diagonal", "hidden", "dim"),
     "vicreg": ("invariance", "variance", "covariance", "hidden", "dim"),
-}
+    "swav": ("temperature", "epsilon", "sinkhorn_iterations", "prototypes", "frozen_epochs", "hidden", "dim", "crops"),
+    "dino": (
+        "student_temperature", "teacher_temperature", "teacher_temperature_start", "teacher_warmup_epochs",
+        "centre_momentum", "momentum", "last_momentum", "outputs", "hidden", "bottleneck", "norm", "norm_last_layer",
+        "frozen_epochs", "crops",
+    ),
+}  # fmt: skip
 """The options that each method has."""
-SOLARIZING: tuple[Peer, ...] = ("byol", "barlow_twins", "vicreg")
+SOLARIZING: tuple[Peer, ...] = ("byol", "barlow_twins", "vicreg", "dino")
 """Methods whose transforms solarise."""
-SAYABLE = Augmentation()
-"""What lightly's transforms have fixed, they have as here."""
+MULTI_CROP: tuple[Peer, ...] = ("swav", "dino")
+"""Methods whose transforms cut small views too, which end below the whole image."""
 
 
 class Options(MethodOptions):
@@ -41,9 +47,9 @@ class Options(MethodOptions):
     transforms: Literal["lightly", "ours"] = "lightly"
     """Who makes the views that the recipe describes: lightly from PIL pictures, one by one, or we."""
     temperature: Positive | None = None
-    """SimCLR, MoCo v2."""
+    """SimCLR, MoCo v2, SwAV."""
     momentum: Share | None = None
-    """Of the moving average in the first epoch (MoCo v2, BYOL)."""
+    """Of the moving average in the first epoch (MoCo v2, BYOL, DINO)."""
     last_momentum: Share | None = None
     """In the last one, 1 unless given, along a cosine by epoch; the same as ``momentum``: constant."""
     queue_size: Count | None = None
@@ -62,6 +68,33 @@ class Options(MethodOptions):
     """Weight of VICReg's hinge, of which lightly takes the mean of both views: twice ours where ours has scale: paper."""
     covariance: NotNegative | None = None
     """Weight of VICReg's covariances."""
+    epsilon: float | None = Field(default=None, ge=0.003, allow_inf_nan=False)
+    """Smoothness of SwAV's codes."""
+    sinkhorn_iterations: Count | None = None
+    prototypes: Count | None = None
+    """SwAV's cluster centres."""
+    frozen_epochs: NotNegative | None = None
+    """Epochs at the start in which SwAV's prototypes, or the last layer of DINO's head, do not learn."""
+    crops: Crops | None = None
+    """Multi-crop (SwAV, DINO): how many small views, and the areas of all."""
+    outputs: Count | None = None
+    """Size of the distributions that DINO compares."""
+    bottleneck: Count | None = None
+    """Size of the unit vector that the last layer of DINO's head scores."""
+    norm: Literal["none", "batch"] | None = None
+    """Of the hidden layers of DINO's head."""
+    norm_last_layer: bool | None = None
+    """Whether the gain of DINO's last layer stays at 1."""
+    student_temperature: Positive | None = None
+    """DINO."""
+    teacher_temperature: Positive | None = None
+    """Of DINO's teacher after its warm-up."""
+    teacher_temperature_start: Positive | None = None
+    """Of DINO's teacher in the first epoch; none: no warm-up."""
+    teacher_warmup_epochs: int | None = Field(default=None, ge=1)
+    """Epochs of that rise."""
+    centre_momentum: Share | None = None
+    """Of the running mean of the teacher's outputs (DINO)."""
 
     @model_validator(mode="before")
     @classmethod
@@ -70,7 +103,11 @@ class Options(MethodOptions):
             return data
         ours = _ours(method)
         same = {name: getattr(ours, name) for name in USES[method] if name in type(ours).model_fields}
-        return {**same, **({"last_momentum": 1.0} if "last_momentum" in USES[method] else {}), **data}
+        last = {"last_momentum": 1.0} if "last_momentum" in USES[method] else {}
+        crops = data.get("crops")
+        if isinstance(crops, dict):  # what leaves here is no JSON any more, in which a list may be a tuple
+            data = {**data, "crops": {name: tuple(of) if isinstance(of, list) else of for name, of in crops.items()}}
+        return {**same, **last, **data}
 
     @model_validator(mode="after")
     def _no_other(self) -> Self:
@@ -87,23 +124,34 @@ class Options(MethodOptions):
     def peer_transforms(self) -> str | None:
         return self.method if self.transforms == "lightly" else None
 
+    @property
+    def twin(self) -> MethodOptions:
+        """Our method of the same name with these options."""
+        kind = type(_ours(self.method))
+        shared = {name: getattr(self, name) for name in USES[self.method] if name in kind.model_fields}
+        return kind(**{name: value for name, value in shared.items() if value is not None})
+
+    @property
+    def resizing(self) -> Literal["bilinear", "bicubic"]:
+        """How lightly's transforms of the method resize what they cut."""
+        return "bicubic" if self.method == "dino" else "bilinear"
+
     def default_views(self, image_size: int | None) -> Views:
-        """Those of our method, resized bilinearly, as lightly does."""
-        views = _ours(self.method).default_views(image_size)
-        plain = tuple(kind.model_copy(update={"interpolation": "bilinear"}) for kind in views.augmentations)
+        """Those of our method, resized as lightly does."""
+        views = self.twin.default_views(image_size)
+        plain = tuple(kind.model_copy(update={"interpolation": self.resizing}) for kind in views.augmentations)
         return views.model_copy(update={"augmentations": plain})
 
     def default_training(self) -> dict[str, Any]:
-        return _ours(self.method).default_training()
+        return self.twin.default_training()
 
     def passes(self, encoder: Encoder, views: Views, side: int) -> Passes:
         """As our method of the same name."""
-        return _ours(self.method).passes(encoder, views, side)
+        return self.twin.passes(encoder, views, side)
 
     def check(self, training: Training, encoder: Encoder, num_samples: int | None) -> None:
-        """The memory bank has the limits of our queue; lightly cuts its views from whole images, not from our crops."""
-        if self.queue_size is not None:
-            MoCo(queue_size=self.queue_size).check(training, encoder, num_samples)
+        """The limits of our method of the same name; lightly cuts its views from whole images, not from our crops."""
+        self.twin.check(training, encoder, num_samples)
         if self.peer_transforms and training.data == "streaming":
             raise ValueError(
                 "training.data: streaming: lightly's transforms need resident images; or set transforms: ours"
@@ -121,14 +169,15 @@ class Options(MethodOptions):
             return
         if views.jigsaw is not None or views.shared_flip:
             raise ValueError("views: lightly's transforms have no jigsaw and no shared_flip; set transforms: ours")
+        sayable = Augmentation(interpolation=self.resizing)  # what lightly's transforms have fixed, they have as here
         for kind in views.augmentations:
             for name in ("ratio", "interpolation", "translate", "grayscale_first", "colour"):
-                if getattr(kind, name) != getattr(SAYABLE, name):
+                if getattr(kind, name) != getattr(sayable, name):
                     raise ValueError(
-                        f"views: {name} {getattr(kind, name)}: lightly's transforms have {getattr(SAYABLE, name)} alone; "
+                        f"views: {name} {getattr(kind, name)}: lightly's transforms have {getattr(sayable, name)} alone; "
                         "leave it at that, or set transforms: ours"
                     )
-            if kind.scale[1] != 1:
+            if kind.scale[1] != 1 and self.method not in MULTI_CROP:
                 raise ValueError(
                     f"views: scale {list(kind.scale)}: lightly's crops go up to 1, or set transforms: ours"
                 )
