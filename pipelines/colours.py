@@ -5,7 +5,7 @@ contrast for a line on white. Where two labels share a colour, a dash pattern te
 """
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 _BLUE, _VERMILION, _GREEN, _ORANGE, _SKY, _PINK = "#0072B2", "#D55E00", "#009E73", "#E69F00", "#56B4E9", "#CC79A7"
@@ -15,7 +15,6 @@ PALETTE = (_BLUE, _VERMILION, _GREEN, _ORANGE, _SKY, _PINK, _INDIGO, _WINE, _OLI
 _RAMP = ("#440154", "#46327E", "#365C8D", "#277F8E", "#1FA187", "#4AA64A")
 _FIXED = {
     "pixels": "#8C8C8C",
-    "raw pixels": "#8C8C8C",
     "untrained": "#5C5C5C",
     "guess": "#767676",
     "supervised": "#1A1A1A",
@@ -51,23 +50,22 @@ class Style:
     dash: tuple[int, ...]
 
 
-def colour(label: str) -> str:
-    """The colour (#rrggbb) of a method label, by the label alone.
+def colour(method: str) -> str:
+    """The colour (#rrggbb) of a method, or of a floor's kind, by its name alone: its grid points and tuned runs share it."""
+    if method in _FIXED:
+        return _FIXED[method]
+    return PALETTE[int(hashlib.sha256(method.encode()).hexdigest(), 16) % len(PALETTE)]
 
-    Grid points (``moco_v2[...]``) and tuned runs (``moco_v2_tuned``) share their method's.
+
+def styles(methods: Mapping[str, str]) -> dict[str, Style]:
+    """A style for each label, in order: its method's colour, and dashes where an earlier label has that colour already.
+
+    methods: label -> the method it is of
     """
-    stem = label.split("[", 1)[0].removesuffix("_tuned")
-    if stem in _FIXED:
-        return _FIXED[stem]
-    return PALETTE[int(hashlib.sha256(stem.encode()).hexdigest(), 16) % len(PALETTE)]
-
-
-def styles(labels: Iterable[str]) -> dict[str, Style]:
-    """A style for each label, in order: its colour, and dashes where an earlier label has that colour already."""
     found: dict[str, Style] = {}
     used: dict[str, int] = {}
-    for label in dict.fromkeys(labels):
-        shade = colour(label)
+    for label, method in methods.items():
+        shade = colour(method)
         found[label] = Style(shade, _DASHES[used.get(shade, 0) % len(_DASHES)])
         used[shade] = used.get(shade, 0) + 1
     return found

@@ -131,7 +131,7 @@ def _rows(results: Results, dataset: DataSet, jobs: Jobs) -> list[Row]:
             title = f"{job.label} (from {trained_on})"
         elif isinstance(source, Untrained) and names[job.label] > 1:
             title = f"{job.label} (for {source.image_size or dataset.image_size} pixels)"
-        found.append(Row(title, job.label, source, trained_on, pretraining))
+        found.append(Row(title, job.label, job.name.method, source, trained_on, pretraining))
     return found
 
 

@@ -11,7 +11,7 @@ from pipelines.report.cells import Row
 from pipelines.report.study import Result, Results
 from pipelines.spec.jobs import EvaluateSpec, ShardsSpec, Untrained
 
-CHANCE, MAJORITY = Row("chance", "chance", None), Row("majority class", "majority class", None)
+CHANCE, MAJORITY = Row("chance", "chance", "guess", None), Row("majority class", "majority class", "guess", None)
 
 
 @dataclass(frozen=True, eq=False)

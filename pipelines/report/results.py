@@ -73,7 +73,7 @@ def results_table(
     noise = {column: letters(comparison, column) for column in comparison.columns}
     rows = []
     for row in comparison.rows:
-        entries = [Entry(row.title, muted=row.is_floor, colour=colour(row.origin if row.is_floor else row.label))]
+        entries = [Entry(row.title, muted=row.is_floor, colour=colour(row.method))]
         for column in comparison.columns:
             entries.append(_entry(comparison, row, column, noise[column].get(row, "")))
             shown = figures.get((row, column))

@@ -36,8 +36,8 @@ def transfer_table(found: Sequence[Comparison], caption: str) -> Table | None:
     competing = [label for label, row in rows.items() if row.competes]
     ranks = {column: _ranks(places, column, competing) for column in columns}
     lines = []
-    for label in rows:
-        line = [Entry(label, colour=colour(label))]
+    for label, row in rows.items():
+        line = [Entry(label, colour=colour(row.method))]
         for column in columns:
             line += [_mean(place.of(label, column)) for place in places] + [_rank(ranks[column].get(label))]
         lines.append(tuple(line))
