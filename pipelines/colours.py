@@ -7,7 +7,7 @@ in every section, whatever stands beside it.
 """
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 _BLUE, _VERMILION, _GREEN, _ORANGE, _SKY, _PINK = "#0072B2", "#D55E00", "#009E73", "#C58300", "#3B97D3", "#CC79A7"
@@ -17,7 +17,6 @@ PALETTE = (_BLUE, _VERMILION, _GREEN, _ORANGE, _SKY, _PINK, _INDIGO, _WINE, _OLI
 _RAMP = ("#440154", "#46327E", "#365C8D", "#277F8E", "#1FA187", "#4AA64A")
 _FIXED = {
     "pixels": "#8C8C8C",
-    "raw pixels": "#8C8C8C",
     "untrained": "#5C5C5C",
     "guess": "#767676",
     "supervised": "#1A1A1A",
@@ -53,33 +52,31 @@ class Style:
     dash: tuple[int, ...]
 
 
-def colour(label: str) -> str:
-    """The colour (#rrggbb) of a method label, by the label alone.
+def colour(method: str) -> str:
+    """The colour (#rrggbb) of a method, or of a floor's kind, by its name alone: its grid points and tuned runs share it."""
+    if method in _FIXED:
+        return _FIXED[method]
+    return PALETTE[int(hashlib.sha256(method.encode()).hexdigest(), 16) % len(PALETTE)]
 
-    Grid points (``moco_v2[...]``) and tuned runs (``moco_v2_tuned``) share their method's.
+
+def styles(methods: Mapping[str, str]) -> dict[str, Style]:
+    """A style for each label, in order: its method's colour and dash, or the next dash where an earlier label looks like that.
+
+    methods: label -> the method it is of
     """
-    stem = label.split("[", 1)[0].removesuffix("_tuned")
-    stem = "untrained" if stem.startswith("untrained ") else stem  # a floor names its encoder
-    if stem in _FIXED:
-        return _FIXED[stem]
-    return PALETTE[int(hashlib.sha256(stem.encode()).hexdigest(), 16) % len(PALETTE)]
-
-
-def styles(labels: Iterable[str]) -> dict[str, Style]:
-    """A style for each label, in order: its colour and its dash, or the next dash where an earlier label looks like that."""
     found: dict[str, Style] = {}
-    for label in dict.fromkeys(labels):
-        shade, first = colour(label), _dash_of(label)
+    for label, method in methods.items():
+        shade, first = colour(method), _dash_of(method) if label == method else 0
         every = [Style(shade, _DASHES[(first + further) % len(_DASHES)]) for further in range(len(_DASHES))]
         used = set(found.values())
         found[label] = next((style for style in every if style not in used), every[0])
     return found
 
 
-def _dash_of(label: str) -> int:
+def _dash_of(method: str) -> int:
     """The place of a named method among those of its colour; 0 for all others."""
-    sharing = [name for name, shade in _FIXED.items() if shade == colour(label) and name != "pixels"]
-    return sharing.index(label) % len(_DASHES) if label in sharing else 0
+    sharing = [name for name, shade in _FIXED.items() if shade == colour(method)]
+    return sharing.index(method) % len(_DASHES) if method in sharing else 0
 
 
 def ramp(count: int) -> list[str]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from name_tools import name_of
 from numpy.typing import ArrayLike
 
 from pipelines.evaluation.predictions import Predictions
@@ -80,7 +81,8 @@ class FakeStudy:
         """Plan a job; with keyword arguments (any field of a record) it has also finished."""
         spec = parse(SPECS[stage], GIVEN[stage] | given, f"{key}: ").model_dump(mode="json")
         job = {"stage": stage, "key": key, "spec": spec, "inputs": inputs or {}}
-        self.jobs.append(job | {"label": label})
+        role = "tuning" if stage == "tune" else "row"
+        self.jobs.append(job | name_of(label).model_dump() | {"role": role})
         if done:
             finish(self.results, job, **done)
         return key
@@ -99,7 +101,7 @@ class FakeStudy:
         self, label: str, seed: int, dataset: dict[str, Any], metrics: dict[str, dict[str, float | None]], **more: Any
     ) -> None:
         """A pretraining with features and evaluations. ``metrics``: kind of evaluation -> metrics; absent: not done."""
-        stem = label.split("[")[0].removesuffix("_tuned")
+        stem = name_of(label).method
         method = more.pop("method", METHODS.get(stem, {"use": "moco", "version": 2}))
         inputs, epochs, flags = more.pop("inputs", {}), more.pop("epochs", 20), more.pop("flags", [])
         name = f"{label}-{dataset['use']}-s{seed}"
@@ -206,7 +208,7 @@ def tuning(study: FakeStudy, label: str, dataset: dict[str, Any], trials: int = 
     random_ = random.Random(label)
     extra = {"feature_transform.positive.alpha": {"low": 0.2, "high": 5.0}} if "ft" in label else {}
     spec = {"method": METHODS[label], "dataset": dataset, "search": {"trials": trials, "space": SPACE | extra}}
-    key = study.job("tune", f"{label}-tune", f"{label} (tuning)", spec, metrics={"best": 0.86}, seconds=900.0)
+    key = study.job("tune", f"{label}-tune", label, spec, metrics={"best": 0.86}, seconds=900.0)
     found = []
     for number in range(trials):
         momentum, temperature = 1 - 10 ** random_.uniform(-4, -1), 10 ** random_.uniform(-1.3, -0.3)

@@ -47,7 +47,7 @@ class Made:
         return next(
             job
             for job in self.plan.of(stage)
-            if self.plan.labels[stage, job.key] == label
+            if self.plan.names[stage, job.key].label == label
             and all(getattr(job.spec.evaluation, name) == value for name, value in evaluation.items())
         )
 

@@ -3,6 +3,8 @@
 import re
 
 from pipelines.colours import _FIXED, PALETTE, colour, styles
+from pipelines.report.floors import CHANCE
+from pipelines.spec.row_name import of_method, of_pixels, of_untrained
 
 
 def luminance(shade: str) -> float:
@@ -13,7 +15,9 @@ def luminance(shade: str) -> float:
 
 
 def test_a_colour_depends_on_the_method_alone() -> None:
-    assert colour("moco_v2") == colour("moco_v2[temperature=0.1]") == colour("moco_v2_tuned")
+    point, tuned = of_method("moco_v2", {"temperature": "0.1"}), of_method("moco_v2", {}, tuned=True)
+    assert (point.label, tuned.label) == ("moco_v2[temperature=0.1]", "moco_v2_tuned")
+    assert colour("moco_v2") == colour(point.method) == colour(tuned.method)
     assert colour("moco_v2") != colour("moco_v2_ft")
     assert colour("something_of_mine") == colour("something_of_mine")
 
@@ -25,20 +29,21 @@ def test_every_colour_is_visible_on_white() -> None:
 
 
 def test_no_two_labels_of_a_study_look_alike() -> None:
-    labels = [*_FIXED, *(f"moco_v2[temperature={t}]" for t in (0.1, 0.2, 0.5)), "moco_v2_tuned", "mine"]
-    found = styles(labels)
-    assert list(found) == labels
-    assert len(set(found.values())) == len(labels)
+    labels = [f"moco_v2[temperature={t}]" for t in (0.1, 0.2, 0.5)] + ["moco_v2_tuned"]
+    methods = {name: name for name in (*_FIXED, "mine")} | dict.fromkeys(labels, "moco_v2")
+    found = styles(methods)
+    assert list(found) == list(methods)
+    assert len(set(found.values())) == len(methods)
 
 
 def test_a_named_method_looks_the_same_whatever_stands_beside_it() -> None:
-    names = [name for name in _FIXED if name not in ("pixels", "guess")]
-    together = styles(names)
-    assert together == {name: styles([name])[name] for name in names} == styles(names[::-1])
+    names = list(_FIXED)
+    together = styles({name: name for name in names})
+    alone = {name: styles({name: name})[name] for name in names}
+    assert together == alone == styles({name: name for name in reversed(names)})
 
 
-def test_floors_have_greys_of_their_own_under_the_labels_a_plan_gives_them() -> None:
-    assert colour("raw pixels") == colour("pixels")
-    assert colour("raw pixels") not in PALETTE
-    assert colour("untrained resnet10w16") == colour("untrained vit_micro4 (mae)") == colour("untrained")
-    assert colour("untrained") not in PALETTE
+def test_floors_have_greys_of_their_own_whatever_tables_call_them() -> None:
+    greys = {colour(of_pixels().method), colour(of_untrained("resnet18").method), colour(CHANCE.method)}
+    assert len(greys) == 3
+    assert not greys & set(PALETTE)

@@ -65,3 +65,28 @@ def test_what_stands_in_results_is_named_by_the_layout_alone():
             written += [(name, text) for text in texts(path) if text.rpartition("/")[2] in PLACES - WORDS]
             written += [(name, text) for text in parts_of_paths(path) if text in WORDS]
     assert written == []
+
+
+CUTTERS = {"removesuffix", "removeprefix", "partition", "rpartition", "split", "rsplit", "startswith", "endswith"}
+NAMING = ("_tuned", "(tuning", "(teacher", "untrained ", "raw pixels")
+"""What labels of tables are made with, see ``pipelines.spec.row_name``."""
+
+
+def cut(tree: ast.AST) -> Iterator[str]:
+    """What a file takes texts apart by."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in CUTTERS:
+            for part in (inner for given in node.args for inner in ast.walk(given)):
+                if isinstance(part, ast.Constant) and isinstance(part.value, str):
+                    yield part.value
+
+
+def test_labels_are_put_together_and_never_taken_apart():
+    found = [
+        (path.relative_to(PACKAGE).as_posix(), text)
+        for path in sorted(PACKAGE.rglob("*.py"))
+        for text in cut(ast.parse(path.read_text(encoding="utf-8")))
+        if any(word in text for word in NAMING)
+    ]
+    assert found == []
+    assert list(cut(ast.parse("stem = label.split('[', 1)[0].removesuffix('_tuned')"))) == ["[", "_tuned"]

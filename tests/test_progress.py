@@ -38,7 +38,7 @@ def made(tmp_path: Path) -> tuple[Plan, Path, Path]:
 
 
 def pretraining(plan: Plan, label: str, seed: int) -> Job:
-    return next(j for j in plan.of("pretrain") if plan.labels[j.place] == label and j.spec.seed == seed)
+    return next(j for j in plan.of("pretrain") if plan.names[j.place].label == label and j.spec.seed == seed)
 
 
 def done(made: tuple[Plan, Path, Path], job: Job, seconds: float) -> None:

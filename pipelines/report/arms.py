@@ -1,6 +1,5 @@
 """Ablations: a protocol's number against the value of one option, where a study varies it over three values or more."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,8 +10,6 @@ from pipelines.report.cells import Cell, Column
 from pipelines.report.charts import ROOM, Spec, coloured, dashed, finished, focus, named
 from pipelines.report.comparison import Comparison
 
-LABEL = re.compile(r"(?P<method>[^\[\]]+)\[(?P<option>[^=,\[\]]+)=(?P<value>[^,\[\]]+)\]")
-"""A grid's point that one option alone tells from the others: ``moco_v2[momentum=0.99]``."""
 LEAST = 3
 """Values of an option from which on a line says more than the table."""
 TOLD = {"mean": "mean (%)", "low": "interval from", "high": "to"}
@@ -35,10 +32,12 @@ def arms(comparison: Comparison, column: Column) -> dict[str, list[ArmNumber]]:
     """Option -> the arms of the methods that have it at ``LEAST`` numbers or more, by method and value."""
     found: dict[tuple[str, str], list[ArmNumber]] = {}
     for row in comparison.rows:
-        if row.pretraining and (told := LABEL.fullmatch(row.label)) and (value := _number(told["value"])) is not None:
-            arm = ArmNumber(told["method"], told["option"], value, comparison.cells[row, column])
-            if arm.cell.mean is not None:
-                found.setdefault((arm.option, arm.method), []).append(arm)
+        if not row.pretraining or row.tuned or len(row.point) != 1:
+            continue
+        ((option, text),) = row.point
+        cell = comparison.cells[row, column]
+        if (value := _number(text)) is not None and cell.mean is not None:
+            found.setdefault((option, row.method), []).append(ArmNumber(row.method, option, value, cell))
     made: dict[str, list[ArmNumber]] = {}
     for (option, _), group in found.items():
         if len({arm.value for arm in group}) >= LEAST:
@@ -59,13 +58,13 @@ def arms_charts(found: Sequence[Comparison]) -> list[tuple[str, Spec]]:
 def arms_styles(found: Sequence[Comparison]) -> dict[str, Style]:
     """How the methods of all these charts are drawn."""
     groups = [group for each in found for column in each.columns for group in arms(each, column).values()]
-    return styles(arm.method for group in groups for arm in group)
+    return styles({arm.method: arm.method for group in groups for arm in group})
 
 
 def _chart(group: Sequence[ArmNumber], option: str, column: Column) -> Spec:
     """A line a method through the means; a bar through each is its 95 % interval."""
     rows = [{"label": arm.method, "x": arm.value, **_numbers(arm.cell)} for arm in group]
-    style, values = styles(arm.method for arm in group), [arm.value for arm in group]
+    style, values = styles({arm.method: arm.method for arm in group}), [arm.value for arm in group]
     is_wide = min(values) > 0 and max(values) / min(values) >= WIDE
     scale = alt.Scale(type="log", nice=False, padding=ROOM) if is_wide else alt.Scale(zero=False, padding=ROOM)
     x = alt.X("x:Q", title=option, scale=scale, axis=alt.Axis(format="~g", tickCount=6, labelOverlap=True))

@@ -45,14 +45,20 @@ class Row:
     """One line of a comparison.
 
     title        the label, and where a method was pretrained when that was elsewhere
+    method       as the study names it; of a floor its kind: rows of one method share a colour
     source       where the encoder comes from; None: no encoder, a guess that looks at no image
+    point        the grid point: options with their values in words
+    tuned        whether a search chose the values
     trained_on   the data set it was pretrained on; None for floors and for weights from a file
     pretraining  one of its pretraining jobs: where its settings stand
     """
 
     title: str
     label: str
+    method: str
     source: AnySource | None
+    point: tuple[tuple[str, str], ...] = ()
+    tuned: bool = False
     trained_on: str | None = None
     pretraining: Result[PretrainSpec] | None = field(default=None, compare=False)
 

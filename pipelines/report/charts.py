@@ -28,9 +28,8 @@ def comparison_chart(comparison: Comparison, column: Column) -> Spec:
     Chance and the majority class stand in the table alone: at 10 % they would press methods that differ by points into a
     twentieth of the axis.
     """
-    style = styles(row.origin if row.is_floor else row.label for row in comparison.rows)
     rows = [row for row in comparison.rows if row not in (CHANCE, MAJORITY)]
-    by_label = {row.title: style[row.origin if row.is_floor else row.label] for row in rows}
+    style = styles({row.title: row.method for row in rows})
     order = [row.title for row in rows]
     cells = [(row.title, comparison.cells[row, column]) for row in rows]
     dots = [{"label": label, "value": round(value, 3)} for label, cell in cells for value in cell.by_seed.values()]
@@ -41,7 +40,7 @@ def comparison_chart(comparison: Comparison, column: Column) -> Spec:
     scale = alt.Scale(zero=False, padding=ROOM)
     x = alt.X("value:Q", title=f"{column.title}, test (%)", scale=scale, axis=alt.Axis(tickCount=7))
     tip = [alt.Tooltip("label:N", title="method"), alt.Tooltip("value:Q", title="%", format=".2f")]
-    colour = coloured(by_label, order, fields=False)
+    colour = coloured(style, order, fields=False)
     layers = [
         named(dots).mark_circle(size=60).encode(x=x, y=y, color=colour, opacity=focus(0.65), tooltip=tip),
         named(means)

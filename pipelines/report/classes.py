@@ -101,7 +101,7 @@ def confusion_table(given: Sequence[Confusions], name: str, caption: str) -> Tab
                 f"{each.classes[truth]} as {each.classes[named]} {100 * share:.1f}" for truth, named, share in pairs
             ]
             cells = [*map(Entry, said), *([Entry("–", muted=True)] * (MOST_CONFUSIONS - len(said)))]
-            lines.append((Entry(row.title, colour=colour(row.label)), Entry(each.column.title), *cells))
+            lines.append((Entry(row.title, colour=colour(row.method)), Entry(each.column.title), *cells))
     header = ("method", "protocol", *(f"confusion {number}" for number in range(1, MOST_CONFUSIONS + 1)))
     return Table(name, caption, header, tuple(lines), text_columns=len(header))
 

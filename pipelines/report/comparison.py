@@ -138,12 +138,12 @@ def _rows(results: Results, dataset: DataSet, jobs: Jobs) -> list[Row]:
     names = Counter(label for label, source in sources if isinstance(source, Untrained))
     for job in jobs:
         pretraining, source = results.pretraining(job), job.spec.source
-        trained_on, title = pretraining.dataset if pretraining else None, job.label
+        trained_on, title, name = pretraining.dataset if pretraining else None, job.label, job.name
         if pretraining and trained_on != dataset.short_name:
             title = f"{job.label} (from {trained_on})"
         elif isinstance(source, Untrained) and names[job.label] > 1:
             title = f"{job.label} (for {source.image_size or dataset.image_size} pixels)"
-        found.append(Row(title, job.label, source, trained_on, pretraining))
+        found.append(Row(title, name.label, name.method, source, name.point, name.tuned, trained_on, pretraining))
     return found
 
 

@@ -22,8 +22,7 @@ def cost_chart(points: Sequence[CostPoint], column: Column) -> Spec:
         for point in points
     ]
     front = [row for row, point in zip(rows, points) if point.is_front]
-    known = styles(point.row.label for point in points)
-    style = {point.row.title: known[point.row.label] for point in points}
+    style = styles({point.row.title: point.row.method for point in points})
     x = alt.X(
         "seconds:Q",
         title="seconds of a pretraining (median over seeds)",

@@ -10,6 +10,7 @@ from pipelines.history import FILE, read
 from pipelines.records import vouched_file
 from pipelines.report.study import Results
 from pipelines.spec.jobs import PretrainSpec
+from pipelines.spec.row_name import RowName
 
 POINTS = 100
 """At most this many points a curve in the report."""
@@ -19,11 +20,16 @@ POINTS = 100
 class Curve:
     """One metric of one pretraining run: (step, value) in order."""
 
-    label: str
+    name: RowName
     dataset: str
     seed: int
     metric: str
     points: tuple[tuple[float, float], ...]
+
+    @property
+    def label(self) -> str:
+        """The line of the tables that the run belongs to."""
+        return self.name.label
 
 
 def by_metric(path: Path) -> dict[str, dict[int, float]]:
@@ -57,5 +63,5 @@ def curves(results: Results, metrics: Iterable[str]) -> list[Curve]:
         for metric in wanted:
             if metric in history:
                 points = thin(sorted(history[metric].items()), POINTS)
-                found.append(Curve(job.label, job.dataset, job.spec.seed, metric, points))
+                found.append(Curve(job.name, job.dataset, job.spec.seed, metric, points))
     return found

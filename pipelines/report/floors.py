@@ -13,7 +13,7 @@ from pipelines.spec.evaluation.base import Protocol
 from pipelines.spec.evaluation.few_shot import Options as FewShot
 from pipelines.spec.jobs import EvaluateSpec, ShardsSpec, Untrained
 
-CHANCE, MAJORITY = Row("chance", "chance", None), Row("majority class", "majority class", None)
+CHANCE, MAJORITY = Row("chance", "chance", "guess", None), Row("majority class", "majority class", "guess", None)
 
 
 @dataclass(frozen=True, eq=False)

@@ -85,8 +85,8 @@ def pictures_section(results: Results, texts: Path, room: int | None = None) -> 
     """All of them; the sheets of packing stand in the section of the data. ``room``: by the number of runs if not given."""
     runs = results.of(PretrainSpec)
     reader = Reader(room_for(len(runs)) if room is None else room)
-    trained = first_seeds(runs)
-    looked = first_seeds([job for job in results.of(EvaluateSpec) if isinstance(job.spec.evaluation, Knn)])
+    trained = first_seeds(results, runs)
+    looked = first_seeds(results, [job for job in results.of(EvaluateSpec) if isinstance(job.spec.evaluation, Knn)])
     words = caption(texts, "pictures")
     made = [
         SectionGroup("Views", words[1], tuple(_sheets(trained, "views", reader))),
@@ -105,21 +105,20 @@ def room_for(runs: int) -> int:
     return max(0, min(BUDGET, PAGE - SCRIPT - A_RUN * runs))
 
 
-def first_seeds(jobs: Sequence[Job]) -> list[Job]:
+def first_seeds(results: Results, jobs: Sequence[Job]) -> list[Job]:
     """Of each label, data set and pretraining data the finished job of the lowest seed."""
     found: dict[tuple[str, ...], Job] = {}
     for job in sorted((job for job in jobs if job.record), key=lambda job: job.seed or 0):
-        found.setdefault((job.label, job.dataset, _about(job)), job)
+        trained = results.pretraining(job)
+        found.setdefault((job.label, job.dataset, trained.dataset if trained else "", _about(job)), job)
     order = {id(job): number for number, job in enumerate(jobs)}
     return sorted(found.values(), key=lambda job: order[id(job)])
 
 
 def _about(job: Job) -> str:
-    """What tells jobs of one label and data set apart besides the seed."""
+    """What tells jobs of one label and data sets apart besides the seed."""
     spec: AnySpec = job.spec
-    given = spec.model_dump(mode="json", exclude={"seed"})
-    weights = job.inputs.get("weights", "").partition("-s")[0]
-    return f"{given} {weights}"
+    return str(spec.model_dump(mode="json", exclude={"seed"}))
 
 
 def _sheets(jobs: Sequence[Job], name: str, reader: Reader) -> Iterator[Panel]:

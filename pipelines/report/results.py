@@ -74,7 +74,7 @@ def results_table(
     noise = {column: letters(comparison, column) for column in comparison.columns}
     rows = []
     for y, row in enumerate(comparison.rows):
-        entries = [Entry(row.title, muted=row.is_floor, colour=colour(row.origin if row.is_floor else row.label))]
+        entries = [Entry(row.title, muted=row.is_floor, colour=colour(row.method))]
         for x, column in enumerate(comparison.columns):
             place = anchor(name, y, x) if comparison.jobs.get((row, column)) else ""
             entries.append(_entry(comparison, row, column, noise[column].get(row, ""), place))

@@ -14,6 +14,7 @@ from pipelines.report.sections import Chart, Section, caption
 from pipelines.report.study import Results
 from pipelines.spec.jobs import PretrainSpec
 from pipelines.spec.methods.parts import FeatureTransform
+from pipelines.spec.row_name import RowName
 
 CURVES = {
     "scores/negative_mean": "mean of negative scores",
@@ -46,20 +47,19 @@ class Seen:
 
 def scores_section(results: Results, curves: Sequence[Curve], texts: Path) -> Section:
     """Heat maps, curves and densities of the methods that have scores; ``curves``: of ``CURVES``, all methods'."""
-    having = {curve.label for curve in curves if curve.metric.startswith("scores/")}
-    inside = [curve for curve in curves if curve.label in having]
-    style = graded(list(dict.fromkeys(curve.label for curve in inside)))
+    having = {curve.name for curve in curves if curve.metric.startswith("scores/")}
+    inside = [curve for curve in curves if curve.name in having]
+    style = graded(list(dict.fromkeys(curve.name for curve in inside)))
     drawn = [*_heat_maps(results), *_bands(inside, style), *_densities(results)]
     legend = tuple(style.items()) if inside else ()
     return Section("scores", "Score distribution", caption(texts, "scores"), tuple(drawn), legend=legend)
 
 
-def graded(labels: Sequence[str]) -> dict[str, Style]:
-    """A style for each label: where all are points of one option's grid, colours in its order, else each method's own."""
-    stems = {label.partition("[")[0] for label in labels}
-    if len(labels) > 2 and len(stems) == 1 and all("[" in label for label in labels):
-        return {label: Style(shade, ()) for label, shade in zip(labels, ramp(len(labels)))}
-    return styles(labels)
+def graded(names: Sequence[RowName]) -> dict[str, Style]:
+    """A style for each label: where all are points of one method's grid, colours in its order, else each method's own."""
+    if len(names) > 2 and len({name.method for name in names}) == 1 and all(name.point for name in names):
+        return {name.label: Style(shade, ()) for name, shade in zip(names, ramp(len(names)))}
+    return styles({name.label: name.method for name in names})
 
 
 def histograms_of(results: Results) -> list[Seen]:

@@ -114,10 +114,7 @@ def comparison_section(
 def shots_section(comparisons: Sequence[Comparison], texts: Path) -> Section:
     """Accuracy against the number of labels, a chart for every data set and protocol."""
     found = [curves for comparison in comparisons for curves in shot_curves(comparison)]
-    rows = dict.fromkeys(point.row for curves in found for point in curves.points)
-    names = {row.title: row.origin if row.is_floor else row.label for row in rows}
-    known = styles(names.values())
-    style = {title: known[name] for title, name in names.items()}
+    style = styles({point.row.title: point.row.method for curves in found for point in curves.points})
     drawn = tuple(Chart(curves.title, shot_chart(curves, style)) for curves in found)
     return Section("shots", "Accuracy against labels", caption(texts, "shots"), drawn, legend=_legend(style))
 
@@ -130,7 +127,7 @@ def curve_sections(found: list[Curve], texts: Path) -> list[Section]:
 
 def tuning_section(searches: Sequence[SearchResult], table: Table, texts: Path) -> Section:
     """Best value so far, then the objective against every parameter; the studies of a data set share a chart."""
-    style = styles(search.label for search in searches)
+    style = styles({search.name.label: search.name.method for search in searches})
     drawn = []
     for dataset in dict.fromkeys(search.dataset for search in searches):
         group = [search for search in searches if search.dataset == dataset and search.complete]
@@ -180,7 +177,7 @@ def unshown(sections: Sequence[Section]) -> list[str]:
 
 def _curve_section(name: str, title: str, metrics: dict[str, str], found: list[Curve], texts: Path) -> Section:
     inside = [curve for curve in found if curve.metric in metrics]
-    style = styles(curve.label for curve in inside)
+    style = styles({curve.label: curve.name.method for curve in inside})
     drawn = []
     for dataset in dict.fromkeys(curve.dataset for curve in inside):
         for metric, words in metrics.items():

@@ -52,7 +52,7 @@ def _ranks(
     order = sorted(range(len(rows)), key=lambda i: (np.isnan(means[i]), means[i]))
     lines = tuple(
         (
-            Entry(rows[i].title, colour=colour(rows[i].label)),
+            Entry(rows[i].title, colour=colour(rows[i].method)),
             *(_rank(rank) for rank in ranks[:, i]),
             _rank(means[i]),
             Entry(f"{np.nanmin(ranks[:, i]):g} to {np.nanmax(ranks[:, i]):g}"),

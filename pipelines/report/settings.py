@@ -36,7 +36,7 @@ def settings_table(results: Results, tuned: Mapping[str, Mapping[str, Value]], c
         changes = {path: value for path, value in _run(job.spec).items() if common.get(path) != value}
         texts = [_words(options) or "defaults", _words(chosen) or waiting, _words(changes) or "as shared", _rate(job)]
         muted = [not options, not chosen, not changes, False]
-        named = (Entry(job.label, colour=colour(job.label)), Entry(job.dataset))
+        named = (Entry(job.label, colour=colour(job.name.method)), Entry(job.dataset))
         rows.append((*named, *(Entry(text, muted=quiet) for text, quiet in zip(texts, muted))))
     header = ("method", "data set", "options", "tuned", "training and encoder", "lr")
     shown = {path: value for path, value in common.items() if path in SHOWN or path.startswith("encoder")} | all_changed

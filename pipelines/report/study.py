@@ -17,6 +17,7 @@ from pipelines.spec.jobs import EvaluateSpec, PretrainSpec, ShardsSpec, TuneSpec
 from pipelines.spec.layout import job_folder
 from pipelines.spec.parse import parse
 from pipelines.spec.reproductions import PlannedReproduction
+from pipelines.spec.row_name import RowName
 
 AnySpec = ShardsSpec | TuneSpec | PretrainSpec | EvaluateSpec
 SPECS: dict[str, type[AnySpec]] = {kind.stage: kind for kind in (ShardsSpec, TuneSpec, PretrainSpec, EvaluateSpec)}
@@ -30,12 +31,17 @@ class Result(Generic[S]):
     """A planned job. ``record`` is None while it has not finished; ``folder`` is where its outputs lie."""
 
     key: str
-    label: str
+    name: RowName
     """What tables call it: the method's label with its grid point, or the floor's name."""
     spec: S
     inputs: dict[str, str]
     folder: Path
     record: Record | None
+
+    @property
+    def label(self) -> str:
+        """The line of the tables that it belongs to."""
+        return self.name.label
 
     @property
     def stage(self) -> str:
@@ -123,7 +129,7 @@ def results_of(value: Any, results: Path, plan: str) -> Results:
 
 
 def _result(where: str, job: dict[str, Any], results: Path) -> Result[AnySpec]:
-    for name in ("stage", "key", "label", "spec", "inputs"):
+    for name in ("stage", "key", *RowName.model_fields, "spec", "inputs"):
         if name not in job:
             raise InputError(f"{where}.{name} is missing; {plan_again(results)}")
     stage, key = job["stage"], job["key"]
@@ -134,8 +140,8 @@ def _result(where: str, job: dict[str, Any], results: Path) -> Result[AnySpec]:
     folder = job_folder(results, stage, key)
     record = own_record(folder) if (folder / FILE).exists() else None
     spec = parse(SPECS[stage], job["spec"], f"{where}.spec: ")
-    label = str(job["label"]).removesuffix(" (tuning)").removesuffix(" (teacher)")
-    return Result(key, label, spec, job["inputs"], folder, record)
+    called = parse(RowName, {name: job[name] for name in RowName.model_fields}, f"{where}.")
+    return Result(key, called, spec, job["inputs"], folder, record)
 
 
 def _refuse_twins(plan: str, results: Path, found: Iterable[Result[AnySpec]]) -> None:

@@ -34,8 +34,8 @@ def transfer_table(found: Sequence[Comparison], caption: str) -> Table | None:
     places, rows = places_of(found), _rows(found)
     ranks = {column: mean_ranks_of(found, column) for column in columns}
     lines = []
-    for label in rows:
-        line = [Entry(label, colour=colour(label))]
+    for label, row in rows.items():
+        line = [Entry(label, colour=colour(row.method))]
         for column in columns:
             line += [_mean(place.of(label, column)) for place in places] + [_rank(ranks[column].get(label))]
         lines.append(tuple(line))

@@ -13,6 +13,7 @@ from pipelines.records import vouched_file
 from pipelines.report.study import Results
 from pipelines.report.tables import Entry, Table
 from pipelines.spec.jobs import TuneSpec
+from pipelines.spec.row_name import RowName
 from pipelines.spec.tuning import Choice, Space, Value
 from pipelines.tuning.choice import DEFAULT, Finalist, chosen, noise
 from pipelines.tuning.space import distributions, params_of
@@ -45,11 +46,16 @@ class SearchResult:
     """
 
     key: str
-    label: str
+    name: RowName
     dataset: str
     trials: tuple[Trial, ...]
     space: Space
     repeats: Mapping[int, tuple[float, ...]] = field(default_factory=dict)
+
+    @property
+    def label(self) -> str:
+        """The line of the tables whose values it chooses."""
+        return self.name.label
 
     @property
     def complete(self) -> list[Trial]:
@@ -115,7 +121,7 @@ def searches(results: Results) -> list[SearchResult]:
         entries = read_json(path)
         trials = tuple(_trial(path, entry) for entry in entries if entry.get("repeats") is None)
         space = job.spec.search.space
-        found.append(SearchResult(job.key, job.label, job.dataset, trials, space, _repeats(entries)))
+        found.append(SearchResult(job.key, job.name, job.dataset, trials, space, _repeats(entries)))
     return found
 
 

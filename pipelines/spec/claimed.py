@@ -3,7 +3,8 @@
 from pipelines.errors import InputError
 from pipelines.spec.claims import Claim, Group, PlannedClaim, PlannedRuns, Runs
 from pipelines.spec.mistakes import suggestion
-from pipelines.spec.named import PIXELS, arms, check_floors, number
+from pipelines.spec.named import arms, check_floors, number
+from pipelines.spec.row_name import PIXELS
 from pipelines.spec.study import Study
 
 

@@ -9,6 +9,8 @@ from pipelines.files import digest
 from pipelines.spec.jobs import JobSpec
 from pipelines.spec.layout import job_folder, record_file
 
+Place = tuple[str, str]
+"""(stage, key)."""
 INPUT_STAGE = {"shards": "shards", "best": "tune", "weights": "pretrain", "teacher": "evaluate"}
 """Name of an input -> the stage that makes it."""
 
@@ -41,7 +43,7 @@ class Job:
         return self.spec.stage
 
     @property
-    def place(self) -> tuple[str, str]:
+    def place(self) -> Place:
         """(stage, key): what tells it from every other job."""
         return self.stage, self.key
 

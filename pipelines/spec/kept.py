@@ -70,7 +70,7 @@ def kept_features(plan: Plan, contents: Mapping[str, Contents], results: Path) -
         run = plan.jobs["pretrain", job.inputs["weights"]].spec if "weights" in job.inputs else None
         assert run is None or isinstance(run, RunSpec)
         images, whole = _images(spec.dataset, contents.get(job.inputs["shards"]))
-        found[Kept(plan.labels[job.place], spec.dataset.short_name, images, whole, _width(spec, run), 0)] += 1
+        found[Kept(plan.names[job.place].label, spec.dataset.short_name, images, whole, _width(spec, run), 0)] += 1
     return [Kept(**{**vars(kept), "files": files}) for kept, files in found.items()]
 
 

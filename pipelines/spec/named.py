@@ -6,12 +6,9 @@ from typing import Any
 from pipelines.errors import InputError
 from pipelines.spec.evaluation.base import Protocol
 from pipelines.spec.mistakes import suggestion
-from pipelines.spec.resolve import Point, point_label, points
+from pipelines.spec.resolve import Point, points, row_name
 from pipelines.spec.runs import Named
 from pipelines.spec.study import MethodEntry, Study
-
-PIXELS = "raw pixels"
-"""What tables call that floor."""
 
 
 @dataclass(frozen=True)
@@ -32,8 +29,7 @@ def arms(study: Study, runs: Named, where: str) -> list[Arm]:
         )
     if runs.tuned and not (study.tuning and entry.label in study.tuning.methods):
         raise InputError(f"{where}.tuned: {entry.label} is not tuned; name it under tuning.methods, or leave tuned out")
-    ending = "_tuned" if runs.tuned else ""
-    return [Arm(point_label(entry, point) + ending, point) for point in _fitting(study, entry, runs, where)]
+    return [Arm(row_name(entry, point, runs.tuned).label, point) for point in _fitting(study, entry, runs, where)]
 
 
 def check_floors(study: Study, where: str) -> None:

@@ -11,7 +11,7 @@ from pipelines.errors import InputError, Problem
 from pipelines.files import digest, read_json, read_sealed, sealed, sha256_file, write_json
 from pipelines.records import made_by, read_record
 from pipelines.spec.enough import check_enough, contents_of
-from pipelines.spec.job import INPUT_STAGE, Job
+from pipelines.spec.job import INPUT_STAGE, Job, Place
 from pipelines.spec.jobs import ShardsSpec
 from pipelines.spec.layout import (
     SPEC,
@@ -24,7 +24,7 @@ from pipelines.spec.layout import (
     units_file,
 )
 from pipelines.spec.made_by import code_of
-from pipelines.spec.plan import Place, Plan
+from pipelines.spec.plan import Plan
 from pipelines.spec.restocked import check_stock, restocked
 from pipelines.spec.tables import is_reported
 from pipelines.spec.units import Unit, units

@@ -1,42 +1,31 @@
 """A study as jobs: stage, key, resolved spec and named inputs. Torch-free; keys depend on content alone."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pipelines.errors import InputError
 from pipelines.spec.claimed import planned_claims
 from pipelines.spec.claims import PlannedClaim
-from pipelines.spec.coloured import check_evaluations, check_same_channels
-from pipelines.spec.datasets.base import DataSet
-from pipelines.spec.encoders.base import EncoderOptions
-from pipelines.spec.evaluation.base import Protocol
-from pipelines.spec.evaluation.distill import Options as Distill
-from pipelines.spec.floors import floors_of
-from pipelines.spec.job import Job
-from pipelines.spec.jobs import AnySource, EvaluateSpec, Foreign, JobSpec, Pixels, ShardsSpec, Trained
-from pipelines.spec.labels import Labels
+from pipelines.spec.job import Job, Place
 from pipelines.spec.load import load_study
-from pipelines.spec.named import PIXELS
+from pipelines.spec.planner import Planner
 from pipelines.spec.reproduced import planned_reproductions
 from pipelines.spec.reproductions import PlannedReproduction
-from pipelines.spec.resolve import Run, points, resolve
-from pipelines.spec.study import MethodEntry, Study
+from pipelines.spec.row_name import RowName
+from pipelines.spec.study import Study
 from pipelines.spec.table_rows import Known
 from pipelines.spec.tabled import planned_tables
 from pipelines.spec.tables import PlannedTable
 
-Place = tuple[str, str]
-"""(stage, key)."""
-
 
 @dataclass(frozen=True)
 class Plan:
-    """All jobs of a study, by stage and key, in an order in which they can run; each with the label tables give it."""
+    """All jobs of a study, by stage and key, in an order in which they can run; each with the name tables give it."""
 
     study: Study
     jobs: dict[Place, Job]
-    labels: dict[Place, str]
+    names: dict[Place, RowName]
     notes: dict[str, tuple[str, ...]]
     """Label of a method -> whose settings were overruled by whose."""
     claims: tuple[PlannedClaim, ...] = ()
@@ -64,7 +53,7 @@ class Plan:
                 {
                     "stage": job.stage,
                     "key": job.key,
-                    "label": self.labels[place],
+                    **self.names[place].model_dump(),
                     "inputs": job.inputs,
                     "spec": job.spec.model_dump(mode="json"),
                 }
@@ -75,7 +64,12 @@ class Plan:
 
 def plan(study: Study) -> Plan:
     """Expand a study: shards, tuning, pretraining, evaluations; InputError for what cannot work."""
-    return _Planner(study).plan()
+    planner = Planner(study)
+    planner.expand()
+    jobs, labels = planner.jobs, {place: name.label for place, name in planner.names.items()}
+    reproductions = planned_reproductions(study, jobs.values(), labels)
+    tables = planned_tables(Known.of(study, jobs.values(), labels), reproductions)
+    return Plan(study, jobs, planner.names, planner.notes, planned_claims(study), reproductions, tables)
 
 
 def plan_file(path: Path) -> Plan:
@@ -85,172 +79,3 @@ def plan_file(path: Path) -> Plan:
         return plan(study)
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
-
-
-class _Planner:
-    def __init__(self, study: Study) -> None:
-        self.study = study
-        self.jobs: dict[Place, Job] = {}
-        self.labels: dict[Place, str] = {}
-        self.shards: dict[str, str] = {}
-        self.notes: dict[str, tuple[str, ...]] = {}
-        self.labels_known = Labels.of(study)
-
-    def plan(self) -> Plan:
-        """All jobs: every data set's shards, then tuning, floors and methods of each that is pretrained on."""
-        for dataset in self.study.all_datasets:
-            name = dataset.short_name
-            self.shards[name] = self._add(name, ShardsSpec(dataset=dataset), {}, name)
-        for dataset in self.study.pretraining_sets:
-            self.labels_known.check(dataset)
-            for evaluated in self.labels_known.evaluated_on(dataset):
-                check_same_channels(
-                    f"datasets: what is pretrained on {dataset.short_name}", dataset.input_channels, evaluated
-                )
-                check_evaluations(self.study.evaluation, evaluated)
-            self._pretrain_on(dataset)
-        known = Known.of(self.study, self.jobs.values(), self.labels)
-        reproductions = planned_reproductions(self.study, self.jobs.values(), self.labels)
-        tables = planned_tables(known, reproductions)
-        claims = planned_claims(self.study)
-        return Plan(self.study, self.jobs, self.labels, self.notes, claims, reproductions, tables)
-
-    def _add(self, prefix: str, spec: JobSpec, inputs: dict[str, str], label: str) -> str:
-        """Register a job and return its key; jobs of equal content are one job."""
-        job = Job.of(prefix, spec, inputs)
-        self.jobs.setdefault(job.place, job)
-        self.labels.setdefault(job.place, label)
-        return job.key
-
-    def _pretrain_on(self, dataset: DataSet) -> None:
-        entries = self.study.methods
-        runs: list[tuple[Run, str | None]] = [
-            (resolve(self.study, entry, point, dataset), None)
-            for entry in entries
-            for point in points(self.study, entry, dataset)
-        ]
-        self.notes |= {run.label: run.notes for run, _ in runs if run.notes}
-        self._check_evaluations([run for run, _ in runs])
-        runs += [tuned for entry in entries for tuned in self._tuned(entry, dataset)]
-        if self.study.floors:
-            self._floors([run for run, _ in runs], dataset)
-        self._checkpoints(dataset)
-        for run, best in runs:
-            for seed in self.study.seeds:
-                self._pretrain(run, seed, best)
-
-    def _check_evaluations(self, runs: list[Run]) -> None:
-        for i, evaluation in enumerate(self.study.evaluation):
-            if runs and not any(evaluation.suits(run.method) for run in runs):
-                raise InputError(
-                    f"evaluation[{i}]: {evaluation.use} suits none of the methods: zero_shot and retrieval need a text "
-                    "tower (clip), head_layers that many layers in a method's head (simclr); take it out or add such a method"
-                )
-            for run in runs:
-                if evaluation.suits(run.method):
-                    own = run.method.own_encoder(run.encoder)
-                    self._check_encoder(f"evaluation[{i}]: {run.label}", evaluation, run.encoder, own)
-
-    def _check_encoder(self, where: str, evaluation: Protocol, encoder: EncoderOptions, own: bool) -> None:
-        try:
-            evaluation.check_encoder(encoder, own)
-        except ValueError as error:
-            raise InputError(f"{where}: {error}") from None
-
-    def _tuned(self, entry: MethodEntry, dataset: DataSet) -> list[tuple[Run, str | None]]:
-        """The runs that take the best values of a tuning study, with that study's key."""
-        tuning = self.study.tuning
-        if not tuning or entry.label not in tuning.methods:
-            return []
-        search = tuning.search_of(entry.label)
-        kept = [
-            {path: value for path, value in point.items() if path not in search.space}
-            for point in points(self.study, entry, dataset)
-        ]
-        result: list[tuple[Run, str | None]] = []
-        for point in [point for i, point in enumerate(kept) if point not in kept[:i]]:
-            run = resolve(self.study, entry, point, dataset)
-            for (
-                path,
-                limits,
-            ) in search.space.items():  # both ends must be allowed values, found out before any trial runs
-                for end in limits.ends:
-                    resolve(self.study, entry, {**point, path: end}, dataset)
-            prefix = f"{run.method.short_name}-{dataset.short_name}"
-            inputs = {"shards": self.shards[dataset.short_name]}
-            best = self._add(prefix, run.search(search, tuning.epochs), inputs, f"{run.label} (tuning)")
-            result.append((replace(run, label=f"{run.label}_tuned"), best))
-        return result
-
-    def _pretrain(self, run: Run, seed: int, best: str | None) -> None:
-        data = run.dataset.short_name
-        inputs = {"shards": self.shards[data], **({"best": best} if best else {})}
-        name = f"{run.method.short_name}{'_tuned' if best else ''}-{data}-s{seed}"
-        weights = self._add(name, run.pretraining(seed), inputs, run.label)
-        if (other := self.labels["pretrain", weights]) != run.label:
-            raise InputError(
-                f"methods: {other} and {run.label} are the same runs, every option is equal, and tables and claims would "
-                "know them by the first name alone; leave one of them out"
-            )
-        fitting = [evaluation for evaluation in self.study.evaluation if evaluation.suits(run.method)]
-        for dataset in self.labels_known.evaluated_on(run.dataset):
-            prefix = name if dataset is run.dataset else f"{name}-on-{dataset.short_name}"
-            self._evaluate(prefix, fitting, Trained(), dataset, seed, {"weights": weights}, run.label)
-
-    def _floors(self, runs: list[Run], dataset: DataSet) -> None:
-        """What any method has to beat: raw pixels, and every method's encoder at step 0 (or trained from scratch)."""
-        plain = [evaluation for evaluation in self.study.evaluation if not evaluation.needs_text]
-        on_features = [evaluation for evaluation in plain if not evaluation.on_images]
-        scratch = [evaluation for evaluation in plain if not isinstance(evaluation, Distill)]
-        for evaluated in self.labels_known.evaluated_on(dataset):
-            data = evaluated.short_name
-            self._evaluate(f"pixels-{data}", on_features, Pixels(), evaluated, 0, {}, PIXELS)
-            for name, source in floors_of(runs).items():
-                slug = name.replace(" (", "-").removesuffix(")")
-                for seed in self.study.seeds:
-                    prefix = f"untrained_{slug}-{data}-s{seed}"
-                    self._evaluate(prefix, scratch, source, evaluated, seed, {}, f"untrained {name}")
-
-    def _checkpoints(self, dataset: DataSet) -> None:
-        """Weights from files as they are: frozen protocols once, those that train on images with every seed."""
-        fitting = [each for each in self.study.evaluation if not each.needs_text and not isinstance(each, Distill)]
-        on_features = [each for each in fitting if not each.on_images]
-        on_images = [each for each in fitting if each.on_images]
-        for name, encoder in self.study.checkpoints.items():
-            try:
-                source = Foreign(encoder=encoder.known())
-            except InputError as error:
-                raise InputError(f"checkpoint {name}: {error}") from None
-            for evaluation in fitting:
-                self._check_encoder(f"checkpoint {name}", evaluation, source.encoder.of(), own=False)
-            for evaluated in self.labels_known.evaluated_on(dataset):
-                check_same_channels(f"checkpoint {name}", source.encoder.input_channels, evaluated)
-                for i, seed in enumerate(self.study.seeds):
-                    chosen = [*on_features, *on_images] if i == 0 else on_images
-                    self._evaluate(f"{name}-{evaluated.short_name}-s{seed}", chosen, source, evaluated, seed, {}, name)
-
-    def _evaluate(
-        self,
-        prefix: str,
-        evaluations: list[Protocol],
-        source: AnySource,
-        dataset: DataSet,
-        seed: int,
-        inputs: dict[str, str],
-        label: str,
-    ) -> None:
-        """A job for each protocol; those on frozen features of one encoder run in one process (see units)."""
-        inputs = {**inputs, "shards": self.shards[dataset.short_name]}
-        for evaluation in [each for each in evaluations if self.labels_known.fits(each, dataset)]:
-            needed = dict(inputs)
-            spec = EvaluateSpec(
-                evaluation=evaluation,
-                source=source,
-                dataset=dataset,
-                seed=seed,
-                keep_features=self.study.keep_features,
-            )
-            if isinstance(evaluation, Distill):
-                teacher = spec.model_copy(update={"evaluation": evaluation.teacher})
-                needed["teacher"] = self._add(f"{prefix}-finetune", teacher, inputs, f"{label} (teacher)")
-            self._add(f"{prefix}-{evaluation.use}", spec, needed, label)

@@ -17,6 +17,7 @@ from pipelines.spec.methods import options_class
 from pipelines.spec.methods.base import MethodOptions
 from pipelines.spec.overlay import merged, nested
 from pipelines.spec.parse import parse
+from pipelines.spec.row_name import RowName, of_method
 from pipelines.spec.study import Grid, MethodEntry, Study
 from pipelines.spec.training import ONE_OPTIMIZER, Training
 from pipelines.spec.tuning import Search
@@ -30,8 +31,8 @@ Point = dict[str, Any]
 class Run:
     """What one pretraining is, but for its seed, with the name tables give it."""
 
-    label: str
-    """The method's label with the grid point, e.g. moco_v2[temperature=0.1]."""
+    name: RowName
+    """What tables call it."""
     method: MethodOptions
     training: Training
     encoder: EncoderOptions
@@ -40,6 +41,11 @@ class Run:
     start: Start | None = None
     notes: tuple[str, ...] = ()
     """Whose settings were overruled by whose, for the reader of a plan; no part of what the run is."""
+
+    @property
+    def label(self) -> str:
+        """The method's label with the grid point, e.g. moco_v2[temperature=0.1]."""
+        return self.name.label
 
     def _fields(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in RunSpec.model_fields}
@@ -96,8 +102,8 @@ def points(study: Study, entry: MethodEntry, dataset: DataSet) -> list[Point]:
 
 def resolve(study: Study, entry: MethodEntry, point: Point, dataset: DataSet) -> Run:
     """The run at one grid point; InputError names the option, its value and the rule it breaks."""
-    label = point_label(entry, point)
-    where = f"{label}: "
+    name = row_name(entry, point)
+    where = f"{name.label}: "
     options = _options(entry, point, where)
     encoders, trainings, changes = _encoders(study, entry, point), _trainings(study, entry, point), _views(study, entry)
     named = study.encoders[point["encoder"]] if "encoder" in point else None
@@ -121,10 +127,10 @@ def resolve(study: Study, entry: MethodEntry, point: Point, dataset: DataSet) ->
         check_colours(views, dataset)
     except ValueError as error:
         raise InputError(f"{where}{error}") from None
-    fitted = {name: value for name, value in encoder.model_dump().items() if value != getattr(given, name)}
+    fitted = {field: value for field, value in encoder.model_dump().items() if value != getattr(given, field)}
     notes = [*overruled(trainings), *overruled(encoders), *overruled(changes, "views.")]
-    notes += [f"encoder.{name} {value} ({_pixels(dataset)})" for name, value in fitted.items()]
-    return Run(label, options, training, encoder, views, dataset, start, tuple(notes))
+    notes += [f"encoder.{field} {value} ({_pixels(dataset)})" for field, value in fitted.items()]
+    return Run(name, options, training, encoder, views, dataset, start, tuple(notes))
 
 
 def _start(
@@ -254,11 +260,7 @@ def switched_on(options: Model, path: str, where: str) -> None:
             )
 
 
-def point_label(entry: MethodEntry, point: Point) -> str:
+def row_name(entry: MethodEntry, point: Point, tuned: bool = False) -> RowName:
     """What tables call a run: the entry's label with its grid point."""
-    if not point:
-        return entry.label
     shown = {path: str(value) if str(value).isprintable() else repr(value) for path, value in point.items()}
-    return (
-        entry.label + "[" + ",".join(f"{path.removeprefix('training.')}={value}" for path, value in shown.items()) + "]"
-    )
+    return of_method(entry.label, {path.removeprefix("training."): text for path, text in shown.items()}, tuned)

@@ -7,9 +7,10 @@ from pipelines.errors import InputError
 from pipelines.spec.job import Job
 from pipelines.spec.jobs import EvaluateSpec, PretrainSpec
 from pipelines.spec.mistakes import suggestion
-from pipelines.spec.named import PIXELS, Arm, arms, check_floors
+from pipelines.spec.named import Arm, arms, check_floors
 from pipelines.spec.options import by_value, options_of
 from pipelines.spec.overlay import value_at
+from pipelines.spec.row_name import PIXELS
 from pipelines.spec.runs import Floor, Named
 from pipelines.spec.study import Study
 from pipelines.spec.tables import PaperTable, PlannedRow, TableRow
@@ -35,7 +36,7 @@ class Known:
         runs: dict[str, PretrainSpec] = {}
         sources: dict[str, str] = {}
         for job in jobs:
-            label = labels[job.place].removesuffix(" (teacher)")
+            label = labels[job.place]
             if isinstance(job.spec, PretrainSpec) and "best" not in job.inputs:
                 runs.setdefault(label, job.spec)
             if isinstance(job.spec, EvaluateSpec):

@@ -94,7 +94,7 @@ def _seen_before(made: Plan, job: Job, results: Path) -> list[str]:
     others = [each for each in made.of("shards") if each.key in trained_on and each.done(results)]
     found = {each: seen_before(each.folder(results), job.folder(results)) for each in others}
     return [
-        f"test images that pretraining on {made.labels[each.place]} sees: {leak.words}"
+        f"test images that pretraining on {made.names[each.place].label} sees: {leak.words}"
         for each, leak in found.items()
         if leak and leak.count
     ]
@@ -173,7 +173,8 @@ def _by_row(made: Plan, results: Path) -> dict[str, float]:
     found: dict[str, float] = {}
     for place, job in made.jobs.items():
         if (seconds := gpu_seconds(job.spec)) and not job.done(results):
-            found[made.labels[place]] = found.get(made.labels[place], 0.0) + seconds
+            row = made.names[place].told
+            found[row] = found.get(row, 0.0) + seconds
     return found
 
 
@@ -190,5 +191,5 @@ def _state(job: Job, results: Path) -> str:
 
 def _print_unit(unit: Unit, made: Plan, results: Path) -> None:
     for job in unit.jobs:
-        print(f"{_state(job, results):5}  {made.labels[job.place]}: {job.key}")
+        print(f"{_state(job, results):5}  {made.names[job.place].told}: {job.key}")
     print(f"       {unit.command(results)}")

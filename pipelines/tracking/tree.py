@@ -53,7 +53,7 @@ class TrackedRow:
     """A line of the study's tables: a method with its grid point, a floor, or a search.
 
     label   what the tables call it; with its data set where several are pretrained on
-    method  the label alone, of a search that of the method searched: rows of one method share a colour
+    method  as the study names it; of a floor its kind (pixels, untrained): rows of one method share a colour
     kind    method, reference (it saw the labels), floor, checkpoint (weights from a file) or search
     """
 
@@ -156,30 +156,31 @@ class _Planner:
 
     def methods(self, trained: Iterable[Listed], judged: Mapping[str, list[Listed]]) -> list[TrackedRow]:
         found: dict[tuple[str, str], list[TrackedEncoder]] = defaultdict(list)
-        kinds: dict[str, str] = {}
+        kinds: dict[str, tuple[str, str]] = {}
         for job in trained:
             label, home = str(job["label"]), data_name(job)
-            kinds[label] = "reference" if saw_labels(job) else "method"
+            kinds[label] = str(job["method"]), "reference" if saw_labels(job) else "method"
             parts = tuple(self._part(each, home) for each in judged.get(job["key"], ()))
             found[label, home].append(self._trunk(job, parts, f"{label}, seed {job['spec']['seed']}"))
-        return [self._row(label, kinds[label], home, encoders) for (label, home), encoders in found.items()]
+        return [self._row(label, *kinds[label], home, encoders) for (label, home), encoders in found.items()]
 
     def floors(self, evaluations: Iterable[Listed]) -> list[TrackedRow]:
         """Encoders that nobody trained, beside the methods of every data set that is pretrained on."""
         by_label: dict[str, dict[int, list[Listed]]] = defaultdict(lambda: defaultdict(list))
-        kinds: dict[str, str] = {}
+        kinds: dict[str, tuple[str, str]] = {}
         for job in evaluations:
-            kinds[str(job["label"])] = "checkpoint" if job["spec"]["source"]["use"] == "checkpoint" else "floor"
+            kind = "checkpoint" if job["spec"]["source"]["use"] == "checkpoint" else "floor"
+            kinds[str(job["label"])] = str(job["method"]), kind
             by_label[str(job["label"])][job["spec"]["seed"]].append(job)
         return [
-            self._row(label, kinds[label], home, [self._untrained(label, home, *item) for item in seeds.items()])
+            self._row(label, *kinds[label], home, [self._untrained(label, home, *item) for item in seeds.items()])
             for home in self.homes
             for label, seeds in by_label.items()
         ]
 
     def search(self, job: Listed) -> TrackedRow:
-        label = str(job["label"])
-        return self._row(label, "search", data_name(job), [self._trunk(job, (), label)])
+        label = f"{job['label']} (tuning)"
+        return self._row(label, job["method"], "search", data_name(job), [self._trunk(job, (), label)])
 
     def _untrained(self, label: str, home: str, seed: int, jobs: list[Listed]) -> TrackedEncoder:
         wanted = [job for job in jobs if data_name(job) == home or data_name(job) not in self.homes]
@@ -201,9 +202,8 @@ class _Planner:
     def _shards(self, job: Listed) -> Path:
         return layout.job_folder(self.results, "shards", job["inputs"]["shards"])
 
-    def _row(self, label: str, kind: str, home: str, encoders: Iterable[TrackedEncoder]) -> TrackedRow:
+    def _row(self, label: str, method: str, kind: str, home: str, encoders: Iterable[TrackedEncoder]) -> TrackedRow:
         shown = label if len(self.homes) < 2 else f"{label} ({home})"
-        method = label.removesuffix(" (tuning)")
         return TrackedRow(digest([label, kind, home], 12), shown, method, kind, home, tuple(encoders))
 
 

@@ -8,9 +8,8 @@ from pathlib import Path
 from pipelines.errors import Problem
 from pipelines.progress import Running, running
 from pipelines.records import read_record
-from pipelines.spec.job import Job
+from pipelines.spec.job import Job, Place
 from pipelines.spec.jobs import JobSpec
-from pipelines.spec.plan import Place
 from pipelines.spec.price import Kind, Price, Prices, kind_of
 from pipelines.spec.units import Unit
 

@@ -92,6 +92,6 @@ def test_a_record_tells_of_views_and_whose_they_are(tmp_path):
         assert derived["features/views"] == 3
         assert 0 < derived["features/alignment"] <= 4
         assert 1 <= derived["features/lidar"] <= 99
-        told[made.plan.labels["evaluate", job.key]] = derived["features/views_by"]
+        told[made.plan.names["evaluate", job.key].label] = derived["features/views_by"]
     assert told.pop("simclr") == "pretraining"
     assert set(told.values()) == {"crops and flips"}

@@ -93,7 +93,7 @@ def test_the_three_steps_are_jobs_and_share_the_teacher(tmp_path):
     teacher = plan.jobs["evaluate", student.inputs["teacher"]]
     assert teacher.spec.evaluation.use == "finetune"
     assert set(teacher.inputs) == {"weights", "shards"}
-    assert plan.labels["evaluate", teacher.key] == "simclr_v2"
+    assert plan.names["evaluate", teacher.key].label == "simclr_v2"
     scratch = [job for job in plan.of("evaluate") if isinstance(job.spec.source, Untrained)]
     assert [job.spec.evaluation.use for job in scratch] == ["finetune"]
 

@@ -45,7 +45,7 @@ def planned(folder: Path, text: str) -> tuple[Plan, Path]:
 
 def test_a_loss_that_is_no_number_keeps_no_other_training_from_being_measured(tmp_path, capsys):
     plan, results = planned(tmp_path, BAD)
-    label = {job.key: plan.labels[job.place] for job in plan.jobs.values()}
+    label = {job.key: plan.names[job.place].label for job in plan.jobs.values()}
     (trained,) = (unit for unit in units(plan.jobs.values()) if unit.stage == "pretrain")
     (measured,) = (unit for unit in units(plan.jobs.values()) if unit.stage == "evaluate")
     assert len(trained.jobs) == 2

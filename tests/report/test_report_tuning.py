@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from name_tools import name_of
 from report_tools import METHODS, FakeStudy
 
 from pipelines.colours import styles
@@ -21,7 +22,7 @@ BOTH = {
 
 
 def search(trials: list[Trial]) -> SearchResult:
-    return SearchResult("key", "moco_v2", "digits", tuple(trials), BOTH)
+    return SearchResult("key", name_of("moco_v2"), "digits", tuple(trials), BOTH)
 
 
 def grid(objective: str) -> list[Trial]:
@@ -56,7 +57,7 @@ def test_best_so_far_rises_and_equal_trials_go_to_the_earlier() -> None:
 
 def test_failed_and_pruned_trials_are_counted_but_not_complete(tmp_path: Path) -> None:
     fake = FakeStudy(tmp_path)
-    key = fake.job("tune", "t-1", "moco_v2 (tuning)", {"method": METHODS["moco_v2"]}, seconds=3.0)
+    key = fake.job("tune", "t-1", "moco_v2", {"method": METHODS["moco_v2"]}, seconds=3.0)
     params = {"momentum": 0.99, "temperature": 0.2}
     states = (("COMPLETE", 0.5), ("PRUNED", 0.9), ("FAIL", None), ("complete", 0.7))
     trials = [
@@ -81,7 +82,7 @@ def test_a_trial_without_its_state_is_refused_by_file(tmp_path: Path) -> None:
 
 def test_the_table_sets_the_chosen_beside_the_default_by_their_repeats(tmp_path: Path) -> None:
     fake = FakeStudy(tmp_path)
-    fake.job("tune", "t-1", "moco_v2 (tuning)", {"method": METHODS["moco_v2"]}, seconds=3.0)
+    fake.job("tune", "t-1", "moco_v2", {"method": METHODS["moco_v2"]}, seconds=3.0)
     params = {"momentum": 0.99, "temperature": 0.2}
     rows = [(0, None, 0.5), (1, None, 0.9), (2, None, 0.8), (3, 1, 0.6), (4, 1, 0.8), (5, 0, 0.5), (6, 0, 0.5)]
     entries = [
@@ -97,7 +98,7 @@ def test_the_table_sets_the_chosen_beside_the_default_by_their_repeats(tmp_path:
 
 def test_trials_that_fail_cost_their_budget(tmp_path: Path) -> None:
     fake = FakeStudy(tmp_path)
-    fake.job("tune", "t-1", "moco_v2 (tuning)", {"method": METHODS["moco_v2"]}, seconds=3.0)
+    fake.job("tune", "t-1", "moco_v2", {"method": METHODS["moco_v2"]}, seconds=3.0)
     states = (("COMPLETE", 0.8), ("DIVERGED", 0.1), ("PRUNED", 0.95), ("COMPLETE", 0.5))
     write_json(
         fake.folder("tune", "t-1") / "trials.json",
@@ -105,7 +106,7 @@ def test_trials_that_fail_cost_their_budget(tmp_path: Path) -> None:
     )
     (found,) = searches(load_results(fake.save(), tmp_path))
     assert found.worth == [0.8, 0.1, 0.5, 0.5]  # the reading at which one was stopped is no result
-    rows = next(iter(expected_best_chart([found], styles(["moco_v2"]))["datasets"].values()))
+    rows = next(iter(expected_best_chart([found], styles({"moco_v2": "moco_v2"}))["datasets"].values()))
     assert [row["trial"] for row in rows] == [1, 2, 3, 4]
     assert rows[0]["value"] == pytest.approx(100 * (0.8 + 0.1 + 0.5 + 0.5) / 4)
     assert rows[-1]["value"] == pytest.approx(80.0)

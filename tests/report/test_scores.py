@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from name_tools import name_of
 from report_tools import FakeStudy
 
 from pipelines.colours import ramp
@@ -11,6 +12,7 @@ from pipelines.report.curves import Curve
 from pipelines.report.score_charts import bands, cells
 from pipelines.report.scores import graded, histograms_of, scores_section
 from pipelines.report.study import load_results
+from pipelines.spec.row_name import of_method
 
 TEXTS = Path(__file__).parents[2] / "reports"
 
@@ -32,16 +34,18 @@ def test_cells_are_shares_of_all_seeds_and_reach_to_the_next_reading():
 
 
 def test_bands_reach_from_the_lowest_seed_to_the_highest():
-    curves = [Curve("a", "d", seed, "m", ((0.0, value), (1.0, -value))) for seed, value in ((0, 1.0), (1, 3.0))]
+    curves = [
+        Curve(name_of("a"), "d", seed, "m", ((0.0, value), (1.0, -value))) for seed, value in ((0, 1.0), (1, 3.0))
+    ]
     assert bands(curves, positive=False)[0] == {"label": "a", "step": 0.0, "mean": 2, "low": 1, "high": 3, "n": 2}
     assert len(bands(curves, positive=False)) == 2
     assert len(bands(curves, positive=True)) == 1  # a logarithm has no place for the others
 
 
 def test_points_of_one_grid_have_colours_in_its_order():
-    labels = [f"moco_v2[momentum={value}]" for value in (0.0, 0.9, 0.99)]
-    assert [style.colour for style in graded(labels).values()] == ramp(3)
-    assert graded(["moco_v2", "simclr", "byol"])["simclr"].colour not in ramp(3)
+    names = [of_method("moco_v2", {"momentum": str(value)}) for value in (0.0, 0.9, 0.99)]
+    assert [style.colour for style in graded(names).values()] == ramp(3)
+    assert graded([of_method(name, {}) for name in ("moco_v2", "simclr", "byol")])["simclr"].colour not in ramp(3)
     assert len(set(ramp(12))) == 12
 
 

@@ -37,7 +37,7 @@ def test_the_files_take_what_was_said_and_are_then_no_more_to_come(made):
     assert {"plain", "two", "raw pixels"} <= set(said)
     assert said["plain"].files == 2
     assert said["two"].width == 2 * said["plain"].width
-    labels = {plan.labels[job.place]: job for job in plan.of("evaluate") if job.spec.evaluation.use == "knn"}
+    labels = {plan.names[job.place].label: job for job in plan.of("evaluate") if job.spec.evaluation.use == "knn"}
     for label, kept in said.items():
         job = labels[label]
         made.run(*(plan.jobs["pretrain", key] for name, key in job.inputs.items() if name == "weights"), job)

@@ -63,7 +63,7 @@ def test_every_input_is_a_job_of_the_plan(tmp_path):
 def test_a_grid_multiplies_and_names_its_points(tmp_path):
     plan = made(tmp_path, "grid: {temperature: [0.1, 0.2], training.lr_per_256: [0.03, 0.06]}")
     assert len(plan.of("pretrain")) == 2 * 4 * 2
-    assert "ft[temperature=0.1,lr_per_256=0.06]" in plan.labels.values()
+    assert "ft[temperature=0.1,lr_per_256=0.06]" in {name.label for name in plan.names.values()}
     temperatures = {job.spec.method.temperature for job in plan.of("pretrain")}
     assert temperatures == {0.1, 0.2}
 
@@ -146,7 +146,7 @@ def test_both_sides_are_tuned_with_the_same_number_of_trials(tmp_path):
     ]
     waiting = [job for job in plan.of("pretrain") if "best" in job.inputs]
     assert len(waiting) == 4
-    assert {plan.labels["pretrain", job.key] for job in waiting} == {"plain_tuned", "ft_tuned"}
+    assert {plan.names["pretrain", job.key].label for job in waiting} == {"plain_tuned", "ft_tuned"}
 
 
 def test_the_number_of_tuning_workers_changes_no_key(tmp_path):
@@ -199,7 +199,7 @@ def test_planning_imports_neither_torch_nor_the_other_heavy_ones(tmp_path):
 def test_encoders_that_differ_in_what_their_name_hides_each_get_a_floor(tmp_path):
     group = "{use: resnet, depth: 10, width: 8, stem: small, norm: group}"
     plan = made(tmp_path, f"  - {{use: moco, queue_size: 512, label: group, encoder: {group}}}")
-    untrained = {plan.labels[job.place] for job in plan.of("evaluate") if isinstance(job.spec.source, Untrained)}
+    untrained = {plan.names[job.place].label for job in plan.of("evaluate") if isinstance(job.spec.source, Untrained)}
     assert untrained == {"untrained resnet10w8", "untrained resnet10w8.2"}
 
 
@@ -210,6 +210,34 @@ def test_a_method_that_builds_its_encoder_its_own_way_has_a_floor_of_its_own(tmp
     plan = made(tmp_path, f"  - {mae}")
     sources = [job.spec.source for job in plan.of("evaluate") if isinstance(job.spec.source, Untrained)]
     assert {source.method.use if source.method else None for source in sources} == {None, "mae"}
+
+
+def test_floors_of_one_name_that_a_method_builds_its_own_way_are_folders_too(tmp_path):
+    mae = "{use: mae, decoder_width: 16, decoder_depth: 1, decoder_heads: 2, label: LABEL, encoder: ENCODER}"
+    vits = "{use: vit, size: micro, patch: 4}", "{use: vit, size: micro, patch: 4, pool: mean}"
+    lines = (mae.replace("LABEL", f"mae{i}").replace("ENCODER", vit) for i, vit in enumerate(vits))
+    plan = made(tmp_path, "\n".join(f"  - {line}" for line in lines))
+    keys = {job.key.rpartition("-s")[0] for job in plan.of("evaluate") if isinstance(job.spec.source, Untrained)}
+    assert {"untrained_vit_micro4-mae-digits", "untrained_vit_micro4-mae.2-digits"} < keys
+
+
+AT = (("temperature", "0.1"),)
+
+
+def test_a_job_says_in_parts_what_tables_call_it(tmp_path):
+    plan = made(tmp_path, "grid: {temperature: [0.1, 0.2]}\n" + TUNING)
+    found = {(name.method, name.point, name.role, name.label) for name in plan.names.values()}
+    assert {
+        ("plain", AT, "row", "plain[temperature=0.1]"),
+        ("plain", AT, "tuning", "plain[temperature=0.1]"),
+        ("plain", AT, "row", "plain[temperature=0.1]_tuned"),
+        ("pixels", (), "row", "raw pixels"),
+        ("untrained", (), "row", "untrained resnet10w8"),
+    } <= found
+    listed = {
+        (job["method"], tuple(map(tuple, job["point"])), job["role"], job["label"]) for job in plan.dump()["jobs"]
+    }
+    assert listed == found
 
 
 TWO = """
@@ -260,7 +288,7 @@ def test_a_grid_ranges_over_data_sets_and_encoders_by_name(tmp_path):
     assert [(job.spec.dataset.short_name, job.spec.encoder.width) for job in plan.of("pretrain")] == [
         ("digits-500", 16)
     ]
-    assert "moco_v2[encoder=wide]" in plan.labels.values()
+    assert "moco_v2[encoder=wide]" in {name.label for name in plan.names.values()}
     with pytest.raises(InputError, match=r"grid.encoder: the study has no 'wode'; there are: wide"):
         several(tmp_path, "grid: {encoder: [wode]}")
     with pytest.raises(InputError, match=r"grid.dataset: the study has no 'fashion_mnist'"):

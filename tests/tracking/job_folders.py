@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from mlflow.entities import Run
+from name_tools import name_of
 
 from pipelines.files import read_json, write_json
 from pipelines.history import History
@@ -48,7 +49,7 @@ def planned(
     plan = read_json(file) if file.exists() else {"study": study, "question": QUESTION, "jobs": []}
     job = {"stage": stage, "key": key, "inputs": inputs, "spec": spec}
     if not any(other["key"] == key and other["stage"] == stage for other in plan["jobs"]):
-        plan["jobs"].append({**job, "label": label})
+        plan["jobs"].append(job | name_of(label).model_dump() | {"role": "tuning" if stage == "tune" else "row"})
         write_json(file, plan)
     path = results / "jobs" / stage / key
     write_json(path / "spec.json", job)

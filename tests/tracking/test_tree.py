@@ -76,7 +76,7 @@ def test_what_saw_the_labels_and_what_is_from_a_file_is_no_method(tmp_path: Path
     folder(tmp_path, "clip-1", label="clip", method={"use": "clip"})
     folder(tmp_path, "clip-2", label="clip on captions", method={"use": "clip"}, dataset={"use": "webdataset"})
     evaluated(tmp_path, "", label="torchvision", source={"use": "checkpoint"})
-    planned(tmp_path, "tune", "search-1", "moco (tuning)", {"shards": "digits-1"}, SPEC)
+    planned(tmp_path, "tune", "search-1", "moco", {"shards": "digits-1"}, SPEC)
     kinds = {row.label: row.kind for row in tree(tmp_path).rows}
     assert kinds["supervised (digits)"] == kinds["clip (digits)"] == "reference"
     assert kinds["clip on captions (webdataset)"] == "method"

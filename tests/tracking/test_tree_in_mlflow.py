@@ -124,7 +124,7 @@ def test_an_evaluation_run_anew_replaces_its_number_everywhere(tmp_path: Path) -
 
 
 def test_a_search_holds_its_trials(tmp_path: Path) -> None:
-    path = planned(tmp_path, "tune", "search-1", "moco (tuning)", {"shards": "digits-1"}, SPEC)
+    path = planned(tmp_path, "tune", "search-1", "moco", {"shards": "digits-1"}, SPEC)
     trials = [
         {"slot": 0, "params": {"temperature": 0.2}, "value": 0.8, "state": "COMPLETE", "seconds": 1.0},
         {"slot": 1, "params": {"temperature": 9.0}, "value": None, "state": "DIVERGED", "seconds": 1.0},

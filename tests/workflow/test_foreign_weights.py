@@ -156,7 +156,7 @@ def test_weights_of_another_architecture_end_the_job_before_training(made, tmp_p
     write_specs(plan, tmp_path / "results")
     shutil.rmtree(tmp_path / "results" / "jobs" / "shards")
     (tmp_path / "results" / "jobs" / "shards").symlink_to(made.results / "jobs" / "shards")
-    job = next(job for job in plan.of("pretrain") if plan.labels[job.place] == "further")
+    job = next(job for job in plan.of("pretrain") if plan.names[job.place].label == "further")
     assert main(["pretrain", "--job", str(job.folder(tmp_path / "results"))]) == 1
     assert "another architecture; missing: layer1.2.conv1.weight" in capsys.readouterr().err
     left = {path.name for path in job.folder(tmp_path / "results").iterdir()}
@@ -170,4 +170,4 @@ def test_a_study_of_weights_alone_needs_no_method(tmp_path):
     (tmp_path / "study.yaml").write_text(text[:start] + text[end:])
     plan = plan_file(tmp_path / "study.yaml")
     assert not plan.of("pretrain")
-    assert set(plan.labels.values()) == {"digits-200", "theirs", "raw pixels"}
+    assert {name.label for name in plan.names.values()} == {"digits-200", "theirs", "raw pixels"}

@@ -186,7 +186,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
     root = tmp_path_factory.mktemp("odd")
     lines = [f"{{name: {name}, {make(root / name)}}}" for name, (make, _) in ODD.items()]
     made = Made.of(STUDY.format(datasets=", ".join(lines)), root)
-    pixels = [job for job in made.plan.of("evaluate") if made.plan.labels["evaluate", job.key] == "raw pixels"]
+    pixels = [job for job in made.plan.of("evaluate") if made.plan.names["evaluate", job.key].label == "raw pixels"]
     assert len(pixels) == len(ODD)
     made.run(*pixels)
     study = made.results / "study"
