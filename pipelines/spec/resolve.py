@@ -21,6 +21,7 @@ from pipelines.spec.row_name import RowName, of_method
 from pipelines.spec.study import Grid, MethodEntry, Study
 from pipelines.spec.training import ONE_OPTIMIZER, Training
 from pipelines.spec.tuning import Search
+from pipelines.spec.view_changes import changed
 from pipelines.spec.views import Views
 
 Point = dict[str, Any]
@@ -230,22 +231,6 @@ def shortened(options: MethodOptions, epochs: int) -> MethodOptions:
         if name not in options.model_fields_set:
             update[name] = min(value, max(1, int(most)) if isinstance(value, int) else most)
     return options.model_copy(update=update)
-
-
-def changed(views: Views, change: dict[str, Any]) -> Views:
-    """The view recipe with ``change`` laid over each of its augmentations."""
-    data = views.model_dump(mode="json")
-    for colour in {kind["colour"] for kind in data["augmentations"]} - {"rgb", "unit"} if "colour" in change else ():
-        raise InputError(
-            f"views.colour: the method splits {colour}, which {change['colour']} would replace; leave it out"
-        )
-    if "size" in change and len({kind["size"] for kind in data["augmentations"]}) > 1:
-        raise InputError(
-            "views.size: the recipe has views of several sizes, which one size would make equal; leave it out"
-        )
-    data["augmentations"] = [{**kind, **change} for kind in data["augmentations"]]
-    result: Views = parse(Views, data, "views", "views")
-    return result
 
 
 def switched_on(options: Model, path: str, where: str) -> None:

@@ -8,7 +8,7 @@ whose loss is no number any more, which no further attempt would mend, does not 
 
 import contextlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from safetensors.torch import save_file
@@ -84,6 +84,12 @@ def _at_work(job: JobFolder[PretrainSpec], leases: dict[Path, Lease]) -> Iterato
         yield lease
 
 
+def _milestones(job: Path, epochs: Iterable[int]) -> dict[str, str]:
+    """The checkpoints that were kept of these epochs; one asked for only after its epoch is not there."""
+    kept = {epoch: checkpoint.milestone(epoch) for epoch in sorted(set(epochs))}
+    return {f"checkpoint_{epoch}": name for epoch, name in kept.items() if (job / name).exists()}
+
+
 def _pretrain(job: JobFolder[PretrainSpec], stop: Stop, lease: Lease | None) -> None:
     started, code = now(), code_of(job.spec)
     attempts = begin(job.path, started) if distributed.rank() == 0 else 0
@@ -104,11 +110,7 @@ def _pretrain(job: JobFolder[PretrainSpec], stop: Stop, lease: Lease | None) -> 
     if lease:
         lease.check()
     artifacts = {**_save_weights(training.method, job.path, spec.method.text), "history": history.FILE}
-    artifacts |= {
-        f"checkpoint_{epoch}": checkpoint.milestone(epoch)
-        for epoch in sorted(set(spec.training.keep_epochs))
-        if (job.path / checkpoint.milestone(epoch)).exists()  # asked for only after that epoch: it is not there
-    }
+    artifacts |= _milestones(job.path, spec.training.keep_epochs)
     if fitted.histograms:
         fitted.histograms.save(job.path / histograms.FILE)
         artifacts["scores"] = histograms.FILE

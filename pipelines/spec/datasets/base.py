@@ -41,8 +41,7 @@ class DataSet(Model):
     holdout: Share = 0.1
     """Share of train kept for choosing (tuning, probe learning rates, online kNN): stratified, with a fixed seed."""
     holdout_most: Count | None = Field(default=MOST_HELD, exclude_if=lambda value: value == MOST_HELD)
-    """Images that are held out, at most, whatever share they are: choosing takes no more, and training wants the rest. none:
-    no bound."""
+    """Images that are held out at most, whatever share they are; none: no bound. Choosing takes no more."""
     per_shard: Count = 5000
     """Samples a tar."""
     limit: Count | None = None
