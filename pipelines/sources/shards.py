@@ -8,7 +8,6 @@ import multiprocessing
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,9 +49,8 @@ def build_shards(source: Source, dataset: DataSet, out: Path, workers: int = 1) 
             killed.unlink()
         splits, held_out = _select(source, dataset)
         may_fail = int(dataset.max_unreadable * sum(len(split) for split in splits.values()))
-        plans = [
-            plan for name in SPLITS for plan in _plans(name, splits[name], held_out, spec, source.inventory.digest)
-        ]
+        listed = source.inventory.digest
+        plans = [plan for name in SPLITS for plan in _plans(name, splits[name], held_out, dataset, listed)]
         notes = _pack_all(out, plans, splits, (How(dataset.image_size, Decoding.of(spec)), may_fail), workers)
         index = index_of(source, dataset, plans, notes, may_fail)
         source.inventory.write(out / LISTING)
@@ -125,12 +123,10 @@ def _limited(source: Source, dataset: DataSet) -> NDArray[np.int64]:
     return np.union1d(free[equal_per_class(source.train.labels[free], dataset.limit, SEED, "limit")], held)
 
 
-def _plans(
-    name: SplitName, split: Split, held_out: frozenset[int], spec: Mapping[str, Any], listed: str
-) -> list[PackingPlan]:
-    plans = []
-    for number, first in enumerate(range(0, len(split), spec["per_shard"])):
-        rows = tuple(range(first, min(first + spec["per_shard"], len(split))))
+def _plans(name: SplitName, split: Split, held_out: frozenset[int], dataset: DataSet, listed: str) -> list[PackingPlan]:
+    plans, spec, most = [], dataset.model_dump(mode="json"), dataset.per_shard
+    for number, first in enumerate(range(0, len(split), most)):
+        rows = tuple(range(first, min(first + most, len(split))))
         held = frozenset(held_out.intersection(rows)) if name == "train" else frozenset()
         samples = [[split.ids[row], int(split.labels[row])] for row in rows]
         content = [VERSION, CONTENT, name, spec, samples, sorted(held), listed]
