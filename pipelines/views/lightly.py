@@ -89,7 +89,8 @@ def view_transform(
         case "dino":
             return DINOViewTransform(size, kind.scale, **given, solarization_prob=kind.solarize)
         case "swav":
-            (view,) = MultiCropTranform((size,), (1,), *zip(kind.scale), SwaVViewTransform(**given)).transforms
+            low, high = kind.scale
+            (view,) = MultiCropTranform((size,), (1,), (low,), (high,), SwaVViewTransform(**given)).transforms
             return view
         case _:
             return SimCLRViewTransform(**cut, **given)
