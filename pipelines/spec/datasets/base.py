@@ -97,8 +97,7 @@ class DataSet(Model):
 
     def held_share(self, images: int) -> float:
         """The share of ``images`` of train that is kept for choosing."""
-        most = images if self.holdout_most is None else self.holdout_most
-        return min(self.holdout, most / max(images, 1))
+        return min(self.holdout, (self.holdout_most or images) / max(images, 1))
 
     @property
     def held_told(self) -> str:
