@@ -89,4 +89,4 @@ def test_labels_are_put_together_and_never_taken_apart():
         if any(word in text for word in NAMING)
     ]
     assert found == []
-    assert list(cut(ast.parse("stem = label.split('[', 1)[0].removesuffix('_tuned')"))) == ["[", "_tuned"]
+    assert sorted(cut(ast.parse("stem = label.split('[', 1)[0].removesuffix('_tuned')"))) == ["[", "_tuned"]
