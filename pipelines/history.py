@@ -172,7 +172,7 @@ def _parse(path: Path, line: bytes, offset: int) -> Point:
         value = json.loads(line)
         metrics = {name: float(number) for name, number in value["metrics"].items()}
         return Point(int(value["t"]), int(value["step"]), metrics)
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
         raise DamagedFile(
             f"{path}: the line at byte {offset} is damaged ({line[:60]!r}); remove the "
             "line, or delete this file and checkpoint.pt beside it, and the job starts anew"

@@ -102,7 +102,18 @@ def test_reading_goes_on_from_any_line(tmp_path: Path) -> None:
     assert [point.step for point, _ in read_from(path, ends[1])] == [2, 3]
 
 
-@pytest.mark.parametrize("line", ["not json", "[]", '{"t":1,"step":2}', '{"t":1,"step":2,"metrics":{"a":"high"}}'])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "not json",
+        "[]",
+        '{"t":1,"step":2}',
+        '{"t":1,"step":2,"metrics":{"a":"high"}}',
+        '{"t":1,"step":1e999,"metrics":{}}',
+        "[" * 50_000,
+    ],
+    ids=lambda line: line[:40],
+)
 def test_a_damaged_line_is_named(tmp_path: Path, line: str) -> None:
     path = tmp_path / "history.jsonl"
     fill(path, 0)

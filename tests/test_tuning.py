@@ -154,6 +154,14 @@ def test_a_damaged_journal_is_named(tmp_path: Path) -> None:
         run_slot(made, 0, good)
 
 
+@pytest.mark.parametrize("line", ["[]", "{}", "null", '"\\ud800"', "[" * 50_000], ids=lambda line: line[:9])
+def test_a_line_of_another_shape_is_named(tmp_path: Path, line: str) -> None:
+    made = search(tmp_path, trials=1)
+    made.journal.write_text(f"{line}\n")
+    with pytest.raises(DamagedFile, match=r"journal\.log: not a journal of trials"):
+        run_slot(made, 0, good)
+
+
 WORKER = """
 import errno, fcntl, sys
 from pathlib import Path

@@ -90,7 +90,7 @@ def _check_journal(path: Path) -> None:
     for number, line in enumerate(path.read_bytes().splitlines(keepends=True), 1):
         try:
             assert isinstance(json.loads(line), dict) or not line.endswith(b"\n")
-        except (ValueError, AssertionError):
+        except (ValueError, AssertionError, RecursionError):
             if line.endswith(b"\n"):
                 raise DamagedFile(
                     f"{path}: line {number} is damaged ({line[:60]!r}); delete the file, and all trials are made anew"

@@ -53,4 +53,9 @@ def _read(folder: Path) -> dict[str, object]:
         known = read_json(folder / FILE)
     except Problem:
         return {}
-    return known if isinstance(known, dict) else {}
+    return {name: said for name, said in known.items() if _is_entry(said)} if isinstance(known, dict) else {}
+
+
+def _is_entry(said: object) -> bool:
+    """Size, time of change and SHA-256."""
+    return isinstance(said, list) and [type(each) for each in said] == [int, int, str]

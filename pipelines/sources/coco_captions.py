@@ -19,15 +19,23 @@ def read(options: CocoCaptions) -> Source:
     return Source((), train, test)
 
 
+def _file_name(given: object) -> str:
+    """ValueError for a path: images lie in their split's folder, and no other file is packed."""
+    name = str(given)
+    if Path(name).name != name or name in ("", ".."):
+        raise ValueError(f"'{name}' is no name of a file")
+    return name
+
+
 def _split(root: Path, part: str, chosen: int) -> Split:
     notes = root / "annotations" / f"captions_{part}.json"
     try:
         given: dict[str, Any] = json.loads(notes.read_text())
-        names = {int(image["id"]): str(image["file_name"]) for image in given["images"]}
+        names = {int(image["id"]): _file_name(image["file_name"]) for image in given["images"]}
         captions: dict[int, list[str]] = defaultdict(list)
         for note in sorted(given["annotations"], key=lambda each: each["id"]):
             captions[int(note["image_id"])].append(" ".join(str(note["caption"]).split()))
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise InputError(f"{notes}: not COCO's captions ({error!r}); fetch the annotations anew") from None
     described = sorted(image for image in names if captions[image])
     if not described:

@@ -6,6 +6,8 @@ Pillow reads 16-bit images of several channels as 8 bits without a word, and no 
 
 import importlib
 import io
+import math
+import struct
 from typing import Any
 
 import numpy as np
@@ -27,6 +29,10 @@ PLAIN = frozenset({"1", "L", "LA", "RGB", "RGBA", "I;16", "I;16B", "I;16L"})
 """PIL modes whose numbers are those of the file; CMYK of TIFFs too."""
 PNG_COLOUR = 25
 """Where a PNG's header says 0 for grey."""
+PNG_SIZE = slice(16, 24)
+"""Where it says width and height."""
+MOST_PIXELS = 178_956_970
+"""More than so many are refused, as Pillow does it for what it reads itself: a file of a few bytes can claim any number."""
 
 
 def stored(data: bytes, channels: int, turn: bool) -> Stored:
@@ -36,9 +42,10 @@ def stored(data: bytes, channels: int, turn: bool) -> Stored:
         if data.startswith(NPY):
             found = _array(np.load(io.BytesIO(data), allow_pickle=False), channels)
         elif kind == "png" and data[PNG_DEPTH] == 16 and data[PNG_COLOUR] != 0:
+            _bounded(math.prod(struct.unpack(">II", data[PNG_SIZE])))
             found = importlib.import_module("pipelines.sources.deep_png").decoded(data)  # it loads for seconds
         else:
-            found = _tiff(data, turn) if kind == "tif" else _picture(_opened(data), turn)
+            found = _tiff(data, turn, channels) if kind == "tif" else _picture(_opened(data), turn)
     except Unreadable:
         raise
     except Exception as error:  # broken files raise of every kind, and each library its own
@@ -48,6 +55,11 @@ def stored(data: bytes, channels: int, turn: bool) -> Stored:
     if found.shape[2] != channels:
         raise Unreadable(f"{found.shape[2]} channels, dataset.channels says {channels}")
     return np.ascontiguousarray(found, found.dtype.newbyteorder("="))
+
+
+def _bounded(pixels: int) -> None:
+    if pixels > MOST_PIXELS:
+        raise Unreadable(f"{pixels:,} pixels, more than the {MOST_PIXELS:,} that an image may have")
 
 
 def _array(array: Stored, channels: int) -> Stored:
@@ -88,10 +100,11 @@ def _picture(image: Image.Image, turn: bool) -> Stored:
     return pixels[:, :, None] if pixels.ndim == 2 else pixels
 
 
-def _tiff(data: bytes, turn: bool) -> Stored:
+def _tiff(data: bytes, turn: bool, channels: int) -> Stored:
     """The frames' channels one after the other."""
     if _pillow_reads(data):
         with _opened(data) as image:
+            _bounded(image.width * image.height * getattr(image, "n_frames", 1) // channels)
             frames = [_picture(frame.copy(), turn) for frame in ImageSequence.Iterator(image)]
         if len({frame.shape[:2] for frame in frames}) > 1:
             sizes = ", ".join(f"{frame.shape[1]}x{frame.shape[0]}" for frame in frames[:3])
@@ -104,6 +117,7 @@ def _tiff(data: bytes, turn: bool) -> Stored:
         )
     with tifffile.TiffFile(io.BytesIO(data)) as file:
         series = file.series[0]
+        _bounded(math.prod(series.shape) // channels)
         array, axes = series.asarray(), series.axes
     if array.ndim == 2:
         return np.asarray(array)[:, :, None]

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from pipelines.advice import plan_again
-from pipelines.errors import InputError
+from pipelines.errors import DamagedFile, InputError
 from pipelines.files import read_json, read_sealed
 from pipelines.listing.quotas import shares
 from pipelines.spec.contents import Contents, packed_contents
@@ -69,9 +69,12 @@ def check_packed(key: str, contents: Contents, results: Path) -> None:
 def _to_be_measured(file: Path, shards: str, results: Path) -> list[JobSpec]:
     """What a written plan has left to do on these shards that asks for a number of images; InputError where it is damaged."""
     kinds = {kind.stage: kind for kind in (EvaluateSpec, TuneSpec)}
+    plan = read_sealed(file, plan_again(results))
+    if not isinstance(plan.get("jobs"), list):
+        raise DamagedFile(f"{file}: holds no list of jobs; {plan_again(results)}")
     return [
         parse(kinds[job["stage"]], job["spec"], f"{file}: ")
-        for job in read_sealed(file, plan_again(results))["jobs"]
+        for job in plan["jobs"]
         if job["stage"] in kinds
         and job["inputs"].get("shards") == shards
         and not record_file(results, job["stage"], job["key"]).exists()

@@ -18,6 +18,8 @@ CLIPS = 48_894
 WORD_END = "</w>"
 """What CLIP puts behind the last token of a word."""
 PRINTED = (*range(33, 127), *range(161, 173), *range(174, 256))
+MOST_BYTES = 1 << 26
+"""Of a file, unpacked: CLIP's has 3 MB, and a few bytes of gzip can hold any number."""
 ALPHABET = [chr(number) for number in (*PRINTED, *range(256, 512 - len(PRINTED)))]
 """GPT-2's printable stand-ins for the 256 bytes, in the order of their numbers."""
 FORMS = (
@@ -51,10 +53,13 @@ class Vocabulary(Model):
 def read(path: Path) -> dict[str, Any] | list[tuple[str, str]]:
     """What a tokenizer.json says, or the merges of a list in its order. InputError names the file and what is wrong."""
     try:
-        data = path.read_bytes()
-        text = (gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data).decode()
+        with path.open("rb") as plain, gzip.open(path) as unpacked:
+            data = (unpacked if plain.peek(2)[:2] == b"\x1f\x8b" else plain).read(MOST_BYTES + 1)
+        text = data.decode()
     except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
         raise InputError(f"vocabulary: {path} cannot be read ({error}); {FORMS}") from None
+    if len(data) > MOST_BYTES:
+        raise InputError(f"vocabulary: {path} holds more than {MOST_BYTES >> 20} MiB; {FORMS}")
     return _json(text, path) if text.lstrip().startswith("{") else _merges(text, path)
 
 
@@ -62,7 +67,7 @@ def _json(text: str, path: Path) -> dict[str, Any]:
     try:
         found = json.loads(text)
         kind = found["model"]["type"]
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise InputError(f"vocabulary: {path} is no tokenizer.json ({error!r}); {FORMS}") from None
     if kind != "BPE":
         raise InputError(f"vocabulary: {path} holds a {kind} model; {FORMS}")

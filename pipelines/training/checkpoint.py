@@ -46,6 +46,8 @@ def load(path: Path, job: str = "") -> dict[str, Any] | None:
         if damaged:
             raise ValueError(f"the checksum of {damaged} does not fit")
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        if not isinstance(state, dict):
+            raise TypeError(f"it holds one {type(state).__name__}")
     except Exception as error:
         raise DamagedFile(f"{path}: not a checkpoint of this project ({error}); {WITHOUT}") from error
     if job and (owner := state.get("job")) not in (None, "", job):

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pipelines.errors import DamagedFile
 from pipelines.training import checkpoint
 from pipelines.training.score_counts import Counts
 from pipelines.training.step import Stepper
@@ -63,10 +64,22 @@ class Standing:
         }
 
     def restore(self, out: Path | None, stepper: Stepper) -> int:
-        """Take up the newest checkpoint in ``out``, of any number of processes; the steps done, 0 where there is none."""
+        """Take up the newest checkpoint in ``out``, of any number of processes; the steps done, 0 where there is none.
+
+        DamagedFile where it holds something else than this training needs.
+        """
         state = checkpoint.newest(out, self.job) if out else None
         if state is None:
             return 0
+        try:
+            return self._take_up(state, stepper)
+        except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+            raise DamagedFile(
+                f"{out}: its checkpoint does not hold what this training needs ({' '.join(str(error).split())[:300]}); "
+                f"delete {checkpoint.FILE} and {checkpoint.PREVIOUS} there, and it starts anew"
+            ) from error
+
+    def _take_up(self, state: dict[str, Any], stepper: Stepper) -> int:
         stepper.shares.load_method(state["method"])
         stepper.shares.load_optimizer(stepper.optimizer, state["optimizer"])
         vars(self.clock).update(state["clock"])

@@ -77,9 +77,9 @@ def storage(journal: Path, database: str | None) -> BaseStorage:
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         try:
             return JournalStorage(JournalFileBackend(str(journal), JournalLock(journal)))
-        except ValueError as error:
+        except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
             raise DamagedFile(
-                f"{journal}: not a journal of trials ({error}); delete the folder {journal.parent} and tune again"
+                f"{journal}: not a journal of trials ({error!r}); delete the folder {journal.parent} and tune again"
             ) from None
 
 

@@ -97,6 +97,8 @@ WRONG = {
     "bytes": (b"\xff\xfe\x00", "cannot be read"),
     "half an archive": (gzip.compress(MERGES.encode() * 50)[:60], "cannot be read"),
     "half a json": (b'{"model": ', "is no tokenizer.json"),
+    "a deep json": (b'{"a":' * 50_000, "is no tokenizer.json"),
+    "65 MiB in 64 KiB": (gzip.compress(bytes(65 << 20)), "holds more than 64 MiB"),
     "another json": (b'{"names": []}', "is no tokenizer.json"),
     "words": (json.dumps({"model": {"type": "WordPiece", "vocab": {}}}).encode(), "holds a WordPiece model"),
 }

@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -192,6 +193,19 @@ def test_planning_sees_code_and_cut_files_without_loading_them(broken, tmp_path,
     with pytest.raises(InputError, match="posix.system" if broken == "code" else "cannot be read"):
         Options(path=str(tmp_path / "w.pth"), format="timm", architecture=R18).known()
     assert not (tmp_path / "ran").exists()
+
+
+def test_planning_unpacks_no_compressed_parts_which_could_be_gigabytes(tmp_path):
+    torch.save(drawn(R18).state_dict(), tmp_path / "whole.pth")
+    with (
+        zipfile.ZipFile(tmp_path / "whole.pth") as whole,
+        zipfile.ZipFile(tmp_path / "w.pth", "w", zipfile.ZIP_DEFLATED) as packed,
+    ):
+        for name in whole.namelist():
+            packed.writestr(name, whole.read(name))
+    with pytest.raises(InputError, match=r"w\.pth cannot be read \(its parts are compressed"):
+        Options(path=str(tmp_path / "w.pth"), format="timm", architecture=R18).known()
+    Options(path=str(tmp_path / "whole.pth"), format="timm", architecture=R18).known()
 
 
 @pytest.mark.parametrize("content", [{"a": Code()}, [1]])

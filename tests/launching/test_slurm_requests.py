@@ -17,9 +17,9 @@ def slurm_says(tmp_path, monkeypatch):
     """What squeue prints from now on, by a stand-in for the program itself."""
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
 
-    def says(text: str, status: int = 0) -> None:
-        (tmp_path / "squeue").write_text(f"#!/bin/sh\ncat <<'END'\n{text}\nEND\nexit {status}\n")
-        (tmp_path / "squeue").chmod(0o755)
+    def says(text: str, status: int = 0, program: str = "squeue") -> None:
+        (tmp_path / program).write_text(f"#!/bin/sh\ncat <<'END'\n{text}\nEND\nexit {status}\n")
+        (tmp_path / program).chmod(0o755)
 
     verdicts.verdict.cache_clear()
     yield says
@@ -38,6 +38,39 @@ def test_more_is_asked_of_what_was_wanting_and_of_nothing_else(slurm_says, state
     slurm_says(f"12|{state}|{COMMENT}\n7|OUT_OF_MEMORY|{COMMENT}\n99|TIMEOUT|rule_pretrain_wildcards_another")
     assert [asked("OUT_OF_MEMORY", 1), asked("TIMEOUT", 1)] == [100, 100]
     assert [asked("OUT_OF_MEMORY", 2), asked("TIMEOUT", 2)] == [memory, minutes]
+
+
+@pytest.mark.parametrize(
+    ("line", "memory"),
+    [
+        (
+            "slurmstepd-node1: error: Detected 1 oom-kill event(s) in StepId=12.0. Some of your processes may have been",
+            200,
+        ),
+        (
+            "slurmstepd: error: Detected 2 oom_kill events in StepId=12.0. Some of the step tasks have been OOM Killed.",
+            200,
+        ),
+        ("a rule prints: Detected 1 oom-kill event", 100),
+        ("RuntimeError: out of memory", 100),
+    ],
+)
+def test_a_step_that_ran_out_of_memory_fails_its_job_and_is_known_by_slurms_line_in_the_log(
+    slurm_says, tmp_path, line, memory
+):
+    log = tmp_path / "logs of jobs" / "12.log"
+    log.parent.mkdir()
+    log.write_text(f"Error in rule pretrain\n{line}\nsrun: error: node1: task 0: Out Of Memory\n")
+    slurm_says(f"12|FAILED|{COMMENT}")
+    slurm_says(f"JobId=12 JobName=ssl\n   StdErr={log}\n   StdOut={log}\n   Power=", program="scontrol")
+    assert [asked("OUT_OF_MEMORY", 2), asked("TIMEOUT", 2)] == [memory, 100]
+
+
+@pytest.mark.parametrize("told", ["JobId=12\n   StdOut=/no/such/file", "JobId=12", ""])
+def test_a_failed_job_whose_log_is_not_there_asks_for_the_same(slurm_says, told):
+    slurm_says(f"12|FAILED|{COMMENT}")
+    slurm_says(told, program="scontrol")
+    assert asked("OUT_OF_MEMORY", 2) == 100
 
 
 def test_what_was_learnt_of_earlier_attempts_is_kept_when_slurm_has_forgotten_them(slurm_says):

@@ -1,8 +1,9 @@
 """A real Slurm on loopback: munged, slurmctld and one slurmd a node in a temporary folder, two simulated GPUs a node.
 
 For tests, and by hand: ``python tests/slurm/cluster.py snakemake --profile slurm reproduce_all`` runs a command inside.
-No accounting database, no cgroups, no systemd; all state is in the folder but one link, /etc/slurm/slurm.conf:
-the plugin's inner ``srun`` loses SLURM_CONF, so the configuration has to stand where Slurm looks by itself.
+No accounting database and no limits of memory unless they are asked for, no systemd. All state is in the folder but one
+link, /etc/slurm/slurm.conf: the plugin's inner ``srun`` loses SLURM_CONF, so the configuration has to stand where Slurm
+looks by itself.
 """
 
 import contextlib
@@ -19,7 +20,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from slurm import accounts
+from slurm import accounts, memory
 
 SYSTEM_CONF = Path("/etc/slurm/slurm.conf")
 KEPT_CONF = Path("/etc/slurm/slurm.conf.kept-by-ssl-pipelines-tests")
@@ -89,12 +90,13 @@ def obstacle() -> str | None:
 
 @contextlib.contextmanager
 def running_cluster(
-    nodes: int = 1, cpus: int = 2, memory_mb: int = 256_000, accounting: bool = False
+    nodes: int = 1, cpus: int = 2, memory_mb: int = 256_000, accounting: bool = False, limits: bool = False
 ) -> Iterator[Cluster]:
     """Idle nodes for the length of a ``with`` block; ended, and /etc/slurm put back, however the block ends.
 
     Each node is a slurmd of its own on this machine with ``cpus`` cores, ``memory_mb`` and two GPUs, as declared, and a
-    name that resolves. ``accounting``: slurmdbd and MariaDB keep the jobs, for sacct.
+    name that resolves. ``accounting``: slurmdbd and MariaDB keep the jobs, for sacct. ``limits``: the system kills what
+    takes more memory than its job has asked for.
 
     Waits for another such cluster on this machine to end. ClusterError says what ``obstacle`` says, or gives the last
     log lines when a daemon does not come up.
@@ -107,7 +109,7 @@ def running_cluster(
         folder = Path(stack.enter_context(temporary))
         node = f"CPUs={cpus} RealMemory={memory_mb} Gres=gpu:{len(DEVICES)} State=UNKNOWN"
         storage = accounts.configure(folder, *_free_ports(2)) if accounting else accounts.NONE
-        _write_configuration(folder, nodes, node, storage)
+        _write_configuration(folder, nodes, node, storage, memory.configure(folder) if limits else "task/none")
         stack.enter_context(_system_link(folder / "slurm.conf"))
         stack.enter_context(_names(nodes))
         begin = time.monotonic()
@@ -121,7 +123,7 @@ def running_cluster(
         yield Cluster(folder, time.monotonic() - begin, stack, [controller], slurmds)
 
 
-def _write_configuration(folder: Path, nodes: int, node: str, accounting: str) -> None:
+def _write_configuration(folder: Path, nodes: int, node: str, accounting: str, task_plugin: str) -> None:
     for name in ("state", "munge"):
         (folder / name).mkdir(mode=0o755)
     folder.chmod(0o755)
@@ -134,7 +136,7 @@ def _write_configuration(folder: Path, nodes: int, node: str, accounting: str) -
     here = f"NodeHostname={host} NodeAddr=127.0.0.1"
     lines = [f"NodeName=node{i} {here} Port={port} {node}" for i, port in enumerate(ports, start=1)]
     values = {"folder": folder, "host": host, "controller_port": controller_port, "node_lines": "\n".join(lines)}
-    values["accounting"] = accounting
+    values |= {"accounting": accounting, "task_plugin": task_plugin}
     (folder / "slurm.conf").write_text(TEMPLATE.read_text().format(**values))
 
 

@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 from slurm.cluster import Cluster, obstacle, running_cluster
 
+from slurm import memory
+
 ROOT = Path(__file__).parents[2]
 STUDY = Path(__file__).parent / "study.yaml"
 COMMAND = ("--profile", "slurm", "reproduce_all")
@@ -64,7 +66,7 @@ def cluster() -> Iterator[Cluster]:
         if os.environ.get("REQUIRE_SLURM") == "1":
             pytest.fail(reason)
         pytest.skip(reason)
-    with running_cluster() as running:
+    with running_cluster(limits=memory.limited()) as running:
         yield running
 
 
@@ -151,6 +153,19 @@ def test_a_job_that_met_its_time_limit_gets_more_time_and_no_more_memory(cluster
     assert sorted(submitted(run).values()) == ["leaf", "leaf", "leaf", "total"]
     last = max((number for number, rule in submitted(run).items() if rule == "leaf"), key=int)
     assert requests(cluster, last) == ("1000M", "00:02:00")
+
+
+def test_a_job_that_ran_out_of_memory_gets_more_memory_and_no_more_time(cluster: Cluster, tmp_path: Path):
+    """Slurm calls it FAILED: the rule runs in a step of the job, and the step alone is called OUT_OF_MEMORY."""
+    if not memory.limited():
+        pytest.skip("memory cgroups of version 1 cannot be made here")
+    folder = toy(tmp_path)
+    (folder / "hungry").touch()
+    run = snakemake(folder, *COMMAND)
+    assert run.code == 0, run.text
+    assert sorted(submitted(run).values()) == ["leaf", "leaf", "leaf", "total"]
+    last = max((number for number, rule in submitted(run).items() if rule == "leaf"), key=int)
+    assert requests(cluster, last) == ("2000M", "00:01:00")
 
 
 def test_a_job_that_fails_again_is_told_and_not_tried_a_third_time(cluster: Cluster, tmp_path: Path):

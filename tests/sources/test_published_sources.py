@@ -270,6 +270,17 @@ def test_coco_has_captions_and_no_classes(tmp_path):
         open_source(options("coco_captions", tmp_path))
 
 
+@pytest.mark.parametrize("name", ["../../secret.jpg", "/etc/passwd", "a/b.jpg", "..", ""])
+def test_cocos_notes_name_no_file_outside_of_their_folder(name, tmp_path):
+    coco(tmp_path, None)
+    notes = {"images": [{"id": 9, "file_name": name}], "annotations": [{"image_id": 9, "id": 1, "caption": "x"}]}
+    (tmp_path / "annotations" / "captions_val2017.json").write_text(json.dumps(notes))
+    with pytest.raises(
+        InputError, match=rf"captions_val2017\.json: not COCO's captions .*'{name}' is no name of a file"
+    ):
+        open_source(options("coco_captions", tmp_path))
+
+
 PUBLISHED = [
     name
     for name in kinds.names("pipelines.spec.datasets")

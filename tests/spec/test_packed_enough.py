@@ -50,7 +50,8 @@ def test_every_study_of_the_shards_is_asked(plans, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "damage", [lambda text: text[:-40], lambda text: text.replace('"few_shot"', '"few_shoot"'), lambda _: ""]
+    "damage",
+    [lambda text: text[:-40], lambda text: text.replace('"few_shot"', '"few_shoot"'), lambda _: "", lambda _: "{}"],
 )
 def test_a_damaged_plan_is_left_out_with_a_warning(plans, tmp_path, capsys, damage):
     plan = tmp_path / "results" / "greedy" / "plan.json"

@@ -231,6 +231,21 @@ def test_server_and_training_killed_in_mid_run(tmp_path: Path, track: Track) -> 
             assert {file["path"] for file in json.load(reply)["files"]} == {"record.json", "spec.json", "history.jsonl"}
 
 
+def test_the_page_opened_before_any_sync_finds_the_whole_database(
+    tmp_path: Path, track: Track, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """MLflow's server would make the file itself, in steps that a kill leaves half done."""
+    there: list[bool] = []
+
+    def server_started(*_: object) -> None:
+        there.append((tmp_path / "mlflow.db").exists())
+
+    monkeypatch.setattr(os, "execvpe", server_started)
+    assert track("ui", "--results", tmp_path, "--port", free_port())[0] == 0
+    assert there == [True]
+    assert opened(tmp_path).runs() == {}
+
+
 def test_a_taken_port_is_named(tmp_path: Path, track: Track) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

@@ -159,3 +159,23 @@ def test_a_checkpoint_that_names_no_job_is_taken(tmp_path):
     checkpoint.save(tmp_path / checkpoint.FILE, state)
     again = small_trainer(small_options("moco"), tmp_path, epochs=2, job="mine-1")
     assert again.standing.restore(again.out, again.step) == 3
+
+
+ODD = {
+    "a list": ([1], r"checkpoint\.pt: not a checkpoint of this project \(it holds one list\)"),
+    "a tensor": (torch.ones(2), r"not a checkpoint of this project \(it holds one Tensor\)"),
+    "a step alone": ({"step": 1}, "its checkpoint does not hold what this training needs .*delete checkpoint"),
+    "words for weights": ({"step": 1, "method": "x", "optimizer": {}}, "does not hold what this training needs"),
+    "other weights": (
+        {"step": 1, "method": {"a": torch.ones(2)}, "optimizer": {"state": {}}},
+        "does not hold what this training needs",
+    ),
+}
+
+
+@pytest.mark.parametrize(("state", "message"), ODD.values(), ids=ODD)
+def test_a_whole_file_of_another_shape_is_one_message(tmp_path, state, message):
+    checkpoint.save(tmp_path / checkpoint.FILE, state)
+    again = small_trainer(small_options("moco"), tmp_path, epochs=1, job="mine-1")
+    with pytest.raises(DamagedFile, match=message):
+        again.standing.restore(again.out, again.step)

@@ -148,6 +148,10 @@ def _check_archive(file: Path) -> None:
     """
     try:
         with zipfile.ZipFile(file) as archive:
+            if any(each.compress_type != zipfile.ZIP_STORED for each in archive.infolist()):
+                raise ValueError(
+                    "its parts are compressed, which PyTorch writes none of"
+                )  # a few bytes can hold gigabytes
             content = [archive.read(name) for name in archive.namelist() if name.endswith("data.pkl")]
         named = [str(value) for each in content for step, value, _ in pickletools.genops(each) if step.name == "GLOBAL"]
     except (zipfile.BadZipFile, ValueError, OSError) as error:
