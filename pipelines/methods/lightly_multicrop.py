@@ -77,9 +77,9 @@ class PeerDINO(nn.Module):
         momentum = momentum_of(self.options, progress)
         update_momentum(self.student_backbone, backbone, m=momentum)
         update_momentum(self.student_head, self.teacher_head, m=momentum)
-        self.student_head.last_layer.get_parameter("weight_v").requires_grad_(progress.epoch >= self.frozen_epochs)
+        self.student_head.get_parameter("last_layer.weight_v").requires_grad_(progress.epoch >= self.frozen_epochs)
         if not self.options.norm_last_layer:
-            self.student_head.last_layer.get_parameter("weight_g").requires_grad_(progress.epoch >= self.frozen_epochs)
+            self.student_head.get_parameter("last_layer.weight_g").requires_grad_(progress.epoch >= self.frozen_epochs)
         with torch.no_grad():
             teacher = [at_least_float32(self.teacher_head(backbone(view))) for view in views[:2]]
         student = [at_least_float32(self.student_head(self.student_backbone(view))) for view in views]
