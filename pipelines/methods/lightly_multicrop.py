@@ -87,7 +87,7 @@ class PeerDINO(nn.Module):
             return self.criterion(teacher, student, epoch=int(progress.epoch)), student[0]
 
 
-def dino_head(options: Options, encoder: Encoder, hidden: int) -> nn.Module:
+def dino_head(options: Options, encoder: Encoder, hidden: int) -> heads.DINOProjectionHead:
     """lightly's, of three layers and a last one."""
     sizes = (encoder.width, hidden, options.bottleneck, options.outputs)
     return heads.DINOProjectionHead(*sizes, batch_norm=options.norm == "batch", norm_last_layer=options.norm_last_layer)
