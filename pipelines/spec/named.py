@@ -5,8 +5,8 @@ from typing import Any
 
 from pipelines.errors import InputError
 from pipelines.spec.evaluation.base import Protocol
+from pipelines.spec.grid import Point, points, row_name
 from pipelines.spec.mistakes import suggestion
-from pipelines.spec.resolve import Point, points, row_name
 from pipelines.spec.runs import Named
 from pipelines.spec.study import MethodEntry, Study
 

@@ -9,10 +9,11 @@ from pipelines.spec.encoders.base import EncoderOptions
 from pipelines.spec.evaluation.base import Protocol
 from pipelines.spec.evaluation.distill import Options as Distill
 from pipelines.spec.floors import floors_of
+from pipelines.spec.grid import Point, points, row_name
 from pipelines.spec.job import Job, Place
 from pipelines.spec.jobs import AnySource, EvaluateSpec, Foreign, JobSpec, Pixels, ShardsSpec, Trained
 from pipelines.spec.labels import Labels
-from pipelines.spec.resolve import Point, Run, points, resolve, row_name
+from pipelines.spec.resolve import Run, resolve
 from pipelines.spec.row_name import RowName, of_pixels, of_untrained
 from pipelines.spec.study import MethodEntry, Study
 from pipelines.spec.tuning import Search

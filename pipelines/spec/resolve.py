@@ -1,6 +1,5 @@
 """One run of a study: a method entry at a grid point on one data set, with every default written out."""
 
-import itertools
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,21 +10,19 @@ from pipelines.spec.datasets.base import DataSet
 from pipelines.spec.encoders.base import EncoderOptions
 from pipelines.spec.encoders.checkpoint import Options as Checkpoint
 from pipelines.spec.encoders.checkpoint import Start
+from pipelines.spec.grid import Point, row_name
 from pipelines.spec.jobs import PretrainSpec, RunSpec, TuneSpec
 from pipelines.spec.layers import Layer, laid, overruled
 from pipelines.spec.methods import options_class
 from pipelines.spec.methods.base import MethodOptions
 from pipelines.spec.overlay import merged, nested
 from pipelines.spec.parse import parse
-from pipelines.spec.row_name import RowName, of_method
-from pipelines.spec.study import Grid, MethodEntry, Study
+from pipelines.spec.row_name import RowName
+from pipelines.spec.study import MethodEntry, Study
 from pipelines.spec.training import ONE_OPTIMIZER, Training
 from pipelines.spec.tuning import Search
 from pipelines.spec.view_changes import changed
 from pipelines.spec.views import Views
-
-Point = dict[str, Any]
-"""Option path -> value."""
 
 
 @dataclass(frozen=True)
@@ -88,17 +85,6 @@ def _check_transform(options: MethodOptions, epochs: int) -> None:
     """ValueError when a method's feature transformation, if it has one, would not begin in so many epochs."""
     if transform := getattr(options, "feature_transform", None):
         transform.check_begins(epochs)
-
-
-def points(study: Study, entry: MethodEntry, dataset: DataSet) -> list[Point]:
-    """The grid points of one method on one data set: the product of the study's axes and its own."""
-    axes: Grid = {**study.grid, **entry.grid}
-    for path, values in axes.items():
-        if not values:
-            raise InputError(f"grid.{path}: needs at least one value")
-    if dataset.short_name not in axes.pop("dataset", [dataset.short_name]):
-        return []
-    return [dict(zip(axes, values)) for values in itertools.product(*axes.values())]
 
 
 def resolve(study: Study, entry: MethodEntry, point: Point, dataset: DataSet) -> Run:
@@ -243,9 +229,3 @@ def switched_on(options: Model, path: str, where: str) -> None:
             raise InputError(
                 f"{where}{path}: {'.'.join(parents[: i + 1])} is off for this method; switch it on or leave the path out"
             )
-
-
-def row_name(entry: MethodEntry, point: Point, tuned: bool = False) -> RowName:
-    """What tables call a run: the entry's label with its grid point."""
-    shown = {path: str(value) if str(value).isprintable() else repr(value) for path, value in point.items()}
-    return of_method(entry.label, {path.removeprefix("training."): text for path, text in shown.items()}, tuned)

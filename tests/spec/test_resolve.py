@@ -5,10 +5,12 @@ import pytest
 from pipelines.errors import InputError
 from pipelines.spec.datasets.base import DataSet
 from pipelines.spec.encoders.resnet import Options as ResNet
+from pipelines.spec.grid import points
 from pipelines.spec.load import load_study
 from pipelines.spec.methods import names, options_class
-from pipelines.spec.resolve import Run, changed, points, resolve
+from pipelines.spec.resolve import Run, resolve
 from pipelines.spec.training import Training
+from pipelines.spec.view_changes import changed
 from pipelines.spec.views import Views
 
 
