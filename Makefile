@@ -68,7 +68,7 @@ ui: $(STAMP) ## the MLflow UI over results/
 	$(BIN)/python -m pipelines track ui
 
 bench: $(STAMP) ## all benchmarks, side by side with peers; results in benchmarks/results
-	for name in moco_throughput feature_transform chunks gradient_mean views shards decoding large_sets protocols orchestration imports tracking; do \
+	for name in moco_throughput steps feature_transform chunks gradient_mean views shards decoding photographs large_sets protocols orchestration imports tracking; do \
 	  $(BIN)/python benchmarks/$$name.py --json benchmarks/results/$$name.json || exit 1; done
 	$(BIN)/python benchmarks/table.py --write
 

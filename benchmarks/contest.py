@@ -99,9 +99,10 @@ def contest(makers: Mapping[str, tuple[Any, ...]], rounds: int, warm: int, steps
 
 
 class TimedTrainer:
-    """Runs of a Trainer that stop after some steps; its ``stop`` hook, called after every step, reads the clock."""
+    """Runs of a Trainer that stop after some steps; its ``stop`` hook, called once a step, reads ``seconds_now``."""
 
-    def __init__(self) -> None:
+    def __init__(self, seconds_now: Callable[[], float] = time.perf_counter) -> None:
+        self.seconds_now = seconds_now
         self.trainer: Trainer | None = None
         self.marks: list[tuple[float, float, float]] = []
         self.wanted = 0
@@ -111,7 +112,7 @@ class TimedTrainer:
         assert self.trainer is not None
         if len(self.marks) < self.wanted:
             clock = self.trainer.clock
-            self.marks.append((time.perf_counter(), clock.training, clock.views))
+            self.marks.append((self.seconds_now(), clock.training, clock.views))
         return len(self.marks) >= self.wanted
 
     def __call__(self, warm: int, steps: int) -> Segment:
