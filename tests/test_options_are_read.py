@@ -42,9 +42,10 @@ def read(text: str) -> set[str]:
 
 
 def files(kind: str, name: str) -> Iterator[Path]:
-    """Where a part's options may be read besides ``FOR_ALL``: its own two files, and what its kind shares."""
+    """Where a part's options may be read besides ``FOR_ALL``: its own files, and what its kind shares."""
     yield from (PACKAGE / "spec" / kind / f"{each}.py" for each in (name, "base", "parts"))
     yield from (PACKAGE / ROOMS[kind] / f"{each}.py" for each in (name, "base"))
+    yield from (PACKAGE / ROOMS[kind]).glob(f"{name}_*.py")
 
 
 @cache

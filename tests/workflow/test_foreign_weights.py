@@ -132,7 +132,9 @@ def test_a_checkpoint_as_a_methods_encoder_is_its_start(made, tmp_path):
         f"encoder: {{use: checkpoint, path: {file}, format: torchvision, architecture: {{use: resnet, depth: 18}}}}",
         f"encoder: {{use: resnet, depth: 18, stem: large}}, start: {{path: {file}, format: torchvision}}",
     ):
-        (tmp_path / "study.yaml").write_text(STUDY.format(path=file).replace("label: moco}", f"label: moco, {entry}}}"))
+        (tmp_path / "study.yaml").write_text(
+            STUDY.format(path=file).replace("64, label: moco}", f"128, label: moco, {entry}}}")
+        )
         plan = plan_file(tmp_path / "study.yaml")
         keys.append([job.key for job in plan.of("pretrain")])
     assert keys[0] == keys[1]

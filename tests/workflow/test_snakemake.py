@@ -11,6 +11,8 @@ import pytest
 from snakemake_tools import ROOT, TINY, snakemake
 from snakemake_tools import workplace as make_workplace
 
+from pipelines.spec.row_name import RowName
+
 RULES = ("shards", "tune", "tune_best", "pretrain", "evaluate", "report")
 pytestmark = pytest.mark.slow
 
@@ -47,8 +49,10 @@ def test_mlflow_holds_every_encoder_once_with_all_that_was_measured_of_it(workpl
     assert pretrained <= {run.data.tags["run_key"] for run in levels["seed"]}
     parts = (workplace / "results" / "mlartifacts").glob("*/*/artifacts/evaluations/**/*.json")
     assert len(list(parts)) == sum(job["stage"] == "evaluate" for job in plan["jobs"])
-    labels = {job["label"] for job in plan["jobs"] if job["stage"] != "shards"}
-    assert {run.data.tags["method"] for run in levels["row"]} == labels
+    names = [{field: job[field] for field in RowName.model_fields} for job in plan["jobs"] if job["stage"] != "shards"]
+    assert {run.data.tags["method"] for run in levels["row"]} == {
+        RowName.model_validate_json(json.dumps(name)).told for name in names
+    }
     assert len(levels["report"]) == 1
 
 

@@ -77,7 +77,7 @@ def through(folder: Path) -> dict[str, dict[str, float]]:
     for stage in ("plan", "status", "verify"):
         assert main([stage, str(study), *results]) == 0
     return {
-        f"{job.stage} {made.plan.labels[job.stage, job.key]}": {
+        f"{job.stage} {made.plan.names[job.place].told}": {
             name: value for name, value in made.record(job)["metrics"].items() if "second" not in name
         }
         for job in [*made.plan.of("pretrain"), *made.plan.of("evaluate")]
