@@ -3,6 +3,7 @@
 import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 from pipelines.report.study import SPECS, AnySpec, Result, Results
 
@@ -40,7 +41,14 @@ def commands_of(jobs: Iterable[Result[AnySpec]]) -> tuple[str, ...]:
     stages = {job.folder: job.stage for job in jobs}
     found = []
     for stage in SPECS:
-        folders = [shlex.quote(str(folder)) for folder, of in stages.items() if of == stage]
+        folders = [_typed(folder) for folder, of in stages.items() if of == stage]
         calls = folders if stage in ONE_JOB else [" ".join(folders)] if folders else []
         found += [f"python -m pipelines {stage} --job {call}" for call in calls]
     return tuple(found)
+
+
+def _typed(folder: Path) -> str:
+    """A job's folder (RESULTS/jobs/STAGE/KEY) for a page that others read: an absolute RESULTS is this machine's alone."""
+    if not folder.is_absolute():
+        return shlex.quote(str(folder))
+    return f'"$RESULTS"/{shlex.quote(folder.relative_to(folder.parents[2]).as_posix())}'

@@ -49,6 +49,14 @@ def test_commands_name_every_job_once_in_the_order_of_the_stages(found: dict[str
     assert len(keys) == len(set(keys)) == 7
 
 
+def test_no_command_names_a_folder_of_this_machine(found: dict[str, Behind], folder: Path) -> None:
+    lines = [line for each in found.values() for line in each.commands]
+    assert not any(str(folder) in line for line in lines)
+    words = [word for line in lines for word in line.split()[5:]]
+    assert words
+    assert all(word.startswith('"$RESULTS"/jobs/') for word in words)
+
+
 def test_floors_have_no_pretraining_and_a_single_measurement_no_seed(found: dict[str, Behind]) -> None:
     pixels = found["fashion_mnist · raw pixels · kNN (k 20)"]
     assert [seed.seed for seed in pixels.seeds] == [None]

@@ -3,6 +3,7 @@
 import shlex
 from pathlib import Path
 
+import pytest
 from report_tools import FakeStudy
 
 from pipelines.report.missing import missing
@@ -12,8 +13,9 @@ from pipelines.stages import report
 REPORTS = Path(__file__).parents[2] / "reports"
 
 
-def test_each_stage_says_how_many_and_by_which_command(tmp_path: Path) -> None:
-    fake = FakeStudy(tmp_path / "with space")
+def test_each_stage_says_how_many_and_by_which_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    fake = FakeStudy(Path("with space"))
     for key in ("s0", "s1"):
         fake.job("shards", key, "digits", {})
     fake.run("simclr", 0, {"use": "digits"}, {"knn": {"test/top1": 0.5}})
