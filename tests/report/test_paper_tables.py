@@ -143,7 +143,7 @@ def test_a_cell_that_never_ran_says_by_which_commands_it_is_filled(tables: dict[
     assert len(knn.keys) == 3
     assert [command.split()[3] for command in knn.commands] == ["shards", "pretrain", "evaluate"]
     for key in knn.keys:
-        assert str(folder / "jobs" / "evaluate" / key) in knn.commands[-1]
+        assert f'"$RESULTS"/jobs/evaluate/{key}' in knn.commands[-1]
         assert not (folder / "jobs" / "evaluate" / key / "record.json").exists()
     assert [command.split()[3] for command in found[2].commands] == ["shards", "pretrain"]
 
