@@ -14,6 +14,7 @@ from pipelines.code import Code, changed, sources_of
 from pipelines.errors import InputError
 from pipelines.spec.jobs import EvaluateSpec, RunSpec, ShardsSpec
 from pipelines.spec.made_by import code_of
+from pipelines.spec.methods import names
 from pipelines.spec.plan import plan_file
 
 ROOT = code.PACKAGE.parent
@@ -251,8 +252,7 @@ def test_a_constant_deep_down_changes_the_methods_that_use_it_and_no_other(copy:
 
 
 def test_no_method_brings_another_with_it() -> None:
-    methods = sorted(path.stem for path in (code.PACKAGE / "spec" / "methods").glob("*.py"))
-    methods = [name for name in methods if name not in ("__init__", "base", "parts")]
+    methods = names()
     assert len(methods) > 15
     for method in methods:
         files = sources_of(roots(method)).files
