@@ -7,7 +7,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 export DO_NOT_TRACK := true
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-cpu reproduce methods claims tables paper test mutants faults check format ui bench bench-gpu lock schema clean
+.PHONY: help install install-peers install-cpu reproduce methods claims tables paper test mutants faults check format ui bench bench-gpu lock schema clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -19,6 +19,9 @@ $(STAMP): requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 	$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes --compile-bytecode requirements.lock
 	touch $@
+
+install-peers: $(STAMP) ## what rows of stable-pretraining need besides (docs/peers.md)
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --no-deps --compile-bytecode -r requirements-peers.lock
 
 install-cpu: ## the same without CUDA: PyTorch for the CPU alone, from download.pytorch.org (not checked by hashes)
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -83,6 +86,9 @@ schema: $(STAMP) ## write the JSON schemas of studies and of the workflow config
 clean: ## delete results, not the environment
 	rm -rf results .snakemake
 
-lock: ## write requirements.lock anew from pyproject.toml (newest versions the ranges allow)
+lock: ## write both lock files anew from pyproject.toml (newest versions the ranges allow)
 	$(BIN)/uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes \
 	  --no-emit-index-url --no-annotate --no-header --quiet --upgrade --output-file requirements.lock
+	$(BIN)/uv pip compile --group stable-pretraining --constraints requirements.lock --universal --python-version 3.11 --generate-hashes \
+	  $$(sed -n 's/^\([^ ]*\)==.*/--no-emit-package \1/p' requirements.lock) --no-emit-index-url --no-annotate --no-header --quiet --upgrade \
+	  --output-file requirements-peers.lock

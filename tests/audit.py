@@ -1,6 +1,6 @@
-"""Does requirements.lock hold a package with a known vulnerability? ``make check`` asks the databases of OSV and of PyPI.
+"""Does a lock file hold a package with a known vulnerability? ``make check`` asks the databases of OSV and of PyPI.
 
-pip-audit reads the lock and asks; uv fetches it for this call. Without a network, or where no database answers, one line
+pip-audit reads a lock and asks; uv fetches it for this call. Without a network, or where no database answers, one line
 says that nobody looked, and that is no failure. A finding is one.
 """
 
@@ -15,7 +15,7 @@ from pathlib import Path
 from pipelines.masking import masked
 
 PROGRAM = "pip-audit==2.10.1"
-LOCK = Path(__file__).parents[1] / "requirements.lock"
+LOCKS = tuple(Path(__file__).parents[1] / name for name in ("requirements.lock", "requirements-peers.lock"))
 DATABASES = (("osv", "-s", "osv"), ("pypi", "-s", "pypi"))
 """Name of a database, and how pip-audit is told to ask it."""
 LIMIT = 240
@@ -86,4 +86,4 @@ def audit(lock: Path, databases: Sequence[Sequence[str]] = DATABASES) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(audit(LOCK))
+    sys.exit(max(audit(lock) for lock in LOCKS))

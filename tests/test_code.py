@@ -14,6 +14,7 @@ from pipelines.code import Code, changed, sources_of
 from pipelines.errors import InputError
 from pipelines.spec.jobs import EvaluateSpec, RunSpec, ShardsSpec
 from pipelines.spec.made_by import code_of
+from pipelines.spec.methods import names
 from pipelines.spec.plan import plan_file
 
 ROOT = code.PACKAGE.parent
@@ -162,7 +163,7 @@ def test_a_package_that_loads_by_name_does_not_bring_all_its_modules(tmp_path: P
 
 BY_USE = {
     *("cli.py", "spec/kinds.py", "methods/__init__.py", "encoders/__init__.py", "sources/base.py"),
-    *("stages/evaluate.py", "building/objective.py"),
+    *("stages/evaluate.py", "building/objective.py", "building/pretraining.py"),
 }
 """What loads a module by a name of the study or of the command: ``code_of`` names those itself."""
 
@@ -195,7 +196,7 @@ def test_every_part_of_a_job_is_among_its_code() -> None:
             wanted |= {f"sources/{spec.dataset.use}", f"spec/datasets/{spec.dataset.use}", "sources/deep_png"}
         if isinstance(spec, RunSpec):
             wanted |= {f"methods/{spec.method.use}", f"encoders/{spec.encoder.use}", "sources/deep_png"}
-            assert ("pipelines/views/lightly.py" in files) == bool(spec.method.peer_transforms)
+            assert "pipelines/views/lightly.py" not in files
         if isinstance(spec, EvaluateSpec):
             wanted |= {f"evaluation/{spec.evaluation.use}", f"spec/evaluation/{spec.evaluation.use}"}
             assert ("pipelines/building/looks.py" in files) == (spec.evaluation.use == "knn")
@@ -251,8 +252,7 @@ def test_a_constant_deep_down_changes_the_methods_that_use_it_and_no_other(copy:
 
 
 def test_no_method_brings_another_with_it() -> None:
-    methods = sorted(path.stem for path in (code.PACKAGE / "spec" / "methods").glob("*.py"))
-    methods = [name for name in methods if name not in ("__init__", "base", "parts")]
+    methods = names()
     assert len(methods) > 15
     for method in methods:
         files = sources_of(roots(method)).files

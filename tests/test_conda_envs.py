@@ -17,7 +17,7 @@ from rattler import MatchSpec
 ROOT = Path(__file__).parents[1]
 ENVIRONMENTS = {path.stem: path for path in sorted((ROOT / "conda_envs").glob("*.yaml"))}
 CONDA_TO_PYPI = {"pytorch": "torch", "matplotlib-base": "matplotlib"}
-ON_DEMAND = {"lightly", "onnxruntime", "simplejpeg"}
+ON_DEMAND = {"lightly", "stable-pretraining", "onnxruntime", "simplejpeg"}
 """What one kind of method needs and says so where it is missing (docs/peers.md), and what makes decoding faster where it is
 there (docs/data.md): no environment carries them."""
 MODULE_TO_PYPI = {"PIL": "pillow", "sklearn": "scikit-learn", "yaml": "pyyaml", "vl_convert": "vl-convert-python"}

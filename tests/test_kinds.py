@@ -4,6 +4,7 @@ import importlib
 from pathlib import Path
 
 import pytest
+from trainer_tools import INSTALLED
 
 from pipelines.spec import kinds
 from pipelines.spec.encoders.base import EncoderOptions
@@ -22,6 +23,8 @@ def test_options_and_implementation_bear_the_same_name(kind, name):
     options = kinds.options_of(f"pipelines.spec.{kind}", name)
     assert options.model_fields["use"].default == name
     assert options.__doc__
+    if kind == "methods" and name not in INSTALLED:
+        pytest.skip(f"{name}: make install-peers")
     module = importlib.import_module(f"pipelines.{ROOMS[kind]}.{name}")
     assert callable(getattr(module, OFFERS[kind]))
 

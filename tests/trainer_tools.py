@@ -1,8 +1,10 @@
 """A trainer over a few random images, for tests of the loop and of every method's contract."""
 
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
+import pytest
 import torch
 from torch import Tensor
 
@@ -14,9 +16,9 @@ from pipelines.randomness import generator
 from pipelines.spec.encoders.base import EncoderOptions
 from pipelines.spec.encoders.resnet import Options as ResNet
 from pipelines.spec.encoders.vit import Options as ViT
-from pipelines.spec.methods import options_class
+from pipelines.spec.methods import names, options_class
 from pipelines.spec.methods.base import MethodOptions
-from pipelines.spec.methods.lightly import USES
+from pipelines.spec.methods.peer import Peer
 from pipelines.spec.training import Training
 from pipelines.training.loop import Trainer
 from pipelines.views.maker import ViewMaker
@@ -28,6 +30,17 @@ SMALL = {
     "text_heads": 2, "units": 16, "queue_start_epoch": 0.0,
 }  # fmt: skip
 """Options that every method shrinks by, where it has them."""
+
+
+INSTALLED = tuple(name for name in names() if name != "stable_pretraining" or find_spec("stable_pretraining"))
+"""The methods that can be built here: one needs packages that ``make install`` does not bring."""
+every_method = pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=() if name in INSTALLED else pytest.mark.skip(reason=f"{name}: make install-peers"))
+        for name in names()
+    ],
+)
 
 
 class FewImages:
@@ -53,7 +66,7 @@ class FewImages:
 def small_options(name: str, **given: object) -> MethodOptions:
     """A method's options, shrunk for tests."""
     kind = options_class(name)
-    known = USES[given.get("method", "simclr")] if name == "lightly" else kind.model_fields
+    known = kind.uses[str(given.get("method", "simclr"))] if issubclass(kind, Peer) else kind.model_fields
     return kind(**{key: value for key, value in SMALL.items() if key in known} | given)
 
 

@@ -32,6 +32,7 @@ from pipelines.training.loop import Evaluate, MakeViews, Trainer
 from pipelines.training.memory import keep_freed_memory
 from pipelines.views.crops import cutter
 from pipelines.views.maker import ViewMaker
+from pipelines.views.peer import PeerViews
 
 ONLINE_BANK = 10_000
 """Most images in the bank of the online kNN."""
@@ -79,9 +80,8 @@ def view_maker(spec: PretrainSpec, shards: ShardSet) -> MakeViews:
     index, peer = shards.index, spec.method.peer_transforms
     if peer is None:
         return ViewMaker(spec.views, index.image_size, index.mean, index.std, index.input_channels)
-    theirs = importlib.import_module("pipelines.views.lightly")  # its package need not be installed
-    found: MakeViews = theirs.PeerViews(peer, spec.views, index.image_size, index.mean, index.std)
-    return found
+    theirs = importlib.import_module(f"pipelines.views.{peer.package}")  # which need not be installed
+    return PeerViews(theirs.transform_of(peer.method, spec.views, index.image_size, index.mean, index.std))
 
 
 def _data(
@@ -95,11 +95,11 @@ def _data(
     whole = training.data == "resident" or (training.data == "auto" and fits(shards, training.resident_gib))
     if whole and not sequential:
         return Resident(resident(shards, "train"), order, device, rows)
-    if spec.method.peer_transforms:
+    if peer := spec.method.peer_transforms:
         raise InputError(
-            f"{shards.folder}: {spec.method.short_name}: lightly's transforms cut from whole images, and these are more than "
-            f"resident_gib ({training.resident_gib:g}), or read in sequence; raise training.resident_gib, read them by random "
-            "access, or set the method's transforms: ours"
+            f"{shards.folder}: {spec.method.short_name}: {peer.package}'s transforms cut from whole images, and these are "
+            f"more than resident_gib ({training.resident_gib:g}), or read in sequence; raise training.resident_gib, read them "
+            "by random access, or set the method's transforms: ours"
         )
     cut, workers = cutter(spec.views, shards.index.image_size), data_workers(training.workers)
     if sequential:

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Union
 
 from pydantic import BaseModel, Field, GetCoreSchemaHandler
 
-SHARED = ("base", "parts")
+SHARED = ("base", "parts", "peer")
 """Files of such a folder that hold what its kinds share."""
 
 

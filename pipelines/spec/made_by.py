@@ -19,8 +19,6 @@ LOOKS = "pipelines.building.looks"
 """What makes the pictures of the kNN protocol."""
 VIEW_FEATURES = "pipelines.building.view_features"
 """What makes several views of an image for the kNN protocol, where it is asked to."""
-PEER_VIEWS = "pipelines.views.lightly"
-"""What makes a peer's views."""
 
 
 def code_of(spec: JobSpec) -> Code:
@@ -32,7 +30,7 @@ def code_of(spec: JobSpec) -> Code:
             modules |= _kind("datasets", spec.dataset) | {f"pipelines.sources.{_use(spec.dataset)}"}
         case RunSpec():
             modules |= _part("methods", spec.method) | _part("encoders", spec.encoder)
-            without |= set() if spec.method.peer_transforms else {PEER_VIEWS}
+            modules |= {f"pipelines.views.{peer.package}"} if (peer := spec.method.peer_transforms) else set()
             if isinstance(spec, TuneSpec) and isinstance(spec.search.objective, Judged):
                 modules |= _part("evaluation", spec.search.objective.by)
         case EvaluateSpec():

@@ -2,14 +2,13 @@
 
 import pytest
 import torch
-from trainer_tools import CLASSES, COUNT, SIDE, small_options
+from trainer_tools import CLASSES, COUNT, SIDE, every_method, small_options
 
 from pipelines.building.methods import fresh_encoder, fresh_method
 from pipelines.methods.base import DataFacts
 from pipelines.spec.encoders.base import EncoderOptions
 from pipelines.spec.encoders.resnet import Options as ResNet
 from pipelines.spec.encoders.vit import Options as ViT
-from pipelines.spec.methods import names
 from pipelines.spec.training import Training
 
 FACTS = DataFacts(COUNT, CLASSES, SIDE, tuple(f"class {number}" for number in range(CLASSES)))
@@ -17,7 +16,7 @@ ENCODERS: list[EncoderOptions] = [ResNet(depth=10, width=8, stem="small"), ViT(s
 
 
 @pytest.mark.parametrize("encoder", ENCODERS, ids=lambda encoder: encoder.use)
-@pytest.mark.parametrize("name", names())
+@every_method
 def test_a_method_says_when_it_builds_its_encoder_its_own_way(name, encoder):
     options = small_options(name)
     try:

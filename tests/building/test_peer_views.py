@@ -17,8 +17,8 @@ from pipelines.spec.methods.lightly import Options
 from pipelines.spec.methods.simsiam import Options as SimSiam
 from pipelines.spec.training import Training
 from pipelines.training.loop import Trainer
-from pipelines.views.lightly import PeerViews
 from pipelines.views.maker import ViewMaker
+from pipelines.views.peer import PeerViews
 
 
 @pytest.fixture(scope="module")

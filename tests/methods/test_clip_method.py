@@ -9,7 +9,7 @@ from parity_noncontrastive import assert_close
 from parity_tools import both_precisions, load, tensors
 from pydantic import ValidationError
 from torch import Tensor, nn
-from trainer_tools import small_method, small_options
+from trainer_tools import every_method, small_method, small_options
 
 from pipelines.batch import Batch
 from pipelines.encoders.text import TextTransformer
@@ -18,7 +18,7 @@ from pipelines.errors import InputError
 from pipelines.losses.clip import image_text_contrast
 from pipelines.methods.base import DataFacts
 from pipelines.methods.clip import CLIP, build
-from pipelines.spec.methods import names, options_class
+from pipelines.spec.methods import options_class
 from pipelines.spec.methods.clip import Options
 
 NAMES = ("cat", "dog", "traffic_light")
@@ -225,7 +225,7 @@ def test_merges_learn_as_bytes_do_and_change_no_key_while_they_are_off():
     assert "merges" not in small_method(small_options("clip")).state_dict()
 
 
-@pytest.mark.parametrize("name", names())
+@every_method
 def test_methods_that_say_they_read_text_do(name):
     method = small_method(small_options(name))
     reads = all(hasattr(method, hook) for hook in ("class_embeddings", "image_embeddings"))

@@ -8,15 +8,13 @@ from pathlib import Path
 
 import pytest
 import torch
-from trainer_tools import equal, small_method, small_options, small_trainer, weights
+from trainer_tools import INSTALLED, equal, every_method, small_method, small_options, small_trainer, weights
 
 from pipelines.methods.base import Method
 from pipelines.spec.encoders.resnet import Options as ResNet
 from pipelines.spec.encoders.vit import Options as ViT
-from pipelines.spec.methods import names
 
 ROOT = Path(__file__).parents[2]
-every_method = pytest.mark.parametrize("name", names())
 
 
 class Killed(Exception):
@@ -105,7 +103,7 @@ def in_processes(count: int, methods: list[str]) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def two_processes() -> dict[str, str]:
-    return in_processes(2, names())
+    return in_processes(2, INSTALLED)
 
 
 @pytest.fixture(scope="module")

@@ -21,7 +21,8 @@ from pipelines.methods.lightly import Lightly
 from pipelines.spec.encoders.resnet import Options as ResNet
 from pipelines.spec.methods.lightly import MULTI_CROP, USES, Options
 from pipelines.spec.training import Training
-from pipelines.views.lightly import PeerViews
+from pipelines.views.lightly import transform_of
+from pipelines.views.peer import PeerViews
 
 every_peer = pytest.mark.parametrize("name", USES)
 
@@ -220,7 +221,7 @@ def test_a_killed_run_with_lightly_s_views_resumes_to_the_same_weights(name, tmp
     def trainer(folder: str, stops_after: int | None = None):
         options = small_options("lightly", method=name)
         made = small_trainer(options, tmp_path / folder, checkpoint_minutes=0.0)
-        make = PeerViews(name, options.default_views(SIDE), SIDE, (0.5,) * 3, (0.25,) * 3)
+        make = PeerViews(transform_of(name, options.default_views(SIDE), SIDE, (0.5,) * 3, (0.25,) * 3))
         left = iter(range(stops_after if stops_after is not None else 100))
 
         def until_killed(batch, generator):

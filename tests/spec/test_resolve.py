@@ -108,7 +108,9 @@ def test_a_grid_over_epochs_has_a_warm_up_for_each(tmp_path):
 def test_every_method_trains_with_every_optimizer_a_study_asks_for(tmp_path, name, optimizer):
     (run,) = runs(tmp_path, f"use: {name}", f"optimizer: {optimizer}", encoder=encoder_of(name))
     assert run.training.optimizer == optimizer
-    assert run.training.lars_lr_in_buffer == (name in ("simclr", "lightly") and optimizer == "lars")
+    assert run.training.lars_lr_in_buffer == (
+        name in ("simclr", "lightly", "stable_pretraining") and optimizer == "lars"
+    )
 
 
 def test_a_switch_of_another_optimizer_that_was_given_is_refused(tmp_path):

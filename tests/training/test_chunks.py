@@ -4,15 +4,12 @@ import copy
 
 import pytest
 import torch
-from trainer_tools import equal, small_method, small_options, small_trainer, weights
+from trainer_tools import equal, every_method, small_method, small_options, small_trainer, weights
 
 from pipelines.encoders.base import Encoder
 from pipelines.encoders.norms import split_batch_norm
 from pipelines.errors import InputError
-from pipelines.spec.methods import names
 from pipelines.training.chunks import chunk_networks, num_chunks
-
-every_method = pytest.mark.parametrize("name", names())
 
 
 def trainer_of(name: str, limit: int | None, norm: str = "none", **given):

@@ -7,10 +7,11 @@ With a GPU, CUDA says itself where the host waited.
 import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode, _disable_current_modes
-from trainer_tools import FewImages, small_options, small_trainer
+from trainer_tools import FewImages, every_method, small_options, small_trainer
 
 from pipelines.batch import Batch
-from pipelines.spec.methods import names
+from pipelines.spec.methods import names, options_class
+from pipelines.spec.methods.peer import Peer
 from pipelines.training.notices import Notices
 
 aten = torch.ops.aten
@@ -64,7 +65,7 @@ OTHER_PATHS = [
     ("moco", {"bn_splits": 2, "symmetric": True}), ("dim", {"gamma": 0.1}), ("simclr", {"feature_transform": {}}),
     ("swav", {"queue_size": 32, "queue_start_epoch": 0.0}),
 ]  # fmt: skip
-OURS = [name for name in names() if name != "lightly"]
+OURS = [name for name in names() if not issubclass(options_class(name), Peer)]
 """A peer's losses are its library's, which picks pairs by a mask."""
 CASES = [*((name, {}) for name in OURS), *OTHER_PATHS]
 
@@ -104,7 +105,7 @@ def test_each_kind_of_question_is_caught(question):
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
-@pytest.mark.parametrize("name", names())
+@every_method
 def test_on_a_gpu_the_host_waits_for_nothing(name):
     trainer = small_trainer(small_options(name), epochs=3, monitor_steps=1000, device=torch.device("cuda"))
     for step in range(5):

@@ -5,7 +5,7 @@ import copy
 import pytest
 import torch
 from torch.nn.modules.batchnorm import _BatchNorm
-from trainer_tools import equal, small_method, small_options, small_trainer, weights
+from trainer_tools import equal, every_method, small_method, small_options, small_trainer, weights
 
 from pipelines.encoders import build_encoder
 from pipelines.errors import InputError
@@ -13,12 +13,11 @@ from pipelines.spec.encoders.alexnet import Options as AlexNet
 from pipelines.spec.encoders.resnet import Options as ResNet
 from pipelines.spec.encoders.timm import Options as Timm
 from pipelines.spec.encoders.vit import Options as ViT
-from pipelines.spec.methods import names
 from pipelines.spec.training import Training
 from pipelines.training.recompute import Recomputed, recompute_blocks
 
 
-@pytest.mark.parametrize("name", names())
+@every_method
 def test_every_method_trains_to_the_same_bits(name):
     plain, again = (small_trainer(small_options(name), epochs=1, recompute_blocks=on) for on in (False, True))
     assert any(isinstance(getattr(part, "forward", None), Recomputed) for part in again.method.modules())

@@ -20,8 +20,9 @@ from pipelines.batch import Batch
 from pipelines.spec.methods.lightly import USES, Options
 from pipelines.spec.views import Augmentation, Jigsaw, Views
 from pipelines.views.draws import host_generator
-from pipelines.views.lightly import PeerViews, drawing_from
+from pipelines.views.lightly import transform_of
 from pipelines.views.maker import ViewMaker
+from pipelines.views.peer import PeerViews, drawing_from
 
 MEAN, STD = (0.5, 0.4, 0.3), (0.2, 0.25, 0.3)
 PLAIN = {"input_size": SIDE, "normalize": {"mean": list(MEAN), "std": list(STD)}, "gaussian_blur": 0.0}
@@ -62,7 +63,7 @@ def test_default_recipes_are_lightly_s_own_defaults_for_small_images(method):
     recipe = Options(method=method).default_views(SIDE)
     if method == "vicreg":  # one transform for both views; ours solarises the second alone
         recipe = Views(augmentations=(recipe.kinds[1],) * 2)
-    made = PeerViews(method, recipe, SIDE, MEAN, STD)(batch(), seeded())
+    made = PeerViews(transform_of(method, recipe, SIDE, MEAN, STD))(batch(), seeded())
     transform = THEIRS[method]()
     with drawing_from(host_generator(seeded())):
         plain = [transform(Image.fromarray(image.permute(1, 2, 0).numpy())) for image in batch().images]
@@ -77,7 +78,7 @@ def test_without_any_chance_both_makers_give_the_image(method, channels):
     plain = Batch(images=batch().images[:, :channels], index=batch().index, label=batch().label)
     mean, std = MEAN[:channels], (0.0, 0.25, 0.3)[:channels]
     recipe = Views(augmentations=(CLEAN,))
-    square = PeerViews(method, recipe, SIDE, mean, std)
+    square = PeerViews(transform_of(method, recipe, SIDE, mean, std))
     for view in square.transform.transforms:  # a crop of the whole image: no box of another ratio fits
         steps = view if hasattr(view, "transforms") else view.transform  # SwAV's is the composition itself
         steps.transforms[0].ratio = (1.0, 1.0)
@@ -87,7 +88,9 @@ def test_without_any_chance_both_makers_give_the_image(method, channels):
 
 
 def test_the_generator_decides_every_draw_and_others_go_on_untouched():
-    make = PeerViews("byol", Views(augmentations=(Augmentation(count=2, blur=0.5, solarize=0.5),)), SIDE, MEAN, STD)
+    make = PeerViews(
+        transform_of("byol", Views(augmentations=(Augmentation(count=2, blur=0.5, solarize=0.5),)), SIDE, MEAN, STD)
+    )
     np.random.seed(0)
     torch.manual_seed(0)
     before = np.random.get_state()[1].copy(), torch.get_rng_state()
@@ -111,7 +114,7 @@ def test_a_failing_transform_leaves_the_generators_as_they_were():
 
 def test_sizes_and_sigmas_are_those_of_the_view():
     kinds = (Augmentation(size=12, blur=1.0, blur_sigma=(2.24, 22.4)), Augmentation())
-    make = PeerViews("simclr", Views(augmentations=kinds), SIDE, MEAN, STD)
+    make = PeerViews(transform_of("simclr", Views(augmentations=kinds), SIDE, MEAN, STD))
     assert [tuple(view.shape) for view in make(batch(), seeded())] == [(8, 3, 12, 12), (8, 3, SIDE, SIDE)]
     blurs = [step for step in make.transform.transforms[0].transform.transforms if hasattr(step, "sigmas")]
     assert blurs[0].sigmas == pytest.approx((0.12, 1.2))

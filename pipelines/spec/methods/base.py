@@ -30,6 +30,15 @@ def views_gflops(encoder: Encoder, views: Views, side: int, first: int | None = 
     return found
 
 
+class PeerTransforms(NamedTuple):
+    """Whose transforms make a method's views, where they are not ours."""
+
+    package: str
+    """The library, and the file of that name in views/."""
+    method: str
+    """Which of its methods."""
+
+
 class MethodOptions(Model):
     """Options of one method. A subclass narrows ``use`` to ``Literal[NAME] = NAME`` and adds fields."""
 
@@ -74,8 +83,8 @@ class MethodOptions(Model):
         return Views(augmentations=(Augmentation(count=2),))
 
     @property
-    def peer_transforms(self) -> str | None:
-        """The method of lightly's whose transforms make the views of the recipe; none: ours make them."""
+    def peer_transforms(self) -> PeerTransforms | None:
+        """The peer whose transforms make the views of the recipe; none: ours make them."""
         return None
 
     def default_training(self) -> dict[str, Any]:
