@@ -38,8 +38,9 @@ class StablePretraining(Method):
         self.encoder, self.peer = encoder, peer
 
     def loss(self, views: list[Tensor], batch: Batch, progress: Progress) -> Output:
-        """views: two (N, 3, H, W); the loss as the package scales it."""
-        found = self.peer(*views)
+        """views: two (N, 3, H, W), with multi-crop small ones behind them; the loss as the package scales it."""
+        small = len(views) > 2
+        found = self.peer(global_views=views[:2], local_views=views[2:]) if small else self.peer(*views)
         rows = at_least_float32(_rows(found)[: len(batch.index)])
         return Output(found.loss, {}, {"embeddings": F.normalize(rows.detach(), dim=1)})
 
@@ -88,6 +89,9 @@ def _peer(options: Options, width: int) -> Any:
         case "simsiam":
             assert dim
             return theirs.SimSiam(stand_in, dim, options.predictor_hidden or max(1, dim // 4))
+        case "swav":
+            codes = (options.prototypes, options.temperature, options.sinkhorn_iterations, options.epsilon)
+            return theirs.SwAV(stand_in, (hidden, dim), *codes)
         case "byol":
             predictor = (options.predictor_hidden or hidden, dim)
             return theirs.BYOL(stand_in, (hidden, dim), predictor, **_momenta(options))

@@ -1,11 +1,10 @@
 """Options of lightly's methods (github.com/lightly-ai/lightly, 1.6)."""
 
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from pipelines.spec.base import Count, NotNegative, Positive, Share
-from pipelines.spec.methods.parts import Crops
 from pipelines.spec.methods.peer import Peer, Transforms
 
 USES: dict[str, tuple[str, ...]] = {
@@ -39,15 +38,8 @@ class Options(Peer):
     """Which of lightly's methods."""
     transforms: Literal["lightly", "ours"] = "lightly"
     """Who makes the views that the recipe describes: lightly from PIL pictures, one by one, or we."""
-    epsilon: float | None = Field(default=None, ge=0.003, allow_inf_nan=False)
-    """Smoothness of SwAV's codes."""
-    sinkhorn_iterations: Count | None = None
-    prototypes: Count | None = None
-    """SwAV's cluster centres."""
     frozen_epochs: NotNegative | None = None
     """Epochs at the start in which SwAV's prototypes, or the last layer of DINO's head, do not learn."""
-    crops: Crops | None = None
-    """Multi-crop (SwAV, DINO): how many small views, and the areas of all."""
     outputs: Count | None = None
     """Size of the distributions that DINO compares."""
     bottleneck: Count | None = None
@@ -66,15 +58,6 @@ class Options(Peer):
     """Epochs of that rise."""
     centre_momentum: Share | None = None
     """Of the running mean of the teacher's outputs (DINO)."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _crops_from_lists(cls, data: Any) -> Any:
-        """What leaves here is no JSON any more, in which a list may be a tuple."""
-        crops = data.get("crops") if isinstance(data, dict) else None
-        if isinstance(crops, dict):
-            return {**data, "crops": {name: tuple(of) if isinstance(of, list) else of for name, of in crops.items()}}
-        return data
 
     @property
     def of_transforms(self) -> Transforms:

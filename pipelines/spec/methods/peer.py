@@ -2,11 +2,12 @@
 
 from typing import Any, ClassVar, Literal, NamedTuple, Self
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from pipelines.spec import kinds
 from pipelines.spec.base import Count, NotNegative, Positive, Share
 from pipelines.spec.methods.base import Encoder, MethodOptions, Passes, PeerTransforms
+from pipelines.spec.methods.parts import Crops
 from pipelines.spec.training import Training
 from pipelines.spec.views import Augmentation, Views
 
@@ -63,6 +64,13 @@ class Peer(MethodOptions):
     """Weight of VICReg's hinge, of which peers take the mean of both views: twice ours where ours has scale: paper."""
     covariance: NotNegative | None = None
     """Weight of VICReg's covariances."""
+    epsilon: float | None = Field(default=None, ge=0.003, allow_inf_nan=False)
+    """Smoothness of SwAV's codes."""
+    sinkhorn_iterations: Count | None = None
+    prototypes: Count | None = None
+    """SwAV's cluster centres."""
+    crops: Crops | None = None
+    """Multi-crop (SwAV, DINO): how many small views, and the areas of all."""
 
     @model_validator(mode="before")
     @classmethod
@@ -72,6 +80,9 @@ class Peer(MethodOptions):
         ours = our_options(method)
         same = {name: getattr(ours, name) for name in cls.uses[method] if name in type(ours).model_fields}
         last = {"last_momentum": 1.0} if "last_momentum" in cls.uses[method] else {}
+        crops = data.get("crops")
+        if isinstance(crops, dict):  # what leaves here is no JSON any more, in which a list may be a tuple
+            data = {**data, "crops": {name: tuple(of) if isinstance(of, list) else of for name, of in crops.items()}}
         return {**same, **last, **data}
 
     @model_validator(mode="after")

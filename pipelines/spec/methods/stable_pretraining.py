@@ -11,8 +11,9 @@ USES: dict[str, tuple[str, ...]] = {
     "simsiam": ("predictor_hidden", "dim"),
     "barlow_twins": ("off_diagonal", "hidden", "dim"),
     "vicreg": ("invariance", "variance", "covariance", "hidden", "dim"),
+    "swav": ("temperature", "epsilon", "sinkhorn_iterations", "prototypes", "hidden", "dim", "crops"),
 }
-"""The options that each method has. SimSiam's projector is as wide inside as at its end."""
+"""The options that each method has. SimSiam's projector is as wide inside as at its end, SwAV's prototypes learn from step 1."""
 
 
 class Options(Peer):
@@ -21,7 +22,7 @@ class Options(Peer):
     package: ClassVar[str] = "stable_pretraining"
     uses: ClassVar[dict[str, tuple[str, ...]]] = USES
     use: Literal["stable_pretraining"] = "stable_pretraining"
-    method: Literal["simclr", "moco_v2", "byol", "simsiam", "barlow_twins", "vicreg"] = "simclr"
+    method: Literal["simclr", "moco_v2", "byol", "simsiam", "barlow_twins", "vicreg", "swav"] = "simclr"
     """Which of its methods."""
     transforms: Literal["stable_pretraining", "ours"] = "stable_pretraining"
     """Who makes the views that the recipe describes: the package from PIL pictures, one by one, or we."""
