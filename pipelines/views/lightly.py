@@ -7,7 +7,6 @@ differs is how lightly does it: steps round to 8 bits, resizing is PIL's, and VI
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from PIL import Image
 from torch import Tensor
 
 from pipelines.errors import InputError
@@ -30,12 +29,11 @@ except ImportError as error:
 
 def transform_of(
     method: str, recipe: Views, image_size: int, mean: Sequence[float], std: Sequence[float]
-) -> Callable[[Image.Image], list[Tensor]]:
+) -> MultiViewTransform:
     """One of lightly's methods' transforms: a picture to the views of the recipe, in its order, each (3, h, w)."""
     normalize = normalisation(mean, std)
     kinds = [view_transform(method, kind, kind.size or image_size, normalize) for kind in recipe.kinds]
-    views = MultiViewTransform(kinds)
-    return lambda picture: [view for view in views(picture) if isinstance(view, Tensor)]
+    return MultiViewTransform(kinds)
 
 
 def view_transform(

@@ -13,7 +13,7 @@ USES: dict[str, tuple[str, ...]] = {
     "vicreg": ("invariance", "variance", "covariance", "hidden", "dim"),
     "swav": ("temperature", "epsilon", "sinkhorn_iterations", "prototypes", "hidden", "dim", "crops"),
 }
-"""The options that each method has. SimSiam's projector is as wide inside as at its end, SwAV's prototypes learn from step 1."""
+"""The options that each method has. SimSiam's projector is as wide inside as at its end, SwAV's prototypes always learn."""
 
 
 class Options(Peer):
