@@ -12,7 +12,6 @@ from pipelines.building.images import Wanted
 from pipelines.building.methods import Pretrained, fresh_encoder
 from pipelines.encoders.base import Encoder
 from pipelines.encoders.vit import ViT
-from pipelines.encoders.vit_names import torchvisions
 from pipelines.errors import InputError
 from pipelines.files import read_json, replacing, sha256_file, write_json, write_text
 from pipelines.metric import of_split
@@ -20,6 +19,7 @@ from pipelines.records import FILE, Record, read_record
 from pipelines.spec.bands import Bands
 from pipelines.spec.encoders.checkpoint import CONFIG, EXPORTED
 from pipelines.spec.jobs import PretrainSpec
+from pipelines.spec.vit_names import torchvisions
 
 README = "README.md"
 

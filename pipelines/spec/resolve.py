@@ -1,6 +1,7 @@
 """One run of a study: a method entry at a grid point on one data set, with every default written out."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from pipelines.errors import InputError
@@ -23,6 +24,7 @@ from pipelines.spec.training import ONE_OPTIMIZER, Training
 from pipelines.spec.tuning import Judged, Objective, Search
 from pipelines.spec.view_changes import changed
 from pipelines.spec.views import Views
+from pipelines.spec.weight_shapes import check_shapes
 
 
 @dataclass(frozen=True)
@@ -120,6 +122,8 @@ def resolve(study: Study, entry: MethodEntry, point: Point, dataset: DataSet) ->
         options.check(training, encoder, dataset.pretraining_images)
         _check_transform(options, training.epochs)
         options.check_views(views)
+        if start and not options.own_encoder(encoder):
+            check_shapes(Path(start.path), start.format, encoder)
         options.check_channels(dataset.input_channels)
         check_colours(views, dataset)
     except ValueError as error:
