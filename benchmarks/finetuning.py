@@ -23,6 +23,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))  # run as a script, from anyw
 
 from benchmarks.common import ROOT
 from pipelines.building.devices import chosen_device
+from pipelines.building.subject import Subject
 from pipelines.building.workbench import JobBench
 from pipelines.evaluation.features import evaluating
 from pipelines.evaluation.labelled import evaluation_seed, few_labels
@@ -76,7 +77,7 @@ def benches(results: Path) -> Iterator[tuple[str, str, JobBench]]:
 
 def _bench(job: Job, results: Path) -> JobBench:
     write_spec(job, results)
-    return JobBench.of(ready(open_job(job.folder(results), EvaluateSpec)))
+    return JobBench.of(Subject.of(ready(open_job(job.folder(results), EvaluateSpec))))
 
 
 def on_holdout(bench: JobBench, options: Options) -> float:
@@ -88,7 +89,7 @@ def on_holdout(bench: JobBench, options: Options) -> float:
         torch.manual_seed(seed_for(bench.seed, "classifier"))
         base = bench.base(0)
         classifier = Mixed(base.encoder, base.head, base.width, bench.num_classes)
-        replace(bench, out=Path(folder)).fit(classifier, options, rows)
+        replace(bench, subject=replace(bench.subject, out=Path(folder))).fit(classifier, options, rows)
     with evaluating(classifier), torch.no_grad():
         named = torch.cat([classifier.logits(images).argmax(1).cpu() for images in bench.whole(bench.holdout)])
     return float(np.mean(named.numpy() == bench.train_label[bench.holdout]))

@@ -78,25 +78,22 @@ STAGES = {
             arg("--write", "write the jobs' spec.json files", action="store_true"),
             arg("--counts", "print only how many jobs each stage has", action="store_true"),
             arg("--cost", "print only what is left to do and what it costs", action="store_true"),
+            arg(
+                "--power",
+                "print only how many seeds each claim needs to show a difference, and what they cost",
+                action="store_true",
+            ),
+            arg(
+                "--difference",
+                "for --power: points of accuracy beyond the claim's bound (default: 1)",
+                type=float,
+                metavar="POINTS",
+            ),
         ),
     ),
     "status": Command(
         "print where studies stand: done, running, stopped with the reason, and left, from the records alone",
         (STUDY_FILES, RESULTS_ARG),
-    ),
-    "power": Command(
-        "print how many seeds each claim of a study needs to show a difference, and what they cost",
-        (
-            arg("studies", "study files with claims", nargs="+", type=Path, metavar="STUDY"),
-            RESULTS_ARG,
-            arg(
-                "--difference",
-                "points of accuracy beyond the claim's bound (default: 1)",
-                type=float,
-                default=1.0,
-                metavar="POINTS",
-            ),
-        ),
     ),
     "check-reproduction": Command(
         "say row by row whether studies reproduce the published figures they name; ends with 0 (all), 3 (one not), 4 (open)",

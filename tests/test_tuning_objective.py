@@ -15,8 +15,10 @@ from protocol_tools import CASES, NAMES, features, measured
 from study_tools import Made
 
 from pipelines import journal
-from pipelines.building.objective import held_out_features, judged, rows_of_trials
+from pipelines.building.methods import Pretrained
+from pipelines.building.objective import judged
 from pipelines.building.pretraining import online_knn, trainer
+from pipelines.building.trials import rows_of_trials
 from pipelines.cli import main
 from pipelines.errors import InputError
 from pipelines.methods.bank import MemoryBank
@@ -26,7 +28,6 @@ from pipelines.spec.evaluation.knn import Options as Knn
 from pipelines.spec.evaluation.linear import Options as Linear
 from pipelines.spec.jobs import TuneSpec
 from pipelines.spec.made_by import code_of
-from pipelines.spec.parse import parse
 from pipelines.spec.plan import plan_file
 from pipelines.spec.resources import work
 from pipelines.spec.tuning import Judged, Search
@@ -83,22 +84,14 @@ def test_every_accuracy_that_can_be_an_objective_is_measured(name: str, options:
     assert set(options.accuracies) <= measured(name, options, features()).test.keys()
 
 
-def test_nearest_neighbours_as_a_protocol_are_those_of_the_training_curve(made: Made, shards: ShardSet) -> None:
+def test_nearest_neighbours_as_a_protocol_are_those_of_the_training_curve(
+    made: Made, shards: ShardSet, tmp_path: Path
+) -> None:
     spec = spec_of(made).trial(0, {})
-    encoder, evaluate = trainer(spec, shards, None).method.encoder, online_knn(shards, spec.views, spec.training, CPU)
+    method, evaluate = trainer(spec, shards, None).method, online_knn(shards, spec.views, spec.training, CPU)
     assert evaluate is not None
-    found = judged(Judged(by=Knn(k=20)), encoder, spec, shards, CPU)
-    assert found == pytest.approx(evaluate(encoder)["eval/online_knn"])
-
-
-def test_the_held_out_slice_is_asked_and_never_learnt_from(made: Made, shards: ShardSet) -> None:
-    spec = spec_of(made).trial(0, {})
-    found = held_out_features(trainer(spec, shards, None).method.encoder, spec, shards, CPU)
-    label = torch.as_tensor(shards.table("train").label)
-    assert torch.equal(found.test_label, label[shards.holdout])
-    assert torch.equal(found.train_label, label[shards.pretraining])
-    assert len(found.holdout) == len(found.test)  # settings are chosen on a slice of the rest
-    assert len(found.test) + len(found.train) == shards.index.count("train")
+    found = judged(Judged(by=Knn(k=20)), Pretrained.of(method, spec, shards, "slot 0"), tmp_path)
+    assert found == pytest.approx(evaluate(method.encoder)["eval/online_knn"])
 
 
 @pytest.mark.parametrize("share", [0.25, 0.5, 1.0])
@@ -117,22 +110,6 @@ def test_a_memory_bank_has_a_row_for_every_image_that_trials_learn_from(made: Ma
     trial = trainer(spec.trial(0, {}), shards, None, rows=rows)
     (bank,) = [module for module in trial.method.modules() if isinstance(module, MemoryBank)]
     assert len(bank.slots) == trial.data.num_samples == len(rows)
-
-
-@pytest.mark.parametrize(
-    ("given", "message"),
-    [
-        ({"by": {"use": "finetune"}}, r"finetune trains on images anew for every trial.*use linear or knn"),
-        ({"by": {"use": "zero_shot"}}, r"zero_shot needs texts"),
-        ({"by": {"use": "linear", "features": ["stage_2"]}}, r"by.features: an objective reads .* leave features out"),
-        ({"by": {"use": "knn", "head_layers": 1}}, r"by.head_layers: an objective reads .* leave head_layers out"),
-        ({"by": {"use": "linear"}, "number": "top_1"}, r"linear has no accuracy called top_1; did you mean 'top1'"),
-        ({"by": {"use": "few_shot", "shots": [1, 5]}, "number": "top1"}, r"few_shot has no accuracy called top1; .*1_shot"),
-    ],
-)  # fmt: skip
-def test_what_cannot_be_an_objective_is_refused(given: dict[str, Any], message: str) -> None:
-    with pytest.raises(InputError, match=message):
-        parse(Search, {"trials": 3, "objective": given}, "")
 
 
 def test_the_headline_is_maximised_where_no_number_is_named() -> None:

@@ -10,8 +10,7 @@ from torch import Tensor
 
 from pipelines.batch import Batch
 from pipelines.building.devices import chosen_device, data_workers
-from pipelines.building.features import source_of
-from pipelines.building.methods import packed
+from pipelines.building.subject import Subject
 from pipelines.encoders.base import Encoder
 from pipelines.errors import InputError
 from pipelines.methods.base import Method
@@ -19,10 +18,7 @@ from pipelines.scene import Scene, SceneBatch
 from pipelines.sources.reader import ShardSet
 from pipelines.sources.scenes import Scenes
 from pipelines.spec.evaluation.detection import Options
-from pipelines.spec.folder import JobFolder
-from pipelines.spec.jobs import EvaluateSpec
 from pipelines.spec.training import Training
-from pipelines.training.checkpoint import forget
 from pipelines.training.loop import Trainer
 
 FEW = 200
@@ -45,7 +41,7 @@ class Steps:
 
 @dataclass
 class JobScenes:
-    """The data set and the encoder that a job names; see ``evaluation.detection``. Checkpoints go to ``out``."""
+    """A data set and an encoder; see ``evaluation.detection``. Checkpoints go to ``out``."""
 
     shards: ShardSet
     names: Sequence[str]
@@ -56,18 +52,17 @@ class JobScenes:
     out: Path
 
     @classmethod
-    def of(cls, job: JobFolder[EvaluateSpec]) -> "JobScenes":
-        """Of one job. InputError where the encoder takes other colours than RGB."""
-        shards = packed(job.inputs["shards"])
-        source = source_of(job.spec, shards, job.inputs.get("weights"))
+    def of(cls, subject: Subject) -> "JobScenes":
+        """InputError where the encoder takes other colours than RGB."""
+        source, spec = subject.source(), subject.spec
         assert source.encoder is not None, "planning gives raw pixels no protocol that trains on images"
         mean, std, colour = source.wanted.mean, source.wanted.std, source.wanted.recipe.kinds[0].colour
         if colour not in ("rgb", "unit"):
             raise InputError(f"evaluation.detection: the encoder takes {colour}, and a detector red, green and blue")
         if colour == "unit":  # values from 0 to 1 as they are
             mean, std = (0.0,), (1.0,)
-        names = job.spec.dataset.label_names
-        return cls(shards, names, source.encoder, _three(mean), _three(std), job.spec.seed, job.path)
+        names, colours = spec.dataset.label_names, (_three(mean), _three(std))
+        return cls(subject.shards, names, source.encoder, *colours, spec.seed, subject.out)
 
     def fit(self, method: Method, options: Options) -> dict[str, Any]:
         """Train by the options' schedule, from the last checkpoint where there is one."""
@@ -98,10 +93,6 @@ class JobScenes:
         """The scenes of test in order, so many at a time."""
         yield from self._scenes("test").in_order(together)
         self.shards.check_unchanged("test")
-
-    def done(self) -> None:
-        """Remove the checkpoints, once the numbers are there."""
-        forget(self.out)
 
     def _scenes(self, split: str) -> Scenes:
         few = self.shards.index.count(split) <= FEW

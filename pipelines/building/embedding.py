@@ -9,8 +9,9 @@ import torch
 from numpy.typing import NDArray
 
 from pipelines.building.devices import chosen_device
-from pipelines.building.features import embedded, source_of
-from pipelines.building.methods import packed, pretrained_method
+from pipelines.building.features import embedded
+from pipelines.building.methods import Pretrained
+from pipelines.building.subject import Subject
 from pipelines.code import sources_of
 from pipelines.errors import InputError
 from pipelines.evaluation.diagnostics import diagnose
@@ -32,14 +33,14 @@ class Embedding:
     name: str
     features: Features
     shards: ShardSet
-    weights: Path | None
+    trained: Pretrained | None
     seconds: float
     diagnosed: dict[str, float]
     """How the features spread and how classes lie in them; see ``evaluation.diagnostics``."""
 
     def with_texts(self, templates: tuple[str, ...] | None) -> ImagesAndTexts:
         """Test images and class names in the common space of a method with a text tower."""
-        method = pretrained_method(self.weights, whole=True) if self.weights else None
+        method = self.trained.method(whole=True) if self.trained else None
         assert isinstance(method, CLIP), "planning gives protocols on texts the weights of a method that reads them"
         method.to(self.features.test.device).eval()
         with torch.no_grad():
@@ -55,17 +56,24 @@ def embedding_of(job: JobFolder[EvaluateSpec], last: Embedding | None) -> Embedd
     name = job.spec.features_key(job.input_keys)
     if last is not None and last.name == name:
         return last
-    clock, device = time.perf_counter(), chosen_device()
-    shards, weights = packed(job.inputs["shards"]), job.inputs.get("weights")
-    kept, made_from = features_file(job.results, name), _made_from(name, shards, weights)
+    clock, subject = time.perf_counter(), Subject.of(job)
+    shards = subject.shards
+    kept, made_from = features_file(job.results, name), _made_from(name, shards, job.inputs.get("weights"))
     features = _kept(kept, made_from)
     if features is None:
-        features = embedded(source_of(job.spec, shards, weights), shards, device, kept.parent, job.spec.features_read)
-        features.check()
+        features = features_of(subject, kept.parent)
         if job.spec.keep_features or kept.exists():
             features.save(kept, made_from, {split: _labelled_ids(shards, split) for split in ("train", "test")})
     seconds = time.perf_counter() - clock
-    return Embedding(name, features.to(device), shards, weights, seconds, diagnose(features))
+    return Embedding(name, features.to(chosen_device()), shards, subject.trained, seconds, diagnose(features))
+
+
+def features_of(subject: Subject, scratch: Path | None = None) -> Features:
+    """Embedded now, and every number finite; scratch: see ``embedded``."""
+    read = subject.spec.features_read
+    found = embedded(subject.source(), subject.shards, chosen_device(), scratch, read)
+    found.check()
+    return found
 
 
 def _made_from(name: str, shards: ShardSet, weights: Path | None) -> str:

@@ -9,10 +9,9 @@ from torch import Tensor
 
 from pipelines.building.card import card
 from pipelines.building.images import Wanted
-from pipelines.building.methods import fresh_encoder, pretrained_method, pretrained_spec, pretraining_shards
+from pipelines.building.methods import Pretrained, fresh_encoder
 from pipelines.encoders.base import Encoder
 from pipelines.encoders.vit import ViT
-from pipelines.encoders.vit_names import torchvisions
 from pipelines.errors import InputError
 from pipelines.files import read_json, replacing, sha256_file, write_json, write_text
 from pipelines.metric import of_split
@@ -20,6 +19,7 @@ from pipelines.records import FILE, Record, read_record
 from pipelines.spec.bands import Bands
 from pipelines.spec.encoders.checkpoint import CONFIG, EXPORTED
 from pipelines.spec.jobs import PretrainSpec
+from pipelines.spec.vit_names import torchvisions
 
 README = "README.md"
 
@@ -37,9 +37,9 @@ class Export:
     @classmethod
     def of(cls, weights: Path) -> "Export":
         """Of a finished pretraining's folder. InputError where its encoder is no network that others know."""
-        spec, shards = pretrained_spec(weights), pretraining_shards(weights)
-        encoder, wanted = pretrained_method(weights).encoder, Wanted.of(shards, spec.views)
-        size, channels = shards.index.image_size, wanted.channels
+        trained = Pretrained.left(weights)
+        spec, encoder, wanted = trained.spec, trained.method().encoder, trained.wanted
+        size, channels = trained.shards.index.image_size, wanted.channels
         first, plain = spec.views.kinds[0], fresh_encoder(spec.encoder, size, spec.seed, channels)
         if encoder.state_dict().keys() != plain.state_dict().keys() or first.colour not in ("rgb", "unit"):
             raise InputError(

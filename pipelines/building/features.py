@@ -9,15 +9,7 @@ import torch
 from torch import Tensor
 
 from pipelines.building.images import Wanted, in_order, loader, plain_views
-from pipelines.building.methods import (
-    facts_of,
-    fresh_encoder,
-    fresh_method,
-    pretrained_head,
-    pretrained_method,
-    pretrained_spec,
-    pretraining_shards,
-)
+from pipelines.building.methods import Pretrained, facts_of, fresh_encoder, fresh_method
 from pipelines.encoders import build_encoder
 from pipelines.encoders.base import Encoder
 from pipelines.encoders.headed import Headed
@@ -69,24 +61,23 @@ class EvaluatedEncoder:
         return dict(zip(features, itertools.pairwise([0, *ends])))
 
 
-def source_of(spec: EvaluateSpec, shards: ShardSet, weights: Path | None) -> EvaluatedEncoder:
-    """What an evaluation's spec names; ``weights``: the folder of the pretraining, where it names one."""
+def source_of(spec: EvaluateSpec, shards: ShardSet, trained: Pretrained | None) -> EvaluatedEncoder:
+    """What an evaluation's spec names; ``trained``: what was pretrained, where it names that."""
     if isinstance(spec.source, Pixels):
         return EvaluatedEncoder(None, Wanted.of(shards))
     if isinstance(spec.source, Untrained):
         return _untrained(spec.source, shards, spec.seed)
     if isinstance(spec.source, Foreign):
         return foreign_source(spec.source)
-    assert weights is not None, "planning gives trained encoders their weights"
-    return trained_source(weights, spec.head_layers)
+    assert trained is not None, "planning gives trained encoders their weights"
+    return trained_source(trained, spec.head_layers)
 
 
-def trained_source(weights: Path, head_layers: int = 0) -> EvaluatedEncoder:
-    """The encoder of a finished pretraining's folder, with the first layers of its head where any are asked for."""
-    recipe = pretrained_spec(weights).views
-    method = pretrained_method(weights)
-    encoder = Headed(method.encoder, *pretrained_head(weights, method, head_layers)) if head_layers else method.encoder
-    return EvaluatedEncoder(encoder, Wanted.of(pretraining_shards(weights), recipe))
+def trained_source(trained: Pretrained, head_layers: int = 0) -> EvaluatedEncoder:
+    """The encoder that was pretrained, with the first layers of its head where any are asked for."""
+    method = trained.method()
+    encoder = Headed(method.encoder, *trained.head(method, head_layers)) if head_layers else method.encoder
+    return EvaluatedEncoder(encoder, trained.wanted)
 
 
 def foreign_source(source: Foreign) -> EvaluatedEncoder:

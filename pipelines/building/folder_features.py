@@ -18,6 +18,7 @@ from torch import Tensor
 from pipelines.advice import typed
 from pipelines.batch import Batch
 from pipelines.building.features import EvaluatedEncoder, foreign_source, trained_source
+from pipelines.building.methods import Pretrained
 from pipelines.errors import InputError
 from pipelines.files import digest, read_json, replacing, write_json
 from pipelines.listing.folders import images_below
@@ -54,7 +55,7 @@ class Weights:
                 raise InputError(
                     f"{path}: is a job of stage {record.stage}; name the folder of a pretraining or an export"
                 )
-            return cls(trained_source(path), record.files["encoder"].sha256)
+            return cls(trained_source(Pretrained.left(path)), record.files["encoder"].sha256)
         if (path / SPEC).exists():
             raise InputError(f"{path}: is not finished; run: {typed('pretrain', '--job', path)}")
         try:

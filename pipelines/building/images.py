@@ -87,6 +87,7 @@ def loader(
     gib: float = 4.0, workers: int | None = None,
 ) -> Resident | Streaming:  # fmt: skip
     """Whole images of a split in the given order: resident where they fit in ``gib``, else streaming."""
+    shards, split, subset = shards.within(split, subset)
     if fits(shards, gib):
         return Resident(resident(shards, split), order, device, subset)
     return Streaming(shards, order, device, subset, split=split, workers=data_workers(workers))

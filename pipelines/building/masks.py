@@ -1,31 +1,26 @@
 """Feature maps of images with masks: what the segmentation probe works on."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from pipelines.building.devices import chosen_device
-from pipelines.building.features import EvaluatedEncoder, source_of
+from pipelines.building.features import EvaluatedEncoder
 from pipelines.building.images import in_order, loader, plain_views
-from pipelines.building.methods import packed
+from pipelines.building.subject import Subject
 from pipelines.evaluation.features import evaluating
 from pipelines.evaluation.segmentation import Maps
 from pipelines.sources.masks import masks_of
-from pipelines.spec.folder import JobFolder
-from pipelines.spec.jobs import EvaluateSpec
 
 PIXELS = 16
 """Places a side of the floor's map: the images themselves, averaged down."""
 
 
-def maps_of(job: JobFolder[EvaluateSpec]) -> Maps:
-    """Both splits of a job's data set through its encoder, on the device."""
-    device, shards = chosen_device(), packed(job.inputs["shards"])
-    weights: Path | None = job.inputs.get("weights")
-    source = source_of(job.spec, shards, weights)
+def maps_of(subject: Subject) -> Maps:
+    """Both splits of a data set through the encoder, on the device."""
+    device, shards, source = chosen_device(), subject.shards, subject.source()
     maps, masks = {}, {}
     for split in ("train", "test"):
         views = plain_views(loader(shards, split, in_order(), device), source.wanted, device)
@@ -33,7 +28,7 @@ def maps_of(job: JobFolder[EvaluateSpec]) -> Maps:
         masks[split] = torch.from_numpy(masks_of(shards, split, shards.index.image_size)).to(device)
         shards.check_unchanged(split)
     holdout = torch.from_numpy(shards.holdout).to(device)
-    return Maps(maps["train"], masks["train"], maps["test"], masks["test"], holdout, job.spec.dataset.label_names)
+    return Maps(maps["train"], masks["train"], maps["test"], masks["test"], holdout, subject.spec.dataset.label_names)
 
 
 @torch.no_grad()

@@ -1,11 +1,14 @@
 """Methods and encoders from their specs: freshly drawn from a seed, or with the weights that a pretraining left."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from safetensors.torch import load_file
-from torch import nn
+from torch import Tensor, nn
 
+from pipelines.building.images import Wanted
 from pipelines.encoders import build_encoder
 from pipelines.encoders.base import Encoder
 from pipelines.encoders.checkpoint import load
@@ -77,43 +80,65 @@ def fresh_encoder(options: EncoderOptions, image_size: int, seed: int, channels:
         return build_encoder(options, image_size, channels)
 
 
-def pretrained_spec(weights: Path) -> PretrainSpec:
-    """What ran in the folder of a finished pretraining."""
-    found: PretrainSpec = parse(PretrainSpec, read_record(weights).spec, f"{weights}: record.json: spec")
-    return found
+@dataclass(frozen=True)
+class Pretrained:
+    """A method that was pretrained: what ran, on which shards, and the weights it ended with.
 
+    name     where it comes from, for messages
+    weights  of a part (encoder, head, method) by its name
+    """
 
-def pretraining_shards(weights: Path) -> ShardSet:
-    """The shards that a finished pretraining read."""
-    return packed(shards_folder(weights))
+    name: str
+    spec: PretrainSpec
+    shards: ShardSet
+    weights: Callable[[str], dict[str, Tensor]]
+
+    @classmethod
+    def left(cls, folder: Path) -> "Pretrained":
+        """What a finished pretraining left in its folder."""
+        record = read_record(folder)
+        spec: PretrainSpec = parse(PretrainSpec, record.spec, f"{folder}: record.json: spec")
+        shards = packed(shards_folder(folder))
+        return cls(str(folder), spec, shards, lambda part: load_file(checked_file(record, folder, part)))
+
+    @classmethod
+    def of(cls, method: Method, spec: PretrainSpec, shards: ShardSet, name: str) -> "Pretrained":
+        """A method as it stands at the end of its training."""
+
+        def weights(part: str) -> dict[str, Tensor]:
+            return (method if part == "method" else method.get_submodule(part)).state_dict()
+
+        return cls(name, spec, shards, weights)
+
+    @property
+    def wanted(self) -> Wanted:
+        """The form in which its encoder takes images."""
+        return Wanted.of(self.shards, self.spec.views)
+
+    def method(self, *, whole: bool = False) -> Method:
+        """A new one; its encoder's weights, or with ``whole`` all of them, loaded strictly."""
+        method = fresh_method(self.spec.method, self.spec.encoder, facts_of(self.shards), self.spec.seed)
+        part, name = (method, "method") if whole else (method.encoder, "encoder")
+        part.load_state_dict(self.weights(name), strict=True)
+        return method
+
+    def head(self, method: Method, layers: int) -> tuple[nn.Module, int]:
+        """The first layers of the head of such a method, loaded strictly, and how wide what they give is.
+
+        InputError where the head has fewer, or is not made of layers: planning asked the method's options before.
+        """
+        head = method.get_submodule("head")
+        if not isinstance(head, nn.Sequential) or not 0 < layers <= len(head):
+            have = len(head) if isinstance(head, nn.Sequential) else 0
+            raise InputError(
+                f"{self.name}: head_layers: {layers} asked for, and the head has {have} that can be kept; ask for fewer"
+            )
+        head.load_state_dict(self.weights("head"), strict=True)
+        kept = head[:layers]
+        last = [module for module in kept.modules() if isinstance(module, nn.Linear)][-1]
+        return kept, last.out_features
 
 
 def shards_folder(weights: Path) -> Path:
-    """Where they lie."""
+    """Where the shards lie that a finished pretraining read."""
     return weights.parents[1] / "shards" / read_record(weights).inputs["shards"]
-
-
-def pretrained_method(weights: Path, *, whole: bool = False) -> Method:
-    """The method of a finished pretraining; its encoder's weights, or with ``whole`` all of them, loaded strictly."""
-    spec = pretrained_spec(weights)
-    method = fresh_method(spec.method, spec.encoder, facts_of(pretraining_shards(weights)), spec.seed)
-    part, name = (method, "method") if whole else (method.encoder, "encoder")
-    part.load_state_dict(load_file(checked_file(read_record(weights), weights, name)), strict=True)
-    return method
-
-
-def pretrained_head(weights: Path, method: Method, layers: int) -> tuple[nn.Module, int]:
-    """The first layers of a finished pretraining's head, loaded strictly, and how wide what they give is.
-
-    InputError where the head has fewer, or is not made of layers: planning asked the method's options before.
-    """
-    head = method.get_submodule("head")
-    if not isinstance(head, nn.Sequential) or not 0 < layers <= len(head):
-        have = len(head) if isinstance(head, nn.Sequential) else 0
-        raise InputError(
-            f"{weights}: head_layers: {layers} asked for, and the head has {have} that can be kept; ask for fewer"
-        )
-    head.load_state_dict(load_file(checked_file(read_record(weights), weights, "head")), strict=True)
-    kept = head[:layers]
-    last = [module for module in kept.modules() if isinstance(module, nn.Linear)][-1]
-    return kept, last.out_features

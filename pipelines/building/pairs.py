@@ -3,27 +3,24 @@
 import torch
 
 from pipelines.building.devices import chosen_device
-from pipelines.building.images import Wanted, in_order, loader, plain_views
-from pipelines.building.methods import packed, pretrained_method, pretrained_spec, pretraining_shards
+from pipelines.building.images import in_order, loader, plain_views
+from pipelines.building.subject import Subject
 from pipelines.evaluation.features import evaluating, pooled_features
 from pipelines.evaluation.retrieval import ImagesAndCaptions
 from pipelines.methods.clip import CLIP
 from pipelines.sources.captions import all_captions
-from pipelines.spec.folder import JobFolder
-from pipelines.spec.jobs import EvaluateSpec
 
 
 @torch.no_grad()
-def pairs_of(job: JobFolder[EvaluateSpec]) -> ImagesAndCaptions:
+def pairs_of(subject: Subject) -> ImagesAndCaptions:
     """Every test image, labelled or not, with all its captions. InputError where an image has none."""
-    device, shards = chosen_device(), packed(job.inputs["shards"])
+    device, shards, trained = chosen_device(), subject.shards, subject.trained
     texts = all_captions(shards, "test")
-    weights = job.inputs["weights"]
-    method = pretrained_method(weights, whole=True)
+    assert trained is not None, "planning gives protocols on texts a trained method"
+    method = trained.method(whole=True)
     assert isinstance(method, CLIP), "planning gives protocols on texts the weights of a method that reads them"
     method.to(device)
-    wanted = Wanted.of(pretraining_shards(weights), pretrained_spec(weights).views)
-    views = plain_views(loader(shards, "test", in_order(), device), wanted, device)
+    views = plain_views(loader(shards, "test", in_order(), device), trained.wanted, device)
     with evaluating(method):
         image = method.image_embeddings(pooled_features(method.encoder, views, device).to(device))
         text = method.text_embeddings([each for listed in texts for each in listed])

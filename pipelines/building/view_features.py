@@ -1,35 +1,31 @@
 """Features of several views of a training image, and what they tell of an encoder without any label."""
 
 import math
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from pipelines.building.features import EvaluatedEncoder, source_of
+from pipelines.building.features import EvaluatedEncoder
 from pipelines.building.images import in_order, loader
+from pipelines.building.subject import Subject
 from pipelines.evaluation.checks import check_finite
 from pipelines.evaluation.diagnostics import MOST_ROWS, diagnose_views
 from pipelines.randomness import generator
 from pipelines.sources.reader import ShardSet
-from pipelines.spec.jobs import EvaluateSpec, Untrained
+from pipelines.spec.jobs import Untrained
 from pipelines.spec.views import Augmentation, Views
 
 
-def diagnosed_views(
-    spec: EvaluateSpec, shards: ShardSet, weights: Path | None, views: int, device: torch.device
-) -> dict[str, Any]:
+def diagnosed_views(subject: Subject, views: int, device: torch.device) -> dict[str, Any]:
     """alignment and lidar over so many views (at least 2) of at most ``MOST_ROWS`` training images, evenly spaced, their
     number and whose views they are. InputError where a feature is not finite.
-
-    weights: the folder of the pretraining, where the evaluation names one.
     """
-    source = source_of(spec, shards, weights)
-    own = weights is not None or (isinstance(spec.source, Untrained) and spec.source.views is not None)
+    spec, source = subject.spec, subject.source()
+    own = subject.trained is not None or (isinstance(spec.source, Untrained) and spec.source.views is not None)
     recipe = first_kind(source.wanted.recipe, views) if own else crops_and_flips(source.wanted.recipe, views)
-    rows = view_features(source, recipe, shards, spec.seed, device)
+    rows = view_features(source, recipe, subject.shards, spec.seed, device)
     check_finite(spec.evaluation.use, "the views", rows)
     told = {"views": views, "views_by": "pretraining" if own else "crops and flips"}
     return {**told, **diagnose_views(rows)}

@@ -2,14 +2,15 @@
 
 from pathlib import Path
 
-from torch import nn
+from torch import Tensor, nn
 
 from pipelines.encoders import build_encoder
 from pipelines.encoders.base import Encoder
-from pipelines.encoders.weights import encoder_weights, load_strictly, read_weights
+from pipelines.encoders.weights import load_strictly, read_weights
 from pipelines.errors import InputError
 from pipelines.files import sha256_file
 from pipelines.spec.encoders.checkpoint import Options, Start
+from pipelines.spec.weight_names import encoder_weights
 
 
 def build(options: Options, image_size: int, in_channels: int = 3) -> Encoder:
@@ -28,4 +29,4 @@ def load(encoder: nn.Module, start: Start) -> None:
         raise InputError(
             f"{path}: has SHA-256 {found}, when planned it was {start.sha256}; put that file back or plan anew"
         )
-    load_strictly(encoder, encoder_weights(read_weights(path), start.format, str(path)), str(path))
+    load_strictly(encoder, encoder_weights(read_weights(path), start.format, str(path), Tensor), str(path))

@@ -13,16 +13,7 @@ from torch import Tensor, nn
 
 from pipelines.encoders.base import Encoder, EncoderBlock
 from pipelines.encoders.norms import NormKind, conv, norm
-from pipelines.spec.encoders.resnet import Options
-
-BLOCKS = {
-    10: (1, 1, 1, 1),
-    18: (2, 2, 2, 2),
-    34: (3, 4, 6, 3),
-    50: (3, 4, 6, 3),
-    101: (3, 4, 23, 3),
-    152: (3, 8, 36, 3),
-}
+from pipelines.spec.encoders.resnet import BLOCKS, Options
 
 
 def _shortcut(kind: NormKind, inside: int, outside: int, stride: int) -> nn.Module | None:

@@ -1,13 +1,12 @@
-"""Weights from files of several origins, by the names that our encoders give them.
+"""Weights read from files, and loaded strictly.
 
-safetensors, or PyTorch's own format read with weights_only: no code in a file is ever run. Sources of the names are the
-released checkpoints and code of torchvision, timm, MoCo v1 to v3, SwAV, DINO and MAE.
+safetensors, or PyTorch's own format read with weights_only: no code in a file is ever run. Whose names they bear:
+``spec.weight_names``.
 """
 
 import argparse
 import pickle
 import re
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,29 +15,12 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from pipelines.encoders import vit_names
 from pipelines.errors import InputError
+from pipelines.spec.weight_names import listed
 
 Weights = dict[str, Tensor]
 """Name -> value."""
 
-INSIDE = ("state_dict", "model", "teacher", "student")
-"""Keys under which released files keep the weights, beside optimizers and settings; the first there is counts."""
-BRANCHES = {
-    "moco": ("encoder_q.", "base_encoder."),
-    "dino": ("backbone.",),
-}
-"""Format -> what the names of the wanted network begin with, where a file holds several."""
-OTHERS = {
-    "moco": ("encoder_k.", "momentum_encoder.", "predictor.", "queue"),
-    "dino": ("head.",),
-    "swav": ("projection_head.", "prototypes."),
-    "mae": ("decoder_", "mask_token", "head."),
-    "torchvision": (),
-    "timm": (),
-    "export": (),
-}
-"""Format -> what else such files hold that is no part of the encoder."""
 CLASSIFIERS = ("fc.", "head.", "heads.", "classifier.", "last_linear.")
 """What the names of a classifier, or of a projection in its place, begin with."""
 
@@ -63,42 +45,6 @@ def read_weights(path: Path) -> Any:
 def _is_torch(path: Path) -> bool:
     with path.open("rb") as file:
         return file.read(2)[:2] in (b"PK", b"\x80\x02")
-
-
-def encoder_weights(found: Any, form: str, where: str) -> Weights:
-    """The encoder's part of what a file of a format holds, by our names; a classifier may still be there."""
-    weights = _without_wrappers(_inside(found, where))
-    branch = next((each for each in BRANCHES.get(form, ()) if any(name.startswith(each) for name in weights)), "")
-    if form == "moco" and not branch:
-        raise InputError(f"{where}: has no names that begin with encoder_q. (MoCo v1, v2) or base_encoder. (v3)")
-    others = OTHERS[form]
-    kept = {
-        name.removeprefix(branch): value
-        for name, value in weights.items()
-        if name.startswith(branch) and not (name.startswith(others) if others else False)
-    }
-    strange = [name for name in weights if branch and not name.startswith((branch, *others))]
-    if strange:
-        raise InputError(f"{where}: is no {form} file: it also holds {listed(strange)}")
-    return vit_names.ours(kept)
-
-
-def _inside(found: Any, where: str) -> Weights:
-    for key in INSIDE:
-        if isinstance(found, Mapping) and isinstance(found.get(key), Mapping):
-            return _inside(found[key], where)
-    if not isinstance(found, Mapping) or not found:
-        raise InputError(f"{where}: holds no state dict but {type(found).__name__}; save the model's state_dict()")
-    if bad := [str(name) for name, value in found.items() if not isinstance(value, Tensor)]:
-        raise InputError(f"{where}: these are not weights: {listed(bad)}; save the model's state_dict() alone")
-    return dict(found)
-
-
-def _without_wrappers(weights: Weights) -> Weights:
-    """Without what DistributedDataParallel puts before every name."""
-    while weights and all(name.startswith("module.") for name in weights):
-        weights = {name.removeprefix("module."): value for name, value in weights.items()}
-    return weights
 
 
 def load_strictly(encoder: nn.Module, weights: Weights, where: str) -> None:
@@ -135,9 +81,3 @@ def _fitting(weights: Weights, wanted: Weights) -> Weights:
     given = {f"{shell}{name.removeprefix(shell)}": value for name, value in weights.items()}
     unwanted = tuple(f"{shell}{name}" for name in CLASSIFIERS)
     return {name: value for name, value in given.items() if name in wanted or not name.startswith(unwanted)}
-
-
-def listed(names: list[str]) -> str:
-    """The first few, and how many there are."""
-    shown = ", ".join(names[:6]) or "nothing"
-    return shown if len(names) <= 6 else f"{shown} and {len(names) - 6} more"

@@ -58,9 +58,14 @@ class Comparison:
 
     def ceiling(self, column: Column) -> float | None:
         """The highest mean of encoders that were trained with the labels of these images, percent; None where there is none."""
-        rows = [row for row in self.rows if row.pretraining and row.pretraining.spec.method.use == "supervised"]
-        means = [self.cells[row, column].mean for row in rows if row.trained_on == self.dataset.short_name]
+        means = [self.cells[row, column].mean for row in self.ceilings]
         return max((mean for mean in means if mean is not None), default=None)
+
+    @property
+    def ceilings(self) -> list[Row]:
+        """The rows of encoders that were trained with the labels of these images."""
+        rows = [row for row in self.rows if row.pretraining and row.pretraining.spec.method.use == "supervised"]
+        return [row for row in rows if row.trained_on == self.dataset.short_name]
 
     def own_floor(self, row: Row) -> Row | None:
         """The encoder of a method before any training."""

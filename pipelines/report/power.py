@@ -3,12 +3,15 @@
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from pipelines.durations import duration
-from pipelines.report.claims import JudgedClaim
-from pipelines.report.study import Results
+from pipelines.report.claims import JudgedClaim, judged
+from pipelines.report.comparison import comparisons
+from pipelines.report.study import Results, results_of
 from pipelines.spec.claims import PlannedClaim
 from pipelines.spec.jobs import EvaluateSpec, PretrainSpec
+from pipelines.spec.plan import Plan
 from pipelines.spec.resources import CORE_GFLOPS, work
 from pipelines.statistics.power import detectable, seeds_needed
 
@@ -22,6 +25,12 @@ class PairCost:
 
     seconds: float
     is_measured: bool
+
+
+def planned_power(made: Plan, results: Path, difference: float) -> list[str]:
+    """The same as ``power_lines``, of a study that is planned, from the records that there are."""
+    known = results_of(made.dump(), results, f"the plan of {made.study.name}")
+    return power_lines(known, judged(known, comparisons(known)), difference)
 
 
 def power_lines(results: Results, found: Sequence[JudgedClaim], difference: float) -> list[str]:

@@ -35,6 +35,10 @@ LETTERS = (
     "sign-flip test of the two alone, and by a paired t test corrected over all pairs (Benjamini and Hochberg). Those with an "
     "a are within noise of the best. Floors, rows that saw labels and rows with missing seeds have no letter."
 )
+NO_CEILING = (
+    "No ceiling: no row here was trained with the labels of these images. The method supervised gives one (recipe: "
+    "supervised)."
+)
 
 NO_COSTS: Mapping[Row, Cost] = MappingProxyType({})
 Beside = dict[tuple[Row, Column], Published]
@@ -138,6 +142,8 @@ def _remarks(comparison: Comparison, has_letters: bool) -> Iterator[str]:
         )
     marks = {_floor_marks(comparison, row, column) for row, column in comparison.cells}
     yield from (f"{mark} {meaning}." for mark, meaning in NOT_ABOVE.values() if mark in "".join(marks))
+    if not comparison.ceilings and any(column.evaluation.targets == "labels" for column in comparison.columns):
+        yield NO_CEILING
     yield from comparison.codes.remarks()
 
 

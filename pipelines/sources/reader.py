@@ -22,6 +22,9 @@ from pipelines.sources.index import Index, Shard, load_index
 from pipelines.sources.table import SampleTable, joined, load_table, places_file, save_table, table_of
 from pipelines.sources.tars import scan
 
+Rows = NDArray[np.int64]
+"""(n,) positions in a split."""
+
 
 @dataclass
 class ShardSet:
@@ -65,6 +68,10 @@ class ShardSet:
     def ids(self, split: str) -> list[str]:
         """Every sample's name in the tars, in reading order."""
         return [key.decode() for key in self.table(split).key.tolist()]
+
+    def within(self, split: str, subset: Rows | None) -> "tuple[ShardSet, str, Rows | None]":
+        """Where the images of a split, or of some rows of it, are read from: shards, split and rows of that one."""
+        return self, split, subset
 
     def verify(self, split: str) -> None:
         """Compare the SHA-256 of a split's tars with the index, unless that was done before by anybody and they have not

@@ -37,6 +37,12 @@ class SampleTable:
     def __len__(self) -> int:
         return len(self.shard)
 
+    def at(self, rows: NDArray[np.int64]) -> "SampleTable":
+        """Of these samples alone, rows (n,)."""
+        captions = None if self.captions is None else [self.captions[row] for row in rows.tolist()]
+        fields = {name: where[rows] for name, where in self.fields.items()}
+        return SampleTable(self.key[rows], self.shard[rows], self.image[rows], self.label[rows], captions, fields)
+
 
 def table_of(places: Sequence[MemberPlace]) -> SampleTable:
     """The table of one tar: its captions and fields are those that all of its samples have."""

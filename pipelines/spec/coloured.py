@@ -43,11 +43,16 @@ def _coloured(kind: Augmentation) -> list[str]:
 def check_evaluations(evaluations: tuple[Protocol, ...], dataset: DataSet) -> None:
     """InputError for protocols that change colours which the images of a data set do not have."""
     for i, evaluation in enumerate(evaluations):
-        if getattr(evaluation, "randaugment", 0) and not has_colours(dataset.input_channels):
-            raise InputError(
-                f"evaluation[{i}].randaugment: RandAugment changes colours and grey values, and the images of "
-                f"{dataset.short_name} have dataset.channels: {dataset.input_channels}; set it to 0"
-            )
+        check_randaugment(f"evaluation[{i}]", evaluation, dataset)
+
+
+def check_randaugment(where: str, evaluation: Protocol, dataset: DataSet) -> None:
+    """The same for one protocol; where: its place in the study."""
+    if getattr(evaluation, "randaugment", 0) and not has_colours(dataset.input_channels):
+        raise InputError(
+            f"{where}.randaugment: RandAugment changes colours and grey values, and the images of "
+            f"{dataset.short_name} have dataset.channels: {dataset.input_channels}; set it to 0"
+        )
 
 
 def check_same_channels(who: str, channels: int, dataset: DataSet) -> None:

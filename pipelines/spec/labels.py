@@ -7,6 +7,7 @@ from pipelines.spec.datasets.base import DataSet
 from pipelines.spec.evaluation.base import Protocol
 from pipelines.spec.methods import options_class
 from pipelines.spec.study import Study
+from pipelines.spec.tuning import Judged
 
 WAY_OUT = (
     "give its images labels (class folders, cls members of tars; tables of labels beside images are not read), or add a "
@@ -60,6 +61,7 @@ class Labels:
                     f"evaluation[{i}]: {evaluation.use} needs {what}, and no data set of the study has any; take {where}, or "
                     "leave the evaluation out"
                 )
+        self._check_tuning(dataset)
         name = dataset.short_name
         if name not in self.unlabelled:
             return
@@ -68,12 +70,32 @@ class Labels:
             raise InputError(
                 f"evaluation: {name} has no labels, or one class only, and {', '.join(asked)} would need more; {WAY_OUT}"
             )
-        if self.study.tuning:
-            raise InputError(
-                f"tuning: its objective, an accuracy on the held-out slice, needs labels, and {name} has none to tell apart"
-            )
         for entry in self.study.methods:
             if options_class(entry.use).needs_labels:
                 raise InputError(
                     f"methods: {entry.label} trains on labels, and {name} has none to tell apart; leave the method out"
                 )
+
+    def _check_tuning(self, dataset: DataSet) -> None:
+        tuning, name = self.study.tuning, dataset.short_name
+        if not tuning:
+            return
+        unlabelled = name in self.unlabelled
+        if isinstance(tuning.objective, Judged):
+            by = tuning.objective.by
+            what, where = WHERE.get(by.targets, ("labels to tell apart", "a data set with labels"))
+            if not self.fits(by, dataset):
+                raise InputError(
+                    f"tuning.objective: {by.use} needs {what}, and {name} has none; tune on {where}, or by "
+                    "another protocol"
+                )
+        elif unlabelled:
+            raise InputError(
+                f"tuning: its objective, kNN of the held-out slice, needs labels, and {name} has none to tell apart; say by "
+                "another protocol what trials are judged by (tuning.objective)"
+            )
+        if unlabelled and tuning.reads_every:
+            how = "rungs" if tuning.rungs else "prune_below"
+            raise InputError(
+                f"tuning.{how}: stops trials by online kNN, which needs labels, and {name} has none to tell apart; leave it out"
+            )

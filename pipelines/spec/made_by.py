@@ -15,6 +15,8 @@ BESIDE = {
     "boxes": "pipelines.building.boxes",
 }
 """What one kind of evaluation needs and another does not."""
+OBJECTIVE = "pipelines.building.objective"
+"""What judges trials by a protocol."""
 LOOKS = "pipelines.building.looks"
 """What makes the pictures of the kNN protocol."""
 VIEW_FEATURES = "pipelines.building.view_features"
@@ -31,8 +33,8 @@ def code_of(spec: JobSpec) -> Code:
         case RunSpec():
             modules |= _part("methods", spec.method) | _part("encoders", spec.encoder)
             modules |= {f"pipelines.views.{peer.package}"} if (peer := spec.method.peer_transforms) else set()
-            if isinstance(spec, TuneSpec) and isinstance(spec.search.objective, Judged):
-                modules |= _part("evaluation", spec.search.objective.by)
+            if isinstance(spec, TuneSpec):
+                modules, without = _judged_by(spec, modules, without)
         case EvaluateSpec():
             modules |= _part("evaluation", spec.evaluation)
             without |= set() if isinstance(spec.evaluation, Knn) else {LOOKS}
@@ -42,14 +44,23 @@ def code_of(spec: JobSpec) -> Code:
                 modules |= _part("methods", spec.source.method) if spec.source.method else set()
             if isinstance(spec.source, Foreign):
                 modules |= _part("encoders", spec.source.encoder) | _part("encoders", spec.source.encoder.of())
-            without |= {ON_FEATURES, ON_IMAGES, *BESIDE.values()} - {_reads(spec.evaluation)}
+            without |= _other_ways(spec.evaluation)
             without |= set() if spec.evaluation.needs_text else {TEXTS} - modules
     return sources_of(modules, without=without)
 
 
-def _reads(evaluation: Protocol) -> str:
-    """What puts together what a protocol works on."""
-    return BESIDE.get(evaluation.targets, ON_IMAGES if evaluation.on_images else ON_FEATURES)
+def _judged_by(spec: TuneSpec, modules: set[str], without: set[str]) -> tuple[set[str], set[str]]:
+    """With what measures trials: all that makes an evaluation's result, or for online kNN nothing more."""
+    aim = spec.search.objective
+    if not isinstance(aim, Judged):
+        return modules, without | {OBJECTIVE}
+    return modules | _part("evaluation", aim.by), without | _other_ways(aim.by) | ({TEXTS} - modules)
+
+
+def _other_ways(evaluation: Protocol) -> set[str]:
+    """What puts together what protocols of other kinds work on."""
+    own = BESIDE.get(evaluation.targets, ON_IMAGES if evaluation.on_images else ON_FEATURES)
+    return {ON_FEATURES, ON_IMAGES, *BESIDE.values()} - {own}
 
 
 def _part(room: str, options: Model) -> set[str]:

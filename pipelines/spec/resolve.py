@@ -1,11 +1,12 @@
 """One run of a study: a method entry at a grid point on one data set, with every default written out."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from pipelines.errors import InputError
 from pipelines.spec.base import Model
-from pipelines.spec.coloured import check_colours, check_same_channels
+from pipelines.spec.coloured import check_colours, check_randaugment, check_same_channels
 from pipelines.spec.datasets.base import DataSet
 from pipelines.spec.encoders.base import EncoderOptions
 from pipelines.spec.encoders.checkpoint import Options as Checkpoint
@@ -20,9 +21,10 @@ from pipelines.spec.parse import parse
 from pipelines.spec.row_name import RowName
 from pipelines.spec.study import MethodEntry, Study
 from pipelines.spec.training import ONE_OPTIMIZER, Training
-from pipelines.spec.tuning import Search
+from pipelines.spec.tuning import Judged, Objective, Search
 from pipelines.spec.view_changes import changed
 from pipelines.spec.views import Views
+from pipelines.spec.weight_shapes import check_shapes
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,7 @@ class Run:
                 f"{self.label}: tuning.rungs.first is {search.rungs.first}, and a trial ends after {training.epochs} epochs; "
                 "compare earlier, or leave rungs out"
             )
+        self._check_objective(search.objective)
         try:
             _check_transform(self.method, training.epochs)
         except ValueError as error:
@@ -79,6 +82,15 @@ class Run:
             except ValueError as error:
                 raise InputError(f"{self.label}: tuning.data_share {search.data_share:g}: {error}") from None
         return TuneSpec(**{**self._fields(), "training": training}, search=search)
+
+    def _check_objective(self, aim: Objective) -> None:
+        if not isinstance(aim, Judged):
+            return
+        try:
+            aim.check_on(self.label, self.method, self.encoder, self.dataset.label_names)
+            check_randaugment(f"by.{aim.by.use}", aim.by, self.dataset)
+        except ValueError as error:
+            raise InputError(f"{self.label}: tuning.objective: {error}") from None
 
 
 def _check_transform(options: MethodOptions, epochs: int) -> None:
@@ -110,6 +122,8 @@ def resolve(study: Study, entry: MethodEntry, point: Point, dataset: DataSet) ->
         options.check(training, encoder, dataset.pretraining_images)
         _check_transform(options, training.epochs)
         options.check_views(views)
+        if start and not options.own_encoder(encoder):
+            check_shapes(Path(start.path), start.format, encoder)
         options.check_channels(dataset.input_channels)
         check_colours(views, dataset)
     except ValueError as error:

@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 
 from pipelines.spec.jobs import EvaluateSpec, JobSpec, RunSpec, ShardsSpec, TuneSpec
+from pipelines.spec.tuning import Judged
 
 IMAGENET = 1_281_167
 """Images of a data set whose size planning does not know: the largest that is usual."""
@@ -48,15 +49,17 @@ class Resources:
 def work(spec: JobSpec) -> float:
     """Multiply-adds in billions of training: what the method says of an image in a step, for every image and epoch.
 
-    Of an evaluation what its protocol says; 0 for stages that do not train.
+    Of an evaluation what its protocol says, of tuning what judges its trials too; 0 for stages that do not train.
     """
     if isinstance(spec, EvaluateSpec):
         return spec.evaluation.training_gflops
     if not isinstance(spec, RunSpec):
         return 0.0
-    images = (spec.dataset.train_images or spec.dataset.limit or IMAGENET) * spec.training.epochs
-    trained = spec.search.trained if isinstance(spec, TuneSpec) else 1.0
-    return images * trained * _step_gflops(spec)
+    images = spec.dataset.train_images or spec.dataset.limit or IMAGENET
+    training = images * spec.training.epochs * _step_gflops(spec)
+    if not isinstance(spec, TuneSpec):
+        return training
+    return spec.search.trainings * (spec.search.data_share * training + _judging_gflops(spec, images))
 
 
 def resources(specs: list[JobSpec], gpus: int = 1, counted: int | None = None) -> Resources:
@@ -89,6 +92,13 @@ def _cores(spec: JobSpec) -> int:
         return 1
     eaten = GPU_GFLOPS / _step_gflops(spec)
     return min(MOST_CORES, max(4, math.ceil(eaten / (LOADED * (224 / (spec.dataset.side or 224)) ** 2))))
+
+
+def _judging_gflops(spec: TuneSpec, images: int) -> float:
+    """Of one trial; what online kNN takes at the end of every training is not counted."""
+    aim = spec.search.objective
+    forward = spec.encoder.forward_gflops(spec.dataset.side or 224)
+    return aim.by.gflops(forward, images) if isinstance(aim, Judged) else 0.0
 
 
 def _step_gflops(spec: RunSpec) -> float:

@@ -1,12 +1,14 @@
 """Tuning: which options Optuna searches, with how many trials, and what it maximises."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
 from pipelines.spec.base import Count, Model, Name, Share
+from pipelines.spec.encoders.base import EncoderOptions
 from pipelines.spec.evaluation import AnyEvaluation
-from pipelines.spec.evaluation.parts import POOLED
+from pipelines.spec.methods.base import MethodOptions
 from pipelines.spec.mistakes import suggestion
 
 Value = float | int | bool | str
@@ -82,31 +84,36 @@ class Judged(Model):
     """What a protocol says of the held-out slice, having learnt from the rest of train; test is never read."""
 
     by: AnyEvaluation
-    """A protocol on frozen features."""
+    """Any protocol that the method and its data set have what it needs for."""
     number: str | None = None
-    """Which of its accuracies; none: its headline."""
+    """Which of its numbers (top1, mean_per_class, ap50, iou/cat); none: its headline."""
 
     @model_validator(mode="after")
     def _measured(self) -> Self:
-        if self.by.on_images or self.by.needs_text or self.by.targets != "labels":
-            why = "trains on images anew for every trial" if self.by.on_images else "needs more than one label an image"
-            why = "needs texts" if self.by.needs_text else why
-            raise ValueError(f"{self.by.use} {why}, and an objective is measured on frozen features; use linear or knn")
-        asked = {
-            "features": getattr(self.by, "features", POOLED) != POOLED,
-            "head_layers": getattr(self.by, "head_layers", 0),
-        }
-        if given := [name for name, value in asked.items() if value]:
-            raise ValueError(f"by.{given[0]}: an objective reads the encoder's pooled feature; leave {given[0]} out")
-        if self.name not in self.by.accuracies:
+        if why := self.by.no_objective():
+            raise ValueError(f"{self.by.use} {why}")
+        start, _, of_class = self.name.partition("/")
+        if not (of_class and start == self.by.class_number) and self.name not in self.by.accuracies:
             known = list(self.by.accuracies)
-            raise ValueError(f"{self.by.use} has no accuracy called {self.name}; {suggestion(self.name, known)}")
+            raise ValueError(f"{self.by.use} has no number called {self.name}; {suggestion(self.name, known)}")
         return self
 
     @property
     def name(self) -> str:
-        """The accuracy that is maximised."""
+        """The number that is maximised."""
         return self.number or self.by.numbers[0]
+
+    def check_on(self, label: str, method: MethodOptions, encoder: EncoderOptions, classes: Sequence[str]) -> None:
+        """ValueError where the method, its encoder or the data set with these classes lacks what the number needs."""
+        if not self.by.suits(method):
+            raise ValueError(
+                f"{self.by.use} does not suit {label}: zero_shot and retrieval need a text tower (clip), head_layers that many "
+                "layers in the method's head; take another protocol"
+            )
+        self.by.check_encoder(encoder, method.own_encoder(encoder))
+        of_class = self.name.partition("/")[2]
+        if of_class and classes and of_class not in classes:
+            raise ValueError(f"number: {self.name}: no class is called that; {suggestion(of_class, list(classes))}")
 
 
 def _objective(given: Any) -> str:
@@ -140,7 +147,8 @@ class Search(Model):
 
     trials: Count
     objective: Objective = "knn"
-    """What is maximised. knn: top-1 of weighted kNN, queries from the held-out slice, bank from the rest of train."""
+    """What is maximised. knn: top-1 of weighted kNN, queries from the held-out slice, bank from the rest of train. Else any
+    number of any protocol, for which the held-out slice stands in the place of test."""
     data_share: float = Field(default=1.0, gt=0, le=1)
     """Share of every class of the pretraining images that trials learn from, the same images for all."""
     sampler: Literal["tpe", "gp", "random"] = "tpe"
@@ -166,9 +174,9 @@ class Search(Model):
         return self
 
     @property
-    def trained(self) -> float:
-        """How many times all images are gone through in a whole training, at most: trials, and the repeats of finalists."""
-        return self.data_share * (self.trials + self.repeats * min(self.trials, self.finalists + 1))
+    def trainings(self) -> int:
+        """How many there are, at most: trials, and the repeats of finalists. Each is judged once."""
+        return self.trials + self.repeats * min(self.trials, self.finalists + 1)
 
     @property
     def reads_every(self) -> int | None:

@@ -1,6 +1,7 @@
 """Stage plan: print the jobs of studies in an order in which they run, each with its command and whether it is done."""
 
 import contextlib
+import importlib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -37,14 +38,30 @@ MEANING = (
 """What the words of a price mean."""
 
 
-def run(studies: list[Path], results: Path, write: bool = False, counts: bool = False, cost: bool = False) -> None:
-    """Print the plan of one or more studies; ``write``: also the jobs' spec.json, after which every line can be run."""
+def run(
+    studies: list[Path],
+    results: Path,
+    write: bool = False,
+    counts: bool = False,
+    cost: bool = False,
+    power: bool = False,
+    difference: float | None = None,
+) -> None:
+    """Print the plan of one or more studies; ``write``: also the jobs' spec.json, after which every line can be run.
+
+    InputError for a ``difference`` that is not above 0, or is given where ``power`` is not asked for.
+    """
+    shown = _difference(power, difference)
     for path in studies:
         made = plan_file(path)
-        contents = _contents(made, results, needed=write or not (counts or cost))
+        contents = _contents(made, results, needed=write or not (counts or cost or power))
         if write:
             write_specs(made, results)
         print(f"# {path}: {made.study.question}")
+        if power:
+            # the statistics take half a second to load, which other plans should not pay
+            print("\n".join(importlib.import_module("pipelines.report.power").planned_power(made, results, shown)))
+            continue
         _print_counts(made, results)
         if cost:
             _print_cost(made, results)
@@ -54,6 +71,15 @@ def run(studies: list[Path], results: Path, write: bool = False, counts: bool = 
         _print_notes(made)
         for unit in () if counts else units(made.jobs.values()):
             _print_unit(unit, made, results)
+
+
+def _difference(power: bool, given: float | None) -> float:
+    if given is not None and not power:
+        raise InputError(f"--difference {given:g}: is what --power is asked for; add --power, or leave it out")
+    found = 1.0 if given is None else given
+    if not found > 0:
+        raise InputError(f"--difference {found:g}: must be above 0, in points of accuracy, such as 1.0")
+    return found
 
 
 def _contents(made: Plan, results: Path, needed: bool) -> Mapping[str, Contents]:

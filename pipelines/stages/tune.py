@@ -9,9 +9,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from pipelines.building.methods import packed
-from pipelines.building.objective import judged, rows_of_trials
+from pipelines.building.methods import Pretrained, packed
+from pipelines.building.objective import judged
 from pipelines.building.pretraining import trainer
+from pipelines.building.trials import rows_of_trials
 from pipelines.errors import BadResult
 from pipelines.files import write_json
 from pipelines.history import FILE as HISTORY
@@ -24,7 +25,7 @@ from pipelines.spec.folder import JobFolder, open_job, ready
 from pipelines.spec.jobs import TuneSpec
 from pipelines.spec.layout import BEST
 from pipelines.spec.made_by import code_of
-from pipelines.spec.tuning import Judged, Value
+from pipelines.spec.tuning import Judged, Objective, Value
 from pipelines.training.loop import Stopped
 from pipelines.training.monitors import collapse_flags
 from pipelines.tuning import study
@@ -65,12 +66,18 @@ def _search(job: JobFolder[TuneSpec]) -> OptunaStudy:
         batch=search.batch,
         finalists=search.finalists,
         repeats=search.repeats,
-        floor=1 / max(1, classes),
+        floor=_floor(search.objective, classes),
         default=job.spec.default(),
         database=address(),
         rungs=search.rungs.epochs(job.spec.training.epochs) if search.rungs else (),
         factor=search.rungs.factor if search.rungs else 3,
     )
+
+
+def _floor(aim: Objective, classes: int) -> float:
+    """What a trial without a result counts for: chance, of what is not measured against one label an image nothing."""
+    by_labels = not isinstance(aim, Judged) or aim.by.targets == "labels"
+    return 1 / max(1, classes) if by_labels else 0.0
 
 
 def _work(job: JobFolder[TuneSpec], worker: int, of: int) -> int:
@@ -109,16 +116,20 @@ def _objective(
         trial.watch = lambda epoch, found: report(epoch, found["eval/online_knn"])
         with stop.deferred():
             metrics = trial.fit().metrics
-            value = metrics["final/eval/online_knn"]
-            if isinstance(aim, Judged):
-                value = judged(aim, trial.method.encoder, spec, shards, trial.device)
-        print(f"slot {slot}: {value:.4f}", flush=True)
         if collapse_flags(metrics):
             raise BadResult(
                 f"slot {slot}: the features collapsed (spread {metrics['final/collapse/spread']:.3f}, effective rank "
-                f"{metrics['final/collapse/effective_rank']:.1f}), so its value {value:.3f} does "
-                "not count"
+                f"{metrics['final/collapse/effective_rank']:.1f}), so it is not judged"
             )
+        if isinstance(aim, Judged):
+            if asked_to_end():
+                raise Stopped(f"slot {slot}: trained, and not judged yet; the same command goes on from there")
+            trained = Pretrained.of(trial.method, spec, shards, f"slot {slot}")
+            value = judged(aim, trained, job.path / out / "objective")
+            asked_to_end()
+        else:
+            value = metrics["final/eval/online_knn"]
+        print(f"slot {slot}: {value:.4f}", flush=True)
         return value
 
     return objective

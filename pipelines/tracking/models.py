@@ -119,7 +119,7 @@ def _create(content: Content, experiment: Experiment, run: Run) -> LoggedModel:
             "results": experiment.store.results,
             "run_key": content.key,
             WEIGHTS: weights.as_posix(),
-            LOADS_WITH: f'pretrained_method(Path("{folder}/{weights.parent.as_posix()}")).encoder',
+            LOADS_WITH: f'Pretrained.left(Path("{folder}/{weights.parent.as_posix()}")).method().encoder',
             EXPORTS_WITH: f"python -m pipelines export {folder}/{weights.parent.as_posix()} --to FOLDER",
             **{name: content.tags[name] for name in ("method", "dataset", "seed") if name in content.tags},
         },

@@ -12,12 +12,15 @@ import torchvision
 from safetensors.torch import save_file
 
 from pipelines.encoders import build_encoder
-from pipelines.encoders.vit_names import ours, torchvisions
+from pipelines.encoders.weights import load_strictly, read_weights
 from pipelines.errors import InputError
 from pipelines.spec.encoders.checkpoint import Options
 from pipelines.spec.encoders.resnet import Options as ResNet
 from pipelines.spec.encoders.timm import Options as Timm
 from pipelines.spec.encoders.vit import Options as ViT
+from pipelines.spec.vit_names import ours, torchvisions
+from pipelines.spec.weight_names import encoder_weights
+from pipelines.spec.weight_shapes import WeightShape, shapes_in
 
 R18, VIT = ResNet(depth=18), ViT(size="tiny", patch=16)
 
@@ -138,6 +141,59 @@ class Code:
 
 
 @pytest.mark.parametrize(
+    ("given", "architecture", "said"),
+    [
+        (ResNet(depth=34), R18, "missing: nothing; too much: layer1.2.conv1.weight, layer2.2.conv1"),
+        (R18, ResNet(depth=34), "missing: layer1.2.conv1.weight, layer2.3.conv1.weight"),
+        (ResNet(depth=50, width=8), ResNet(depth=34, width=8), "too much: layer1.0.conv3.weight"),
+        (ResNet(depth=18, width=32), R18, r"conv1.weight \(32, 3, 7, 7\) instead of \(64, any, 7, 7\)"),
+        (ResNet(depth=18, stem="small"), ResNet(depth=18, stem="large"), r"conv1.weight \(64, 3, 3, 3\) instead"),
+        (VIT, ViT(size="micro", patch=16), r"too much: blocks.4.attn.*proj.weight \(192, 3, 16, 16\) instead of \(64,"),
+        (VIT, ViT(size="tiny", patch=8), r"patch_embed.proj.weight \(192, 3, 16, 16\) instead of \(192, any, 8, 8\)"),
+        (VIT, R18, "missing: conv1.weight, layer1.1.conv1.weight"),
+    ],
+)
+@pytest.mark.parametrize("kind", ["pth", "safetensors"])
+def test_planning_refuses_another_depth_width_or_kind_without_torch(
+    given, architecture, said, kind, tmp_path, monkeypatch
+):
+    (torch.save if kind == "pth" else save_file)(drawn(given).state_dict(), tmp_path / f"w.{kind}")
+    monkeypatch.setattr(torch, "load", None)
+    with pytest.raises(InputError, match=said):
+        Options(path=str(tmp_path / f"w.{kind}"), format="torchvision", architecture=architecture).known()
+    Options(path=str(tmp_path / f"w.{kind}"), format="torchvision", architecture=given).known()
+
+
+class Counted(torch.nn.Module):
+    """Runs something when it is unpickled the usual way."""
+
+    def __setstate__(self, state):
+        raise AssertionError("a file's own code was called")
+
+
+def test_going_through_a_file_calls_nothing_that_it_names(tmp_path):
+    settings = argparse.Namespace(arch="x")
+    torch.save(
+        {"state_dict": {"a": torch.nn.Parameter(torch.zeros(2, 3))}, "args": settings, "model": Counted()},
+        tmp_path / "w.pth",
+    )
+    found = shapes_in(tmp_path / "w.pth")
+    assert found["state_dict"] == {"a": WeightShape((2, 3))}
+    assert not isinstance(found["model"], torch.nn.Module)
+    assert not isinstance(found["args"], argparse.Namespace)
+
+
+def test_what_tells_no_shapes_is_left_to_who_reads_the_weights(tmp_path):
+    torch.save(drawn(R18).state_dict(), tmp_path / "old.pth", _use_new_zipfile_serialization=False)
+    (tmp_path / "cut.safetensors").write_bytes(b"\x08\0\0\0\0\0\0\0{")
+    assert shapes_in(tmp_path / "old.pth") is None
+    assert shapes_in(tmp_path / "cut.safetensors") is None
+    Options(path=str(tmp_path / "old.pth"), format="torchvision", architecture=ResNet(depth=34)).known()
+    with pytest.raises(InputError, match=r"another architecture; missing: layer1\.2"):
+        features(tmp_path / "old.pth", "torchvision", ResNet(depth=34))
+
+
+@pytest.mark.parametrize(
     ("weights", "architecture", "said"),
     [
         (drawn(ResNet(depth=34)).state_dict(), R18, "another architecture; missing: nothing; too much: layer1.2"),
@@ -147,18 +203,34 @@ class Code:
             R18,
             r"conv1.weight \(32, 3, 7, 7\) instead of \(64, 3, 7, 7\)",
         ),
-        ({"conv1.weight": torch.zeros(1), "note": "hello"}, R18, "not weights: note"),
-        ({"a": Code()}, R18, "holds code or objects"),
-        ([1, 2], R18, "holds no state dict but list"),
         ({**drawn(R18).state_dict(), "bn1.bias": torch.full((64,), torch.nan)}, R18, "not finite: bn1.bias"),
     ],
-    ids=["deeper", "shallower", "narrower", "text", "code", "list", "nan"],
+    ids=["deeper", "shallower", "narrower", "nan"],
 )
-def test_what_does_not_fit_is_refused_and_said(weights, architecture, said, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    torch.save(weights, tmp_path / "w.pth")
+def test_what_does_not_fit_is_refused_and_said(weights, architecture, said):
+    encoder = build_encoder(architecture, 32)
+    before = {name: value.clone() for name, value in encoder.state_dict().items()}
     with pytest.raises(InputError, match=said):
-        features(tmp_path / "w.pth", "torchvision", architecture)
+        load_strictly(encoder, weights, "w.pth")
+    assert all(torch.equal(value, before[name]) for name, value in encoder.state_dict().items())
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ({"conv1.weight": torch.zeros(1), "note": "hello"}, "not weights: note"),
+        ({"a": Code()}, "holds code or objects"),
+        ([1, 2], "holds no state dict but list"),
+    ],
+    ids=["text", "code", "list"],
+)
+def test_what_is_no_state_dict_is_refused_and_said(content, said, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    torch.save(content, tmp_path / "w.pth")
+    with pytest.raises(InputError, match=said):
+        Options(path="w.pth", format="torchvision", architecture=R18).known()
+    with pytest.raises(InputError, match=said):
+        encoder_weights(read_weights(tmp_path / "w.pth"), "torchvision", "w.pth", torch.Tensor)
     assert not (tmp_path / "ran").exists()
 
 

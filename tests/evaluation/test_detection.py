@@ -6,8 +6,11 @@ import numpy as np
 import pytest
 import torch
 from detection_tools import Devkit, Thing, annotation
+from safetensors.torch import load_file
 from study_tools import Made
 
+from pipelines.building.boxes import JobScenes
+from pipelines.building.subject import Subject
 from pipelines.encoders.resnet import ResNet
 from pipelines.errors import InputError
 from pipelines.evaluation.answers import load_answers
@@ -24,6 +27,8 @@ from pipelines.sources.voc_detection import things
 from pipelines.spec.datasets.voc import CLASSES
 from pipelines.spec.datasets.voc_detection import Options as VocDetection
 from pipelines.spec.evaluation.detection import Options
+from pipelines.spec.folder import open_job, ready
+from pipelines.spec.jobs import EvaluateSpec
 from pipelines.spec.plan import plan_file
 
 LEFT, RIGHT = (0.0, 0.0, 20.0, 20.0), (50.0, 30.0, 70.0, 50.0)
@@ -38,6 +43,8 @@ evaluation:
 {evaluations}
 """
 SMALL = "use: detection, batch_size: 4, lr: 0.03, scales: [64], longest: 96, anchors: [16, 24]"
+QUICK = 12
+"""Iterations after which the loss has fallen."""
 RESNET = "resnet, depth: 10, width: 8, stem: large"
 
 
@@ -161,7 +168,7 @@ def test_steps_of_a_pyramid_lower_the_loss():
 def made(tmp_path_factory):
     folder = tmp_path_factory.mktemp("voc")
     Devkit(folder).small_voc()
-    evaluations = "\n".join(f"  - {{{SMALL}, iterations: {count}}}" for count in (0, 2, 60))
+    evaluations = "\n".join(f"  - {{{SMALL}, iterations: {count}}}" for count in (0, 2, QUICK, 60))
     return Made.of(STUDY.format(folder=folder, encoder=RESNET, evaluations=evaluations), folder)
 
 
@@ -200,6 +207,30 @@ def test_the_same_seed_gives_the_same_detector_and_every_test_image_is_told_of(m
     assert (len(said["ids"]), said["things"].shape) == (16, (16, 20))
     for number in ("ap", "ap50", "ap75"):
         assert image_parts("detection", number, said).mean() == pytest.approx(metrics[f"test/{number}"], abs=1e-6)
+
+
+def test_a_detector_begins_with_the_weights_of_the_pretraining_and_its_loss_falls(made, monkeypatch):
+    made.run(*made.plan.of("pretrain"))
+    job = next(j for j in made.plan.of("evaluate") if "weights" in j.inputs and j.spec.evaluation.iterations == QUICK)
+    begun = JobScenes.of(Subject.of(ready(open_job(job.folder(made.results), EvaluateSpec)))).encoder.state_dict()
+    (pretraining,) = made.plan.of("pretrain")
+    left = load_file(pretraining.folder(made.results) / "encoder.safetensors")
+    assert begun.keys() == left.keys()
+    assert all(torch.equal(value, left[name]) for name, value in begun.items())
+    born = JobScenes.of(Subject.of(ready(open_job(detections(made, 2).folder(made.results), EvaluateSpec)))).encoder
+    assert not torch.equal(begun["conv1.weight"], born.state_dict()["conv1.weight"])
+    losses, honest = [], Detector.loss
+
+    def noted(*given):
+        found = honest(*given)
+        losses.append(found.loss.item())
+        return found
+
+    monkeypatch.setattr(Detector, "loss", noted)
+    made.run(job)
+    assert len(losses) == QUICK
+    assert np.mean(losses[-3:]) < 0.8 * losses[0]
+    assert made.record(job)["inputs"]["weights"] == pretraining.key
 
 
 @pytest.mark.slow

@@ -2,16 +2,15 @@
 
 import json
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 from pydantic import ValidationError
 from sklearn.metrics import average_precision_score
 from sklearn.preprocessing import normalize
 from sklearn.svm import LinearSVC
 from study_tools import Made
+from voc_tools import tagged_voc
 
 from pipelines.errors import InputError
 from pipelines.evaluation.multi_label import measure
@@ -108,25 +107,6 @@ def test_broken_rows_and_equal_costs_are_refused():
         Options(costs=(1.0, 1.0))
 
 
-def small_voc(root: Path) -> None:
-    """Every class lights a cell of its own in a picture of 4 x 5 cells."""
-    folder, draw = root / "VOCdevkit" / "VOC2007", np.random.default_rng(0)
-    (folder / "JPEGImages").mkdir(parents=True)
-    (folder / "ImageSets" / "Main").mkdir(parents=True)
-    number = 0
-    for part, count in (("trainval", 80), ("test", 60)):
-        said = draw.choice([1, 0, -1], size=(count, 20), p=[0.3, 0.05, 0.65])
-        names = [f"{number + i:06d}" for i in range(count)]
-        number += count
-        for name, row in zip(names, said, strict=True):
-            cells = np.where(row.reshape(4, 5) == 1, 200, 40) + draw.integers(-40, 41, (4, 5))
-            pixels = np.kron(cells, np.ones((6, 6))).astype(np.uint8)
-            Image.fromarray(pixels).convert("RGB").resize((24, 24)).save(folder / "JPEGImages" / f"{name}.jpg")
-        for column, kind in enumerate(CLASSES):
-            lines = "".join(f"{name} {row[column]:2d}\n" for name, row in zip(names, said, strict=True))
-            (folder / "ImageSets" / "Main" / f"{kind}_{part}.txt").write_text(lines)
-
-
 STUDY = """
 question: q
 dataset: {{use: voc, folder: {folder}, image_size: 24}}
@@ -139,7 +119,7 @@ evaluation: [{{use: multi_label, costs: [0.1, 10.0]}}]
 
 
 def test_a_small_copy_of_voc_is_packed_and_raw_pixels_tell_what_is_seen(tmp_path):
-    small_voc(tmp_path)
+    tagged_voc(tmp_path)
     made = Made.of(STUDY.format(folder=tmp_path), tmp_path)
     said = json.loads((made.shards() / "record.json").read_text())
     assert (said["metrics"]["data/train"], said["metrics"]["data/test"], said["flags"]) == (80, 60, [])
@@ -159,7 +139,7 @@ def test_a_small_copy_of_voc_is_packed_and_raw_pixels_tell_what_is_seen(tmp_path
 
 
 def test_protocols_on_labels_are_refused_on_it_and_it_elsewhere(tmp_path):
-    small_voc(tmp_path)
+    tagged_voc(tmp_path)
     text = STUDY.format(folder=tmp_path)
     file = tmp_path / "x.yaml"
     file.write_text(text.replace("evaluation: [", "evaluation: [{use: knn}, "))
@@ -171,7 +151,7 @@ def test_protocols_on_labels_are_refused_on_it_and_it_elsewhere(tmp_path):
 
 
 def test_lists_that_do_not_fit_together_are_refused(tmp_path):
-    small_voc(tmp_path)
+    tagged_voc(tmp_path)
     path = tmp_path / "VOCdevkit" / "VOC2007" / "ImageSets" / "Main" / "cat_test.txt"
     path.write_text("\n".join(path.read_text().splitlines()[1:]))
     with pytest.raises(InputError, match=r"cat_test\.txt and aeroplane_test\.txt are not of the same images"):

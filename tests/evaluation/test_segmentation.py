@@ -2,15 +2,14 @@
 
 import json
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import jaccard_score
 from study_tools import Made
+from voc_tools import masked_voc
 
 from pipelines.errors import InputError
 from pipelines.evaluation.segmentation import (
@@ -111,30 +110,6 @@ def test_what_cannot_be_measured_is_refused(changes, message):
         measure(Options(), replace(given(), **changes))
 
 
-def small_voc(root: Path) -> None:
-    """Pictures of 24 x 32 pixels: a bright cat on one side and a dark dog on the other, on grey."""
-    folder, draw = root / "VOCdevkit" / "VOC2012", np.random.default_rng(0)
-    for name in ("JPEGImages", "SegmentationClass", "ImageSets/Segmentation"):
-        (folder / name).mkdir(parents=True)
-    for part, count in (("train", 24), ("val", 12)):
-        names = [f"2007_{part}{i:03d}" for i in range(count)]
-        (folder / "ImageSets" / "Segmentation" / f"{part}.txt").write_text("\n".join(names) + "\n")
-        for i, name in enumerate(names):
-            mask = np.zeros((24, 32), np.uint8)
-            left, right = ((8, 12), (8, 13))[:: 1 if i % 2 else -1]
-            mask[4:16, 6:14], mask[8:20, 18:26] = left[i % 2], right[i % 2]
-            mask[0], pixels = VOID, np.full((24, 32), 120)
-            pixels[mask == 8], pixels[(mask == 12) | (mask == 13)] = 230, 20
-            noisy = np.clip(pixels + draw.integers(-15, 16, pixels.shape), 0, 255).astype(np.uint8)
-            Image.fromarray(noisy).convert("RGB").save(folder / "JPEGImages" / f"{name}.jpg")
-            palette = Image.fromarray(mask).convert("P")
-            palette.putdata(mask.ravel().tolist())
-            palette.putpalette(
-                [value for number in range(256) for value in (number * 7 % 256, number * 3 % 256, number)]
-            )
-            palette.save(folder / "SegmentationClass" / f"{name}.png")
-
-
 STUDY = """
 question: q
 dataset: {{use: voc_segmentation, folder: {folder}, image_size: 24}}
@@ -147,7 +122,7 @@ evaluation: [{{use: segmentation, strengths: [0.0001, 0.01]}}]
 
 
 def test_a_small_copy_of_voc_is_packed_and_bright_and_dark_are_told_apart(tmp_path):
-    small_voc(tmp_path)
+    masked_voc(tmp_path)
     made = Made.of(STUDY.format(folder=tmp_path), tmp_path)
     said = json.loads((made.shards() / "record.json").read_text())
     assert (said["metrics"]["data/train"], said["metrics"]["data/test"]) == (24, 12)

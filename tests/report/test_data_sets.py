@@ -11,6 +11,7 @@ from pipelines.files import read_json
 from pipelines.report import floors
 from pipelines.report.cells import Row
 from pipelines.report.comparison import Comparison, comparisons
+from pipelines.report.results import NO_CEILING, results_table
 from pipelines.report.study import load_results
 from pipelines.report.transfer import transfer_table
 from pipelines.report.transfer_chart import transfer_charts
@@ -158,3 +159,5 @@ def test_the_supervised_reference_is_the_ceiling_where_it_was_trained(found: lis
         (column,) = each.columns
         rows = [line for line in each.rows if line.label == "supervised" and line.trained_on == each.dataset.short_name]
         assert each.ceiling(column) == (each.cells[rows[0], column].mean if rows else None)
+        remarks = results_table(each, {}, "results", "caption").remarks
+        assert (NO_CEILING in remarks) == (not rows)

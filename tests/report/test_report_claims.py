@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from report_tools import answered, finish, planned
 
+from pipelines.cli import main
 from pipelines.errors import InputError
 from pipelines.files import read_json
 from pipelines.report.build import build_report
@@ -16,7 +17,7 @@ from pipelines.report.study import load_results
 from pipelines.report.verdicts import claims_chart, claims_table, summary, told
 from pipelines.spec.load import load_study
 from pipelines.spec.plan import plan
-from pipelines.stages import power
+from pipelines.stages import plan as plan_stage
 from pipelines.statistics.power import seeds_needed
 
 TEXTS = Path(__file__).parents[2] / "reports"
@@ -235,9 +236,24 @@ def test_power_before_anything_ran_assumes_spreads_and_says_so(tmp_path: Path) -
     assert needed == [seeds_needed(1.0, sd) for sd in ASSUMED]
 
 
-def test_the_stage_refuses_a_difference_of_nothing(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="--difference 0: must be above 0"):
-        power.run([], tmp_path, 0.0)
+def test_a_difference_of_nothing_and_one_that_nobody_asks_about_are_refused(tmp_path: Path) -> None:
+    for difference in (0.0, float("nan")):
+        with pytest.raises(InputError, match=r"--difference (0|nan): must be above 0"):
+            plan_stage.run([], tmp_path, power=True, difference=difference)
+    with pytest.raises(InputError, match="--difference 2: is what --power is asked for; add --power"):
+        plan_stage.run([], tmp_path, difference=2.0)
+
+
+def test_plan_says_power_alone_where_it_is_asked_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "study.yaml"
+    claim = "  - {text: Small., first: new, second: base}"
+    file.write_text(STUDY.format(seeds=[0, 1], claims=claim))
+    assert main(["plan", "--power", str(file), "--results", str(tmp_path), "--difference", "2.5"]) == 0
+    first, told, *lines = capsys.readouterr().out.splitlines()
+    assert first.startswith(f"# {file}: ")
+    assert told == "Small. (digits; 2 seeds are planned)"
+    assert len(lines) == len(ASSUMED)
+    assert all(": 2.5 points " in line for line in lines)
 
 
 def test_the_numbers_of_a_protocol_stand_in_the_order_of_the_study(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 from study_tools import Made
 from tracking.job_folders import STUDY, finish, folder, level, opened, sync
 
-from pipelines.building.methods import pretrained_method
+from pipelines.building.methods import Pretrained
 from pipelines.encoders.base import Encoder
 from pipelines.tracking.models import LOADS_WITH, WEIGHTS
 from pipelines.tracking.signature import FLAVOUR
@@ -48,7 +48,7 @@ def test_the_line_in_a_models_tags_gives_the_encoder_back(
     results: Path, model: LoggedModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(results.parent)
-    encoder = eval(model.tags[LOADS_WITH], {"pretrained_method": pretrained_method, "Path": Path})
+    encoder = eval(model.tags[LOADS_WITH], {"Pretrained": Pretrained, "Path": Path})
     assert isinstance(encoder, Encoder)
     saved = load_file(results / model.tags[WEIGHTS])
     assert all(torch.equal(saved[name], value) for name, value in encoder.state_dict().items())
@@ -63,7 +63,7 @@ def test_the_example_fits_the_signature_and_the_encoder(
     assert described.flavors[FLAVOUR][WEIGHTS] == model.tags[WEIGHTS]
     example = np.asarray(described.load_input_example(str(place)))
     monkeypatch.chdir(results.parent)
-    encoder = eval(model.tags[LOADS_WITH], {"pretrained_method": pretrained_method, "Path": Path}).eval()
+    encoder = eval(model.tags[LOADS_WITH], {"Pretrained": Pretrained, "Path": Path}).eval()
     with torch.no_grad():
         assert encoder(torch.from_numpy(example)).shape == (1, encoder.width)
 

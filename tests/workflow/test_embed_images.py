@@ -10,6 +10,7 @@ from study_tools import Made
 
 from pipelines.building import folder_features
 from pipelines.building.features import embedded, source_of
+from pipelines.building.methods import Pretrained
 from pipelines.cli import main
 from pipelines.errors import BadResult
 from pipelines.sources.arrays import resident
@@ -68,7 +69,7 @@ def test_they_are_the_features_that_the_study_has(made, weights, folder, tmp_pat
     shards = open_shards(made.shards())
     job = made.plan.of("evaluate")
     trained = next(each for each in job if "weights" in each.inputs)
-    expected = embedded(source_of(trained.spec, shards, weights), shards, torch.device("cpu")).test
+    expected = embedded(source_of(trained.spec, shards, Pretrained.left(weights)), shards, torch.device("cpu")).test
     found = read(tmp_path / "f.parquet")
     assert sorted(found) == list(range(COUNT))
     for i, row in found.items():

@@ -12,7 +12,7 @@ from study_tools import Made
 
 from pipelines.building import onnx_file
 from pipelines.building.features import source_of
-from pipelines.building.methods import pretrained_method
+from pipelines.building.methods import Pretrained
 from pipelines.cli import main
 from pipelines.encoders import build_encoder
 from pipelines.errors import EnvironmentFault
@@ -71,7 +71,7 @@ def export(folder: Path, to: Path, *more: str) -> dict[str, str]:
 
 def expected(folder: Path) -> torch.Tensor:
     with torch.no_grad():
-        return pretrained_method(folder).encoder.eval()(images())
+        return Pretrained.left(folder).method().encoder.eval()(images())
 
 
 @pytest.mark.parametrize(
@@ -119,7 +119,7 @@ def test_this_project_reads_its_exports_without_being_told_what_they_are(label, 
 def test_an_export_takes_images_in_the_form_of_its_pretraining(made, folder_of, tmp_path):
     export(folder_of("small"), tmp_path / "out")
     job = made.one("evaluate", "small", use="knn")
-    own = source_of(job.spec, None, folder_of("small")).wanted
+    own = source_of(job.spec, None, Pretrained.left(folder_of("small"))).wanted
     foreign = EvaluateSpec(
         evaluation=job.spec.evaluation,
         source=Foreign(encoder=Options(path=str(tmp_path / "out")).known()),
@@ -192,5 +192,5 @@ def test_an_onnx_file_with_other_features_is_not_kept(folder_of, tmp_path, capsy
     monkeypatch.setattr(onnx_file, "_export", lambda encoder, example, path: path.write_bytes(b"something"))
     monkeypatch.setattr(onnx_file, "_apart", lambda encoder, images, path: float("nan"))
     with pytest.raises(EnvironmentFault, match=r"model\.onnx: was not kept.*differ"):
-        onnx_file.write_onnx(pretrained_method(folder_of("small")).encoder, 16, 3, tmp_path / "model.onnx")
+        onnx_file.write_onnx(Pretrained.left(folder_of("small")).method().encoder, 16, 3, tmp_path / "model.onnx")
     assert not list(tmp_path.iterdir())

@@ -12,6 +12,7 @@ from study_tools import Made
 
 from pipelines.building.devices import chosen_device
 from pipelines.building.features import embedded, source_of
+from pipelines.building.methods import Pretrained
 from pipelines.cli import main
 from pipelines.sources.arrays import resident
 from pipelines.sources.index import load_index
@@ -106,7 +107,7 @@ def test_the_fifth_channel_reaches_the_features_of_images_without_a_study(made, 
     assert len(table) == 8
     shards = open_shards(made.shards())
     spec = made.one("evaluate", "random", use="knn").spec
-    expected = embedded(source_of(spec, shards, weights), shards, chosen_device()).test.numpy()
+    expected = embedded(source_of(spec, shards, Pretrained.left(weights)), shards, chosen_device()).test.numpy()
     found = np.array(table["features"].to_pylist(), np.float32)
     assert np.allclose(np.sort(found, axis=0), np.sort(expected, axis=0), atol=1e-5)
 

@@ -150,10 +150,19 @@ def test_every_copy_of_the_encoder_begins_with_the_file(made):
     assert all(torch.equal(value, file["layer4.1.conv2.weight"]) for value in found)
 
 
-def test_weights_of_another_architecture_end_the_job_before_training(made, tmp_path, capsys):
-    text = STUDY.format(path=made.results.parent / "r18.pth")
-    deeper = "label: further, encoder: {use: resnet, depth: 34},"
-    (tmp_path / "study.yaml").write_text(text.replace("label: further,", deeper))
+def test_weights_of_another_architecture_are_refused_by_plan_and_where_it_cannot_tell_before_training(
+    made, tmp_path, capsys
+):
+    file = tmp_path / "r18.pth"
+    text = STUDY.format(path=file)
+    deeper = text.replace("label: further,", "label: further, encoder: {use: resnet, depth: 34},")
+    (tmp_path / "study.yaml").write_text(deeper)
+    torch.save(resnet18().state_dict(), file)
+    with pytest.raises(InputError, match=r"further: .*r18.pth: the weights are of another network than resnet34"):
+        plan_file(tmp_path / "study.yaml")
+    torch.save(
+        resnet18().state_dict(), file, _use_new_zipfile_serialization=False
+    )  # its names are not seen without torch
     plan = plan_file(tmp_path / "study.yaml")
     write_specs(plan, tmp_path / "results")
     shutil.rmtree(tmp_path / "results" / "jobs" / "shards")

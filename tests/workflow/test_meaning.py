@@ -7,6 +7,7 @@ from safetensors.torch import load_file
 from study_tools import Made, Untaught
 
 from pipelines.building.features import trained_source
+from pipelines.building.methods import Pretrained
 from pipelines.errors import InputError
 from pipelines.sources.reader import open_shards
 
@@ -63,14 +64,16 @@ def test_fine_tuning_starts_from_the_pretrained_encoder_and_the_kept_layers_of_i
 def test_a_probe_behind_the_head_reads_what_its_trained_layers_give(made):
     weights = made.one("pretrain", "healthy").folder(made.results)
     batch = [torch.randn(6, 3, 8, 8, generator=torch.Generator().manual_seed(0))]
-    plain, behind = (trained_source(weights, layers).embed(torch.device("cpu"))(iter(batch)) for layers in (0, 1))
+    plain, behind = (
+        trained_source(Pretrained.left(weights), layers).embed(torch.device("cpu"))(iter(batch)) for layers in (0, 1)
+    )
     head = load_file(weights / "head.safetensors")
     hidden = plain @ head["0.0.weight"].T
     scale = head["0.1.weight"] / (head["0.1.running_var"] + 1e-5).sqrt()
     expected = ((hidden - head["0.1.running_mean"]) * scale + head["0.1.bias"]).relu()
     assert torch.allclose(behind, expected, atol=1e-5)
     with pytest.raises(InputError, match=r"head_layers: 4 asked for, and the head has 3"):
-        trained_source(weights, 4)
+        trained_source(Pretrained.left(weights), 4)
 
 
 def test_evaluations_before_and_behind_the_head_share_no_features(made):

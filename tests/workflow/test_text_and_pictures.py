@@ -12,7 +12,7 @@ from PIL import Image
 from safetensors.torch import load_file
 from source_tools import encoded
 
-from pipelines.building.methods import pretrained_method
+from pipelines.building.methods import Pretrained
 from pipelines.building.pictures import to_image
 from pipelines.cli import main
 from pipelines.errors import InputError
@@ -73,7 +73,7 @@ def test_zero_shot_is_what_the_trained_towers_say_of_test(made):
     data = open_shards(plan.of("shards")[0].folder(results))
     evaluated = next(job for job in plan.of("evaluate") if job.key.startswith("clip"))
     rows = load_file(features_file(results, evaluated.spec.features_key(evaluated.inputs)))
-    method = pretrained_method(job, whole=True).eval()
+    method = Pretrained.left(job).method(whole=True).eval()
     alone = load_file(job / "encoder.safetensors")
     assert all(torch.equal(value, alone[name]) for name, value in method.encoder.state_dict().items())
     for record in records(made, "zero_shot", "clip"):
@@ -180,7 +180,7 @@ def test_captioned_tars_teach_images_their_captions(tmp_path):
     main(["shards", "--job", str(plan.of("shards")[0].folder(results))])
     folder = plan.of("pretrain")[0].folder(results)
     main(["pretrain", "--job", str(folder)])
-    method = pretrained_method(folder, whole=True).eval()
+    method = Pretrained.left(folder).method(whole=True).eval()
     colours = torch.full((3, 3, 8, 8), -0.8) + 2.2 * torch.eye(3)[:, :, None, None]  # about their normalised values
     said = tuple(text for pair in words for text in pair)
     with torch.no_grad():

@@ -6,6 +6,7 @@ from PIL import Image
 from study_tools import Made
 
 from pipelines.building.features import source_of
+from pipelines.building.methods import Pretrained
 from pipelines.cli import main
 from pipelines.evaluation.predictions import Predictions
 from pipelines.sources.reader import open_shards
@@ -53,7 +54,7 @@ def test_a_target_takes_the_form_that_the_encoder_was_pretrained_on(made):
     job = on(made, "shapes", "knn")
     weights = made.plan.of("pretrain")[0].folder(made.results)
     home, away = (open_shards(each.folder(made.results)) for each in made.plan.of("shards"))
-    wanted = source_of(job.spec, away, weights).wanted
+    wanted = source_of(job.spec, away, Pretrained.left(weights)).wanted
     assert wanted.image_size == home.index.image_size != away.index.image_size
     assert wanted.mean == tuple(home.index.mean)
 

@@ -1,8 +1,14 @@
 """What the options of every encoder have in common."""
 
+from collections.abc import Mapping
 from typing import ClassVar, Self
 
 from pipelines.spec.base import Model
+
+Shape = tuple[int | None, ...]
+"""Of a weight; None: any number."""
+Telling = Mapping[str, Shape | None]
+"""Name of a weight -> its shape; None: a network of this form has no such weight."""
 
 
 class EncoderOptions(Model):
@@ -22,6 +28,10 @@ class EncoderOptions(Model):
     def fitted(self, side: int | None) -> Self:
         """The options for images of ``side`` pixels, none: unknown; what was left to the image size is chosen."""
         return self
+
+    def telling(self) -> Telling:
+        """A few weights by which a file is seen to be of another depth, width or kind; empty: only the built network tells."""
+        return {}
 
     @property
     def feature_width(self) -> int | None:

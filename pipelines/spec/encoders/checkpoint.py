@@ -18,6 +18,7 @@ from pipelines.spec.encoders.resnet import Options as ResNet
 from pipelines.spec.encoders.timm import Options as Timm
 from pipelines.spec.encoders.vit import Options as ViT
 from pipelines.spec.parse import parse
+from pipelines.spec.weight_shapes import check_shapes
 
 Format = Literal["export", "torchvision", "timm", "moco", "swav", "dino", "mae"]
 """Whose names the weights in a file bear."""
@@ -118,6 +119,7 @@ class Options(Bands, EncoderOptions):
                 raise InputError(f"{name}: must have one number or {channels or 3}, got {len(values)}")
         size = self.image_size or told.get("image_size", PUBLISHED_SIDE)
         architecture = architecture.fitted(None)  # the published form, whatever the size of a study's images
+        check_shapes(Path(start.path), self.format, architecture)
         written = {"architecture": architecture, "image_size": size, "mean": mean, "std": std}
         written |= {"channels": channels, "value_range": ranges}
         return self.model_copy(update={**written, "path": start.path, "sha256": start.sha256})

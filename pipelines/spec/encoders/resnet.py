@@ -3,11 +3,20 @@
 from typing import ClassVar, Literal, Self
 
 from pipelines.spec.base import Count
-from pipelines.spec.encoders.base import EncoderOptions
+from pipelines.spec.encoders.base import EncoderOptions, Shape, Telling
 
 GFLOPS_224 = {10: 0.9, 18: 1.8, 34: 3.7, 50: 4.1, 101: 7.8, 152: 11.6}
 """Multiply-adds in billions of one forward pass at 224 pixels (the paper's table 1), width 64, large stem."""
 
+BLOCKS = {
+    10: (1, 1, 1, 1),
+    18: (2, 2, 2, 2),
+    34: (3, 4, 6, 3),
+    50: (3, 4, 6, 3),
+    101: (3, 4, 23, 3),
+    152: (3, 8, 36, 3),
+}
+"""Blocks of the four stages; from 50 layers on a block has three convolutions, before two."""
 SMALL_SIDE = 64
 """Largest images in pixels a side whose stem keeps their size (CIFAR has 32, Tiny-ImageNet 64)."""
 
@@ -36,6 +45,17 @@ class Options(EncoderOptions):
     def fitted(self, side: int | None) -> Self:
         stem = "small" if side is not None and side <= SMALL_SIDE else "large"
         return self if self.stem else self.model_copy(update={"stem": stem})
+
+    def telling(self) -> Telling:
+        side = {"large": 7, "small": 3, None: None}[self.stem]
+        found: dict[str, Shape | None] = {"conv1.weight": (self.width, None, side, side)}
+        third = (4 * self.width, self.width, 1, 1) if self.depth >= 50 else None
+        found["layer1.0.conv3.weight"] = third
+        for stage, count in enumerate(BLOCKS[self.depth]):
+            planes = self.width * 2**stage
+            found[f"layer{stage + 1}.{count - 1}.conv1.weight"] = (planes, None, None, None)
+            found[f"layer{stage + 1}.{count}.conv1.weight"] = None
+        return found
 
     @property
     def feature_width(self) -> int:

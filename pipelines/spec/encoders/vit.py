@@ -3,7 +3,7 @@
 from typing import ClassVar, Literal
 
 from pipelines.spec.base import Count, Share
-from pipelines.spec.encoders.base import EncoderOptions
+from pipelines.spec.encoders.base import EncoderOptions, Telling
 
 GFLOPS_196 = {"micro": 0.05, "tiny": 1.1, "small": 4.6, "base": 17.6, "large": 61.6}
 """Multiply-adds in billions of one forward pass over 196 patches."""
@@ -37,6 +37,14 @@ class Options(EncoderOptions):
     @property
     def short_name(self) -> str:
         return f"vit_{self.size}{self.patch}"
+
+    def telling(self) -> Telling:
+        width, blocks, _ = SIZES[self.size]
+        return {
+            "patch_embed.proj.weight": (width, None, self.patch, self.patch),
+            f"blocks.{blocks - 1}.attn.qkv.weight": (3 * width, width),
+            f"blocks.{blocks}.attn.qkv.weight": None,
+        }
 
     @property
     def feature_width(self) -> int:

@@ -21,6 +21,8 @@ class Protocol(Model):
 
     targets: ClassVar[Targets] = "labels"
     """What it measures images against."""
+    class_number: ClassVar[str] = ""
+    """What stands before a class's name in the numbers of each: ``iou`` of iou/cat; empty where there are none."""
 
     @property
     def numbers(self) -> tuple[str, ...]:
@@ -52,10 +54,18 @@ class Protocol(Model):
     def check_encoder(self, encoder: EncoderOptions, own: bool) -> None:
         """ValueError where the protocol cannot work on this encoder; own: a method builds it in a way of its own."""
 
+    def no_objective(self) -> str | None:
+        """Why no number of it can judge a trial of tuning on the held-out slice; none: each can."""
+        return None
+
     @property
     def training_gflops(self) -> float:
         """Multiply-adds in billions of training on images, of a ResNet-50; 0 where that is not known beforehand."""
         return 0.0
+
+    def gflops(self, forward: float, images: int) -> float:
+        """Multiply-adds in billions of measuring once; forward: those of an image in the encoder. On features: one pass."""
+        return forward * images
 
     def suits(self, method: MethodOptions) -> bool:
         """Whether the protocol has a meaning for the method."""

@@ -29,6 +29,7 @@ class Options(Protocol):
     use: Literal["detection"] = "detection"
     on_images: ClassVar[bool] = True
     targets: ClassVar[Targets] = "boxes"
+    class_number: ClassVar[str] = "ap"
     neck: Literal["c4", "fpn"] = "c4"
     """c4: boxes are proposed on the third stage's map, and its last stage, with a new batch norm behind it, judges each.
     fpn: a feature pyramid over the four stages (Lin et al. 2017, arXiv:1612.03144), and two new layers judge."""
@@ -91,3 +92,6 @@ class Options(Protocol):
         body = BODY_GFLOPS * (self.scales[-1] / 224) ** 2 * 4 / 3  # photographs are 4 : 3
         regions = REGIONS * REGION_GFLOPS if self.neck == "c4" else 0.0
         return 3 * self.iterations * self.batch_size * (body + regions)
+
+    def gflops(self, forward: float, images: int) -> float:
+        return self.training_gflops

@@ -35,6 +35,9 @@ class Options(WholeEncoder):
             raise ValueError("label_weight 1 leaves nothing of the distillation; use finetune instead")
         return self
 
+    def no_objective(self) -> str | None:
+        return "learns from the classifier that another evaluation leaves, and a trial has none; take finetune"
+
     def suits(self, method: MethodOptions) -> bool:
         return self.teacher.suits(method)
 

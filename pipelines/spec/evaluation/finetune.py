@@ -53,6 +53,9 @@ class Options(WholeEncoder):
             raise ValueError("label_share and labels_per_class both say how many labels are used; leave one out")
         return self
 
+    def gflops(self, forward: float, images: int) -> float:
+        return super().gflops(forward, images) * (1.0 if self.labels_per_class else self.label_share)
+
     def suits(self, method: MethodOptions) -> bool:
         return self.head_layers <= method.num_head_layers
 

@@ -62,3 +62,15 @@ class Options(BehindHead):
     @property
     def numbers(self) -> tuple[str, ...]:
         return ("leave_one_out",) if self.leave_one_out else super().numbers
+
+    @property
+    def accuracies(self) -> tuple[str, ...]:
+        ks = self.all_k if len(self.all_k) > 1 and not self.leave_one_out else ()
+        return (*super().accuracies, *(f"{name}_k{k}" for k in ks for name in super(Options, self).accuracies))
+
+    def no_objective(self) -> str | None:
+        if self.leave_one_out:
+            return "with leave_one_out asks the images too that pretraining has seen; leave leave_one_out out"
+        if self.views:
+            return "with views tells beside its numbers what no trial keeps; leave views out"
+        return None

@@ -14,6 +14,7 @@ class Options(Protocol):
 
     use: Literal["multi_label"] = "multi_label"
     targets: ClassVar[Targets] = "label_sets"
+    class_number: ClassVar[str] = "ap"
     costs: tuple[Positive, ...] = Field(default=(1e-3, 1e-2, 0.1, 1.0, 10.0), min_length=1)
     """Candidate costs of a wrong side (C), of which every class takes the best in three folds of train."""
 

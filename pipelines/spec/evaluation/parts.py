@@ -55,6 +55,10 @@ class OnImages(Protocol):
     """Crop area as a share of the image; beside the crop only flips are drawn."""
     flip: Share = 0.5
 
+    def gflops(self, forward: float, images: int) -> float:
+        """Every epoch there and back: a backward pass costs twice a forward pass."""
+        return 3 * forward * images * self.epochs
+
     def training(self) -> dict[str, Any]:
         """The fields of ``Training`` that these settings decide."""
         names = ("epochs", "batch_size", "optimizer", "lr_scaling", "weight_decay", "warmup_epochs")

@@ -14,6 +14,7 @@ class Options(Protocol):
 
     use: Literal["segmentation"] = "segmentation"
     targets: ClassVar[Targets] = "masks"
+    class_number: ClassVar[str] = "iou"
     strengths: tuple[Positive, ...] = Field(default=(1e-5, 1e-4, 1e-3, 1e-2), min_length=1)
     """Of the regularisation, chosen on the held-out images."""
     iterations: int = Field(default=100, ge=1)
@@ -28,3 +29,7 @@ class Options(Protocol):
     @property
     def numbers(self) -> tuple[str, ...]:
         return ("miou",)
+
+    @property
+    def accuracies(self) -> tuple[str, ...]:
+        return (*self.numbers, "pixel_accuracy")

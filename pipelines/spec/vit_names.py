@@ -1,8 +1,10 @@
 """Names of a vision transformer's weights: ours, which are timm's and DINO's, and torchvision's."""
 
 import re
+from collections.abc import Mapping
+from typing import TypeVar
 
-from torch import Tensor
+V = TypeVar("V")
 
 TABLE = (
     (r"^cls_token$", "class_token"),
@@ -31,12 +33,12 @@ BACK = (
 """torchvision's name as a pattern (its published files say linear_1 and linear_2) -> ours."""
 
 
-def torchvisions(weights: dict[str, Tensor]) -> dict[str, Tensor]:
+def torchvisions(weights: Mapping[str, V]) -> dict[str, V]:
     """A vision transformer's weights under torchvision's names; the values are not copied."""
     return {_renamed(name, TABLE): value for name, value in weights.items()}
 
 
-def ours(weights: dict[str, Tensor]) -> dict[str, Tensor]:
+def ours(weights: Mapping[str, V]) -> dict[str, V]:
     """The same back; names that are not torchvision's stay."""
     return {_renamed(name, BACK): value for name, value in weights.items()}
 
