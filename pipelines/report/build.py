@@ -6,7 +6,6 @@ from pathlib import Path
 from pipelines.files import write_text
 from pipelines.report.answer import answer
 from pipelines.report.arms import arms_charts, arms_styles
-from pipelines.report.behind import behind
 from pipelines.report.brief import brief_of, save
 from pipelines.report.claims import JudgedClaim, judged
 from pipelines.report.classes import Confusions, class_tables, confusions, per_class_csv
@@ -19,6 +18,7 @@ from pipelines.report.elsewhere import elsewhere_table
 from pipelines.report.missing import missing
 from pipelines.report.mixed import Standings
 from pipelines.report.numbers import results_csv
+from pipelines.report.opened import behind_tables, opened
 from pipelines.report.page import Head, render_page, write_figures
 from pipelines.report.pairs import Pair, pairs, pairs_csv, pairs_tables
 from pipelines.report.pictures import pictures_section
@@ -76,9 +76,9 @@ def build_report(results: Results, out: Path, texts: Path, standing: Standings =
         _pairs(paired, texts),
         shots_section([comparison for comparison, _ in found], texts),
         _classes(classes, texts),
-        *_details(results, texts),
-        _behind(results, [comparison for comparison, _ in found], texts, out),
+        *_details(results, texts, out),
     ]
+    sections.append(_numbers(results, sections, verdicts, texts, out))
     tables = [table for section in sections for table in section.tables if table.name != "jobs"]
     for table in tables:
         _write_table(table, out / TABLES)
@@ -139,9 +139,13 @@ def _table_name(comparison: Comparison, alone: bool) -> str:
     return "results" if alone else f"results-{comparison.dataset.short_name}"
 
 
-def _behind(results: Results, found: Sequence[Comparison], texts: Path, out: Path) -> Section:
-    named = [(_table_name(comparison, alone=len(found) == 1), comparison) for comparison in found]
-    return Section("numbers", "Numbers", caption(texts, "numbers"), behind=tuple(behind(results, named, out)))
+def _numbers(
+    results: Results, sections: Sequence[Section], verdicts: Sequence[JudgedClaim], texts: Path, out: Path
+) -> Section:
+    """What is behind every number of all other sections, and of the claims at the head."""
+    found = [*behind_tables(table for each in sections for table in each.tables), *(each.behind for each in verdicts)]
+    inside = opened(results, (each for each in found if each), out)
+    return Section("numbers", "Numbers", caption(texts, "numbers"), opened=inside)
 
 
 def _reproduction(found: Sequence[Reproduced], texts: Path) -> Section:
@@ -171,13 +175,13 @@ def _classes(found: Sequence[Sequence[Confusions]], texts: Path) -> Section:
     return Section("classes", "Classes", caption(texts, "classes"), tables=tables, fold=words)
 
 
-def _details(results: Results, texts: Path) -> list[Section]:
+def _details(results: Results, texts: Path, out: Path) -> list[Section]:
     """All sections after the main one."""
     found = searches(results)
     chosen = {search.key: search.best.params for search in found if search.best}
     settings = settings_table(results, chosen, _short(texts, "settings"))
     timings = timings_table(results, _short(texts, "timings"))
-    jobs = jobs_table(results, _short(texts, "jobs"))
+    jobs = jobs_table(results, _short(texts, "jobs"), out)
     read = curves(results, [*TRAINING, *SCORES, *COLLAPSE])
     training, collapse = curve_sections(read, texts)
     return [

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.files import read_json
+from pipelines.report.behind import of_jobs
 from pipelines.report.sections import Picture, Section, caption, pictures_of
 from pipelines.report.study import Result, Results
 from pipelines.report.tables import Entry, Table
@@ -38,8 +39,13 @@ def data_section(results: Results, texts: Path) -> Section:
 
 def _rows(job: Result[ShardsSpec]) -> list[tuple[Entry, ...]]:
     facts = [(what, words) for what, words in _facts(job).items() if words]
+    behind = of_jobs(f"{job.dataset} · images and shards", [job])
     return [
-        (Entry(job.dataset if number == 0 else "", bold=True), Entry(what, bold=what in ALERTS), Entry(words))
+        (
+            Entry(job.dataset if number == 0 else "", bold=True),
+            Entry(what, bold=what in ALERTS),
+            Entry(words, behind=behind if any(map(str.isdigit, words)) else None),
+        )
         for number, (what, words) in enumerate(facts)
     ]
 

@@ -9,10 +9,10 @@ from pipelines.colours import Style, styles
 from pipelines.errors import DamagedFile, InputError
 from pipelines.records import checked_file
 from pipelines.report import charts, tuning_charts
-from pipelines.report.behind import Behind
 from pipelines.report.comparison import Comparison
 from pipelines.report.curves import Curve
 from pipelines.report.multiples import multiples_chart
+from pipelines.report.opened import Opened
 from pipelines.report.parallel_chart import parallel_chart
 from pipelines.report.shot_charts import shot_chart
 from pipelines.report.shots import shot_curves
@@ -82,11 +82,11 @@ class Section:
     groups: tuple[SectionGroup, ...] = ()
     legend: tuple[tuple[str, Style], ...] = ()
     fold: str = ""
-    behind: tuple[Behind, ...] = ()
+    opened: tuple[Opened, ...] = ()
 
     @property
     def is_empty(self) -> bool:
-        return not (self.charts or self.tables or self.pictures or self.groups or self.behind)
+        return not (self.charts or self.tables or self.pictures or self.groups or self.opened)
 
 
 def caption(folder: Path, name: str) -> tuple[str, ...]:

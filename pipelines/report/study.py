@@ -100,6 +100,11 @@ class Results:
         return found if found and isinstance(found.spec, PretrainSpec) else None  # type: ignore[return-value]
 
     @functools.cached_property
+    def trained_on(self) -> tuple[str, ...]:
+        """The data sets that are pretrained on, in the plan's order."""
+        return tuple(dict.fromkeys(job.dataset for job in self.of(PretrainSpec)))
+
+    @functools.cached_property
     def _by_place(self) -> dict[tuple[str, str], Result[AnySpec]]:
         return {(each.stage, each.key): each for each in self.all}
 

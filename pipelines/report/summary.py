@@ -4,11 +4,14 @@ import statistics
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 
 from pipelines.durations import duration
 from pipelines.records import Record
+from pipelines.report.behind import of_jobs
 from pipelines.report.comparison import short_flag
 from pipelines.report.foreseen import off_by, sentence
+from pipelines.report.opened import record_address
 from pipelines.report.study import AnySpec, Result, Results
 from pipelines.report.tables import Entry, Table
 from pipelines.spec.jobs import EvaluateSpec, PretrainSpec, RunSpec, ShardsSpec
@@ -82,12 +85,12 @@ def timings_table(results: Results, caption: str) -> Table:
     return Table("timings", caption, header, rows, text_columns=2, remarks=remarks)
 
 
-def jobs_table(results: Results, caption: str) -> Table:
-    """Every planned job with its state."""
+def jobs_table(results: Results, caption: str, page: Path) -> Table:
+    """Every planned job with its state. ``page``: the folder of the page, whence the jobs' records are linked to."""
     rows = tuple(
         (
             Entry(job.stage),
-            Entry(job.key),
+            Entry(job.key, address=record_address(job, page)),
             Entry(
                 "done" if job.record else "missing", detail="; ".join(map(short_flag, job.flags)), alert=not job.record
             ),
@@ -112,13 +115,15 @@ def _timing(stage: str, detail: str, jobs: list[Result[AnySpec]]) -> tuple[Entry
     times = [sum(seconds), statistics.median(seconds), max(seconds)] if seconds else []
     ratio = off_by(jobs)
     state = str(len(jobs)) if len(records) == len(jobs) else f"{len(records)} of {len(jobs)}"
+    took = [duration(job.record.seconds) if job.record else "missing" for job in jobs]
+    behind = of_jobs(f"time in jobs · {stage} {detail}".strip(), jobs, took)
     return (
         Entry(stage),
         Entry(detail or "–", muted=not detail),
-        Entry(state),
-        *([Entry(duration(time)) for time in times] or [Entry("missing", muted=True)] * 3),
-        Entry(f"{statistics.median(speeds):,.0f}" if speeds else "–", muted=not speeds),
-        Entry("–" if ratio is None else f"{ratio:.2g} times", muted=ratio is None),
+        Entry(state, behind=behind),
+        *([Entry(duration(time), behind=behind) for time in times] or [Entry("missing", muted=True)] * 3),
+        Entry(f"{statistics.median(speeds):,.0f}" if speeds else "–", muted=not speeds, behind=behind),
+        Entry("–" if ratio is None else f"{ratio:.2g} times", muted=ratio is None, behind=behind),
     )
 
 
