@@ -14,6 +14,7 @@ from pipelines.sources.looking import pixels_told
 from pipelines.spec.contents import Contents
 from pipelines.spec.datasets.base import DataSet, OwnImages
 from pipelines.spec.enough import check_enough, contents_of
+from pipelines.spec.foretold import note_prices
 from pipelines.spec.images_told import images_told
 from pipelines.spec.job import Job
 from pipelines.spec.jobs import ShardsSpec
@@ -44,6 +45,7 @@ def run(studies: list[Path], results: Path, write: bool = False, counts: bool = 
         contents = _contents(made, results, needed=write or not (counts or cost))
         if write:
             write_specs(made, results)
+            note_prices(made, results)
         print(f"# {path}: {made.study.question}")
         _print_counts(made, results)
         if cost:
