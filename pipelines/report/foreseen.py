@@ -34,7 +34,7 @@ class Foreseen:
         """As noted; of a study whose runs noted none, what the built-in table says."""
         if results.foretold:
             return cls(results.foretold, True)
-        table = Prices([])
+        table = Prices([], results.counted)
         return cls({job.place: table.price(job.spec) for job in results.all}, False)
 
     def finished(self, jobs: Iterable[Result[AnySpec]]) -> list[tuple[float, Price]]:

@@ -116,6 +116,12 @@ class Results:
         return tuple(dict.fromkeys(job.dataset for job in self.of(PretrainSpec)))
 
     @functools.cached_property
+    def counted(self) -> dict[str, int]:
+        """Name of a data set -> its images of train, of those that are packed."""
+        packed = {job.dataset: job.record.metrics.get("data/train") for job in self.of(ShardsSpec) if job.record}
+        return {name: int(count) for name, count in packed.items() if count}
+
+    @functools.cached_property
     def _by_place(self) -> dict[tuple[str, str], Result[AnySpec]]:
         return {each.place: each for each in self.all}
 

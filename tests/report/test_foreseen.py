@@ -10,11 +10,13 @@ from report_tools import FakeStudy, finish, planned
 from pipelines.report.foreseen import Foreseen
 from pipelines.report.study import Results, load_results
 from pipelines.report.summary import overview, timings_table
-from pipelines.spec.foretold import foretold, note_prices
+from pipelines.spec.contents import Contents
+from pipelines.spec.counts import Counts
+from pipelines.spec.foretold import counted, foretold, note_prices
 from pipelines.spec.layout import prices_file
 from pipelines.spec.plan import plan_file
-from pipelines.spec.price import ASSUMED
-from pipelines.spec.resources import CORE_GFLOPS, work
+from pipelines.spec.price import ASSUMED, Prices
+from pipelines.spec.resources import CORE_GFLOPS, IMAGENET, work
 
 STUDY = """
 question: q
@@ -56,19 +58,33 @@ def two_runs(tmp_path: Path) -> tuple[Path, Path]:
     (shards,) = made.of("shards")
     trainings, evaluations = made.of("pretrain"), made.of("evaluate")
     finish(tmp_path, jobs[shards.key], seconds=3.0)
-    note_prices(made, tmp_path)
+    note_prices(made, tmp_path, {})
     finish(tmp_path, jobs[trainings[0].key], seconds=80.0)
-    note_prices(made, tmp_path)
+    note_prices(made, tmp_path, {})
     finish(tmp_path, jobs[trainings[1].key], seconds=100.0)
-    note_prices(made, tmp_path)  # of evaluations alone
+    note_prices(made, tmp_path, {})  # of evaluations alone
     for job in evaluations:
         finish(tmp_path, jobs[job.key], seconds=10.0)
-    note_prices(made, tmp_path)  # nothing is left: nothing is written
+    note_prices(made, tmp_path, {})  # nothing is left: nothing is written
     return plan, tmp_path
 
 
 def results_of(made: tuple[Path, Path]) -> Results:
     return load_results(*made)
+
+
+def test_a_folder_of_unknown_size_is_priced_by_the_images_that_are_counted(tmp_path: Path) -> None:
+    study = STUDY.replace("use: digits", "use: imagefolder, name: own, folder: own")
+    planned(tmp_path, study)
+    made = plan_file(tmp_path / "study.yaml")
+    (shards,), spec = made.of("shards"), made.of("pretrain")[0].spec
+    contents = Contents(train=320, held=32, test=40, counts=Counts((), (), (), ()), skipped={})
+    price = Prices([], counted(made, {shards.key: contents})).price(spec)
+    assert price.seconds == pytest.approx(Prices([]).price(spec).seconds * 320 / IMAGENET)
+    note = {"metrics": {"data/train": 640}}
+    finish(tmp_path, next(job for job in made.dump()["jobs"] if job["stage"] == "shards"), **note)
+    packed = Prices.of(made.jobs.values(), tmp_path, {"own": 320}).price(spec)  # what was packed is what counts
+    assert packed.seconds == pytest.approx(2 * price.seconds)
 
 
 def test_each_job_has_the_price_of_the_run_that_did_it(two_runs: tuple[Path, Path]) -> None:
