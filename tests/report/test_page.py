@@ -36,7 +36,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 
 def test_no_declared_table_may_take_the_name_of_one_of_the_reports(made: tuple[Path, Path]) -> None:
-    assert {path.stem for path in (made[1] / "tables").iterdir()} <= set(REPORTED)
+    assert {path.stem for path in (made[1] / "tables").iterdir()} <= REPORTED
 
 
 class Addresses(HTMLParser):
