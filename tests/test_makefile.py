@@ -20,5 +20,7 @@ def test_install_cpu_takes_every_package_of_the_lock_but_cuda() -> None:
     locked = names((ROOT / "requirements.lock").read_text())
     assert any(CUDA.match(name) for name in locked)
     assert names(text) == [name for name in locked if not CUDA.match(name)]
-    rest = [line for line in text.splitlines() if line.strip() and not re.match(r"[A-Za-z0-9._\[\]-]+==\S+( ;.*)?$", line)]
+    rest = [
+        line for line in text.splitlines() if line.strip() and not re.match(r"[A-Za-z0-9._\[\]-]+==\S+( ;.*)?$", line)
+    ]
     assert not rest  # no hash, no line that goes on: each is a requirement by itself
