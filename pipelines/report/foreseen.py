@@ -55,7 +55,11 @@ class Foreseen:
         by_source: dict[str, float] = {}
         for _, price in found:
             by_source[price.source] = by_source.get(price.source, 0.0) + price.seconds
-        said = "; ".join(f"{duration(seconds)} {WORDS[source]}" for source, seconds in by_source.items())
+        several = len(by_source) > 1
+        said = "; ".join(
+            f"{duration(seconds)} {WORDS[source]}" if several else WORDS[source]
+            for source, seconds in by_source.items()
+        )
         when = (
             "When these runs began, plan --cost foresaw"
             if self.noted
