@@ -1,71 +1,87 @@
-"""What is behind a number of the report: its records, the commands that make it, and its runs in MLflow."""
+"""What is behind a number of the page: the records it is read from, the commands that make it, and its runs in MLflow."""
 
-import os
-from collections.abc import Sequence
+import functools
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Any, Self
 
-from pipelines.records import FILE
+from pipelines.durations import duration
+from pipelines.files import digest
+from pipelines.records import Record
 from pipelines.report.cells import Column, Row
 from pipelines.report.comparison import Comparison
-from pipelines.report.missing import commands_of
-from pipelines.report.study import Results
-
-
-@dataclass(frozen=True)
-class SeedBehind:
-    """One evaluation of a cell.
-
-    seed     of the pretraining; None: the protocol was measured on what has none
-    text     its value in percent, or why there is none
-    key      of the job
-    address  of its record, from the page; empty while there is none
-    """
-
-    seed: int | None
-    text: str
-    key: str
-    address: str
+from pipelines.report.study import Result
+from pipelines.spec.jobs import PretrainSpec
 
 
 @dataclass(frozen=True)
 class Behind:
-    """A cell of a leaderboard. ``anchor``: what its number links to; ``commands``: all that make it, in order; ``runs``: a
-    filter for MLflow's pages."""
+    """What a number is made of.
 
-    anchor: str
+    place   where the number stands, in words, with what it says
+    jobs    whose records it is read from
+    values  what each of these jobs adds, in words; empty where a job adds no number of its own
+    parts   other numbers that it is worked out of, each with what is behind it
+    """
+
     place: str
-    text: str
-    seeds: tuple[SeedBehind, ...]
-    commands: tuple[str, ...]
-    runs: str
+    jobs: tuple[Result[Any], ...] = ()
+    values: tuple[str, ...] = ()
+    parts: tuple[Self, ...] = ()
+
+    def __post_init__(self) -> None:
+        assert not self.values or len(self.values) == len(self.jobs)
+
+    @functools.cached_property
+    def anchor(self) -> str:
+        """What every number that is made of the same links to."""
+        jobs = [f"{job.stage}/{job.key}" for job in self.jobs]
+        return f"behind-{digest([self.place, jobs, [part.anchor for part in self.parts]], 12)}"
+
+    @property
+    def with_parts(self) -> Iterator[Self]:
+        """This one, then all that it is worked out of."""
+        yield self
+        for part in self.parts:
+            yield from part.with_parts
 
 
-def anchor(table: str, row: int, column: int) -> str:
-    """What the number of a cell in this table links to; rows and columns count from 0."""
-    return f"behind-{table}-{row}-{column}"
+def of_jobs(place: str, jobs: Iterable[Result[Any]], values: Sequence[str] = ()) -> Behind | None:
+    """A number that is read from the records of these jobs; None where there is no job."""
+    found = tuple(jobs)
+    return Behind(place, found, tuple(values)) if found else None
 
 
-def behind(results: Results, found: Sequence[tuple[str, Comparison]], page: Path) -> list[Behind]:
-    """Every cell with a job, table by table. ``found``: name of the table, comparison; ``page``: the folder of the page."""
-    made = []
-    for table, comparison in found:
-        for y, row in enumerate(comparison.rows):
-            for x, column in enumerate(comparison.columns):
-                if comparison.jobs.get((row, column)):
-                    made.append(_behind(results, comparison, row, column, anchor(table, y, x), page))
-    return made
+def of_parts(place: str, parts: Iterable[Behind | None]) -> Behind | None:
+    """A number that is worked out of others, each named once; None where nothing is behind any of them."""
+    found = {part.anchor: part for part in parts if part}
+    return Behind(place, parts=tuple(found.values())) if found else None
 
 
-def _behind(results: Results, comparison: Comparison, row: Row, column: Column, name: str, page: Path) -> Behind:
-    cell, jobs = comparison.cells[row, column], comparison.jobs[row, column]
-    seeds = []
-    for job in jobs:
-        value = cell.by_seed.get(job.spec.seed)
-        text = f"{value:.2f} %" if value is not None else "no finite number" if job.record else "missing"
-        record = Path(os.path.relpath(job.folder / FILE, page)).as_posix() if job.record else ""
-        seeds.append(SeedBehind(job.spec.seed if len(jobs) > 1 else None, text, job.key, record))
-    line = {each.folder: each for job in jobs for each in results.line(job)}
+def of_cell(comparison: Comparison, row: Row, column: Column) -> Behind | None:
+    """A cell of a leaderboard with the value of each seed; None for what no job measures, such as chance."""
+    jobs = comparison.jobs.get((row, column), [])
+    cell = comparison.cells[row, column]
     place = " · ".join((comparison.dataset.short_name, row.title, column.title))
-    runs = f"tags.method = '{row.label}' and tags.level = 'seed'"
-    return Behind(name, place, cell.text, tuple(seeds), commands_of(line.values()), runs)
+    values = [_percent(cell.by_seed.get(job.spec.seed), job) for job in jobs]
+    return of_jobs(f"{place}: {cell.text}", jobs, values)
+
+
+def of_pretrainings(jobs: Sequence[Result[PretrainSpec]]) -> Behind | None:
+    """What stands in the records of one row's pretrainings, such as their time and the learning rate that was used."""
+    told = [_told(job.record) for job in jobs]
+    return of_jobs(f"{jobs[0].dataset} · {jobs[0].label} · pretraining", jobs, told) if jobs else None
+
+
+def _told(record: Record | None) -> str:
+    """Time and speed of one pretraining."""
+    if record is None:
+        return "missing"
+    speed = f", {record.images_per_second:,.0f} images/s" if record.images_per_second else ""
+    return duration(record.seconds) + speed
+
+
+def _percent(value: float | None, job: Result[Any]) -> str:
+    if value is not None:
+        return f"{value:.2f} %"
+    return "no finite number" if job.record else "missing"

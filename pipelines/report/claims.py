@@ -1,11 +1,12 @@
 """The verdict on every claim of a study, from paired seeds."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pipelines.report.behind import Behind, of_cell, of_jobs, of_parts
 from pipelines.report.cells import Cell, Row
 from pipelines.report.comparison import Comparison
 from pipelines.report.monitored import last_readings
@@ -34,6 +35,7 @@ class JudgedClaim:
     unit: str
     planned: int
     verdict: Verdict | None
+    behind: Behind | None = field(default=None, compare=False)
 
     @property
     def decision(self) -> Decision:
@@ -61,6 +63,7 @@ class _Side:
     values: Values
     correct: Values
     planned: int
+    behind: tuple[Behind | None, ...] = ()
 
 
 def judged(results: Results, found: Sequence[Comparison]) -> list[JudgedClaim]:
@@ -102,14 +105,18 @@ def _sides(claim: PlannedClaim, comparison: Comparison, origin: str) -> tuple[_S
 def _measured(runs: PlannedRuns, rows: Sequence[Row], comparison: Comparison) -> _Side:
     """What these rows have in the column that the runs are judged by."""
     column = comparison.column(runs.metric or "")
-    return _of_cells([comparison.cells[row, column] for row in rows] if column else [])
+    if column is None:
+        return _of_cells([], [])
+    return _of_cells(
+        [comparison.cells[row, column] for row in rows], [of_cell(comparison, row, column) for row in rows]
+    )
 
 
 def _rows(runs: PlannedRuns, comparison: Comparison, origin: str) -> list[Row]:
     return [row for row in comparison.rows if row.label in runs.labels and row.trained_on in (None, origin)]
 
 
-def _of_cells(cells: Sequence[Cell]) -> _Side:
+def _of_cells(cells: Sequence[Cell], behind: Sequence[Behind | None]) -> _Side:
     """Cells averaged seed by seed; a floor that was measured once is the same number for every seed."""
     if not cells:
         return _Side({}, {}, 0)
@@ -120,7 +127,7 @@ def _of_cells(cells: Sequence[Cell]) -> _Side:
     kept = {}
     if all(cell.correct for cell in cells):
         kept = {seed: _mean([_at(cell.correct or {}, seed) for cell in cells]) for seed in values}
-    return _Side(values, kept, planned)
+    return _Side(values, kept, planned, tuple(behind))
 
 
 def _at(by_seed: Mapping[int, object], seed: int) -> object:
@@ -134,7 +141,7 @@ def _mean(values: Sequence[object]) -> NDArray[np.float64]:
 def _minus(side: _Side, less: _Side) -> _Side:
     """The gain, seed by seed; of images no longer a share in [0, 1], so that seeds alone are counted."""
     values = {seed: side.values[seed] - less.values[seed] for seed in side.values if seed in less.values}
-    return _Side(values, {}, min(side.planned, less.planned))
+    return _Side(values, {}, min(side.planned, less.planned), side.behind + less.behind)
 
 
 def _by_monitor(claim: PlannedClaim, results: Results) -> list[JudgedClaim]:
@@ -152,25 +159,35 @@ def _by_monitor(claim: PlannedClaim, results: Results) -> list[JudgedClaim]:
 
 def _monitored(runs: PlannedRuns, claim: PlannedClaim, results: Results, place: str) -> _Side:
     """The last readings of a number during training."""
-    cells = []
+    monitor, cells, behind = claim.monitor or "", [], []
     for label in runs.labels:
         jobs = [job for job in results.of(PretrainSpec) if (job.label, job.dataset) == (label, place)]
-        cells.append(last_readings(jobs, claim.monitor or ""))
-    return _of_cells(cells)
+        cells.append(last_readings(jobs, monitor))
+        values = [_reading(cells[-1].by_seed.get(job.spec.seed)) for job in jobs]
+        behind.append(of_jobs(f"{place} · {label} · last reading of {monitor}", jobs, values))
+    return _of_cells(cells, behind)
+
+
+def _reading(value: float | None) -> str:
+    return "no finite number" if value is None else f"{value:.4g}"
 
 
 def _judged(claim: PlannedClaim, place: str, first: _Side, second: _Side) -> JudgedClaim:
     unit = "" if claim.monitor else "points"
     seeds, planned = _common(first, second)
-    if not seeds:
-        return JudgedClaim(claim, place, unit, planned, None)
+    behind = of_parts(f"{place} · {claim.text}", first.behind + second.behind)
+    verdict = _verdict(claim, first, second, seeds) if seeds else None
+    return JudgedClaim(claim, place, unit, planned, verdict, behind)
+
+
+def _verdict(claim: PlannedClaim, first: _Side, second: _Side, seeds: Sequence[int]) -> Verdict:
+    """Over these seeds: of single test images where both sides kept what was said of the same ones."""
     if first.correct and second.correct:
         pair = [np.stack([_pick(side.correct, seed) for seed in seeds]) for side in (first, second)]
         if pair[0].shape == pair[1].shape and pair[0].ndim == 2:
-            verdict = _in_points(judge(pair[0], pair[1], claim.relation, claim.margin / 100))
-            return JudgedClaim(claim, place, unit, planned, verdict)
+            return _in_points(judge(pair[0], pair[1], claim.relation, claim.margin / 100))
     a, b = (np.array([float(_pick(side.values, seed)) for seed in seeds]) for side in (first, second))
-    return JudgedClaim(claim, place, unit, planned, judge(a, b, claim.relation, claim.margin))
+    return judge(a, b, claim.relation, claim.margin)
 
 
 def _common(first: _Side, second: _Side) -> tuple[list[int], int]:

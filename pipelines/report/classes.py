@@ -1,7 +1,7 @@
 """What the mean hides: every class's accuracy by method, and which classes a method names for which."""
 
 import statistics
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from pipelines.colours import colour
 from pipelines.files import read_json
+from pipelines.report.behind import Behind, of_cell, of_parts
 from pipelines.report.cells import Column, Row
 from pipelines.report.comparison import Comparison
 from pipelines.report.study import Results
@@ -30,6 +31,7 @@ class Confusions:
     classes: tuple[str, ...]
     images: NDArray[np.int64]
     found: dict[Row, list[NDArray[np.float64]]]
+    behind: Mapping[Row, Behind | None]
 
     def accuracies(self, row: Row) -> NDArray[np.float64]:
         """(seeds, C) in [0, 1], NaN for a class without test images."""
@@ -49,7 +51,8 @@ def confusions(results: Results, comparison: Comparison) -> list[Confusions]:
             classes = _classes(results, comparison, label, [one for each in kept.values() for one in each])
             found = {row: [shares(confusion(label, one, len(classes))) for one in each] for row, each in kept.items()}
             images = np.bincount(label, minlength=len(classes))
-            made.append(Confusions(comparison.dataset.short_name, column, classes, images, found))
+            behind = {row: of_cell(comparison, row, column) for row in found}
+            made.append(Confusions(comparison.dataset.short_name, column, classes, images, found, behind))
     return made
 
 
@@ -73,12 +76,13 @@ def class_table(given: Confusions, name: str, caption: str) -> Table:
     rows = list(given.found)
     over_methods = np.mean([given.accuracies(row).mean(0) for row in rows], axis=0)
     occurring = np.flatnonzero(given.images)
+    all_of_them = of_parts(f"{given.dataset} · test images of each class", given.behind.values())
     hardest = sorted(occurring[np.argsort(over_methods[occurring], kind="stable")][:MOST_CLASSES].tolist())
     lines = tuple(
         (
             Entry(given.classes[number]),
-            Entry(f"{given.images[number]:,}", muted=True),
-            *(Entry(_spread((100 * given.accuracies(row)[:, number]).tolist())) for row in rows),
+            Entry(f"{given.images[number]:,}", muted=True, behind=all_of_them),
+            *(_accuracy(given, row, number) for row in rows),
         )
         for number in hardest
     )
@@ -100,7 +104,8 @@ def confusion_table(given: Sequence[Confusions], name: str, caption: str) -> Tab
             said = [
                 f"{each.classes[truth]} as {each.classes[named]} {100 * share:.1f}" for truth, named, share in pairs
             ]
-            cells = [*map(Entry, said), *([Entry("–", muted=True)] * (MOST_CONFUSIONS - len(said)))]
+            none = [Entry("–", muted=True)] * (MOST_CONFUSIONS - len(said))
+            cells = [*(Entry(text, behind=each.behind[row]) for text in said), *none]
             lines.append((Entry(row.title, colour=colour(row.method)), Entry(each.column.title), *cells))
     header = ("method", "protocol", *(f"confusion {number}" for number in range(1, MOST_CONFUSIONS + 1)))
     return Table(name, caption, header, tuple(lines), text_columns=len(header))
@@ -130,6 +135,11 @@ def _lines(given: Confusions) -> Iterator[list[str]]:
                 sd = f"{statistics.stdev(values):.6f}" if len(values) > 1 else ""
                 who = [given.dataset, given.column.title, row.title, given.classes[number], str(given.images[number])]
                 yield [*who, f"{statistics.fmean(values):.6f}", sd, str(len(values))]
+
+
+def _accuracy(given: Confusions, row: Row, number: int) -> Entry:
+    """Of one class by one method."""
+    return Entry(_spread((100 * given.accuracies(row)[:, number]).tolist()), behind=given.behind[row])
 
 
 def _spread(values: Sequence[float]) -> str:

@@ -2,8 +2,9 @@
 
 import statistics
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from pipelines.report.behind import Behind, of_pretrainings
 from pipelines.report.cells import Column, Row
 from pipelines.report.comparison import Comparison
 from pipelines.report.study import Results
@@ -16,6 +17,7 @@ class Cost:
 
     seconds: float
     images: float | None
+    behind: Behind | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,7 @@ def costs(results: Results, comparison: Comparison) -> dict[Row, Cost]:
         speeds = [record.images_per_second for record in records if record.images_per_second]
         if records:
             seconds = statistics.median(record.seconds for record in records)
-            found[row] = Cost(seconds, statistics.median(speeds) if speeds else None)
+            found[row] = Cost(seconds, statistics.median(speeds) if speeds else None, of_pretrainings(jobs))
     return found
 
 

@@ -12,6 +12,23 @@ from pipelines.report.study import Results
 from pipelines.spec.jobs import PretrainSpec
 from pipelines.spec.row_name import RowName
 
+TRAINING = {"train/loss": "loss", "eval/online_knn": "online kNN, top-1 (share)"}
+COLLAPSE = {
+    "collapse/spread": "spread of features",
+    "collapse/effective_rank": "effective rank",
+    "collapse/median_cosine": "median cosine between images",
+}
+SCORES = {
+    "scores/negative_mean": "mean of negative scores",
+    "scores/negative_variance": "variance of negative scores",
+    "scores/positive_mean": "mean of positive scores",
+    "scores/positive_variance": "variance of positive scores",
+    "scores/untransformed_negative_mean": "mean of negative scores before transformation",
+    "scores/untransformed_positive_mean": "mean of positive scores before transformation",
+    "train/gradient_norm": "gradient norm",
+    "train/first_layer_gradient_norm": "gradient norm of the encoder's first layer",
+}
+"""Metric of a history -> in words, for each group that is drawn."""
 POINTS = 100
 """At most this many points a curve in the report."""
 

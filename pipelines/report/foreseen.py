@@ -1,37 +1,73 @@
-"""How far off the price was that ``plan --cost`` names before anything is measured."""
+"""How far off the price was that ``plan --cost`` named when the work was planned."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 from pipelines.durations import duration
-from pipelines.report.study import AnySpec, Result
-from pipelines.spec.price import ASSUMED, Prices
+from pipelines.report.study import AnySpec, Result, Results
+from pipelines.spec.job import Place
+from pipelines.spec.price import ASSUMED, Price, Prices
 from pipelines.spec.resources import CORE_GFLOPS
 
-UNMEASURED = Prices([])
-"""Of the built-in table alone."""
+WORDS = {
+    "measured": "by jobs of the same work that had been done",
+    "scaled": "scaled from other jobs that had been done",
+    "assumed": f"by the built-in table: {CORE_GFLOPS:g} billion multiply-adds a second on one core, {ASSUMED:g} s for a job "
+    "that does not train",
+}
+"""Source of a price -> how it was come by."""
 
 
-def foreseen(jobs: Iterable[Result[AnySpec]]) -> float:
-    """Seconds that the built-in table gives the finished ones of these jobs."""
-    return sum(UNMEASURED.price(job.spec).seconds for job in jobs if job.record)
+@dataclass(frozen=True)
+class Foreseen:
+    """Prices of a study's jobs.
 
+    prices  of each job, as noted when the run that did it began; else all by the built-in table
+    noted   whether they were noted
+    """
 
-def off_by(jobs: Iterable[Result[AnySpec]]) -> float | None:
-    """Seconds measured over seconds foreseen; None where no job is finished."""
-    finished = [job for job in jobs if job.record]
-    total = sum(job.record.seconds for job in finished if job.record)
-    return total / foreseen(finished) if finished else None
+    prices: Mapping[Place, Price]
+    noted: bool
 
+    @classmethod
+    def of(cls, results: Results) -> "Foreseen":
+        """As noted; of a study whose runs noted none, what the built-in table says."""
+        if results.foretold:
+            return cls(results.foretold, True)
+        table = Prices([], results.counted)
+        return cls({job.place: table.price(job.spec) for job in results.all}, False)
 
-def sentence(jobs: Iterable[Result[AnySpec]]) -> str:
-    """What the finished jobs took beside what was foreseen for them; empty where none is finished."""
-    finished = [job for job in jobs if job.record]
-    ratio = off_by(finished)
-    if ratio is None:
-        return ""
-    took = duration(sum(job.record.seconds for job in finished if job.record))
-    return (
-        f"The finished jobs took {took}. Before anything is measured, plan --cost foresees {duration(foreseen(finished))} "
-        f"for them: they took {ratio:.2g} times as long. It reckons with {CORE_GFLOPS:g} billion multiply-adds a second on "
-        f"one core, and with {ASSUMED:g} s for a job that does not train."
-    )
+    def finished(self, jobs: Iterable[Result[AnySpec]]) -> list[tuple[float, Price]]:
+        """(seconds taken, price) of the finished jobs that had a price: one that was done before the study has none."""
+        found = [(job.record, self.prices.get(job.place)) for job in jobs]
+        return [(record.seconds, price) for record, price in found if record and price]
+
+    def off_by(self, jobs: Iterable[Result[AnySpec]]) -> float | None:
+        """Seconds measured over seconds foreseen; None where no such job is finished."""
+        found = self.finished(jobs)
+        return sum(took for took, _ in found) / sum(price.seconds for _, price in found) if found else None
+
+    def sentence(self, jobs: Iterable[Result[AnySpec]]) -> str:
+        """What the finished jobs took beside what was foreseen for them; empty where none is finished."""
+        found = self.finished(jobs)
+        if not found:
+            return ""
+        by_source: dict[str, float] = {}
+        for _, price in found:
+            by_source[price.source] = by_source.get(price.source, 0.0) + price.seconds
+        several = len(by_source) > 1
+        said = "; ".join(
+            f"{duration(seconds)} {WORDS[source]}" if several else WORDS[source]
+            for source, seconds in by_source.items()
+        )
+        when = (
+            "When these runs began, plan --cost foresaw"
+            if self.noted
+            else "No price was noted; before anything is measured, plan --cost foresees"
+        )
+        took, foreseen = sum(took for took, _ in found), sum(by_source.values())
+        jobs_took = "1 finished job" if len(found) == 1 else f"{len(found):,} finished jobs"
+        return (
+            f"{jobs_took} took {duration(took)}. {when} {duration(foreseen)} for them ({said}). "
+            f"They took {took / foreseen:.2g} times as long."
+        )

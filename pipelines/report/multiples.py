@@ -1,13 +1,14 @@
 """Small multiples: a panel a method over one shared scale, because many lines in one chart cannot be told apart."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import altair as alt
 
-from pipelines.colours import Style
+from pipelines.colours import Style, styles
 from pipelines.report.charts import Spec, coloured, focus, named, plain
 from pipelines.report.curves import Curve
 from pipelines.report.score_charts import TIP, bands
+from pipelines.report.section import Chart
 
 WIDTH, HEIGHT = 104, 66
 """Pixels of a panel: three beside each other still fit a phone."""
@@ -37,3 +38,16 @@ def multiples_chart(curves: Sequence[Curve], title: str, style: dict[str, Style]
     panels = alt.layer(band, mean).properties(width=width, height=HEIGHT)
     facet = alt.Facet("label:N", sort=order, header=head)
     return plain(panels.facet(facet, columns=columns, data=named(rows).data), rows)
+
+
+def multiples(found: Sequence[Curve], metrics: Mapping[str, str]) -> tuple[Chart, ...]:
+    """A chart for every data set and metric. ``metrics``: of the curves those to draw, each with its words."""
+    inside = [curve for curve in found if curve.metric in metrics]
+    style = styles({curve.label: curve.name.method for curve in inside})
+    drawn = []
+    for dataset in dict.fromkeys(curve.dataset for curve in inside):
+        for metric, words in metrics.items():
+            group = [curve for curve in inside if (curve.dataset, curve.metric) == (dataset, metric)]
+            if any(len(curve.points) > 1 for curve in group):  # one reading a run draws no line
+                drawn.append(Chart(f"{dataset} · {words}", multiples_chart(group, words, style)))
+    return tuple(drawn)

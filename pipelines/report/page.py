@@ -15,7 +15,7 @@ from pipelines.files import replacing
 from pipelines.report.charts import Spec, side_by_side
 from pipelines.report.missing import Missing
 from pipelines.report.parts import parts
-from pipelines.report.sections import Chart, Section
+from pipelines.report.section import Chart, Section
 from pipelines.report.study import Results
 from pipelines.report.summary import Fact
 from pipelines.report.templates import template

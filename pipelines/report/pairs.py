@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from pipelines.colours import colour
+from pipelines.report.behind import of_cell, of_parts
 from pipelines.report.cells import Column, Row
 from pipelines.report.comparison import Comparison
 from pipelines.report.noise import compared
@@ -47,11 +48,12 @@ def pairs_tables(found: Sequence[tuple[Comparison, Sequence[Pair]]], caption: st
         shown = [pair for pair in each if comparison.best(pair.column) in (pair.first, pair.second)]
         if shown:
             ending = "" if len(found) == 1 else f"-{comparison.dataset.short_name}"
-            tables.append(_table(f"pairs{ending}", caption, shown))
+            rows = tuple(_row(comparison, pair) for pair in shown)
+            tables.append(_table(f"pairs{ending}", caption, shown, rows))
     return tuple(tables)
 
 
-def _table(name: str, caption: str, shown: Sequence[Pair]) -> Table:
+def _table(name: str, caption: str, shown: Sequence[Pair], rows: tuple[tuple[Entry, ...], ...]) -> Table:
     header = (
         "protocol",
         "higher",
@@ -69,21 +71,23 @@ def _table(name: str, caption: str, shown: Sequence[Pair]) -> Table:
             f"{pairs_needed()} pairs of seeds are needed to reach 0.05: with {' or '.join(map(str, few))} the test over seeds "
             "cannot show a difference, however large, and the smallest p that it can give stands in brackets."
         )
-    return Table(name, caption, header, tuple(map(_row, shown)), text_columns=3, remarks=tuple(remarks))
+    return Table(name, caption, header, rows, text_columns=3, remarks=tuple(remarks))
 
 
-def _row(pair: Pair) -> tuple[Entry, ...]:
+def _row(comparison: Comparison, pair: Pair) -> tuple[Entry, ...]:
     estimate, test, images = pair.found.estimate, pair.found.test, pair.found.images
     interval = "" if estimate.low is None else f"[{estimate.low:.1f}, {estimate.high:.1f}]"
     least = f" ({test.smallest:.2g})" if test.n < pairs_needed() else ""
     over_images = (str(images.wins), str(images.losses), _p(images.p)) if images else ("–", "–", "–")
+    place = f"{comparison.dataset.short_name} · {pair.first.title} minus {pair.second.title} · {pair.column.title}"
+    behind = of_parts(place, [of_cell(comparison, row, pair.column) for row in (pair.first, pair.second)])
     return (
         Entry(pair.column.title),
         *(Entry(row.title, muted=row.is_floor, colour=_colour(row)) for row in (pair.first, pair.second)),
-        Entry(f"{estimate.mean:.1f}", detail=interval),
-        Entry(str(test.n)),
-        Entry(_p(test.p) + least),
-        *(Entry(text, muted=images is None) for text in over_images),
+        Entry(f"{estimate.mean:.1f}", detail=interval, behind=behind),
+        Entry(str(test.n), behind=behind),
+        Entry(_p(test.p) + least, behind=behind),
+        *(Entry(text, muted=images is None, behind=behind if images else None) for text in over_images),
     )
 
 

@@ -89,7 +89,8 @@ def _cost(results: Results, label: str) -> PairCost:
         return PairCost(0.0, True)
     seconds = [job.record.seconds for job in trained if job.record]
     if not seconds:
-        return PairCost(statistics.median(work(job.spec) / CORE_GFLOPS for job in trained), False)
+        foreseen = [work(job.spec, results.counted.get(job.dataset)) / CORE_GFLOPS for job in trained]
+        return PairCost(statistics.median(foreseen), False)
     evaluated = sum(job.record.seconds for job in measured if job.record) / len(seconds)
     return PairCost(statistics.median(seconds) + evaluated, True)
 

@@ -6,9 +6,10 @@ seeds alone. The interval of the row itself counts seeds and images, as everywhe
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
+from pipelines.report.behind import Behind, of_cell
 from pipelines.report.cells import Cell
 from pipelines.report.comparison import Comparison
 from pipelines.report.study import AnySpec, Result, Results
@@ -29,6 +30,7 @@ class Reproduced:
     cell: Cell
     lacking: tuple[Result[AnySpec], ...]
     marks: str = ""
+    behind: Behind | None = field(default=None, compare=False)
 
     @property
     def verdict(self) -> Verdict:
@@ -92,7 +94,8 @@ def _reproduced(results: Results, comparison: Comparison, plan: PlannedReproduct
     lines = {(each.stage, each.key): each for job in jobs if job.record is None for each in results.line(job)}
     lacking = tuple(each for each in lines.values() if each.record is None)
     cell = comparison.cells[row, column] if column else Cell({}, len(jobs), len(jobs))
-    return Reproduced(plan, cell, lacking, comparison.codes.marks((row, column)) if column else "")
+    marks, behind = (comparison.codes.marks((row, column)), of_cell(comparison, row, column)) if column else ("", None)
+    return Reproduced(plan, cell, lacking, marks, behind)
 
 
 def counted(found: Sequence[Reproduced]) -> str:

@@ -32,9 +32,9 @@ def _row(each: Reproduced, note: int) -> tuple[Entry, ...]:
         Entry(plan.label),
         Entry(number_title(plan.number), detail=plan.dataset),
         Entry(plan.figure.measured_by, detail=plan.figure.measured_on),
-        Entry(cell.text, muted=cell.mean is None, detail=cell.interval, marks=each.marks),
+        Entry(cell.text, muted=cell.mean is None, detail=cell.interval, marks=each.marks, behind=each.behind),
         Entry(as_printed(plan.figure.value), note=note),
-        Entry(difference, detail=each.interval, muted=each.difference is None),
+        Entry(difference, detail=each.interval, muted=each.difference is None, behind=each.behind),
         Entry(f"± {plan.within:g}"),
         Entry(each.verdict, bold=each.verdict in ("reproduced", "not reproduced"), colour=COLOURS[each.verdict]),
     )

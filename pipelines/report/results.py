@@ -5,7 +5,7 @@ from types import MappingProxyType
 
 from pipelines.colours import colour
 from pipelines.durations import duration
-from pipelines.report.behind import anchor
+from pipelines.report.behind import of_cell
 from pipelines.report.cells import Column, Row
 from pipelines.report.comparison import Comparison
 from pipelines.report.costs import Cost
@@ -77,11 +77,10 @@ def results_table(
         header += [f"published {way if several else column.protocol_name}" for way in ways.get(column, [])]
     noise = {column: letters(comparison, column) for column in comparison.columns}
     rows = []
-    for y, row in enumerate(comparison.rows):
+    for row in comparison.rows:
         entries = [Entry(row.title, muted=row.is_floor, colour=colour(row.method))]
-        for x, column in enumerate(comparison.columns):
-            place = anchor(name, y, x) if comparison.jobs.get((row, column)) else ""
-            entries.append(_entry(comparison, row, column, noise[column].get(row, ""), place))
+        for column in comparison.columns:
+            entries.append(_entry(comparison, row, column, noise[column].get(row, "")))
             shown = figures.get((row, column))
             for way in ways.get(column, []):
                 entries.append(_published_entry(shown if shown and shown.measured_by == way else None, sources))
@@ -99,10 +98,11 @@ def _cost_entries(cost: Cost | None) -> tuple[Entry, Entry]:
     """Median time and speed; dashes for what was not trained."""
     if cost is None:
         return Entry("–", muted=True), Entry("–", muted=True)
-    return Entry(duration(cost.seconds)), Entry(f"{cost.images:,.0f}" if cost.images else "–", muted=not cost.images)
+    speed = f"{cost.images:,.0f}" if cost.images else "–"
+    return Entry(duration(cost.seconds), behind=cost.behind), Entry(speed, muted=not cost.images, behind=cost.behind)
 
 
-def _entry(comparison: Comparison, row: Row, column: Column, letter: str, behind: str) -> Entry:
+def _entry(comparison: Comparison, row: Row, column: Column, letter: str) -> Entry:
     cell = comparison.cells[row, column]
     done = cell.expected - cell.missing
     flags = [f"{flag} {count} of {done}" for flag, count in cell.flags]
@@ -112,7 +112,7 @@ def _entry(comparison: Comparison, row: Row, column: Column, letter: str, behind
         detail="; ".join([*([cell.interval] if cell.interval else []), *flags]),
         alert=bool(flags),
         marks=" ".join(part for part in (letter, _marks(comparison, row, column)) if part),
-        behind=behind,
+        behind=of_cell(comparison, row, column),
     )
 
 

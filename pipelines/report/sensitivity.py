@@ -7,10 +7,11 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata
 
 from pipelines.colours import colour
+from pipelines.report.behind import Behind, of_cell, of_parts
 from pipelines.report.cells import Column, Row
 from pipelines.report.comparison import Comparison
 from pipelines.report.tables import Entry, Table
-from pipelines.statistics.ranks import FEWEST, agreement, mean_ranks
+from pipelines.statistics.ranks import FEWEST, Agreement, agreement, mean_ranks
 
 
 def ranks_tables(found: Sequence[Comparison], caption: str) -> tuple[Table, ...]:
@@ -50,18 +51,21 @@ def _ranks(
     ranks = np.stack([rankdata(-each, nan_policy="omit") for each in scores])
     means = mean_ranks(scores)
     order = sorted(range(len(rows)), key=lambda i: (np.isnan(means[i]), means[i]))
-    lines = tuple(
-        (
-            Entry(rows[i].title, colour=colour(rows[i].method)),
-            *(_rank(rank) for rank in ranks[:, i]),
-            _rank(means[i]),
-            Entry(f"{np.nanmin(ranks[:, i]):g} to {np.nanmax(ranks[:, i]):g}"),
+    lines = []
+    for i in order:
+        cells = [of_cell(comparison, rows[i], column) for column in columns]
+        over_all = of_parts(f"{comparison.dataset.short_name} · {rows[i].title} · ranks over protocols", cells)
+        lines.append(
+            (
+                Entry(rows[i].title, colour=colour(rows[i].method)),
+                *(_rank(rank, behind) for rank, behind in zip(ranks[:, i], cells, strict=True)),
+                _rank(means[i], over_all),
+                Entry(f"{np.nanmin(ranks[:, i]):g} to {np.nanmax(ranks[:, i]):g}", behind=over_all),
+            )
         )
-        for i in order
-    )
     header = ("method", *(column.title for column in columns), "mean rank", "lowest to highest")
     groups = (("", 1), (comparison.dataset.short_name, len(columns)), ("over protocols", 2))
-    return Table(name, caption, header, lines, groups)
+    return Table(name, caption, header, tuple(lines), groups)
 
 
 def _agreement(
@@ -73,7 +77,7 @@ def _agreement(
         (
             Entry(column.title),
             *(
-                _correlation(found.kendall[i, j], found.spearman[i, j], int(found.shared[i, j])) if j < i else Entry("")
+                _correlation(found, i, j, _both(comparison, column, columns[j])) if j < i else Entry("")
                 for j in range(len(columns) - 1)
             ),
         )
@@ -84,11 +88,18 @@ def _agreement(
     return Table(name, caption, header, lines, (("", 1), (comparison.dataset.short_name, len(columns) - 1)))
 
 
-def _rank(rank: float) -> Entry:
-    return Entry("–", muted=True) if np.isnan(rank) else Entry(f"{rank:.1f}".removesuffix(".0"))
+def _both(comparison: Comparison, one: Column, other: Column) -> Behind | None:
+    """The cells that the agreement of two protocols is worked out of."""
+    cells = [of_cell(comparison, row, column) for column in (one, other) for row in comparison.ranking(column)]
+    return of_parts(f"{comparison.dataset.short_name} · order by {one.title} and by {other.title}", cells)
 
 
-def _correlation(kendall: float, spearman: float, shared: int) -> Entry:
+def _rank(rank: float, behind: Behind | None) -> Entry:
+    return Entry("–", muted=True) if np.isnan(rank) else Entry(f"{rank:.1f}".removesuffix(".0"), behind=behind)
+
+
+def _correlation(found: Agreement, i: int, j: int, behind: Behind | None) -> Entry:
+    kendall, spearman, shared = found.kendall[i, j], found.spearman[i, j], int(found.shared[i, j])
     if np.isnan(kendall):
         return Entry("–", muted=True, detail=f"{shared} methods")
-    return Entry(f"{kendall:.2f}", detail=f"rho {spearman:.2f}, {shared} methods")
+    return Entry(f"{kendall:.2f}", detail=f"rho {spearman:.2f}, {shared} methods", behind=behind)

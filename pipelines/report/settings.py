@@ -6,10 +6,11 @@ from typing import Any
 
 from pipelines.colours import colour
 from pipelines.files import canonical
+from pipelines.report.behind import of_jobs, of_pretrainings
 from pipelines.report.study import Result, Results
 from pipelines.report.tables import Entry, Table
 from pipelines.spec.base import Model
-from pipelines.spec.jobs import PretrainSpec
+from pipelines.spec.jobs import PretrainSpec, TuneSpec
 from pipelines.spec.methods.base import MethodOptions
 from pipelines.spec.tuning import Value
 from pipelines.spec.views import Views
@@ -25,23 +26,40 @@ def settings_table(results: Results, tuned: Mapping[str, Mapping[str, Value]], c
 
     Options are those that differ from the method's defaults, training and encoder from what most rows have.
     """
-    jobs = list({(job.label, job.dataset): job for job in reversed(results.of(PretrainSpec))}.values())[::-1]
-    common = _common([_run(job.spec) for job in jobs])
-    all_changed = _in_all([_options(job.spec) for job in jobs])
+    kinds: dict[tuple[str, str], list[Result[PretrainSpec]]] = {}
+    for job in results.of(PretrainSpec):
+        kinds.setdefault((job.label, job.dataset), []).append(job)
+    first = [seeds[0] for seeds in kinds.values()]
+    common = _common([_run(job.spec) for job in first])
+    all_changed = _in_all([_options(job.spec) for job in first])
     rows = []
-    for job in jobs:
+    for seeds in kinds.values():
+        job = seeds[0]
         chosen = tuned.get(job.inputs.get("best", ""), {})
-        waiting = "not chosen yet" if "best" in job.inputs else "–"
         options = {path: value for path, value in _options(job.spec).items() if path not in {*chosen, *all_changed}}
         changes = {path: value for path, value in _run(job.spec).items() if common.get(path) != value}
-        texts = [_words(options) or "defaults", _words(chosen) or waiting, _words(changes) or "as shared", _rate(job)]
-        muted = [not options, not chosen, not changes, False]
-        named = (Entry(job.label, colour=colour(job.name.method)), Entry(job.dataset))
-        rows.append((*named, *(Entry(text, muted=quiet) for text, quiet in zip(texts, muted))))
+        rows.append(
+            (
+                Entry(job.label, colour=colour(job.name.method)),
+                Entry(job.dataset),
+                Entry(_words(options) or "defaults", muted=not options),
+                _tuned(results, job, chosen),
+                Entry(_words(changes) or "as shared", muted=not changes),
+                Entry(_rate(job), behind=of_pretrainings(seeds)),
+            )
+        )
     header = ("method", "data set", "options", "tuned", "training and encoder", "lr")
     shown = {path: value for path, value in common.items() if path in SHOWN or path.startswith("encoder")} | all_changed
     remarks = (f"Shared, unless a row says otherwise: {_words(shown)}.",) if shown else ()
     return Table("settings", caption, header, tuple(rows), text_columns=5, remarks=remarks)
+
+
+def _tuned(results: Results, job: Result[PretrainSpec], chosen: Mapping[str, Value]) -> Entry:
+    """What the search of a run chose, if it has one."""
+    searches = [each for each in results.of(TuneSpec) if each.key == job.inputs.get("best")]
+    waiting = "not chosen yet" if "best" in job.inputs else "–"
+    behind = of_jobs(f"{job.dataset} · {job.label} · values that were tuned", searches)
+    return Entry(_words(chosen) or waiting, muted=not chosen, behind=behind)
 
 
 def _run(spec: PretrainSpec) -> Flat:

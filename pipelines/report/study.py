@@ -1,8 +1,8 @@
 """A study as the report sees it: every planned job, with its record once it has finished."""
 
 import functools
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -12,17 +12,19 @@ from pipelines.files import read_sealed
 from pipelines.records import FILE, Record
 from pipelines.spec.claims import PlannedClaim
 from pipelines.spec.folder import own_record
-from pipelines.spec.job import INPUT_STAGE
+from pipelines.spec.foretold import foretold
+from pipelines.spec.job import INPUT_STAGE, Place
 from pipelines.spec.jobs import EvaluateSpec, PretrainSpec, ShardsSpec, TuneSpec
 from pipelines.spec.layout import job_folder
 from pipelines.spec.parse import parse
+from pipelines.spec.price import Price
 from pipelines.spec.reproductions import PlannedReproduction
 from pipelines.spec.row_name import RowName
 
 AnySpec = ShardsSpec | TuneSpec | PretrainSpec | EvaluateSpec
 SPECS: dict[str, type[AnySpec]] = {kind.stage: kind for kind in (ShardsSpec, TuneSpec, PretrainSpec, EvaluateSpec)}
 S = TypeVar("S", bound=AnySpec, covariant=True)
-KEYS = {"study", "question", "seeds", "datasets", "tuned", "claims", "reproduces", "jobs"}
+KEYS = {"study", "file", "question", "seeds", "datasets", "tuned", "claims", "reproduces", "jobs"}
 """What a plan.json holds."""
 
 
@@ -47,6 +49,11 @@ class Result(Generic[S]):
     def stage(self) -> str:
         """The stage that does it."""
         return self.spec.stage
+
+    @property
+    def place(self) -> Place:
+        """Stage and key: what tells it from every other job."""
+        return self.stage, self.key
 
     @property
     def origin(self) -> str:
@@ -78,6 +85,10 @@ class Results:
     all: tuple[Result[AnySpec], ...]
     claims: tuple[PlannedClaim, ...] = ()
     reproductions: tuple[PlannedReproduction, ...] = ()
+    file: str = ""
+    """The study file, from the folder of the checkout; empty where an earlier program planned it."""
+    foretold: Mapping[Place, Price] = field(default_factory=dict)
+    """What each job was to take, as noted when the run that did it began."""
 
     def of(self, kind: type[S]) -> list[Result[S]]:
         """The jobs of one stage, by its spec, in the plan's order."""
@@ -100,8 +111,19 @@ class Results:
         return found if found and isinstance(found.spec, PretrainSpec) else None  # type: ignore[return-value]
 
     @functools.cached_property
+    def trained_on(self) -> tuple[str, ...]:
+        """The data sets that are pretrained on, in the plan's order."""
+        return tuple(dict.fromkeys(job.dataset for job in self.of(PretrainSpec)))
+
+    @functools.cached_property
+    def counted(self) -> dict[str, int]:
+        """Name of a data set -> its images of train, of those that are packed."""
+        packed = {job.dataset: job.record.metrics.get("data/train") for job in self.of(ShardsSpec) if job.record}
+        return {name: int(count) for name, count in packed.items() if count}
+
+    @functools.cached_property
     def _by_place(self) -> dict[tuple[str, str], Result[AnySpec]]:
-        return {(each.stage, each.key): each for each in self.all}
+        return {each.place: each for each in self.all}
 
 
 def load_results(plan: Path, results: Path) -> Results:
@@ -125,7 +147,9 @@ def results_of(value: Any, results: Path, plan: str) -> Results:
     _refuse_twins(plan, results, found)
     claims = parse(tuple[PlannedClaim, ...], value.get("claims", []), f"{plan}: claims")
     reproductions = parse(tuple[PlannedReproduction, ...], value.get("reproduces", []), f"{plan}: reproduces")
-    return Results(str(value["study"]), str(value["question"]), found, claims, reproductions)
+    study = str(value["study"])
+    noted = foretold(results, study)
+    return Results(study, str(value["question"]), found, claims, reproductions, str(value.get("file", "")), noted)
 
 
 def _result(where: str, job: dict[str, Any], results: Path) -> Result[AnySpec]:

@@ -4,11 +4,14 @@ import statistics
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 
 from pipelines.durations import duration
 from pipelines.records import Record
+from pipelines.report.behind import of_jobs
 from pipelines.report.comparison import short_flag
-from pipelines.report.foreseen import off_by, sentence
+from pipelines.report.foreseen import Foreseen
+from pipelines.report.opened import record_address
 from pipelines.report.study import AnySpec, Result, Results
 from pipelines.report.tables import Entry, Table
 from pipelines.spec.jobs import EvaluateSpec, PretrainSpec, RunSpec, ShardsSpec
@@ -29,6 +32,7 @@ def overview(results: Results) -> list[Fact]:
     missing = len(results.all) - len(records)
     pretrained = results.of(PretrainSpec)
     facts = [
+        Fact("study file", (results.file,) if results.file else ()),
         Fact("study", (f"{results.study}; all its jobs with all their settings stand in plan.json beside this page",)),
         Fact("jobs", (f"{len(records)} of {len(results.all)} finished",), alert=missing > 0),
         Fact("data sets", _distinct(job.dataset for job in results.all)),
@@ -76,18 +80,20 @@ def timings_table(results: Results, caption: str) -> Table:
     kinds: dict[tuple[str, str], list[Result[AnySpec]]] = {}
     for job in results.all:
         kinds.setdefault((job.stage, _detail(job)), []).append(job)
-    rows = tuple(_timing(stage, detail, jobs) for (stage, detail), jobs in sorted(kinds.items(), key=_stage_order))
+    foreseen = Foreseen.of(results)
+    ordered = sorted(kinds.items(), key=_stage_order)
+    rows = tuple(_timing(stage, detail, jobs, foreseen.off_by(jobs)) for (stage, detail), jobs in ordered)
     header = ("stage", "kind", "finished", "total", "median", "longest", "images/s", "over foreseen")
-    remarks = tuple(text for text in (sentence(results.all),) if text)
+    remarks = tuple(text for text in (foreseen.sentence(results.all),) if text)
     return Table("timings", caption, header, rows, text_columns=2, remarks=remarks)
 
 
-def jobs_table(results: Results, caption: str) -> Table:
-    """Every planned job with its state."""
+def jobs_table(results: Results, caption: str, page: Path) -> Table:
+    """Every planned job with its state. ``page``: the folder of the page, whence the jobs' records are linked to."""
     rows = tuple(
         (
             Entry(job.stage),
-            Entry(job.key),
+            Entry(job.key, address=record_address(job, page)),
             Entry(
                 "done" if job.record else "missing", detail="; ".join(map(short_flag, job.flags)), alert=not job.record
             ),
@@ -105,20 +111,21 @@ def _detail(job: Result[AnySpec]) -> str:
     return spec.evaluation.use if isinstance(spec, EvaluateSpec) else job.label if isinstance(spec, RunSpec) else ""
 
 
-def _timing(stage: str, detail: str, jobs: list[Result[AnySpec]]) -> tuple[Entry, ...]:
+def _timing(stage: str, detail: str, jobs: list[Result[AnySpec]], ratio: float | None) -> tuple[Entry, ...]:
     records = [job.record for job in jobs if job.record]
     seconds = [record.seconds for record in records]
     speeds = [record.images_per_second for record in records if record.images_per_second]
     times = [sum(seconds), statistics.median(seconds), max(seconds)] if seconds else []
-    ratio = off_by(jobs)
     state = str(len(jobs)) if len(records) == len(jobs) else f"{len(records)} of {len(jobs)}"
+    took = [duration(job.record.seconds) if job.record else "missing" for job in jobs]
+    behind = of_jobs(f"time in jobs · {stage} {detail}".strip(), jobs, took)
     return (
         Entry(stage),
         Entry(detail or "–", muted=not detail),
-        Entry(state),
-        *([Entry(duration(time)) for time in times] or [Entry("missing", muted=True)] * 3),
-        Entry(f"{statistics.median(speeds):,.0f}" if speeds else "–", muted=not speeds),
-        Entry("–" if ratio is None else f"{ratio:.2g} times", muted=ratio is None),
+        Entry(state, behind=behind),
+        *([Entry(duration(time), behind=behind) for time in times] or [Entry("missing", muted=True)] * 3),
+        Entry(f"{statistics.median(speeds):,.0f}" if speeds else "–", muted=not speeds, behind=behind),
+        Entry("–" if ratio is None else f"{ratio:.2g} times", muted=ratio is None, behind=behind),
     )
 
 

@@ -4,7 +4,9 @@ import csv
 import io
 import re
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from pipelines.report.behind import Behind
 
 _GREEK = {
     chr(code): unicodedata.name(chr(code)).rpartition(" ")[2].lower().replace("lamda", "lambda")
@@ -58,7 +60,8 @@ class Entry:
     marks    raised after the text, explained in the table's remarks
     alert    the detail is a warning
     colour   a swatch before the text, #rrggbb
-    behind   where on the page stands what the number is made of; other forms leave it out
+    behind   what the number is made of: the page links to it, other forms leave it out
+    address  of a file that the text names, from the page; other forms leave it out
     """
 
     text: str
@@ -69,7 +72,8 @@ class Entry:
     note: int | None = None
     marks: str = ""
     colour: str | None = None
-    behind: str = ""
+    behind: Behind | None = field(default=None, compare=False)
+    address: str = ""
 
 
 @dataclass(frozen=True)

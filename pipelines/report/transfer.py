@@ -4,10 +4,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from pipelines.colours import colour
+from pipelines.report.behind import Behind, of_cell, of_parts
 from pipelines.report.cells import Cell, Column, Row
 from pipelines.report.comparison import Comparison
 from pipelines.report.tables import Entry, Table
 from pipelines.statistics.ranks import mean_ranks
+
+NOT_PLANNED = Cell({}, 0)
 
 
 @dataclass(frozen=True)
@@ -15,12 +18,18 @@ class RankPlace:
     """One column of a protocol: where encoders were evaluated and where they had been pretrained."""
 
     title: str
-    cells: Mapping[tuple[str, Column], Cell]
-    """(label, protocol) -> its cell."""
+    comparison: Comparison
+    rows: Mapping[str, Row]
+    """Label -> its row of the comparison, for those that belong here."""
 
     def of(self, label: str, column: Column) -> Cell:
         """A method's cell; one that nobody planned where there is none."""
-        return self.cells.get((label, column), Cell({}, 0))
+        row = self.rows.get(label)
+        return self.comparison.cells.get((row, column), NOT_PLANNED) if row else NOT_PLANNED
+
+    def behind(self, label: str, column: Column) -> Behind | None:
+        """What that cell is made of."""
+        return of_cell(self.comparison, self.rows[label], column) if self.of(label, column).expected else None
 
 
 def transfer_table(found: Sequence[Comparison], caption: str) -> Table | None:
@@ -37,7 +46,10 @@ def transfer_table(found: Sequence[Comparison], caption: str) -> Table | None:
     for label, row in rows.items():
         line = [Entry(label, colour=colour(row.method))]
         for column in columns:
-            line += [_mean(place.of(label, column)) for place in places] + [_rank(ranks[column].get(label))]
+            behind = [place.behind(label, column) for place in places]
+            line += [_mean(place.of(label, column), made_of) for place, made_of in zip(places, behind, strict=True)]
+            rank = ranks[column].get(label)
+            line.append(_rank(rank, of_parts(f"{label} · {column.title} · mean rank over data sets", behind)))
         lines.append(tuple(line))
     header = ("method", *([place.title for place in places] + ["mean rank"]) * len(columns))
     groups = (("", 1), *((column.title, len(places) + 1) for column in columns))
@@ -66,11 +78,8 @@ def _places(comparison: Comparison) -> list[RankPlace]:
     return [
         RankPlace(
             name if origin in (name, None) else f"{name} (from {origin})",
-            {
-                (row.label, column): cell
-                for (row, column), cell in comparison.cells.items()
-                if row.trained_on == origin or row.origin == "checkpoint"
-            },
+            comparison,
+            {row.label: row for row in comparison.rows if row.trained_on == origin or row.origin == "checkpoint"},
         )
         for origin in origins or (None,)
     ]
@@ -95,13 +104,14 @@ def ranks_of(cells: Mapping[str, Sequence[Cell]]) -> dict[str, float]:
     return dict(zip(scores, map(float, mean_ranks(by_place)), strict=True))
 
 
-def _mean(cell: Cell) -> Entry:
+def _mean(cell: Cell, behind: Behind | None) -> Entry:
     if not cell.expected:
         return Entry("–", muted=True)
     if cell.mean is None:
-        return Entry("missing", muted=True)
-    return Entry(f"{cell.mean:.1f}" + ("" if cell.is_complete else f" ({cell.n} of {cell.expected})"))
+        return Entry("missing", muted=True, behind=behind)
+    count = "" if cell.is_complete else f" ({cell.n} of {cell.expected})"
+    return Entry(f"{cell.mean:.1f}{count}", behind=behind)
 
 
-def _rank(rank: float | None) -> Entry:
-    return Entry("–", muted=True) if rank is None else Entry(f"{rank:.1f}")
+def _rank(rank: float | None, behind: Behind | None) -> Entry:
+    return Entry("–", muted=True) if rank is None else Entry(f"{rank:.1f}", behind=behind)

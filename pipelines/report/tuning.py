@@ -10,6 +10,7 @@ import optuna
 from pipelines.errors import InputError
 from pipelines.files import read_json
 from pipelines.records import vouched_file
+from pipelines.report.behind import Behind, of_jobs
 from pipelines.report.study import Results
 from pipelines.report.tables import Entry, Table
 from pipelines.spec.jobs import TuneSpec
@@ -51,6 +52,7 @@ class SearchResult:
     trials: tuple[Trial, ...]
     space: Space
     repeats: Mapping[int, tuple[float, ...]] = field(default_factory=dict)
+    behind: Behind | None = field(default=None, compare=False)
 
     @property
     def label(self) -> str:
@@ -121,7 +123,8 @@ def searches(results: Results) -> list[SearchResult]:
         entries = read_json(path)
         trials = tuple(_trial(path, entry) for entry in entries if entry.get("repeats") is None)
         space = job.spec.search.space
-        found.append(SearchResult(job.key, job.name, job.dataset, trials, space, _repeats(entries)))
+        behind = of_jobs(f"{job.dataset} · {job.name.told}", [job])
+        found.append(SearchResult(job.key, job.name, job.dataset, trials, space, _repeats(entries), behind))
     return found
 
 
@@ -150,20 +153,18 @@ def tuning_table(all_searches: list[SearchResult], caption: str) -> Table:
         shares = importance(search)
         values = " · ".join(f"{name} {shown(value)}" for name, value in best.params.items()) if best else "–"
         ranked = sorted(shares.items(), key=lambda item: (-item[1], item[0]))
-        rows.append(
-            (
-                Entry(search.label),
-                Entry(search.dataset),
-                Entry(values + (" (the default)" if best and best.number == DEFAULT and search.repeats else "")),
-                Entry(
-                    " · ".join(f"{name} {share:.2f}" for name, share in ranked) or "too few trials", muted=not shares
-                ),
-                Entry(f"{len(search.complete)} of {len(search.trials)}"),
-                Entry(_percent(search.mean(DEFAULT) if search.repeats else None)),
-                Entry(_percent(search.mean(best.number) if best else None)),
-                Entry(_percent(spread)),
-            )
-        )
+        default = " (the default)" if best and best.number == DEFAULT and search.repeats else ""
+        told = [
+            values + default,
+            " · ".join(f"{name} {share:.2f}" for name, share in ranked) or "too few trials",
+            f"{len(search.complete)} of {len(search.trials)}",
+            _percent(search.mean(DEFAULT) if search.repeats else None),
+            _percent(search.mean(best.number) if best else None),
+            _percent(spread),
+        ]
+        muted = [False, not shares, *[False] * 4]
+        numbers = [Entry(text, muted=quiet, behind=search.behind) for text, quiet in zip(told, muted, strict=True)]
+        rows.append((Entry(search.label), Entry(search.dataset), *numbers))
     header = (
         *("method", "data set", "chosen values", "importance", "complete trials"),
         *("default (%)", "chosen (%)", "noise (points)"),

@@ -2,11 +2,12 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import altair as alt
 
+from pipelines.report.behind import Behind
 from pipelines.report.charts import Spec, finished, named
 from pipelines.report.claims import JudgedClaim
 from pipelines.report.tables import Entry, Table
@@ -32,11 +33,12 @@ class Told:
     outcome: str
     text: str
     numbers: str
+    behind: Behind | None = field(default=None, compare=False)
 
 
 def told(found: Sequence[JudgedClaim]) -> list[Told]:
     """Every claim in a line, in the order of the study file."""
-    return [Told(each.decision, each.outcome, each.claim.text, _numbers(each)) for each in found]
+    return [Told(each.decision, each.outcome, each.claim.text, _numbers(each), each.behind) for each in found]
 
 
 def summary(found: Sequence[JudgedClaim]) -> str:
@@ -121,20 +123,20 @@ def _measured(each: JudgedClaim) -> tuple[Entry, ...]:
     verdict = each.verdict
     if verdict is None:
         return (
-            Entry("missing", muted=True),
+            Entry("missing", muted=True, behind=each.behind),
             Entry(_claimed(each)),
-            Entry(f"0 of {each.planned}"),
+            Entry(f"0 of {each.planned}", behind=each.behind),
             *[Entry("–", muted=True)] * 3,
         )
     effect = verdict.difference.effect
     n = verdict.difference.estimate.n
     return (
-        Entry(_estimate(verdict.difference.estimate, each.unit)),
+        Entry(_estimate(verdict.difference.estimate, each.unit), behind=each.behind),
         Entry(_claimed(each)),
-        Entry(str(n) if n == each.planned else f"{n} of {each.planned}"),
-        Entry(f"{verdict.p:.3f}"),
-        Entry("–" if effect is None else f"{effect:.1f}", muted=effect is None),
-        Entry("over 1000" if verdict.needed is None else str(verdict.needed)),
+        Entry(str(n) if n == each.planned else f"{n} of {each.planned}", behind=each.behind),
+        Entry(f"{verdict.p:.3f}", behind=each.behind),
+        Entry("–" if effect is None else f"{effect:.1f}", muted=effect is None, behind=each.behind),
+        Entry("over 1000" if verdict.needed is None else str(verdict.needed), behind=each.behind),
     )
 
 

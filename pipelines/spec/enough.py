@@ -1,4 +1,4 @@
-"""Whether the data sets of a study hold images enough for its evaluations: asked before anything is trained."""
+"""Whether the data sets of a study hold images enough for its methods and evaluations: asked before anything is trained."""
 
 import contextlib
 import sys
@@ -12,7 +12,7 @@ from pipelines.spec.contents import Contents, packed_contents
 from pipelines.spec.counts import Counts
 from pipelines.spec.datasets.base import DataSet
 from pipelines.spec.job import Job
-from pipelines.spec.jobs import EvaluateSpec, JobSpec, ShardsSpec, TuneSpec
+from pipelines.spec.jobs import EvaluateSpec, JobSpec, PretrainSpec, RunSpec, ShardsSpec, TuneSpec
 from pipelines.spec.layout import index_file, record_file, units_file, written_plans
 from pipelines.spec.load import load_study
 from pipelines.spec.parse import parse
@@ -38,10 +38,11 @@ def contents_of(plan: Plan, results: Path, anew: bool = False) -> dict[str, Cont
 
 
 def check_enough(plan: Plan, contents: dict[str, Contents], results: Path) -> None:
-    """InputError where a protocol that is still to be measured, or that judges trials, needs more images than there are."""
+    """InputError where a training or a protocol that is still to be done, or one that judges trials, needs more images than
+    there are."""
     for job in plan.jobs.values():
         if not job.done(results) and job.inputs.get("shards") in contents:
-            _check(plan.study.name, job.spec, contents[job.inputs["shards"]].counts)
+            _check(plan.study.name, job.spec, contents[job.inputs["shards"]])
 
 
 def check_packed(key: str, contents: Contents, results: Path) -> None:
@@ -63,12 +64,12 @@ def check_packed(key: str, contents: Contents, results: Path) -> None:
             )
             continue
         for spec in specs:
-            _check(file.parent.name, spec, contents.counts)
+            _check(file.parent.name, spec, contents)
 
 
 def _to_be_measured(file: Path, shards: str, results: Path) -> list[JobSpec]:
     """What a written plan has left to do on these shards that asks for a number of images; InputError where it is damaged."""
-    kinds = {kind.stage: kind for kind in (EvaluateSpec, TuneSpec)}
+    kinds = {kind.stage: kind for kind in (EvaluateSpec, TuneSpec, PretrainSpec)}
     plan = read_sealed(file, plan_again(results))
     if not isinstance(plan.get("jobs"), list):
         raise DamagedFile(f"{file}: holds no list of jobs; {plan_again(results)}")
@@ -92,16 +93,35 @@ def _running(results: Path) -> set[str] | None:
     return names
 
 
-def _check(study: str, spec: JobSpec, counts: Counts) -> None:
+def _check(study: str, spec: JobSpec, contents: Contents) -> None:
     try:
         if isinstance(spec, EvaluateSpec):
-            spec.evaluation.check_counts(counts)
-        elif isinstance(spec, TuneSpec) and isinstance(spec.search.objective, Judged):
-            spec.search.objective.by.check_counts(_of_trials(counts))
+            spec.evaluation.check_counts(contents.counts)
+        if isinstance(spec, RunSpec):
+            share = spec.search.data_share if isinstance(spec, TuneSpec) else 1.0
+            _check_training(spec, int((contents.train - contents.held) * share))
+        if isinstance(spec, TuneSpec) and isinstance(spec.search.objective, Judged):
+            _check_objective(spec.search.objective, contents.counts)
     except InputError as error:
-        what = "tuning.objective, judged on the held-out images: " if isinstance(spec, TuneSpec) else ""
         where = f"study {study}, data set {spec.dataset.short_name}"  # type: ignore[attr-defined]
-        raise InputError(f"{where}: {what}{error}") from None
+        raise InputError(f"{where}: {error}") from None
+
+
+def _check_objective(objective: Judged, counts: Counts) -> None:
+    """InputError where too few images are held out for the protocol that judges trials."""
+    try:
+        objective.by.check_counts(_of_trials(counts))
+    except InputError as error:
+        raise InputError(f"tuning.objective, judged on the held-out images: {error}") from None
+
+
+def _check_training(spec: RunSpec, images: int) -> None:
+    """InputError where so many images to train on are too few, for the batch or for the method's queue."""
+    try:
+        spec.training.check(images)
+        spec.method.check(spec.training, spec.encoder, images)
+    except ValueError as error:
+        raise InputError(f"{spec.method.use}: {error}") from None
 
 
 def _contents(job: Job, dataset: DataSet, results: Path, anew: bool) -> Contents | None:

@@ -20,6 +20,8 @@ SPEC, BEST = "spec.json", "best.json"
 """In a job's folder: what it is (its record's name is that of ``records``), and what a tuning study found best."""
 PLAN, PAGE, BRIEF, RECORDS = "plan.json", "report.html", "brief.json", "records.csv"
 """In a study's folder: its jobs, its report, the report in a few lines, and its records as a table."""
+PRICES = "foreseen.json"
+"""In a study's folder: what each job was to take."""
 TABLES, FIGURES = "tables", "figures"
 """Folders in a study's folder."""
 
@@ -118,6 +120,11 @@ def study_folder(results: Path, study: str) -> Path:
 def written_plan(results: Path, study: str) -> Path:
     """The jobs of a study, for collect and report."""
     return study_folder(results, study) / PLAN
+
+
+def prices_file(results: Path, study: str) -> Path:
+    """What each job of a study was to take, as foreseen when the run that does it began."""
+    return study_folder(results, study) / PRICES
 
 
 def written_plans(results: Path) -> list[Path]:

@@ -1,6 +1,6 @@
 """A study as jobs: stage, key, resolved spec and named inputs. Torch-free; keys depend on content alone."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,8 @@ class Plan:
     reproductions: tuple[PlannedReproduction, ...] = ()
     tables: tuple[PlannedTable, ...] = ()
     """Made from records alone, so that no dump and no report depends on them."""
+    file: str = ""
+    """The study file, for the report."""
 
     def of(self, stage: str) -> list[Job]:
         """The jobs of one stage."""
@@ -43,6 +45,7 @@ class Plan:
         reproduces = [each.model_dump(mode="json") for each in self.reproductions]
         return {
             "study": study.name,
+            "file": self.file,
             "question": study.question,
             "seeds": list(study.seeds),
             "datasets": {dataset.short_name: dataset.role for dataset in study.all_datasets},
@@ -76,6 +79,12 @@ def plan_file(path: Path) -> Plan:
     """The plan of a study file; InputError names the file."""
     study = load_study(path)
     try:
-        return plan(study)
+        return replace(plan(study), file=_told(path))
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
+
+
+def _told(path: Path) -> str:
+    """A study file for a page that others read: from the working folder, or by its name where it lies elsewhere."""
+    whole, here = path.resolve(), Path.cwd()
+    return whole.relative_to(here).as_posix() if whole.is_relative_to(here) else path.name

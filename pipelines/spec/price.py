@@ -2,14 +2,14 @@
 
 import statistics
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Self
 
 from pipelines.records import Record, read_record
 from pipelines.spec.job import Job
-from pipelines.spec.jobs import EvaluateSpec, JobSpec, Pixels, RunSpec
+from pipelines.spec.jobs import EvaluateSpec, JobSpec, Pixels, RunSpec, ShardsSpec
 from pipelines.spec.resources import CORE_GFLOPS, GPU_GFLOPS, work
 
 ASSUMED = 5.0
@@ -34,9 +34,13 @@ class Price:
 
 
 class Prices:
-    """Prices by what was measured: the records of jobs, whatever study they belong to."""
+    """Prices by what was measured: the records of jobs, whatever study they belong to.
 
-    def __init__(self, done: Iterable[tuple[JobSpec, Record]]) -> None:
+    counted: name of a data set -> its images of train, where planning knows no size of it
+    """
+
+    def __init__(self, done: Iterable[tuple[JobSpec, Record]], counted: Mapping[str, int] | None = None) -> None:
+        self._counted = dict(counted or {})
         self._same: dict[Kind, list[float]] = {}
         self._rates: dict[tuple[str, ...], list[float]] = {}
         self._bytes: dict[str, list[int]] = {}
@@ -44,20 +48,22 @@ class Prices:
             self.learn(spec, record)
 
     @classmethod
-    def of(cls, jobs: Iterable[Job], results: Path) -> Self:
-        """Prices by the finished ones of these jobs, at most ``MOST`` of a kind."""
-        prices, read = cls([]), Counter[Kind]()
+    def of(cls, jobs: Iterable[Job], results: Path, counted: Mapping[str, int] | None = None) -> Self:
+        """Prices by the finished ones of these jobs, at most ``MOST`` of a kind. ``counted``: images that no record tells."""
+        prices, read = cls([], counted), Counter[Kind]()
         for job in jobs:
             kind = kind_of(job.spec)
-            if read[kind] < MOST and job.done(results):
+            if (isinstance(job.spec, ShardsSpec) or read[kind] < MOST) and job.done(results):
                 read[kind] += 1
                 prices.learn(job.spec, read_record(job.folder(results)))
         return prices
 
     def learn(self, spec: JobSpec, record: Record) -> None:
-        """One more job is done."""
+        """One more job is done; shards say how many images they hold."""
+        if isinstance(spec, ShardsSpec) and (images := record.metrics.get("data/train")):
+            self._counted[spec.dataset.short_name] = int(images)
         self._same.setdefault(kind_of(spec), []).append(record.seconds)
-        self._rates.setdefault(_sort(spec), []).append(record.seconds / (work(spec) or 1.0))
+        self._rates.setdefault(_sort(spec), []).append(record.seconds / (self._work(spec) or 1.0))
         self._bytes.setdefault(spec.stage, []).append(sum(fact.bytes for fact in record.files.values()))
 
     def price(self, spec: JobSpec) -> Price:
@@ -65,17 +71,19 @@ class Prices:
         if same := self._same.get(kind_of(spec)):
             return Price(statistics.median(same), "measured")
         if rates := self._rates.get(_sort(spec)):
-            return Price(statistics.median(rates) * (work(spec) or 1.0), "scaled")
-        return Price(work(spec) / CORE_GFLOPS if work(spec) else ASSUMED, "assumed")
+            return Price(statistics.median(rates) * (self._work(spec) or 1.0), "scaled")
+        return Price(self._work(spec) / CORE_GFLOPS or ASSUMED, "assumed")
+
+    def gpu_seconds(self, spec: JobSpec) -> float:
+        """Training time on one data-centre GPU at the assumed speed; 0 for what does not train."""
+        return self._work(spec) / GPU_GFLOPS
+
+    def _work(self, spec: JobSpec) -> float:
+        return work(spec, self._counted.get(spec.dataset.short_name) if isinstance(spec, RunSpec) else None)
 
     def bytes(self, stage: str) -> float | None:
         """What a job of this stage leaves on disk, on average of those done; None before the first."""
         return statistics.mean(self._bytes[stage]) if stage in self._bytes else None
-
-
-def gpu_seconds(spec: JobSpec) -> float:
-    """Training time on one data-centre GPU at the assumed speed; 0 for what does not train."""
-    return work(spec) / GPU_GFLOPS
 
 
 def kind_of(spec: JobSpec) -> Kind:

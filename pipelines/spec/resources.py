@@ -46,16 +46,17 @@ class Resources:
     minutes: int
 
 
-def work(spec: JobSpec) -> float:
+def work(spec: JobSpec, counted: int | None = None) -> float:
     """Multiply-adds in billions of training: what the method says of an image in a step, for every image and epoch.
 
-    Of an evaluation what its protocol says, of tuning what judges its trials too; 0 for stages that do not train.
+    Of an evaluation what its protocol says, of tuning what judges its trials too; 0 for stages that do not train. counted:
+    images of train, where planning knows no size of the data set.
     """
     if isinstance(spec, EvaluateSpec):
         return spec.evaluation.training_gflops
     if not isinstance(spec, RunSpec):
         return 0.0
-    images = spec.dataset.train_images or spec.dataset.limit or IMAGENET
+    images = spec.dataset.train_images or counted or spec.dataset.limit or IMAGENET
     training = images * spec.training.epochs * _step_gflops(spec)
     if not isinstance(spec, TuneSpec):
         return training
@@ -70,9 +71,9 @@ def resources(specs: list[JobSpec], gpus: int = 1, counted: int | None = None) -
     train, where shards have been packed that planning knows no size of.
     """
     if any(isinstance(spec, RunSpec) for spec in specs):
-        done, devices = sum(work(spec) for spec in specs), max(1, gpus)
+        done, devices = sum(work(spec, counted) for spec in specs), max(1, gpus)
         return Resources(
-            threads=max(_cores(spec) for spec in specs) * devices,
+            threads=max(_cores(spec, counted) for spec in specs) * devices,
             mem_mb=16_000 * devices,
             minutes=max(30, round(2 * done / GPU_GFLOPS / devices / 60)),
         )
@@ -86,9 +87,9 @@ def resources(specs: list[JobSpec], gpus: int = 1, counted: int | None = None) -
     return Resources(threads, max(8_000, round(4_000 + features)), minutes)
 
 
-def _cores(spec: JobSpec) -> int:
+def _cores(spec: JobSpec, counted: int | None) -> int:
     """Beside one GPU: as many as decode images as fast as it learns from them; 1 where training is small."""
-    if not isinstance(spec, RunSpec) or work(spec) < SMALL_GFLOPS:
+    if not isinstance(spec, RunSpec) or work(spec, counted) < SMALL_GFLOPS:
         return 1
     eaten = GPU_GFLOPS / _step_gflops(spec)
     return min(MOST_CORES, max(4, math.ceil(eaten / (LOADED * (224 / (spec.dataset.side or 224)) ** 2))))

@@ -1,5 +1,6 @@
 """Tables of a study, as it declares them for a paper: which rows, which columns, how numbers are written."""
 
+from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import BeforeValidator, Field, model_validator
@@ -19,12 +20,10 @@ FigureProtocol = Literal[
 ]
 FIGURES: tuple[FigureProtocol, ...] = get_args(FigureProtocol)
 """Protocols under which others have published figures (reports/published)."""
-REPORTED = (
-    *("results", "transfer", "published", "claims", "settings", "tuning", "timings", "jobs", "data"),
-    "reproduction",
-    *("ranks", "rank_correlations", "pairs", "classes", "confusions", "per_class"),
-)
-"""Tables that the report writes into the same folder; also results-DATASET."""
+CAPTIONS = Path(__file__).parents[2] / "reports" / "captions"
+"""A file for each section of the report."""
+REPORTED = {*(path.stem for path in CAPTIONS.glob("*.md")), "rank_correlations", "confusions", "per_class"}
+"""Tables that the report writes into the same folder, named after its sections; also results-DATASET."""
 
 
 def _rows(given: Any) -> Any:

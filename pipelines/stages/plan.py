@@ -15,6 +15,7 @@ from pipelines.sources.looking import pixels_told
 from pipelines.spec.contents import Contents
 from pipelines.spec.datasets.base import DataSet, OwnImages
 from pipelines.spec.enough import check_enough, contents_of
+from pipelines.spec.foretold import counted, note_prices
 from pipelines.spec.images_told import images_told
 from pipelines.spec.job import Job
 from pipelines.spec.jobs import ShardsSpec
@@ -23,7 +24,7 @@ from pipelines.spec.layout import index_file
 from pipelines.spec.made_by import code_of
 from pipelines.spec.pending import check_files, is_changed
 from pipelines.spec.plan import Plan, plan_file
-from pipelines.spec.price import ASSUMED, Prices, gpu_seconds
+from pipelines.spec.price import ASSUMED, Prices
 from pipelines.spec.resources import CORE_GFLOPS, GPU_GFLOPS
 from pipelines.spec.restocked import restocked
 from pipelines.spec.seen_before import seen_before
@@ -57,6 +58,7 @@ def run(
         contents = _contents(made, results, needed=write or not (counts or cost or power))
         if write:
             write_specs(made, results)
+            note_prices(made, results, contents)
         print(f"# {path}: {made.study.question}")
         if power:
             # the statistics take half a second to load, which other plans should not pay
@@ -64,7 +66,7 @@ def run(
             continue
         _print_counts(made, results)
         if cost:
-            _print_cost(made, results)
+            _print_cost(made, results, contents)
             _print_kept(made, contents, results)
             continue
         _print_data(made, contents, results)
@@ -155,9 +157,9 @@ def _print_counts(made: Plan, results: Path) -> None:
         print(f"# {stage}: {len(jobs)} jobs, {done} done")
 
 
-def _print_cost(made: Plan, results: Path) -> None:
+def _print_cost(made: Plan, results: Path, contents: Mapping[str, Contents]) -> None:
     """Of what has no record yet: hours on the machine of the earlier records, hours of a GPU, and disk."""
-    prices = Prices.of(made.jobs.values(), results)
+    prices = Prices.of(made.jobs.values(), results, counted(made, contents))
     total, gpu = 0.0, 0.0
     for stage in dict.fromkeys(job.stage for job in made.jobs.values()):
         left = [job for job in made.of(stage) if not job.done(results)]
@@ -166,12 +168,12 @@ def _print_cost(made: Plan, results: Path) -> None:
             price = prices.price(job.spec)
             priced[price.source] = priced.get(price.source, 0.0) + price.seconds
         total += sum(priced.values())
-        gpu += sum(gpu_seconds(job.spec) for job in left)
+        gpu += sum(prices.gpu_seconds(job.spec) for job in left)
         sources = ", ".join(f"{duration(seconds)} {source}" for source, seconds in priced.items())
         each = prices.bytes(stage)
         disk = f"; {len(left) * each / 1e9:.2f} GB on disk" if each and left else ""
         print(f"# {stage}: {len(left)} jobs to do{f': {sources}' if sources else ''}{disk}")
-    for label, seconds in _by_row(made, results).items():
+    for label, seconds in _by_row(made, results, prices).items():
         print(f"#   {label}: training {duration(seconds)} on one H100-class GPU")
     print(
         f"# all: {duration(total)} of work, one job after the other; training alone {duration(gpu)} on one H100-class GPU"
@@ -194,11 +196,11 @@ def _print_kept(made: Plan, contents: Mapping[str, Contents], results: Path) -> 
         print(f"#   {each.told}")
 
 
-def _by_row(made: Plan, results: Path) -> dict[str, float]:
+def _by_row(made: Plan, results: Path, prices: Prices) -> dict[str, float]:
     """Label -> seconds on the assumed GPU of its trainings that are left, all seeds together."""
     found: dict[str, float] = {}
     for place, job in made.jobs.items():
-        if (seconds := gpu_seconds(job.spec)) and not job.done(results):
+        if (seconds := prices.gpu_seconds(job.spec)) and not job.done(results):
             row = made.names[place].told
             found[row] = found.get(row, 0.0) + seconds
     return found

@@ -36,7 +36,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 
 def test_no_declared_table_may_take_the_name_of_one_of_the_reports(made: tuple[Path, Path]) -> None:
-    assert {path.stem for path in (made[1] / "tables").iterdir()} <= set(REPORTED)
+    assert {path.stem for path in (made[1] / "tables").iterdir()} <= REPORTED
 
 
 class Addresses(HTMLParser):
@@ -122,6 +122,22 @@ def test_same_bytes_twice(made: tuple[Path, Path]) -> None:
     for name in names:
         if name.suffix != ".pdf":
             assert (first / name).read_bytes() == (second / name).read_bytes(), name
+
+
+def test_every_number_in_a_table_opens_what_it_is_made_of(made: tuple[Path, Path]) -> None:
+    """But for figures of papers, which have their source beside them, and for times of the table that links to records."""
+    text = (made[1] / "report.html").read_text(encoding="utf-8")
+    places, seen = set(re.findall(r' id="([^"]+)"', text)), 0
+    for name, table in re.findall(r'<table class="([^"]+)">(.*?)</table>', text, re.S):
+        for cell in re.findall(r'<td class="number[^"]*">(.*?)</td>', table, re.S):
+            if re.match(r"\d", re.sub("<[^>]+>", "", cell).strip()) and name not in ("published", "jobs"):
+                assert 'class="behind"' in cell, (name, cell)
+                seen += 1
+    assert seen > 100
+    assert {address for address in re.findall(r'href="#([^"]+)"', text)} <= places
+    records = [made[1] / address for address in re.findall(r'href="([^"#]+/record.json)"', text)]
+    assert records
+    assert all(record.is_file() for record in records)
 
 
 def test_the_page_is_small_with_sixty_runs(made: tuple[Path, Path]) -> None:

@@ -9,7 +9,8 @@ from report_tools import FakeStudy
 
 from pipelines.contact_sheet import Sheet
 from pipelines.files import canonical, sealed
-from pipelines.report.pictures import A_RUN, BUDGET, SCRIPT, pictures_section, room_for
+from pipelines.report.material import Material
+from pipelines.report.sections.pictures import A_RUN, BUDGET, SCRIPT, pictures_section, room_for
 from pipelines.report.study import load_results
 from pipelines.stages import report
 
@@ -43,7 +44,7 @@ def looked(
 
 
 def section(fake: FakeStudy, room: int = BUDGET):
-    return pictures_section(load_results(fake.save(), fake.results), TEXTS, room)
+    return pictures_section(Material(load_results(fake.save(), fake.results), TEXTS, fake.results), room)
 
 
 def test_one_seed_of_each_method_is_shown_the_lowest_that_has_finished(tmp_path):

@@ -9,8 +9,9 @@ from report_tools import FakeStudy
 from pipelines.colours import ramp
 from pipelines.histograms import BINS, FILE, ROWS, Histograms
 from pipelines.report.curves import Curve
+from pipelines.report.material import Material
 from pipelines.report.score_charts import bands, cells
-from pipelines.report.scores import graded, histograms_of, scores_section
+from pipelines.report.sections.scores import graded, histograms_of, sections
 from pipelines.report.study import load_results
 from pipelines.spec.row_name import of_method
 
@@ -81,7 +82,7 @@ def test_maps_stand_before_and_after_and_densities_for_every_alpha(tmp_path):
     for number, alpha in enumerate((0.5, 2.0)):
         transform = {"positive": None, "negative": {"alpha": alpha}}
         trained(fake, f"ft{number}", 0, both, feature_transform=transform)
-    found = scores_section(load_results(fake.save(), tmp_path), [], TEXTS)
+    (found,) = sections(Material(load_results(fake.save(), tmp_path), TEXTS, tmp_path))
     assert [chart.title for chart in found.charts] == [
         "digits · moco_v2 · negative scores",
         "digits · ft0 · negative scores before transformation",

@@ -8,8 +8,8 @@ import vl_convert
 from report_tools import finish, planned
 
 from pipelines.files import read_json
-from pipelines.report.comparison import comparisons
-from pipelines.report.sections import shots_section
+from pipelines.report.material import Material
+from pipelines.report.sections.shots import sections
 from pipelines.report.shots import shot_curves
 from pipelines.report.study import load_results
 
@@ -31,18 +31,18 @@ def value(label: str, name: str, seed: int) -> float:
     return 0.5 + len(label) / 100 + len(name) / 50 + seed / 100
 
 
-def study(folder: Path, seeds: int = 3):
+def study(folder: Path, seeds: int = 3) -> Material:
     plan = planned(folder, STUDY.format(seeds=list(range(seeds))))
     for job in read_json(plan)["jobs"]:
         if job["stage"] == "evaluate":
             names = NAMES[job["spec"]["evaluation"]["use"]]
             metrics = {f"test/{name}": value(job["label"], name, job["spec"]["seed"]) for name in names}
             finish(folder, job, metrics=metrics | {"test/4_shot_sd": 0.3})
-    return comparisons(load_results(plan, folder))
+    return Material(load_results(plan, folder), TEXTS, folder)
 
 
 def test_a_point_is_the_mean_over_seeds_and_the_band_one_deviation(tmp_path: Path) -> None:
-    (found,) = study(tmp_path)
+    (found,) = study(tmp_path).comparisons
     few, share = shot_curves(found)  # 5 images a class alone are no curve
     assert (few.unit, share.unit) == ("labelled images a class", "labels (%)")
     good = [point for point in few.points if point.row.label == "good"]
@@ -56,12 +56,12 @@ def test_a_point_is_the_mean_over_seeds_and_the_band_one_deviation(tmp_path: Pat
 
 
 def test_one_seed_has_no_band(tmp_path: Path) -> None:
-    (found,) = study(tmp_path, seeds=1)
+    (found,) = study(tmp_path, seeds=1).comparisons
     assert all(point.low == point.mean == point.high for curves in shot_curves(found) for point in curves.points)
 
 
 def test_the_section_draws_every_curve_on_a_logarithmic_axis(tmp_path: Path) -> None:
-    section = shots_section(study(tmp_path), TEXTS)
+    (section,) = sections(study(tmp_path))
     assert len(section.charts) == 2
     assert [name for name, _ in section.legend] == ["good", "fair"]
     for chart in section.charts:
@@ -74,4 +74,5 @@ def test_the_section_draws_every_curve_on_a_logarithmic_axis(tmp_path: Path) -> 
 
 def test_a_study_without_such_protocols_has_no_section(tmp_path: Path) -> None:
     plan = planned(tmp_path, STUDY.replace("[{{use: few", "[{{use: knn}}] #").format(seeds=[0]))
-    assert shots_section(comparisons(load_results(plan, tmp_path)), TEXTS).is_empty
+    (section,) = sections(Material(load_results(plan, tmp_path), TEXTS, tmp_path))
+    assert section.is_empty

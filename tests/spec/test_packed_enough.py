@@ -1,6 +1,7 @@
 """Shards that were just packed are asked whether they hold enough, for every study whose plan can be read."""
 
 import pytest
+from PIL import Image
 
 from pipelines.cli import main
 from pipelines.errors import InputError
@@ -17,7 +18,7 @@ dataset: {{use: digits, limit: 300}}
 encoder: {{use: resnet, depth: 10, width: 4}}
 methods: [{{use: simclr, label: m}}]
 seeds: [0]
-training: {{epochs: 1, batch_size: 64}}
+training: {{epochs: 1, batch_size: 4}}
 evaluation: [{{use: few_shot, ways: 2, shots: [{shots}], queries: 1, draws: 3}}]
 floors: false
 """
@@ -98,5 +99,29 @@ def test_too_few_images_of_a_published_data_set_are_refused_at_planning(tmp_path
         f"seeds: [0]\ntraining: {{epochs: 1, batch_size: 16}}\nevaluation: [{{{evaluation}}}]\n"
     )
     made = plan_file(tmp_path / "few.yaml")
+    with pytest.raises(InputError, match=message):
+        check_enough(made, contents_of(made, tmp_path / "results"), tmp_path / "results")
+
+
+@pytest.mark.parametrize(
+    ("method", "batch", "message"),
+    [
+        ("use: moco, queue_size: 64", 16, "moco: queue_size 64 must be smaller than the 54 images trained on"),
+        ("use: simclr", 64, "simclr: batch_size 64 is more than the 54 images to train on"),
+    ],
+)
+def test_too_few_own_images_for_a_training_are_refused_at_planning(tmp_path, method, batch, message):
+    for split, count in (("train", 30), ("test", 4)):
+        for name in ("a", "b"):
+            folder = tmp_path / "own" / split / name
+            folder.mkdir(parents=True)
+            for number in range(count):
+                Image.new("RGB", (8, 8), (number, 0, 0)).save(folder / f"{number}.png")
+    (tmp_path / "own.yaml").write_text(
+        f"question: q\ndataset: {{use: imagefolder, name: own, folder: {tmp_path / 'own'}, image_size: 8}}\n"
+        f"encoder: {{use: resnet, depth: 10, width: 4}}\nmethods: [{{{method}}}]\nseeds: [0]\n"
+        f"training: {{epochs: 1, batch_size: {batch}}}\nevaluation: [{{use: few_shot, ways: 2, shots: [1], queries: 1}}]\n"
+    )
+    made = plan_file(tmp_path / "own.yaml")
     with pytest.raises(InputError, match=message):
         check_enough(made, contents_of(made, tmp_path / "results"), tmp_path / "results")

@@ -92,6 +92,13 @@ def evaluation(limit: int | None = None) -> EvaluateSpec:
     return EvaluateSpec(evaluation=Linear(), source=Trained(), dataset=data(limit), seed=0)
 
 
+def test_training_on_a_folder_of_unknown_size_asks_by_what_was_packed_of_it():
+    assert resources([pretraining()], counted=12_811).minutes == pytest.approx(
+        resources([pretraining()]).minutes / 100, abs=1
+    )
+    assert work(pretraining(), counted=500) == pytest.approx(work(pretraining(limit=500)))
+
+
 def test_several_gpus_share_the_time_and_each_has_its_cores_and_memory():
     one, eight = resources([pretraining()]), resources([pretraining()], gpus=8)
     assert eight.minutes == pytest.approx(one.minutes / 8, abs=1)

@@ -203,6 +203,8 @@ def forget_tables():
 
 def start():
     """Write the jobs' specs and the units, and let MLflow follow while this process lives."""
+    from pipelines.spec.enough import contents_of
+    from pipelines.spec.foretold import note_prices
     from pipelines.spec.writing import write_specs
 
     forget_tables()
@@ -212,6 +214,8 @@ def start():
         write_specs(made, RESULTS)
         layout.marker(RESULTS, "report", name).unlink(missing_ok=True)
     PENDING.write(RESULTS, STUDIES, RUN)
+    for made in PLANS.values():
+        note_prices(made, RESULTS, contents_of(made, RESULTS))
     global WATCH
     WATCH = watched()
     WATCH.start()

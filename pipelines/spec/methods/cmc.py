@@ -53,13 +53,8 @@ class Options(MethodOptions):
 
     @model_validator(mode="after")
     def _transform(self) -> Self:
-        if self.feature_transform and self.loss != "info_nce":
-            raise ValueError(
-                f"feature_transform: it changes the scores of a softmax over drawn negatives, not loss: {self.loss}; "
-                "set loss: info_nce"
-            )
         if self.feature_transform:
-            self.feature_transform.of_scores("CMC")
+            self.feature_transform.of_drawn(self.loss, "CMC")
         return self
 
     @property

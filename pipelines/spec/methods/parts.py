@@ -101,6 +101,15 @@ class FeatureTransform(Model):
                 "leave keeps out"
             )
 
+    def of_drawn(self, loss: str, method: str) -> None:
+        """ValueError where it does not go with a method that draws its negatives from a bank, and this loss."""
+        if loss != "info_nce":
+            raise ValueError(
+                f"feature_transform: it changes the scores of a softmax over drawn negatives, not loss: {loss}; "
+                "set loss: info_nce"
+            )
+        self.of_scores(method)
+
     def of_scores(self, method: str) -> None:
         """ValueError where the negatives' vectors would be needed by a method that mixes their scores."""
         negative = self.negative

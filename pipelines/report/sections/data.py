@@ -1,12 +1,13 @@
 """The data section: what each data set holds, from what packing left beside its shards."""
 
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pipelines.files import read_json
-from pipelines.report.sections import Picture, Section, caption, pictures_of
-from pipelines.report.study import Result, Results
+from pipelines.report.behind import of_jobs
+from pipelines.report.material import Material
+from pipelines.report.section import Picture, Section, pictures_of
+from pipelines.report.study import Result
 from pipelines.report.tables import Entry, Table
 from pipelines.spec.contents import channel_names, packed_contents
 from pipelines.spec.datasets.webdataset import Options as WebDataset
@@ -14,6 +15,7 @@ from pipelines.spec.images_told import few, images_told
 from pipelines.spec.jobs import ShardsSpec
 from pipelines.spec.layout import INDEX
 
+ORDER = 120
 ALERTS = (
     "classes missing from train",
     "classes missing from test",
@@ -26,20 +28,26 @@ ALERTS = (
 MOST_CLASSES = 20
 
 
-def data_section(results: Results, texts: Path) -> Section:
+def sections(material: Material) -> Iterator[Section]:
     """A table of all data sets that are packed, and sheets of their images; empty where none is."""
-    packed = [job for job in results.of(ShardsSpec) if job.record and (job.folder / INDEX).exists()]
+    packed = [job for job in material.results.of(ShardsSpec) if job.record and (job.folder / INDEX).exists()]
     rows = [row for job in packed for row in _rows(job)]
-    words = caption(texts, "data")
+    words = material.caption("data")
     table = Table("data", words[0], ("data set", "what", "found"), tuple(rows), text_columns=3)
     pictures: list[Picture] = [picture for job in packed for picture in pictures_of(job)]
-    return Section("data", "Data", words, tables=(table,) if rows else (), pictures=tuple(pictures))
+    tables = (table,) if rows else ()
+    yield Section("data", "Data", words, tables=tables, pictures=tuple(pictures), part="provenance")
 
 
 def _rows(job: Result[ShardsSpec]) -> list[tuple[Entry, ...]]:
     facts = [(what, words) for what, words in _facts(job).items() if words]
+    behind = of_jobs(f"{job.dataset} · images and shards", [job])
     return [
-        (Entry(job.dataset if number == 0 else "", bold=True), Entry(what, bold=what in ALERTS), Entry(words))
+        (
+            Entry(job.dataset if number == 0 else "", bold=True),
+            Entry(what, bold=what in ALERTS),
+            Entry(words, behind=behind if any(map(str.isdigit, words)) else None),
+        )
         for number, (what, words) in enumerate(facts)
     ]
 

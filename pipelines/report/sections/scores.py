@@ -2,30 +2,21 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from pipelines.colours import Style, ramp, styles
 from pipelines.errors import Problem
 from pipelines.histograms import Histograms
 from pipelines.records import checked_file
 from pipelines.report import score_charts
-from pipelines.report.curves import Curve
-from pipelines.report.sections import Chart, Section, caption
+from pipelines.report.curves import SCORES, Curve
+from pipelines.report.material import Material
+from pipelines.report.section import Chart, Section
 from pipelines.report.study import Results
 from pipelines.spec.jobs import PretrainSpec
 from pipelines.spec.methods.parts import FeatureTransform
 from pipelines.spec.row_name import RowName
 
-CURVES = {
-    "scores/negative_mean": "mean of negative scores",
-    "scores/negative_variance": "variance of negative scores",
-    "scores/positive_mean": "mean of positive scores",
-    "scores/positive_variance": "variance of positive scores",
-    "scores/untransformed_negative_mean": "mean of negative scores before transformation",
-    "scores/untransformed_positive_mean": "mean of positive scores before transformation",
-    "train/gradient_norm": "gradient norm",
-    "train/first_layer_gradient_norm": "gradient norm of the encoder's first layer",
-}
+ORDER = 150
 SIDES = {
     "untransformed_negative": "negative scores before transformation",
     "negative": "negative scores",
@@ -45,14 +36,14 @@ class Seen:
     each: tuple[Histograms, ...]
 
 
-def scores_section(results: Results, curves: Sequence[Curve], texts: Path) -> Section:
-    """Heat maps, curves and densities of the methods that have scores; ``curves``: of ``CURVES``, all methods'."""
-    having = {curve.name for curve in curves if curve.metric.startswith("scores/")}
-    inside = [curve for curve in curves if curve.name in having]
+def sections(material: Material) -> Iterator[Section]:
+    """Heat maps, curves and densities of the methods that have scores."""
+    having = {curve.name for curve in material.curves if curve.metric.startswith("scores/")}
+    inside = [curve for curve in material.curves if curve.name in having]
     style = graded(list(dict.fromkeys(curve.name for curve in inside)))
-    drawn = [*_heat_maps(results), *_bands(inside, style), *_densities(results)]
+    drawn = [*_heat_maps(material.results), *_bands(inside, style), *_densities(material.results)]
     legend = tuple(style.items()) if inside else ()
-    return Section("scores", "Score distribution", caption(texts, "scores"), tuple(drawn), legend=legend)
+    yield Section("scores", "Score distribution", material.caption("scores"), tuple(drawn), legend=legend)
 
 
 def graded(names: Sequence[RowName]) -> dict[str, Style]:
@@ -95,7 +86,7 @@ def _named(seen: Seen, side: str) -> str:
 
 def _bands(inside: Sequence[Curve], style: dict[str, Style]) -> Iterator[Chart]:
     for dataset in dict.fromkeys(curve.dataset for curve in inside):
-        for metric, words in CURVES.items():
+        for metric, words in SCORES.items():
             group = [curve for curve in inside if (curve.dataset, curve.metric) == (dataset, metric)]
             if group:
                 log = metric.endswith("gradient_norm")
