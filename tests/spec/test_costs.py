@@ -5,7 +5,7 @@ import functools
 import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
-from trainer_tools import CLASSES, COUNT, SIDE, small_options, small_trainer
+from trainer_tools import CLASSES, COUNT, SIDE, every_method, small_options, small_trainer
 
 from pipelines.encoders import build_encoder
 from pipelines.methods import build
@@ -13,7 +13,6 @@ from pipelines.methods.base import DataFacts
 from pipelines.spec.encoders.base import EncoderOptions
 from pipelines.spec.encoders.resnet import Options as ResNet
 from pipelines.spec.encoders.vit import Options as ViT
-from pipelines.spec.methods import names
 from pipelines.spec.methods.byol import Options as BYOL
 from pipelines.spec.methods.dino import Options as DINO
 from pipelines.spec.methods.mae import Options as MAE
@@ -52,7 +51,7 @@ HEADS = {"cpc", "dim"}
 """Methods whose heads work on maps: only beside a network that is not tiny are they small, as the others' always are."""
 
 
-@pytest.mark.parametrize("name", names())
+@every_method
 def test_a_step_costs_what_its_method_says(name):
     options = small_options(name)
     if name == "clip":  # the tower is priced for texts of full length: these have 20 bytes
