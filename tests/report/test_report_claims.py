@@ -185,7 +185,7 @@ def test_the_page_leads_with_the_verdicts(tmp_path: Path) -> None:
     anchors = dict(numbers_of(page))
     assert {anchor for number, anchor in anchors.items() if number.startswith("claims")} == {head}
     assert [number for number, anchor in anchors.items() if not anchor] == ["results: 10.0"]  # chance is worked out
-    parts = page[page.index(f'id="{head}"') :].partition("</ul>")[0]
+    parts = page[page.index(f'id="{head}"') :].partition("<ul>")[2].partition("</ul>")[0]
     assert {*re.findall(r">digits · (\w+)", parts)} == {"new", "base"}
 
 
