@@ -6,6 +6,7 @@ The numbers are invented and stand only here; nothing of it is a measurement.
 import json
 import math
 import random
+import re
 from pathlib import Path
 from typing import Any
 
@@ -168,6 +169,23 @@ def answered(results: Path, job: dict[str, Any], correct: ArrayLike, classes: in
     )
     said = np.where(right, label, (label + 1) % classes)
     Predictions.of([f"image{i}" for i in range(len(right))], label, said).save(folder / "predictions.npz")
+
+
+def numbers_of(page: str) -> list[tuple[str, str]]:
+    """(table and text, anchor of what is behind it or nothing) of every number of a page's tables.
+
+    Without figures of papers, which have their source beside them, and without the table that links to the records. Every
+    address inside the page has to lead somewhere.
+    """
+    assert {*re.findall(r'href="#([^"]+)"', page)} <= {*re.findall(r' id="([^"]+)"', page)}
+    found = []
+    for name, table in re.findall(r'<table class="([^"]+)">(.*?)</table>', page, re.S):
+        for cell in re.findall(r'<td class="number[^"]*">(.*?)</td>', table, re.S):
+            text = re.sub("<[^>]+>", "", cell).strip()
+            if re.match(r"[+-]?\d", text) and name not in ("published", "jobs") and 'href="#note-' not in cell:
+                anchor = re.search(r'class="behind" href="#(behind-\w+)"', cell)
+                found.append((f"{name}: {text}", anchor.group(1) if anchor else ""))
+    return found
 
 
 def planned(folder: Path, study: str) -> Path:

@@ -1,10 +1,11 @@
 """Claims of a study: which runs they mean, and the verdict that made-up records give them."""
 
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
-from report_tools import answered, finish, planned
+from report_tools import answered, finish, numbers_of, planned
 
 from pipelines.cli import main
 from pipelines.errors import InputError
@@ -181,6 +182,12 @@ def test_the_page_leads_with_the_verdicts(tmp_path: Path) -> None:
     assert "Someone 2020, table 1" in page
     assert page.index('class="verdicts"') < page.index('id="results"')
     assert (tmp_path / "out" / "tables" / "claims.csv").exists()
+    (head,) = re.findall(r'<small><a class="behind" href="#(behind-\w+)">', page)
+    anchors = dict(numbers_of(page))
+    assert {anchor for number, anchor in anchors.items() if number.startswith("claims")} == {head}
+    assert [number for number, anchor in anchors.items() if not anchor] == ["results: 10.0"]  # chance is worked out
+    parts = page[page.index(f'id="{head}"') :].partition("<ul>")[2].partition("</ul>")[0]
+    assert {*re.findall(r">digits · (\w+)", parts)} == {"new", "base"}
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from report_tools import answered, planned
+from report_tools import answered, numbers_of, planned
 from scipy import stats
 
 from pipelines.cli import main
@@ -153,6 +153,7 @@ def test_the_report_has_a_section_and_a_sentence(folder: Path) -> None:
     sentence = "Of 4 published figures: 1 reproduced, 1 not reproduced, 1 not settled, 1 not run."
     assert sentence in page
     assert "Published figures to reproduce" in page
+    assert all(anchor for number, anchor in numbers_of(page) if number.startswith("reproduction"))
     rows = (out / "tables" / "reproduction.csv").read_text().splitlines()
     assert [row.split(",")[0] for row in rows[1:5]] == ["byol", "vicreg", "dino", "swav"]
     assert "linear, online" in (out / "tables" / "reproduction.md").read_text()
