@@ -110,7 +110,9 @@ def main() -> None:
         row("a sync with nothing to do", round(again, 1), "CPU s"),
         row("a look of the process that follows, nothing changed", round(look, 3), "CPU s"),
     ]
-    report.finish(rows, {"first": first, "waited": waited, "again": again, "look": look, "records": records}, given.json)
+    report.finish(
+        rows, {"first": first, "waited": waited, "again": again, "look": look, "records": records}, given.json
+    )
 
 
 if __name__ == "__main__":

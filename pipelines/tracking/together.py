@@ -1,6 +1,6 @@
 """All calls for one run of MLflow in one transaction of its SQLite file: the run is there whole or not at all.
 
-MLflow's store commits some thirty times for a run, and each commit waits for the disk. Here its sessions join a transaction from
+MLflow commits some thirty times for a run, and each commit waits for the disk. Here its sessions join a transaction from
 outside, as SQLAlchemy describes it ("Joining a Session into an External Transaction"). Databases with a server are left alone:
 they serve others meanwhile.
 """
