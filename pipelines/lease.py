@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Self
 
-from pipelines.errors import EnvironmentFault, unwritten
+from pipelines.errors import EnvironmentFault, InputError, unwritten
 from pipelines.heartbeat import Beating, Holder, Watch
 
 FILE = ".lease"
@@ -104,7 +104,7 @@ def hand_over(folders: Sequence[Path]) -> None:
 @contextlib.contextmanager
 def handed_over(folders: Sequence[Path]) -> Iterator[dict[Path, Lease]]:
     """The leases that a launcher took for these folders, kept up for the length of a block by the group's first process."""
-    tokens: dict[str, str] = json.loads(os.environ.get(HANDED, "{}")) if os.environ.get("RANK") == "0" else {}
+    tokens = _tokens(os.environ.get(HANDED, "{}")) if os.environ.get("RANK") == "0" else {}
     leases = {
         folder: Lease(folder / FILE, Beating(folder / FILE, tokens[str(folder)]))
         for folder in folders
@@ -115,6 +115,17 @@ def handed_over(folders: Sequence[Path]) -> Iterator[dict[Path, Lease]]:
     finally:
         for lease in leases.values():
             lease.release()
+
+
+def _tokens(text: str) -> dict[str, str]:
+    """Folder -> token. InputError for what no launcher has written: a variable that was left in the environment."""
+    try:
+        found = json.loads(text)
+    except ValueError:
+        found = None
+    if not isinstance(found, dict) or not all(isinstance(token, str) for token in found.values()):
+        raise InputError(f"{HANDED}={text!r}: must be what a launcher writes, folder -> token as JSON; unset it")
+    return found
 
 
 def _attempt(watch: Watch) -> Beating | None:

@@ -24,6 +24,8 @@ _WATCHED = (
 
 MEMORY = "peak_memory"
 """First part of the names of what a job held at most."""
+GPU_MEMORY = f"{MEMORY}/gpu_mib"
+"""Stands in the record of every job that ran on a GPU, and in no other."""
 
 
 def versions() -> dict[str, str]:

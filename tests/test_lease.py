@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from pipelines import attempts, heartbeat, lease
-from pipelines.errors import EnvironmentFault
+from pipelines.errors import EnvironmentFault, InputError
 from pipelines.lease import FILE, HANDED, Lease, hand_over, handed_over, leased
 
 ROOT = Path(lease.__file__).parents[1]
@@ -150,6 +150,14 @@ def test_a_launchers_leases_are_kept_up_by_the_first_process_it_starts(tmp_path,
         assert (tmp_path / "a" / FILE).read_text() == token
         assert token.split()[1] == str(os.getpid())
     assert not (tmp_path / "a" / FILE).exists()
+
+
+@pytest.mark.parametrize("text", ["{", "7", '["a"]', '{"a": 1}', ""])
+def test_leases_that_no_launcher_has_written_are_refused(text, tmp_path, monkeypatch):
+    monkeypatch.setenv("RANK", "0")
+    monkeypatch.setenv(HANDED, text)
+    with pytest.raises(InputError, match=r"PIPELINES_LEASES=.*; unset it"), handed_over([tmp_path]):
+        pass
 
 
 def test_attempts_are_counted_until_the_record_is_written(tmp_path, monkeypatch):

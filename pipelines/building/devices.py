@@ -6,7 +6,7 @@ import torch
 import torch.distributed as dist
 
 from pipelines import distributed
-from pipelines.machine import MEMORY
+from pipelines.machine import GPU_MEMORY, MEMORY
 from pipelines.machine import peak_memory as host_memory
 
 
@@ -26,7 +26,7 @@ def peak_memory(device: torch.device) -> dict[str, float]:
     """MiB that this process has held at most since its start: of the host, and of its GPU by what torch has allocated there."""
     found = {f"{MEMORY}/host_mib": round(host_memory(), 1)}
     if device.type == "cuda":
-        found[f"{MEMORY}/gpu_mib"] = round(torch.cuda.max_memory_allocated(device) / 2**20, 1)
+        found[GPU_MEMORY] = round(torch.cuda.max_memory_allocated(device) / 2**20, 1)
     return found
 
 

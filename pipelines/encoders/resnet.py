@@ -16,9 +16,29 @@ from pipelines.encoders.norms import NormKind, conv, norm
 from pipelines.spec.encoders.resnet import BLOCKS, Options
 
 
+NARROW = 16
+"""Channels below which a shortcut does its stride itself. With fewer than a vector of channels, oneDNN's backward pass of a
+strided 1x1 convolution in channels_last memory writes past its workspace: wrong gradients, and crashes some steps later (seen
+with oneDNN 3.13 on AVX2 below 8; github.com/uxlfoundation/oneDNN/issues/6035). A vector of AVX-512 has 16."""
+
+
+class NarrowShortcut(nn.Sequential):
+    """The places that a strided 1x1 convolution would read, then its layers without a stride: the same function."""
+
+    def __init__(self, stride: int, *layers: nn.Module) -> None:
+        super().__init__(*layers)
+        self.stride = stride
+
+    def forward(self, input: Tensor) -> Tensor:
+        """(N, inside, H, W) -> (N, outside, H / stride, W / stride)."""
+        return super().forward(input[:, :, :: self.stride, :: self.stride])
+
+
 def _shortcut(kind: NormKind, inside: int, outside: int, stride: int) -> nn.Module | None:
     if stride == 1 and inside == outside:
         return None
+    if stride > 1 and inside < NARROW:
+        return NarrowShortcut(stride, conv(kind, inside, outside, 1), norm(kind, outside))
     return nn.Sequential(conv(kind, inside, outside, 1, stride), norm(kind, outside))
 
 

@@ -58,11 +58,17 @@ def _answer(*command: str) -> str:
         return ""
 
 
-def grown(cause: Cause, rule: str, asked: Callable[[object], int]) -> Callable[[object, int], int]:
-    """A function of wildcards and attempt, as Snakemake takes it for a resource: what was asked, times ``factor``."""
+def grown(
+    cause: Cause, rule: str, asked: Callable[[object], int], most: int | None = None
+) -> Callable[[object, int], int]:
+    """A function of wildcards and attempt, as Snakemake takes it for a resource: what was asked, times ``factor``.
+
+    most: what may be asked for; none: anything.
+    """
 
     def resource(wildcards: object, attempt: int) -> int:
         comment = f"rule_{rule}_wildcards_{'_'.join(map(str, wildcards))}"  # type: ignore[call-overload]
-        return asked(wildcards) * factor(cause, comment, attempt)
+        wanted = asked(wildcards) * factor(cause, comment, attempt)
+        return wanted if most is None else min(wanted, most)
 
     return resource

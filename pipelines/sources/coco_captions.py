@@ -9,6 +9,7 @@ import numpy as np
 
 from pipelines.errors import InputError
 from pipelines.sources.base import Sample, Source, Split
+from pipelines.sources.files import file_name
 from pipelines.spec.datasets.coco_captions import Options as CocoCaptions
 
 
@@ -19,19 +20,11 @@ def read(options: CocoCaptions) -> Source:
     return Source((), train, test)
 
 
-def _file_name(given: object) -> str:
-    """ValueError for a path: images lie in their split's folder, and no other file is packed."""
-    name = str(given)
-    if Path(name).name != name or name in ("", ".."):
-        raise ValueError(f"'{name}' is no name of a file")
-    return name
-
-
 def _split(root: Path, part: str, chosen: int) -> Split:
     notes = root / "annotations" / f"captions_{part}.json"
     try:
         given: dict[str, Any] = json.loads(notes.read_text())
-        names = {int(image["id"]): _file_name(image["file_name"]) for image in given["images"]}
+        names = {int(image["id"]): file_name(image["file_name"]) for image in given["images"]}
         captions: dict[int, list[str]] = defaultdict(list)
         for note in sorted(given["annotations"], key=lambda each: each["id"]):
             captions[int(note["image_id"])].append(" ".join(str(note["caption"]).split()))

@@ -5,13 +5,19 @@ from pathlib import Path
 
 import numpy as np
 
+from pipelines.errors import InputError
 from pipelines.sources.base import Labels, Sample, Source, Split
 from pipelines.sources.strata import stratified_share
 
 
 def file_split(root: Path, paths: Sequence[Path | str], labels: Sequence[int] | Labels) -> Split:
-    """Image files below ``root`` with labels (N,). Nothing is read before it is asked for; ids are paths below root."""
+    """Image files below ``root`` with labels (N,). Nothing is read before it is asked for; ids are paths below root.
+
+    InputError for a path that leads out of ``root``: lists that are fetched with a data set say what is packed.
+    """
     places = [Path(path) for path in paths]
+    if outside := next((path for path in places if ".." in path.parts or not path.is_relative_to(root)), None):
+        raise InputError(f"{root}: its lists name {outside}, which leads out of it; fetch the data set anew")
     ids = [path.relative_to(root).as_posix() for path in places]
     numbers = np.asarray(labels, np.int64)
 
@@ -20,6 +26,14 @@ def file_split(root: Path, paths: Sequence[Path | str], labels: Sequence[int] | 
         return Sample(ids[position], path.read_bytes(), path.suffix[1:].lower(), int(numbers[position]))
 
     return Split(ids, numbers, read)
+
+
+def file_name(given: object) -> str:
+    """A name that a list gives. ValueError for a path: images lie in the list's own folder, and no other file is packed."""
+    name = str(given)
+    if Path(name).name != name or name in ("", ".."):
+        raise ValueError(f"'{name}' is no name of a file")
+    return name
 
 
 def joined(root: Path, parts: Sequence[tuple[Sequence[Path | str], Sequence[int]]]) -> Split:

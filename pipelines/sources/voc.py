@@ -10,6 +10,7 @@ import numpy as np
 from pipelines.errors import InputError
 from pipelines.sources.base import Sample, Source, Split
 from pipelines.sources.download import FOLDER, downloaded
+from pipelines.sources.files import file_name
 from pipelines.sources.label_sets import IGNORED, PRESENT
 from pipelines.spec.datasets.voc import CLASSES
 from pipelines.spec.datasets.voc import Options as Voc
@@ -48,7 +49,7 @@ def _said(path: Path) -> dict[str, int]:
     """Image -> 1, 0 or -1."""
     try:
         pairs = [line.split() for line in path.read_text().splitlines() if line.strip()]
-        found = {image: int(number) for image, number in pairs}
+        found = {file_name(image): int(number) for image, number in pairs}
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: not a list of images with 1, 0 or -1 ({error}); fetch the data set anew") from None
     if wrong := next((image for image, number in found.items() if number not in (1, 0, -1)), None):

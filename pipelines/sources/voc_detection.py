@@ -14,6 +14,7 @@ from pipelines.errors import InputError
 from pipelines.sources.base import Sample, Source, Split
 from pipelines.sources.boxes import BOX, BOXES, DIFFICULT, NAME
 from pipelines.sources.download import FOLDER, downloaded
+from pipelines.sources.files import file_name
 from pipelines.spec.datasets.voc import CLASSES
 from pipelines.spec.datasets.voc_detection import Options as VocDetection
 
@@ -42,8 +43,8 @@ def _split(root: Path, year: str, part: str) -> Split:
     folder = root / f"VOC{year}"
     listed = folder / "ImageSets" / "Main" / f"{part}.txt"
     try:
-        names = listed.read_text().split()
-    except (OSError, UnicodeDecodeError) as error:
+        names = [file_name(word) for word in listed.read_text().split()]
+    except (OSError, ValueError) as error:
         raise InputError(f"{listed}: cannot be read ({error}); fetch the data set anew") from None
     if not names:
         raise InputError(f"{listed}: names no image; fetch the data set anew")

@@ -11,6 +11,7 @@ from PIL import Image
 from pipelines.errors import InputError
 from pipelines.sources.base import Sample, Source, Split
 from pipelines.sources.download import FOLDER, downloaded
+from pipelines.sources.files import file_name
 from pipelines.sources.images import encode_png
 from pipelines.sources.masks import MASK
 from pipelines.spec.datasets.voc_segmentation import Options as VocSegmentation
@@ -29,9 +30,9 @@ def read(options: VocSegmentation) -> Source:
 def _split(root: Path, part: str) -> Split:
     path = root / "ImageSets" / "Segmentation" / f"{part}.txt"
     try:
-        names = path.read_text().split()
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}); fetch the data set anew") from None
+        names = [file_name(word) for word in path.read_text().split()]
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: cannot be read ({error}); fetch the data set anew") from None
 
     def sample(position: int) -> Sample:
         name = names[position]

@@ -63,19 +63,22 @@ def work(spec: JobSpec, counted: int | None = None) -> float:
     return spec.search.trainings * (spec.search.data_share * training + _judging_gflops(spec, images))
 
 
-def resources(specs: list[JobSpec], gpus: int = 1, counted: int | None = None) -> Resources:
+def resources(
+    specs: list[JobSpec], gpus: int = 1, counted: int | None = None, measured: float | None = None
+) -> Resources:
     """What jobs ask for that one process, or one a GPU, runs one after the other. Times are twice what is expected.
 
     Training takes its work on the GPUs, at least 30 minutes, and the cores that keep them fed; packing and evaluation what
     the number of images asks for, at least an hour. gpus: those that a training gets; 0 counts as one. counted: images of
-    train, where shards have been packed that planning knows no size of.
+    train, where shards have been packed that planning knows no size of. measured: minutes that earlier trainings say these
+    will take, which come before what is expected.
     """
     if any(isinstance(spec, RunSpec) for spec in specs):
         done, devices = sum(work(spec, counted) for spec in specs), max(1, gpus)
         return Resources(
             threads=max(_cores(spec, counted) for spec in specs) * devices,
             mem_mb=16_000 * devices,
-            minutes=max(30, round(2 * done / GPU_GFLOPS / devices / 60)),
+            minutes=max(30, math.ceil(2 * (measured or done / GPU_GFLOPS / devices / 60))),
         )
     images = max(_images(spec, counted) for spec in specs)
     threads = 1 if images < MIDDLE else 4 if images < LARGE else 8

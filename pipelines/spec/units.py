@@ -16,6 +16,7 @@ from pipelines.spec.job import INPUT_STAGE, Job
 from pipelines.spec.jobs import EvaluateSpec
 from pipelines.spec.layout import job_folder, record_file
 from pipelines.spec.resources import CORE_GFLOPS, Resources, resources, work
+from pipelines.spec.speeds import Speeds
 
 SECONDS = 60.0
 """Training jobs of less estimated work than this on one core share a process, up to this together."""
@@ -43,13 +44,17 @@ class Unit:
         folders = [str(job.folder(results)) for job in self.jobs]
         return shlex.join(["python", "-m", "pipelines", self.stage, "--job", *folders])
 
-    def resources(self, gpus: int, results: Path) -> Resources:
-        """What it asks of a cluster, when a training gets so many GPUs; by the images that were packed, once they are."""
+    def resources(self, gpus: int, results: Path, speeds: Speeds | None = None) -> Resources:
+        """What it asks of a cluster, when a training gets so many GPUs; by the images that were packed, once they are.
+
+        speeds: by how long like trainings took, once there are any.
+        """
         shards = {("shards", key) for job in self.jobs if (key := job.inputs.get("shards"))}
         packed = [job_folder(results, *place) for place in shards if record_file(results, *place).exists()]
         counts = [read_record(folder).metrics.get("data/train") for folder in packed]
         counted = max((int(count) for count in counts if count), default=None)
-        return resources([job.spec for job in self.jobs], gpus, counted)
+        specs = [job.spec for job in self.jobs]
+        return resources(specs, gpus, counted, speeds.minutes(specs, gpus) if speeds else None)
 
     def needs(self) -> set[tuple[str, str]]:
         """(stage, key) of the jobs of other units that have to be finished before."""

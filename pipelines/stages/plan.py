@@ -150,11 +150,16 @@ def _print_notes(made: Plan) -> None:
         print(f"# {note}: {', '.join(labels)}")
 
 
+def _counted(number: int) -> str:
+    """``1 job``, ``2 jobs``."""
+    return f"{number} job{'' if number == 1 else 's'}"
+
+
 def _print_counts(made: Plan, results: Path) -> None:
     for stage in dict.fromkeys(job.stage for job in made.jobs.values()):
         jobs = made.of(stage)
         done = sum(job.done(results) for job in jobs)
-        print(f"# {stage}: {len(jobs)} jobs, {done} done")
+        print(f"# {stage}: {_counted(len(jobs))}, {done} done")
 
 
 def _print_cost(made: Plan, results: Path, contents: Mapping[str, Contents]) -> None:
@@ -172,7 +177,7 @@ def _print_cost(made: Plan, results: Path, contents: Mapping[str, Contents]) -> 
         sources = ", ".join(f"{duration(seconds)} {source}" for source, seconds in priced.items())
         each = prices.bytes(stage)
         disk = f"; {len(left) * each / 1e9:.2f} GB on disk" if each and left else ""
-        print(f"# {stage}: {len(left)} jobs to do{f': {sources}' if sources else ''}{disk}")
+        print(f"# {stage}: {_counted(len(left))} to do{f': {sources}' if sources else ''}{disk}")
     for label, seconds in _by_row(made, results, prices).items():
         print(f"#   {label}: training {duration(seconds)} on one H100-class GPU")
     print(

@@ -24,8 +24,8 @@ from pipelines.building.tuned import chosen_values
 from pipelines.building.views_seen import write_views
 from pipelines.errors import BadResult, Problem
 from pipelines.files import replacing
-from pipelines.launching.preemption import requeued
 from pipelines.launching.processes import process_group
+from pipelines.launching.requeue import requeued
 from pipelines.launching.torchrun import become_launcher, launched
 from pipelines.lease import Lease, handed_over, leased
 from pipelines.records import FILE, now, write_record
@@ -62,8 +62,8 @@ def run(job: list[Path], processes: int = 1, nodes: int = 1) -> int:
                         _pretrain(ready(folder), stop, lease)
             except Stopped as stopped:
                 print(stopped, file=sys.stderr, flush=True)
-                if distributed.rank() == 0 and requeued():
-                    print("preempted by Slurm: put back into its queue", file=sys.stderr, flush=True)
+                if distributed.rank() == 0 and (why := requeued()):
+                    print(f"{why}: put back into Slurm's queue", file=sys.stderr, flush=True)
                 return stop.status
             except BadResult as error:
                 print(f"error: {error}", file=sys.stderr)
@@ -130,6 +130,7 @@ def _pretrain(job: JobFolder[PretrainSpec], stop: Stop, lease: Lease | None) -> 
             **fitted.derived,
             **peak_memory(training.device),
             "attempts": attempts,
+            "processes": distributed.world_size(),
             **{f"tuned/{path}": value for path, value in chosen.items()},
         },
         seconds=fitted.clock.training,

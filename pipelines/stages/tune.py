@@ -17,7 +17,7 @@ from pipelines.errors import BadResult
 from pipelines.files import write_json
 from pipelines.history import FILE as HISTORY
 from pipelines.history import History
-from pipelines.launching.preemption import requeued
+from pipelines.launching.requeue import requeued
 from pipelines.lease import Lease, leased
 from pipelines.records import now, write_record
 from pipelines.signals import Stop
@@ -88,8 +88,8 @@ def _work(job: JobFolder[TuneSpec], worker: int, of: int) -> int:
             ran = work(search, worker, lambda slot: _objective(job, search, stop, (own, slot)), stop)
         except Stopped as stopped:
             print(stopped, file=sys.stderr, flush=True)
-            if requeued():
-                print("preempted by Slurm: put back into its queue", file=sys.stderr, flush=True)
+            if why := requeued():
+                print(f"{why}: put back into Slurm's queue", file=sys.stderr, flush=True)
             return stop.status
         if stop():
             return stop.status

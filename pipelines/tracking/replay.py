@@ -1,5 +1,6 @@
 """Replay: studies into MLflow: an experiment a study, a run a row of its tables, the runs of its seeds inside that."""
 
+import contextlib
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -19,6 +20,7 @@ from pipelines.tracking.search_run import trial_contents
 from pipelines.tracking.sending import PARENT, delete, is_current, send
 from pipelines.tracking.settings import TrackingSettings
 from pipelines.tracking.store import Experiment, Store, connect, errors, reason, unreachable
+from pipelines.tracking.together import RolledBack, together
 from pipelines.tracking.tree import StudyTree, TrackedRow
 
 LOCKS = ".tracking"
@@ -171,6 +173,10 @@ def _send_one(content: Content, known: Known, experiment: Experiment, tags: dict
     runs = known.get(content.key, ())
     if is_current(runs, content, tags):
         return str(runs[0].info.run_id), 0
+    tables = experiment.store.tables
+    if tables is not None:
+        with contextlib.suppress(RolledBack), together(tables):
+            return send(runs, content, experiment, tags), 1
     return send(runs, content, experiment, tags), 1
 
 

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from mlflow import MlflowClient
 from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
+from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 from sqlalchemy.exc import SQLAlchemyError
 
 from pipelines.advice import typed
@@ -23,6 +24,7 @@ from pipelines.masking import masked
 from pipelines.tracking.limits import CALL, OPEN, Limited, within
 from pipelines.tracking.new_file import file_of, make_file
 from pipelines.tracking.settings import LOCK, TrackingSettings, results_id, shown
+from pipelines.tracking.together import tables_of
 
 _ENVIRONMENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -52,6 +54,8 @@ class Store:
     folder: Path
     """The results folder."""
     address: str = field(repr=False)
+    tables: SqlAlchemyStore | None = field(repr=False, default=None)
+    """The store behind the client where that is a SQLite file, whose calls can go together."""
 
     def experiment(self, study: str, question: str) -> "Experiment":
         """A study's experiment, made when it is missing and taken back when it was deleted."""
@@ -117,8 +121,9 @@ def connect(settings: TrackingSettings, results: Path, over: Callable[[], bool] 
         _knock(address)
         with locked(results / LOCK):
             within(OPEN, make_file, address)
-            client: Any = Limited(within(OPEN, _client, address), over)
-        return Store(client, identity, settings, results, address)
+            client: MlflowClient = within(OPEN, _client, address)
+        limited: Any = Limited(client, over)
+        return Store(limited, identity, settings, results, address, tables_of(client))
     except errors() as error:
         raise unreachable(address, error, results) from None
 

@@ -8,7 +8,7 @@ import torchvision
 from torch import nn
 
 from pipelines.encoders.norms import SplitBatchNorm, split_batch_norm
-from pipelines.encoders.resnet import BasicBlock, Bottleneck, ResNet
+from pipelines.encoders.resnet import NARROW, BasicBlock, Bottleneck, NarrowShortcut, ResNet
 from pipelines.spec.encoders.resnet import Options
 
 
@@ -89,3 +89,22 @@ def test_channels_last_and_split_norm_agree_with_plain() -> None:
     assert isinstance(model.layer1[0].bn1, SplitBatchNorm)
     last = model.to(memory_format=torch.channels_last)(x.contiguous(memory_format=torch.channels_last))
     torch.testing.assert_close(last, expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("depth", [10, 50])
+@pytest.mark.parametrize("width", [1, 4, 8, 16])
+def test_no_strided_1x1_convolution_has_few_channels(depth: int, width: int) -> None:
+    """oneDNN's damage the memory of the process in their backward pass."""
+    convolutions = [module for module in ResNet(depth, width=width).modules() if isinstance(module, nn.Conv2d)]
+    strided = [each for each in convolutions if each.kernel_size == (1, 1) and each.stride != (1, 1)]
+    assert all(each.in_channels >= NARROW for each in strided)
+    assert len(strided) + sum(isinstance(each, NarrowShortcut) for each in ResNet(depth, width=width).modules()) == 3
+
+
+def test_a_narrow_shortcut_is_the_strided_convolution() -> None:
+    narrow = ResNet(10, width=4, stem="small").layer2[0].downsample
+    plain = nn.Sequential(nn.Conv2d(4, 8, 1, 2, bias=False), nn.BatchNorm2d(8))
+    assert isinstance(narrow, NarrowShortcut)
+    plain.load_state_dict(narrow.state_dict())
+    x = torch.randn(4, 4, 7, 8)
+    torch.testing.assert_close(narrow(x), plain(x))

@@ -24,12 +24,6 @@ NOT_VERIFIED = (".checked.json", "worker-0.json")
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory) -> Finished:
-    """The study, run once."""
-    return Finished.made(tmp_path_factory.mktemp("study"))
-
-
-@pytest.fixture(scope="module")
 def expected(finished, tmp_path_factory) -> dict[str, object]:
     """What its readers get."""
     return finished.copy(tmp_path_factory.mktemp("whole")).outcome()

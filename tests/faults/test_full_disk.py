@@ -24,12 +24,6 @@ from pipelines.tuning.study import close, opened, run_slot
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("damaged")]
 
 
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory) -> Finished:
-    """A small study, run once."""
-    return Finished.made(tmp_path_factory.mktemp("study"))
-
-
 @contextmanager
 def full_at(step: int, number: int = errno.ENOSPC) -> Iterator[list[int]]:
     """Whatever waits for the disk for the ``step``-th time is refused, as is everything after it; the count so far."""
@@ -85,19 +79,22 @@ def test_a_disk_full_at_any_write_loses_nothing_but_the_attempt(finished, tmp_pa
         assert left(folder) == expected, f"after write {step} of {count[0]}"
 
 
-def test_results_that_may_only_be_read_are_one_message_and_stay_as_they_are(finished, tmp_path, capsys, monkeypatch):
+@pytest.mark.parametrize("number", [errno.EROFS, errno.ENOSPC])
+def test_results_that_take_no_file_are_one_message_and_stay_as_they_are(
+    finished, tmp_path, capsys, monkeypatch, number
+):
     study = finished.copy(tmp_path)
     before = {path: path.read_bytes() for path in study.results.rglob("*") if path.is_file()}
 
     def refused(path: Path) -> None:
-        raise files.unwritten(path, OSError(errno.EROFS, os.strerror(errno.EROFS)))
+        raise files.unwritten(path, OSError(number, os.strerror(number)))
 
     monkeypatch.setattr(files, "_beside", refused)
     plan = written_plan(study.results, "tiny")
     for stage in ("collect", "report"):
         assert main([stage, "--plan", str(plan), "--results", str(study.results), "--out", str(plan.parent)]) == 1
         told = capsys.readouterr().err
-        assert "could not be written (Read-only file system)" in told
+        assert f"could not be written ({os.strerror(number)})" in told
         assert told.count("\n") == 1
     assert main(["verify", str(study.file), "--results", str(study.results)]) == 0
     assert {path: path.read_bytes() for path in study.results.rglob("*") if path.is_file()} == before

@@ -40,6 +40,13 @@ def test_more_is_asked_of_what_was_wanting_and_of_nothing_else(slurm_says, state
     assert [asked("OUT_OF_MEMORY", 2), asked("TIMEOUT", 2)] == [memory, minutes]
 
 
+def test_no_attempt_asks_for_more_than_may_be_asked_for(slurm_says):
+    slurm_says(f"12|TIMEOUT|{COMMENT}")
+    asks = verdicts.grown("TIMEOUT", "pretrain", lambda wildcards: 100, most=150)
+    assert [asks([UNIT], 1), asks([UNIT], 2)] == [100, 150]
+    assert verdicts.grown("TIMEOUT", "pretrain", lambda wildcards: 900, most=150)([UNIT], 1) == 150
+
+
 @pytest.mark.parametrize(
     ("line", "memory"),
     [

@@ -125,6 +125,20 @@ def test_a_preempted_pretraining_saves_is_requeued_and_goes_on(cluster, shards, 
     assert read_record(job).derived["attempts"] == 2
 
 
+def test_a_pretraining_signalled_ahead_of_its_time_limit_goes_on_as_the_same_job(cluster, shards, whole, tmp_path):
+    """The signal is what ``--signal=TERM@120`` makes Slurm send, but not up to a minute early."""
+    job = shards.copy(tmp_path)
+    number = submit(job, *STEP, *stage("pretrain", job), options=("--time=5",))
+    training(job)
+    cluster.ask("scancel", "--signal=TERM", number)
+    until(lambda: state(cluster, number) == "PENDING")
+    assert (job / "checkpoint.pt").exists()
+    cluster.ask("scontrol", "update", f"JobId={number}", "StartTime=now")
+    assert ended(cluster, number) == "COMPLETED"
+    assert sha256_file(job / "encoder.safetensors") == whole
+    assert read_record(job).derived["attempts"] == 2
+
+
 def test_one_pretraining_over_two_nodes_stops_and_goes_on(cluster, shards, tmp_path):
     job, single = shards.copy(tmp_path / "two"), shards.copy(tmp_path / "one")
     subprocess.run(stage("pretrain", single, 2), env=ENVIRONMENT, check=True, timeout=300)

@@ -19,9 +19,11 @@ from torchvision import datasets
 from pipelines.errors import InputError
 from pipelines.sources import mnist_5k
 from pipelines.sources.base import Source, open_source
+from pipelines.sources.files import file_split
 from pipelines.spec import kinds
 from pipelines.spec.datasets.base import DataSet, Downloaded, Fetched
 from pipelines.spec.datasets.parts import IdxFiles
+from pipelines.spec.datasets.voc import CLASSES
 
 
 def options(name: str, folder: Path, **given) -> DataSet:
@@ -279,6 +281,25 @@ def test_cocos_notes_name_no_file_outside_of_their_folder(name, tmp_path):
         InputError, match=rf"captions_val2017\.json: not COCO's captions .*'{name}' is no name of a file"
     ):
         open_source(options("coco_captions", tmp_path))
+
+
+@pytest.mark.parametrize("name", ["voc", "voc_detection", "voc_segmentation"])
+def test_vocs_lists_name_no_file_outside_of_their_folder(name, tmp_path):
+    chosen = options(name, tmp_path)
+    for folder in chosen.needs:
+        (tmp_path / folder).mkdir(parents=True)
+        for part in ("train", "val", "trainval", "test", *(f"{kind}_trainval" for kind in CLASSES)):
+            (tmp_path / folder / f"{part}.txt").write_text("../../secret 1\n")
+    with pytest.raises(
+        InputError, match=r"\.txt: .*'\.\./\.\./secret' is no name of a file.*; fetch the data set anew"
+    ):
+        open_source(chosen)
+
+
+def test_lists_of_paths_name_no_file_outside_of_the_data_set(tmp_path):
+    for path in (tmp_path / "set" / ".." / "secret.jpg", tmp_path / "secret.jpg"):
+        with pytest.raises(InputError, match=r"its lists name .*secret\.jpg, which leads out of it"):
+            file_split(tmp_path / "set", [tmp_path / "set" / "good.jpg", path], [0, 1])
 
 
 PUBLISHED = [

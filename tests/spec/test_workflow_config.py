@@ -18,6 +18,7 @@ GOOD = {
     "python": None,
     "tracking": {"uri": None, "prefix": "x/", "every": 20},
     "gpus_per_job": 1,
+    "longest_minutes": None,
     "rerun_changed": False,
 }
 
@@ -53,6 +54,7 @@ def test_the_shipped_file_names_every_key_with_its_default():
         ({"tracking": {"uri": "off"}}, "tracking.uri: must be a server (http://HOST:PORT), a database"),
         ({"tracking": {"prefix": "x" * 300}}, "tracking.prefix: string should have at most 200 characters"),
         ({"gpus_per_job": -1}, "gpus_per_job: input should be greater than or equal to 0, got -1"),
+        ({"longest_minutes": 5}, "longest_minutes: input should be greater than or equal to 10, got 5"),
         ({"gpus_per_job": True}, "gpus_per_job: input should be a valid integer, got True"),
         ({"gpus_per_job": "two: 2: 2"}, "gpus_per_job: input should be a valid integer, got 'two: 2: 2'"),
         ({"rerun_changed": 1}, "rerun_changed: input should be a valid boolean, got 1"),
@@ -78,6 +80,8 @@ def test_a_config_without_studies_is_refused():
         ({"tracking": "off"}, "tracking", None),  # the command line's
         ({"python": "null"}, "python", None),
         ({"gpus_per_job": "4"}, "gpus_per_job", 4),
+        ({"longest_minutes": "1440"}, "longest_minutes", 1440),
+        ({"longest_minutes": "null"}, "longest_minutes", None),
         ({"rerun_changed": "true"}, "rerun_changed", True),
     ],
 )

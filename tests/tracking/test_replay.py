@@ -102,6 +102,24 @@ def test_replaying_everything_adds_nothing(mlflow: Experiment, tmp_path: Path) -
     assert len(held(mlflow, run, "pretraining/seconds")) == 1
 
 
+def test_a_run_whose_sync_breaks_off_is_not_there_at_all(
+    mlflow: Experiment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its calls are one transaction of the SQLite file."""
+    log(folder(tmp_path), *range(5))
+
+    def broken(*_: object) -> None:
+        raise OSError("the process ends here")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(sending, "_set_status", broken)
+        outcome = job_folders.sync(tmp_path, mlflow.store.settings, mlflow.store)
+    assert outcome.problems == ["moco: the process ends here"]
+    assert mlflow.runs() == {}
+    assert sync(mlflow, tmp_path) == (2, 0, 0)
+    same_as_folder(mlflow, tmp_path / "jobs" / "pretrain" / KEY)
+
+
 def test_a_half_line_is_sent_when_it_is_whole(mlflow: Experiment, tmp_path: Path) -> None:
     path = folder(tmp_path)
     log(path, 0, 1)

@@ -16,6 +16,7 @@ from pipelines.errors import InputError
 from pipelines.launching.polling import look_often
 from pipelines.launching.verdicts import grown
 from pipelines.spec import layout
+from pipelines.spec.speeds import Speeds
 from pipelines.spec.pending import Pending, is_fresh
 from pipelines.spec.workflow import TABLES, TARGETS, plans, read_config, study_files
 from pipelines.watching.events import Events
@@ -44,6 +45,9 @@ try:
 except InputError as error:
     raise WorkflowError(str(error))
 FILES = dict(zip(PLANS, STUDIES))
+SPEEDS = Speeds(
+    (job for made in PLANS.values() for job in made.jobs.values()), RESULTS
+)
 PYTHON = CONFIG.python or sys.executable
 RUN = uuid.uuid4().hex
 TRACKING = None if RUNS_NOTHING else CONFIG.tracking
@@ -128,14 +132,14 @@ def memory(stage):
 
 def minutes(stage):
     """Minutes of a unit of this stage, and as many again for every attempt that Slurm ended at its time limit."""
-    return grown("TIMEOUT", stage, asks(stage, "minutes"))
+    return grown("TIMEOUT", stage, asks(stage, "minutes"), CONFIG.longest_minutes)
 
 
 @functools.cache
 def asked(stage, name):
     """What one unit asks for; Snakemake asks several times, and not before its inputs are there."""
     gpus = CONFIG.gpus_per_job if stage == "pretrain" else 1
-    return unit_of(stage, name).resources(gpus, RESULTS)
+    return unit_of(stage, name).resources(gpus, RESULTS, SPEEDS)
 
 
 def wanted():

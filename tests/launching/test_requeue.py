@@ -1,8 +1,10 @@
-"""A job in its grace time puts itself back into the queue, and no other job does."""
+"""A job in its grace time, or close to its time limit, puts itself back into the queue, and no other job does."""
+
+from datetime import datetime, timedelta
 
 import pytest
 
-from pipelines.launching.preemption import requeued
+from pipelines.launching.requeue import requeued
 
 RUNNING = (
     "JobId=7 JobState=RUNNING Reason=None PreemptEligibleTime=2026-01-01T00:00:00 PreemptTime={time} SuspendTime=None"
@@ -26,8 +28,18 @@ def slurm_says(tmp_path, monkeypatch):
 
 def test_a_job_in_its_grace_time_is_requeued(slurm_says):
     asked = slurm_says(RUNNING.format(time="2026-01-01T01:00:00"))
-    assert requeued()
+    assert requeued() == "preempted"
     assert asked() == ["show job 7", "requeue 7"]
+
+
+@pytest.mark.parametrize(("minutes", "why"), [(2, "at its time limit"), (-1, "at its time limit"), (30, None)])
+def test_a_job_that_is_signalled_ahead_of_its_time_limit_is_requeued(slurm_says, minutes, why):
+    end = datetime.now() + timedelta(minutes=minutes)
+    asked = slurm_says(
+        f"JobId=7 JobState=RUNNING TimeLimit=1-00:00:00 PreemptTime=None EndTime={end:%Y-%m-%dT%H:%M:%S}"
+    )
+    assert requeued() == why
+    assert asked() == ["show job 7", *(["requeue 7"] if why else [])]
 
 
 @pytest.mark.parametrize(
@@ -36,8 +48,10 @@ def test_a_job_in_its_grace_time_is_requeued(slurm_says):
         RUNNING.format(time="None"),
         RUNNING.format(time="2026-01-01T01:00:00").replace("RUNNING", "COMPLETING"),
         "JobId=7 JobState=RUNNING",
+        "JobId=7 JobState=RUNNING PreemptTime=None EndTime=Unknown",
+        "JobId=7 JobState=TIMEOUT PreemptTime=None EndTime=2026-01-01T00:00:00",
     ],
-    ids=["not preempted", "taken away already", "a Slurm that does not say"],
+    ids=["not preempted", "taken away already", "a Slurm that does not say", "no limit", "ended at its limit"],
 )
 def test_another_job_is_not(slurm_says, told):
     asked = slurm_says(told)

@@ -1,0 +1,90 @@
+"""What a message advises is typed as it stands, and then the command that was refused goes through."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+from damage_tools import Finished
+
+from pipelines.cli import main
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("damaged")]
+
+
+def follow(told: str, study: Finished) -> None:
+    """Delete what the message says is to be deleted, and run the last command that it names."""
+    if deleted := re.search(r"delete (\S+)", told):
+        Path(deleted[1]).unlink()
+    line = re.findall(r"python -m pipelines ([^\n;]+)", told)[-1].replace("STUDY", str(study.file))
+    line = line.partition(" does what ")[0]  # verify goes on with a sentence
+    assert main(shlex.split(line)) == 0, line
+
+
+def refused(line: list[str], capsys: pytest.CaptureFixture[str]) -> str:
+    capsys.readouterr()
+    assert main(line) == 1
+    return "".join(capsys.readouterr())
+
+
+def test_an_input_that_is_not_finished_is_made_by_the_command_that_is_named(finished, tmp_path, capsys):
+    study = finished.copy(tmp_path / "Ergebnisse für mich")
+    trained = study.plan.of("pretrain")[-1]
+    judged = next(job for job in study.plan.of("evaluate") if job.inputs.get("weights") == trained.key)
+    line = ["evaluate", "--job", str(judged.folder(study.results))]
+    for job in (trained, judged):
+        (job.folder(study.results) / "record.json").unlink()
+    follow(refused(line, capsys), study)
+    assert main(line) == 0
+
+
+@pytest.mark.parametrize("asks", ["export", "embed"])
+def test_a_pretraining_that_others_ask_for_is_made_by_the_command_that_is_named(finished, tmp_path, capsys, asks):
+    study = finished.copy(tmp_path)
+    folder = study.plan.of("pretrain")[-1].folder(study.results)
+    (folder / "record.json").unlink()
+    images = tmp_path / "images"
+    images.mkdir()
+    line = {
+        "export": ["export", str(folder), "--to", str(tmp_path / "out")],
+        "embed": ["embed-images", str(folder), str(images), "--to", str(tmp_path / "out.parquet")],
+    }[asks]
+    told = refused(line, capsys)
+    assert f"{folder}: is not finished; run: python -m pipelines pretrain --job {folder}" in told
+    follow(told, study)
+    assert (folder / "record.json").exists()
+
+
+def test_a_job_of_another_stage_is_run_by_the_command_that_is_named(finished, tmp_path, capsys):
+    study = finished.copy(tmp_path)
+    folder = study.plan.of("evaluate")[0].folder(study.results)
+    (folder / "record.json").unlink()
+    follow(refused(["pretrain", "--job", str(folder)], capsys), study)
+    assert (folder / "record.json").exists()
+
+
+def test_damaged_weights_are_made_anew_by_the_two_steps_that_are_named(finished, tmp_path, capsys):
+    study = finished.copy(tmp_path)
+    trained = study.plan.of("pretrain")[-1]
+    judged = next(job for job in study.plan.of("evaluate") if job.inputs.get("weights") == trained.key)
+    weights = trained.folder(study.results) / "encoder.safetensors"
+    good = weights.read_bytes()
+    weights.write_bytes(good[:-1] + bytes([good[-1] ^ 1]))
+    (judged.folder(study.results) / "record.json").unlink()
+    for kept in (study.results / "features").glob("*"):
+        kept.unlink()
+    line = ["evaluate", "--job", str(judged.folder(study.results))]
+    follow(refused(line, capsys), study)
+    assert weights.read_bytes() == good
+    assert main(line) == 0
+
+
+def test_what_verify_advises_mends_what_it_found(finished, tmp_path, capsys):
+    study = finished.copy(tmp_path)
+    index = study.plan.of("shards")[0].folder(study.results) / "index.json"
+    index.write_text("[]")
+    line = ["verify", str(study.file), "--results", str(study.results)]
+    follow(refused(line, capsys), study)
+    for job in study.plan.of("shards"):
+        assert main(["shards", "--job", str(job.folder(study.results))]) == 0
+    assert main(line) == 0
