@@ -15,7 +15,6 @@ from pipelines.encoders.base import Encoder, EncoderBlock
 from pipelines.encoders.norms import NormKind, conv, norm
 from pipelines.spec.encoders.resnet import BLOCKS, Options
 
-
 NARROW = 16
 """Channels below which a shortcut does its stride itself. With fewer than a vector of channels, oneDNN's backward pass of a
 strided 1x1 convolution in channels_last memory writes past its workspace: wrong gradients, and crashes some steps later (seen
