@@ -15,12 +15,12 @@ from pipelines.spec.tuning import Judged
 def judged(objective: Judged, trained: Pretrained, out: Path) -> float:
     """The objective's number of what was trained, as a fraction. InputError where the slice is too small for the protocol.
 
-    out: a folder for the checkpoints of what the protocol trains.
+    out: a folder for features too large for memory, and for checkpoints of what the protocol trains.
     """
     spec = EvaluateSpec(evaluation=objective.by, source=Trained(), dataset=trained.spec.dataset, seed=trained.spec.seed)
     subject = Subject(spec, HeldOut(trained.shards), trained, out)
     if spec.evaluation.on_images or spec.evaluation.targets != "labels":
         return measured(subject).measured.test[objective.name]
-    features = features_of(subject).to(chosen_device())
+    features = features_of(subject, out).to(chosen_device())
     embedding = Embedding(trained.name, features, subject.shards, trained, seconds=0.0, diagnosed={})
     return measured_on_features(spec.evaluation, embedding, spec.seed).test[objective.name]
