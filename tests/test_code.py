@@ -163,7 +163,7 @@ def test_a_package_that_loads_by_name_does_not_bring_all_its_modules(tmp_path: P
 
 BY_USE = {
     *("cli.py", "spec/kinds.py", "methods/__init__.py", "encoders/__init__.py", "sources/base.py"),
-    *("stages/evaluate.py", "building/objective.py", "building/pretraining.py"),
+    *("building/measuring.py", "building/pretraining.py", "report/sections/__init__.py"),
 }
 """What loads a module by a name of the study or of the command: ``code_of`` names those itself."""
 

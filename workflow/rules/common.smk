@@ -45,9 +45,7 @@ try:
 except InputError as error:
     raise WorkflowError(str(error))
 FILES = dict(zip(PLANS, STUDIES))
-SPEEDS = Speeds(
-    (job for made in PLANS.values() for job in made.jobs.values()), RESULTS
-)
+SPEEDS = Speeds((job for made in PLANS.values() for job in made.jobs.values()), RESULTS)
 PYTHON = CONFIG.python or sys.executable
 RUN = uuid.uuid4().hex
 TRACKING = None if RUNS_NOTHING else CONFIG.tracking
