@@ -3,7 +3,8 @@
 import random
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pytest
 from pipelines.cli import main
 from pipelines.errors import Problem
 from pipelines.files import sha256_file
-from pipelines.report import build, charts, page, tuning_charts, verdicts
+from pipelines.report import build, charts, material, page, tuning_charts, verdicts
 from pipelines.report.study import load_results
 from pipelines.spec.job import Job
 from pipelines.spec.layout import written_plan as plan_of
@@ -38,7 +39,22 @@ tuning:
   methods: [moco]
   space: {temperature: {low: 0.05, high: 0.5, log: true}}
 evaluation: [{use: knn, k: 5}]
+tables: [{name: declared, caption: What was found., columns: [knn]}]
 """
+
+
+@contextmanager
+def without_charts() -> Iterator[None]:
+    """Reports without their charts, which take seconds and come from the same values."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(build, "write_figures", lambda sections, folder: [])
+        patch.setattr(material, "load_published", lambda folder: [])
+        patch.setattr(page, "_bundle", str)
+        for module in (charts, tuning_charts, verdicts):
+            patch.setattr(module, "finished", lambda *chart, **options: {})
+        yield
+
+
 EMPTY = {".lock", ".writer", "journal.lock"}
 """Files that say nothing."""
 
@@ -77,12 +93,7 @@ class Finished:
     def report(self) -> str:
         """Collect and write the report, without pictures; the text of its tables but for times."""
         out = self.results / self.plan.study.name
-        with pytest.MonkeyPatch.context() as patch:  # charts take seconds, and come from the same values
-            patch.setattr(build, "write_figures", lambda sections, folder: [])
-            patch.setattr(build, "load_published", lambda folder: [])
-            patch.setattr(page, "_bundle", str)
-            for module in (charts, tuning_charts, verdicts):
-                patch.setattr(module, "finished", lambda *chart, **options: {})
+        with without_charts():
             plan = plan_of(self.results, self.plan.study.name)
             build.build_report(load_results(plan, self.results), out, TEXTS)
             mark_fresh(self.plan.dump(), self.results)

@@ -13,7 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from damage_tools import Finished
+from damage_tools import Finished, without_charts
+from PIL import Image
 from test_tuning import good, search
 
 from pipelines import files
@@ -77,6 +78,73 @@ def test_a_disk_full_at_any_write_loses_nothing_but_the_attempt(finished, tmp_pa
         assert not (folder / "record.json").exists()
         assert main([stage, "--job", str(folder)]) == 0, capsys.readouterr().err
         assert left(folder) == expected, f"after write {step} of {count[0]}"
+
+
+@contextmanager
+def full_at_file(number: int) -> Iterator[list[str]]:
+    """The disk is full when the file of this number, from 0, would get its name, and from then on; the names so far."""
+    names: list[str] = []
+    finish = files._finish
+
+    def refused(part: Path, path: Path, mode: int, durable: bool) -> None:
+        names.append(path.name)
+        if 0 <= number < len(names):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        finish(part, path, mode, durable)
+
+    with pytest.MonkeyPatch.context() as patch, without_charts():
+        patch.setattr(files, "_finish", refused)
+        yield names
+
+
+def commands(study: Finished, images: Path) -> dict[str, list[str]]:
+    """What people and Snakemake run beside the jobs."""
+    results, out = ["--results", str(study.results)], study.results / study.plan.study.name
+    of_plan = ["--plan", str(written_plan(study.results, study.plan.study.name)), *results, "--out", str(out)]
+    trained = str(study.plan.of("pretrain")[0].folder(study.results))
+    return {
+        "plan": ["plan", str(study.file), "--results", str(study.results / "fresh"), "--write"],
+        "collect": ["collect", *of_plan],
+        "report": ["report", *of_plan],
+        "tables": ["tables", str(study.file), *results],
+        "paper": ["paper", str(study.file), *results],
+        "export": ["export", trained, "--to", str(study.results / "exported")],
+        "embed-images": ["embed-images", trained, str(images), "--to", str(study.results / "features.parquet")],
+    }
+
+
+def present(folder: Path) -> set[str]:
+    """All files but those that a later run goes on from."""
+    found = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+    return {name for name in found if ".parts/" not in name}
+
+
+@pytest.mark.parametrize("command", ["plan", "collect", "report", "tables", "paper", "export", "embed-images"])
+def test_a_disk_full_at_any_file_of_a_command_leaves_every_file_old_or_new(finished, tmp_path, capsys, command):
+    images = tmp_path / "images"
+    images.mkdir()
+    for grey in range(3):
+        Image.new("L", (8, 8), 80 * grey).save(images / f"{grey}.png")
+    study = finished.copy(tmp_path / "before")
+    if command == "paper":
+        assert main(commands(study, images)["tables"]) == 0
+    start, before = study, present(study.results)
+    study = start.copy(tmp_path / "whole")
+    with full_at_file(-1) as names:
+        assert main(commands(study, images)[command]) == 0, capsys.readouterr().err
+    after = present(study.results)
+    for number in sorted({0, len(names) // 2, len(names) - 1} - {-1}):
+        study = start.copy(tmp_path / str(number))
+        capsys.readouterr()
+        with full_at_file(number):
+            assert main(commands(study, images)[command]) == 1, f"at {names[number]}"
+        told = capsys.readouterr().err
+        assert os.strerror(errno.ENOSPC) in told
+        assert "Traceback" not in told
+        assert before <= present(study.results) <= after, "a file of half a command"
+        with without_charts():
+            assert main(commands(study, images)[command]) == 0, capsys.readouterr().err
+        assert present(study.results) == after
 
 
 @pytest.mark.parametrize("number", [errno.EROFS, errno.ENOSPC])
