@@ -85,13 +85,22 @@ def _best(comparison: Comparison, column: Column) -> str:
 
 
 def _margins(comparison: Comparison, column: Column) -> Iterator[str]:
-    """How far the best is from the next method and from its own encoder untrained."""
+    """How far the best is from the next method, from its own encoder untrained and from raw pixels."""
     best, *others = comparison.ranking(column)
     if others and (apart := _difference(comparison, column, best, others[0])):
         yield f"The next, {others[0].title}, is {_points(apart, 'below', 'above')}."
     floor = comparison.own_floor(best)
     if floor and (apart := _difference(comparison, column, best, floor)):
         yield f"Before any training its encoder is {_points(apart, 'below', 'above')} it."
+    for row in comparison.rows:
+        cell = comparison.cells.get((row, column))
+        if (
+            row.origin == "pixels"
+            and cell
+            and cell.mean is not None
+            and (apart := _difference(comparison, column, best, row))
+        ):
+            yield f"Raw pixels have {cell.mean:.1f} %, {_points(apart, 'less', 'more')}."
 
 
 def _difference(comparison: Comparison, column: Column, one: Row, other: Row) -> Estimate | None:
