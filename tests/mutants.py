@@ -33,7 +33,7 @@ MUTANTS = [
     Mutant(
         "pretrained weights are not loaded, so fine-tuning starts from scratch",
         "pipelines/building/methods.py",
-        "    part.load_state_dict(load_file(checked_file(read_record(weights), weights, name)), strict=True)\n",
+        "        part.load_state_dict(self.weights(name), strict=True)\n",
         "",
         (f"{MEANING}::test_fine_tuning_starts_from_the_pretrained_encoder_and_the_kept_layers_of_its_head",),
     ),
@@ -47,8 +47,8 @@ MUTANTS = [
     Mutant(
         "fine-tuning trains on all images, labelled share or not",
         "pipelines/building/workbench.py",
-        'loader(self.shards, "train", order, device, subset=rows)',
-        'loader(self.shards, "train", order, device)',
+        'loader(self.subject.shards, "train", order, device, subset=rows)',
+        'loader(self.subject.shards, "train", order, device)',
         (f"{MEANING}::test_fine_tuning_sees_its_share_of_every_class_and_no_other_image",),
     ),
     Mutant(

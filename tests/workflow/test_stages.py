@@ -93,7 +93,7 @@ def test_plan_prints_every_job_with_its_command(made):
     commands = [line.strip() for line in printed.splitlines() if line.startswith(" ")]
     assert commands == [unit.command(results) for unit in units(plan.jobs.values())]
     assert all(command.startswith("python -m pipelines ") for command in commands)
-    assert "# shards: 1 jobs, 1 done" in printed
+    assert "# shards: 1 job, 1 done" in printed
 
 
 def test_a_stage_says_which_input_is_missing_and_how_to_make_it(made):
