@@ -6,6 +6,7 @@ import pytest
 
 from pipelines.machine import GPU_MEMORY
 from pipelines.records import now, write_record
+from pipelines.spec import speeds
 from pipelines.spec.job import Job
 from pipelines.spec.plan import Plan, plan_file
 from pipelines.spec.speeds import Speeds
@@ -78,3 +79,24 @@ def test_what_does_not_train_is_not_measured(tmp_path):
     speeds = Speeds(plan.jobs.values(), tmp_path)
     assert speeds.minutes([job.spec for job in plan.of("evaluate")], 1) is None
     assert speeds.minutes([], 1) is None
+
+
+def test_thousands_of_trainings_alike_are_gone_through_once_a_minute_and_the_finished_ones_are_seen(
+    tmp_path, monkeypatch
+):
+    plan, now_is, looks = made(tmp_path), [0.0], []
+    jobs = [training(plan, "moco", 0)] * 300
+    monkeypatch.setattr(speeds.time, "monotonic", lambda: now_is[0])
+    done = Job.done
+    monkeypatch.setattr(Job, "done", lambda job, results: looks.append(job) or done(job, results))
+    known = Speeds(jobs, tmp_path)
+    assert [known.minutes([job.spec], 0) for job in jobs] == [None] * 300
+    assert len(looks) == 300
+    finish(jobs[0], tmp_path, HOUR)
+    assert known.minutes([jobs[0].spec], 0) is None
+    now_is[0] = speeds.AGAIN
+    assert known.minutes([jobs[0].spec], 0) == pytest.approx(60)
+    assert len(looks) == 300 + speeds.MOST
+    now_is[0] = 3 * speeds.AGAIN
+    assert [known.minutes([job.spec], 0) for job in jobs] == [pytest.approx(60)] * 300
+    assert len(looks) == 300 + speeds.MOST
