@@ -100,7 +100,7 @@ def _margins(comparison: Comparison, column: Column) -> Iterator[str]:
             and cell.mean is not None
             and (apart := _difference(comparison, column, best, row))
         ):
-            yield f"Raw pixels have {cell.mean:.1f} %, {_points(apart, 'less', 'more')}."
+            yield f"{row.title.capitalize()} have {cell.mean:.1f} %, {_points(apart, 'less', 'more')}."
 
 
 def _difference(comparison: Comparison, column: Column, one: Row, other: Row) -> Estimate | None:
