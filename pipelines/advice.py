@@ -17,3 +17,8 @@ def plan_again(results: Path | str) -> str:
 def rebuild(folder: Path) -> str:
     """The way out of damaged shards."""
     return f"rebuild it with: {typed('shards', '--job', folder)}"
+
+
+def remade(stage: str, folder: Path) -> str:
+    """The advice by which a job that finished is done anew."""
+    return f"delete {folder / 'record.json'} and run: {typed(stage, '--job', folder)}"

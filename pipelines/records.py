@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from pipelines.advice import typed
+from pipelines.advice import remade
 from pipelines.artifacts import FileFact, checked, fact_of
 from pipelines.code import Code
 from pipelines.errors import DamagedFile, InputError
@@ -159,7 +159,7 @@ def checked_file(record: Record, folder: Path, artifact: str) -> Path:
     DamagedFile when it is missing or has changed; InputError when the record names no such artifact. Records that are
     older than the digests vouch for the name alone.
     """
-    redo = f"delete {folder / FILE} and run: {typed(record.stage, '--job', folder)}"
+    redo = remade(record.stage, folder)
     if artifact not in record.artifacts:
         known = ", ".join(record.artifacts) or "none"
         raise InputError(f"{folder / FILE}: names no file '{artifact}' (it has: {known}); {redo}")

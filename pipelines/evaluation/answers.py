@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pipelines.advice import remade
 from pipelines.errors import DamagedFile
 from pipelines.files import replacing
 
@@ -27,6 +28,4 @@ def load_answers(path: Path) -> dict[str, NDArray[Any]]:
         with np.load(path, allow_pickle=False) as kept:
             return {name: kept[name] for name in kept.files}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise DamagedFile(
-            f"{path}: not readable ({error}); delete the job's record.json and evaluate it again"
-        ) from None
+        raise DamagedFile(f"{path}: not readable ({error}); {remade('evaluate', path.parent)}") from None

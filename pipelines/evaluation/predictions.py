@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from pipelines.advice import remade
 from pipelines.errors import InputError
 from pipelines.files import replacing
 
@@ -56,7 +57,7 @@ class Predictions:
     @staticmethod
     def load(path: Path, length: int | None = None) -> "Predictions":
         """What ``save`` wrote, ``length`` images of it where one is given; InputError names the file and what is wrong."""
-        again = "run its evaluation again"
+        again = remade("evaluate", path.parent)
         try:
             with np.load(path, allow_pickle=False) as file:
                 kept = {name: file[name] for name in file.files}

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.advice import typed
+from pipelines.advice import remade
 from pipelines.errors import DamagedFile
 from pipelines.evaluation.predictions import Predictions, correctness
 from pipelines.metric import Metric
@@ -67,8 +67,8 @@ def read_answers(jobs: Sequence[Result[EvaluateSpec]]) -> Answers:
         said, recorded = float(found[job.key].mean()), job.record.metrics.get(str(HEADLINE))
         if recorded is not None and abs(said - recorded) > 1e-6:
             raise DamagedFile(
-                f"{file}: {said:.6f} of its images are right, its record says {recorded:.6f}; delete the job's record.json "
-                f"and run: {typed('evaluate', '--job', job.folder)}"
+                f"{file}: {said:.6f} of its images are right, its record says {recorded:.6f}; "
+                f"{remade('evaluate', job.folder)}"
             )
     return Answers(first.label if first else None, found, named)
 

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pipelines.advice import remade
 from pipelines.errors import DamagedFile, InputError
 from pipelines.evaluation.answers import load_answers
 from pipelines.metric import Metric
@@ -50,8 +51,8 @@ def parts_of(jobs: Sequence[Result[EvaluateSpec]], metric: Metric) -> dict[int, 
             continue
         if abs(float(parts.mean()) - recorded) > 1e-5:
             raise DamagedFile(
-                f"{file}: gives {metric} {parts.mean():.6f}, its record says {recorded:.6f}; delete the job's record.json and "
-                "evaluate it again"
+                f"{file}: gives {metric} {parts.mean():.6f}, its record says {recorded:.6f}; "
+                f"{remade('evaluate', job.folder)}"
             )
         found[job.spec.seed] = parts
     return found

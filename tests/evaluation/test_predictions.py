@@ -50,7 +50,9 @@ def test_what_is_no_predictions_file_is_refused_by_name(tmp_path: Path) -> None:
     whole = path.read_bytes()
     for damaged in (b"", whole[:-10], whole[: len(whole) // 2], b"nothing of the kind"):
         path.write_bytes(damaged)
-        with pytest.raises(InputError, match=r"p.npz: not a readable predictions file .* run its evaluation again"):
+        with pytest.raises(
+            InputError, match=r"p.npz: not a readable predictions file .* run: python -m pipelines evaluate"
+        ):
             Predictions.load(path)
     for place in range(40, len(whole) - 40, 29):  # whatever byte is wrong, nothing wrong is read
         path.write_bytes(whole[:place] + bytes([whole[place] ^ 0xFF]) + whole[place + 1 :])

@@ -4,12 +4,31 @@ import re
 import shlex
 from pathlib import Path
 
+import numpy as np
 import pytest
 from damage_tools import Finished
+from source_tools import image, make_folder
+from study_tools import Made, finish
 
+from pipelines.artifacts import fact_of
 from pipelines.cli import main
+from pipelines.errors import DamagedFile, InputError
+from pipelines.evaluation.predictions import Predictions
+from pipelines.files import sealed, write_json
+from pipelines.records import read_record
+from pipelines.spec.restocked import check_stock
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("damaged")]
+
+CHANGING = """
+question: q
+dataset: {{name: mine, use: imagefolder, folder: {0}}}
+encoder: {{use: resnet, depth: 10, width: 8, stem: small}}
+methods: [{{use: simclr}}]
+seeds: [0]
+training: {{epochs: 1, batch_size: 4}}
+evaluation: [{{use: knn, k: 3}}]
+"""
 
 
 def follow(told: str, study: Finished) -> None:
@@ -87,4 +106,45 @@ def test_what_verify_advises_mends_what_it_found(finished, tmp_path, capsys):
     follow(refused(line, capsys), study)
     for job in study.plan.of("shards"):
         assert main(["shards", "--job", str(job.folder(study.results))]) == 0
+    assert main(line) == 0
+
+
+def test_predictions_that_are_not_what_the_record_counts_are_made_by_the_steps_that_are_named(
+    finished, tmp_path, capsys
+):
+    study = finished.copy(tmp_path)
+    folder = study.plan.of("evaluate")[-1].folder(study.results)
+    kept = Predictions.load(folder / "predictions.npz")
+    other = Predictions.of(kept.ids, kept.label, np.where(kept.correct, kept.label + 1, kept.label))
+    other.save(folder / "predictions.npz")
+    record = read_record(folder)
+    facts = record.files | {"predictions": fact_of(folder / "predictions.npz")}
+    write_json(folder / "record.json", sealed(record.model_copy(update={"files": facts}).model_dump(mode="json")))
+    with pytest.raises(DamagedFile, match="of its images are right, its record says") as told:
+        study.report()
+    follow(str(told.value), study)
+    study.report()
+
+
+def test_changed_images_are_kept_as_they_were_packed_by_the_command_that_is_named(tmp_path, capsys):
+    make_folder(tmp_path / "pics", {"cat": 6, "dog": 6})
+    made = Made.of(CHANGING.format(tmp_path / "pics"), tmp_path)
+    for job in made.plan.jobs.values():
+        if job.stage != "shards":
+            finish(job, made.results)
+    image(tmp_path / "pics/cat/new.png")
+    with pytest.raises(InputError, match="7 images in cat, 6 were packed") as told:
+        check_stock(made.plan.jobs.values(), made.results)
+    line = re.search(r"python -m pipelines (accept .*?); or ", str(told.value))
+    assert line
+    assert main(shlex.split(line[1].replace("STUDY", str(tmp_path / "study.yaml")))) == 0
+    check_stock(made.plan.jobs.values(), made.results)
+
+
+def test_tables_that_a_document_asks_for_are_written_by_the_command_that_is_named(finished, tmp_path, capsys):
+    study = finished.copy(tmp_path / "Ergebnisse für mich")
+    for table in study.results.rglob("declared.*"):
+        table.unlink()
+    line = ["paper", str(study.file), "--results", str(study.results)]
+    follow(refused(line, capsys), study)
     assert main(line) == 0
