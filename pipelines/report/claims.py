@@ -46,14 +46,11 @@ class JudgedClaim:
         """The decision; where two sides were claimed equal, in words that say which is ahead if they are not."""
         if self.claim.relation != "equivalent" or self.verdict is None:
             return self.decision
-        ahead = "ahead" if self.verdict.difference.estimate.mean > 0 else "behind"
-        words: dict[Decision, str] = {
-            "supported": f"equal within {self.claim.margin:g}{f' {self.unit}' if self.unit else ''}",
-            "contradicted": ahead,
-            "not supported": "not settled",
-            "not enough runs": "not enough runs",
-        }
-        return words[self.decision]
+        if self.decision == "supported":
+            return f"equal within {self.claim.margin:g}{f' {self.unit}' if self.unit else ''}"
+        if self.decision == "contradicted":
+            return "ahead" if self.verdict.difference.estimate.mean > 0 else "behind"
+        return self.decision
 
 
 @dataclass(frozen=True)

@@ -15,11 +15,11 @@ from pipelines.spec.claims import PlannedClaim
 from pipelines.statistics.claims import Decision
 from pipelines.statistics.intervals import Estimate
 
-ORDER: tuple[Decision, ...] = ("supported", "contradicted", "not supported", "not enough runs")
+ORDER: tuple[Decision, ...] = ("supported", "contradicted", "not settled", "not enough runs")
 COLOURS: dict[Decision, str] = {
     "supported": "#00694B",
     "contradicted": "#B03A00",
-    "not supported": "#5C5C5C",
+    "not settled": "#5C5C5C",
     "not enough runs": "#767676",
 }
 """All with a contrast above 4.5 on white."""
@@ -69,7 +69,7 @@ def _numbers(each: JudgedClaim) -> str:
     n = verdict.difference.estimate.n
     text = f"difference {_estimate(verdict.difference.estimate, each.unit)} on {each.place}"
     text += f", {n} of {each.planned} pairs of seeds; claimed: {_claimed(each)}"
-    if each.decision in ("not enough runs", "not supported"):
+    if each.decision in ("not enough runs", "not settled"):
         text += f"; {_needed(each)}"
     return text
 

@@ -11,14 +11,14 @@ from pipelines.statistics.paired import Difference, difference_of_images, differ
 from pipelines.statistics.power import seeds_needed
 from pipelines.statistics.relation import Relation
 
-Decision = Literal["supported", "not supported", "contradicted", "not enough runs"]
+Decision = Literal["supported", "not settled", "contradicted", "not enough runs"]
 
 
 @dataclass(frozen=True)
 class Verdict:
     """What was found of a claim, in the unit of the values.
 
-    decision    supported: shown; contradicted: the opposite was shown; not supported: neither was
+    decision    supported: shown; contradicted: the opposite was shown; not settled: neither was
     relation, margin
     difference  first row minus second: mean, sd, n, interval, effect size, tests against 0
     p           of the sign-flip test against the claim's bound, two-sided; of two bounds the larger, but the one that
@@ -97,7 +97,7 @@ def _decision(sides: list[_Side], pairs: int, alpha: float) -> Decision:
         return "not enough runs"
     if any(side.refuted for side in sides):
         return "contradicted"
-    return "supported" if all(side.shown for side in sides) else "not supported"
+    return "supported" if all(side.shown for side in sides) else "not settled"
 
 
 def _needed(distance: float, estimate: Estimate, alpha: float) -> int | None:

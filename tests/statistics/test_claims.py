@@ -21,26 +21,26 @@ def verdict(mean, relation, margin=0.0, scale=1.0, n=6):
     [
         (1.0, "greater", 0.0, "supported"),
         (-1.0, "greater", 0.0, "contradicted"),
-        (0.05, "greater", 0.0, "not supported"),
+        (0.05, "greater", 0.0, "not settled"),
         (1.0, "greater", 2.0, "contradicted"),
-        (1.0, "greater", 1.0, "not supported"),
+        (1.0, "greater", 1.0, "not settled"),
         (-1.0, "less", 0.0, "supported"),
         (1.0, "less", 0.0, "contradicted"),
         (-1.0, "less", 2.0, "contradicted"),
         (0.0, "at_least", 1.0, "supported"),
         (-2.0, "at_least", 1.0, "contradicted"),
-        (-1.0, "at_least", 1.0, "not supported"),
+        (-1.0, "at_least", 1.0, "not settled"),
         (5.0, "at_least", 0.0, "supported"),
         (0.1, "equivalent", 1.0, "supported"),
         (2.0, "equivalent", 1.0, "contradicted"),
         (-2.0, "equivalent", 1.0, "contradicted"),
-        (0.9, "equivalent", 1.0, "not supported"),
+        (0.9, "equivalent", 1.0, "not settled"),
     ],
 )
 def test_decisions(mean, relation, margin, decision):
     found = verdict(mean, relation, margin)
     assert found.decision == decision
-    assert (found.p <= 0.05) == (decision != "not supported")
+    assert (found.p <= 0.05) == (decision != "not settled")
 
 
 @pytest.mark.parametrize("relation", ["greater", "less", "at_least", "equivalent"])
@@ -74,7 +74,7 @@ def test_equal_means_no_worse_both_ways_and_unequal_means_better_one_way():
         assert (found == "supported") == (both == ["supported"] * 2)
         assert (found == "contradicted") == ("supported" in either)
         seen.add(found)
-    assert seen == {"supported", "contradicted", "not supported"}
+    assert seen == {"supported", "contradicted", "not settled"}
 
 
 def test_swapping_rows_turns_greater_into_less():
@@ -102,7 +102,7 @@ def test_few_images_keep_a_verdict_back_that_seeds_alone_would_give():
         b[seed, generator.integers(20, 30)] = True
     assert judge(a.mean(1), b.mean(1), "greater").decision == "supported"
     found = judge(a, b, "greater")
-    assert found.decision == "not supported"
+    assert found.decision == "not settled"
     assert found.difference.estimate.counts == "seeds and images"
 
 
@@ -118,7 +118,7 @@ def test_images_give_a_verdict_where_they_are_many():
 def test_false_alarms_stay_under_five_percent():
     generator = np.random.default_rng(0)
     found = [judge(*generator.normal(0, 1, (2, 6)), "greater").decision for _ in range(600)]
-    assert sum(decision != "not supported" for decision in found) / 600 < 0.06
+    assert sum(decision != "not settled" for decision in found) / 600 < 0.06
 
 
 def test_margins_without_meaning_are_refused():
