@@ -6,6 +6,7 @@ from functools import cached_property
 
 from pipelines.report.cells import Cell, Row
 from pipelines.report.comparison import Comparison, comparisons
+from pipelines.report.mixed import standings
 from pipelines.report.monitored import last_readings
 from pipelines.report.noise import difference
 from pipelines.report.published import choose, is_same_setting, wanted_for
@@ -38,7 +39,7 @@ class StudyNumbers:
     @cached_property
     def comparisons(self) -> dict[str, Comparison]:
         """By the data set measured on."""
-        return {found.dataset.short_name: found for found in comparisons(self.results)}
+        return {found.dataset.short_name: found for found in comparisons(self.results, standings(self.results))}
 
     def number(self, label: str, column: PlannedColumn) -> FoundCell:
         """What a row has in a column of kind metric or monitor."""

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from pipelines.errors import InputError
 from pipelines.report.comparison import comparisons
+from pipelines.report.mixed import standings
 from pipelines.report.published import as_printed
 from pipelines.report.reproduction import Reproduced, counted, reproduced
 from pipelines.report.study import results_of
@@ -23,7 +24,7 @@ def run(studies: list[Path], results: Path) -> int:
         if not made.reproductions:
             raise InputError(f"{path}: names no published figure; add a list under reproduces (docs/reproduction.md)")
         known = results_of(made.dump(), results, f"the plan of {path}")
-        here = reproduced(known, comparisons(known))
+        here = reproduced(known, comparisons(known, standings(known)))
         print(f"# {path}: {made.study.question}")
         for each in here:
             _print(each)

@@ -49,3 +49,20 @@ def test_results_of_earlier_code_are_marked_unless_accepted(tmp_path: Path) -> N
     assert marks(comparison) == {"one": "*", "two": "", "three": "", "four": "*"}
     remarks = results_table(comparison, {}, "results", "caption").remarks
     assert "Records of earlier code that somebody accepted as they stand: 1." in remarks
+
+
+def test_a_difference_that_somebody_accepted_is_no_mix(tmp_path: Path) -> None:
+    standing: Standings = {("pretrain", "one-digits-s0-p"): "accepted", ("pretrain", "two-digits-s0-p"): "same"}
+    comparison = found(tmp_path, {"one": {A: "1"}, "two": {A: "2"}}, standing)
+    assert marks(comparison) == {"one": "", "two": ""}
+    assert comparison.codes.accepted == 1
+
+
+def test_where_every_cell_is_of_earlier_code_one_sentence_says_so(tmp_path: Path) -> None:
+    standing: Standings = {("pretrain", f"{label}-digits-s0-p"): "changed" for label in ("one", "two")}
+    comparison = found(tmp_path, {label: {A: "1"} for label in ("one", "two")}, standing)
+    assert marks(comparison) == {"one": "", "two": ""}
+    (remark,) = [
+        text for text in results_table(comparison, {}, "results", "caption").remarks if "changed since" in text
+    ]
+    assert remark.startswith("Behind every cell is a record")
