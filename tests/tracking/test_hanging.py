@@ -98,7 +98,7 @@ def test_a_server_that_answers_500_is_told_in_one_message(tmp_path: Path) -> Non
     start = time.monotonic()
     with broken_server() as port, pytest.raises(EnvironmentFault, match="Nothing is lost") as caught:
         sync(tmp_path, TrackingSettings(uri=f"http://me:secret@127.0.0.1:{port}"))
-    assert time.monotonic() - start < 60
+    assert time.monotonic() - start < 120  # by the clock, and tests share their machine
     assert f"MLflow at http://***@127.0.0.1:{port} does not answer (" in str(caught.value)
     assert "500" in str(caught.value)
     assert "secret" not in str(caught.value)
