@@ -39,7 +39,7 @@ CPU = torch.device("cpu")
 STUDY = """
 question: Which temperature?
 dataset: {{{dataset}}}
-encoder: {{use: resnet, depth: 10, width: 8, stem: small}}
+encoder: {{use: resnet, depth: 10, width: 8, stem: large}}
 methods: [{{{method}}}]
 seeds: [0]
 training: {{epochs: 1, batch_size: 8}}

@@ -1,18 +1,22 @@
 """Normalisations: MoCo's split batch norm against its reference, and conversions that keep what was learnt."""
 
+import copy
 import socket
 
 import pytest
 import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
+import torch.nn.functional as F
 from parity_tools import assert_close, both_precisions, load, tensors
 from torch import Tensor, nn
 
 from pipelines.encoders.norms import (
+    NormKind,
     SplitBatchNorm,
     StandardisedConv2d,
     SyncBatchNorm,
+    conv,
     images_per_batch_norm,
     num_groups,
     split_batch_norm,
@@ -145,3 +149,35 @@ def test_how_many_images_share_their_statistics(processes, plain, synchronised, 
     assert images_per_batch_norm(nn.Sequential(SyncBatchNorm(4), nn.SyncBatchNorm(4)), 48) == synchronised
     assert images_per_batch_norm(split_batch_norm(net, 4), 48) == split
     assert images_per_batch_norm(nn.GroupNorm(2, 4), 48) is None
+
+
+@pytest.mark.parametrize("kind", ["batch", "group", "none"])
+@pytest.mark.parametrize("side", [1, 2, 3])
+def test_a_strided_convolution_has_its_gradients_in_bfloat16_however_small_the_map(kind: NormKind, side: int) -> None:
+    """On one pixel oneDNN's own were infinite, or 1e9 where they are 0 (seen with AVX-512 BF16)."""
+    for draw in range(4):
+        torch.manual_seed(draw)
+        layer = conv(kind, 16, 16, 3, stride=2)
+        x = torch.randn(32, 16, side, side).to(memory_format=torch.channels_last)
+        exact = copy.deepcopy(layer).double()
+        weight = exact.weight
+        if kind == "group":
+            variance, mean = torch.var_mean(weight, dim=(1, 2, 3), keepdim=True, correction=0)
+            weight = (weight - mean) / (variance + 1e-5).sqrt()
+        expected = F.conv2d(x.double(), weight, exact.bias, stride=2, padding=1)
+        weights = torch.randn(expected.shape)
+        (expected * weights).sum().backward()
+        layer.to(memory_format=torch.channels_last)
+        with torch.autocast("cpu", torch.bfloat16):
+            found = layer(x)
+        (found.float() * weights).sum().backward()
+        for name, parameter in exact.named_parameters():
+            assert distance(layer.get_parameter(name).grad, parameter.grad) < 0.02, f"draw {draw}: {name}"
+        assert distance(found, expected) < 0.02
+
+
+def distance(found: Tensor | None, expected: Tensor | None) -> float:
+    """Of two tensors, as a share of the second's length."""
+    assert found is not None
+    assert expected is not None
+    return float((found.detach().double() - expected.detach()).norm() / expected.detach().norm())
