@@ -11,7 +11,7 @@ from typing import Any
 import vl_convert
 from PIL import Image
 
-from pipelines.files import replacing
+from pipelines.files import replacing, write_text
 from pipelines.report.charts import Spec, side_by_side
 from pipelines.report.missing import Missing
 from pipelines.report.parts import parts
@@ -61,8 +61,12 @@ def write_figures(sections: Sequence[Section], folder: Path) -> list[Path]:
     written = []
     for section in sections:
         if section.charts:
-            spec = _figure(section.charts)
-            written += [_write(folder / f"{section.name}.{kind}", spec) for kind in ("svg", "pdf")]
+            svg = vl_convert.vegalite_to_svg(_figure(section.charts))
+            written.append(folder / f"{section.name}.svg")
+            write_text(written[-1], svg)
+            written.append(written[-1].with_suffix(".pdf"))
+            with replacing(written[-1]) as part:
+                part.write_bytes(vl_convert.svg_to_pdf(svg))
     return written
 
 
@@ -95,15 +99,6 @@ def _columns(rows: list[dict[str, Any]]) -> dict[str, Any]:
 
 def _figure(drawn: Sequence[Chart]) -> Spec:
     return side_by_side([(chart.title, chart.spec) for chart in drawn])
-
-
-def _write(path: Path, spec: Spec) -> Path:
-    with replacing(path) as part:
-        if path.suffix == ".svg":
-            part.write_text(vl_convert.vegalite_to_svg(spec), encoding="utf-8")
-        else:
-            part.write_bytes(vl_convert.vegalite_to_pdf(spec))
-    return path
 
 
 def address(svg: Path) -> str:
