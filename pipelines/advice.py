@@ -21,4 +21,4 @@ def rebuild(folder: Path) -> str:
 
 def remade(stage: str, folder: Path) -> str:
     """The advice by which a job that finished is done anew."""
-    return f"delete {folder}/record.json and run: {typed(stage, '--job', folder)}"
+    return f"delete {shlex.quote(str(folder))}/record.json and run: {typed(stage, '--job', folder)}"

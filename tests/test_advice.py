@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pipelines import cli
-from pipelines.advice import plan_again, rebuild, typed
+from pipelines.advice import plan_again, rebuild, remade, typed
 
 ROOT = Path(cli.__file__).parents[1]
 SOURCES = [*sorted((ROOT / "pipelines").rglob("*.py"))]
@@ -70,3 +70,9 @@ def test_advice_stays_one_line_of_words_in_any_folder() -> None:
         assert words[:3] == ["python", "-m", "pipelines"]
         assert ODD in words
         assert understood(words[3:])
+
+
+def test_what_has_to_be_deleted_is_one_word_of_a_shell_too() -> None:
+    delete, _, run = remade("evaluate", Path(ODD)).partition(" and run: ")
+    assert shlex.split(delete) == ["delete", f"{ODD}/record.json"]
+    assert shlex.split(run)[3:] == ["evaluate", "--job", ODD]

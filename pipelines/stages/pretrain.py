@@ -30,12 +30,13 @@ from pipelines.launching.torchrun import become_launcher, launched
 from pipelines.lease import Lease, handed_over, leased
 from pipelines.records import FILE, now, write_record
 from pipelines.signals import Stop
+from pipelines.sources.reader import ShardSet
 from pipelines.spec.folder import JobFolder, open_job, ready
 from pipelines.spec.jobs import PretrainSpec
 from pipelines.spec.made_by import code_of
 from pipelines.training import checkpoint
 from pipelines.training.fluctuation import fluctuations
-from pipelines.training.loop import Stopped
+from pipelines.training.loop import Fitted, Stopped, Trainer
 from pipelines.training.monitors import collapse_flags
 from pipelines.training.steadiness import steadiness
 
@@ -109,13 +110,6 @@ def _pretrain(job: JobFolder[PretrainSpec], stop: Stop, lease: Lease | None) -> 
         return
     if lease:
         lease.check()
-    artifacts = {**_save_weights(training.method, job.path, spec.method.text), "history": history.FILE}
-    artifacts |= _milestones(job.path, spec.training.keep_epochs)
-    if fitted.histograms:
-        fitted.histograms.save(job.path / histograms.FILE)
-        artifacts["scores"] = histograms.FILE
-    artifacts |= write_views(training, spec.views, shards, job.path)
-    artifacts |= write_pictures(spec, training.method, shards, job.path)
     images = fitted.clock.steps * training.training.batch_size
     write_record(
         job.path,
@@ -138,11 +132,21 @@ def _pretrain(job: JobFolder[PretrainSpec], stop: Stop, lease: Lease | None) -> 
         device=device_name(training.device),
         code=code,
         flags=collapse_flags(fitted.metrics),
-        artifacts=artifacts,
+        artifacts=_files(job.path, spec, training, fitted, shards),
         started=started,
     )
     checkpoint.forget(job.path)
     forget(job.path)
+
+
+def _files(out: Path, spec: PretrainSpec, training: Trainer, fitted: Fitted, shards: ShardSet) -> dict[str, str]:
+    """Write weights, score histograms and pictures; artifact names and files, those that training left included."""
+    found = {**_save_weights(training.method, out, spec.method.text), "history": history.FILE}
+    found |= _milestones(out, spec.training.keep_epochs)
+    if fitted.histograms:
+        fitted.histograms.save(out / histograms.FILE)
+        found["scores"] = histograms.FILE
+    return found | write_views(training, spec.views, shards, out) | write_pictures(spec, training.method, shards, out)
 
 
 def _save_weights(method: nn.Module, out: Path, whole: bool) -> dict[str, str]:

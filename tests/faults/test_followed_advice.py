@@ -33,8 +33,8 @@ evaluation: [{{use: knn, k: 3}}]
 
 def follow(told: str, study: Finished) -> None:
     """Delete what the message says is to be deleted, and run the last command that it names."""
-    if deleted := re.search(r"delete (\S+)", told):
-        Path(deleted[1]).unlink()
+    if deleted := re.search(r"delete (.+) and run: ", told):
+        Path(*shlex.split(deleted[1])).unlink()
     line = re.findall(r"python -m pipelines ([^\n;]+)", told)[-1].replace("STUDY", str(study.file))
     line = line.partition(" does what ")[0]  # verify goes on with a sentence
     assert main(shlex.split(line)) == 0, line
