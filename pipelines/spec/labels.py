@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from pipelines.errors import InputError
 from pipelines.spec.datasets.base import DataSet
+from pipelines.spec.datasets.stl10 import Options as STL10
 from pipelines.spec.evaluation.base import Protocol
 from pipelines.spec.methods import options_class
 from pipelines.spec.study import Study
@@ -23,6 +24,11 @@ WHERE = {
 """What else a protocol may measure against: in words, and which data sets have it."""
 
 
+def partly_labelled(dataset: DataSet) -> bool:
+    """Whether it is known, before it is packed, that some images of train have a label and others none."""
+    return isinstance(dataset, STL10) and dataset.unlabelled
+
+
 @dataclass(frozen=True)
 class Labels:
     """unlabelled: names of the data sets without labels, as far as that can be seen before packing."""
@@ -40,6 +46,10 @@ class Labels:
         if evaluation.targets == "labels":
             return dataset.short_name not in self.unlabelled
         return evaluation.targets in dataset.beside
+
+    def everywhere(self, dataset: DataSet) -> bool:
+        """Whether every image of train has a label to train on, as far as planning can know."""
+        return dataset.short_name not in self.unlabelled and not partly_labelled(dataset)
 
     def evaluated_on(self, dataset: DataSet) -> list[DataSet]:
         """Where encoders pretrained on this one are measured, if by one protocol only: on itself and on the targets."""
@@ -62,6 +72,7 @@ class Labels:
                     "leave the evaluation out"
                 )
         self._check_tuning(dataset)
+        self._check_methods(dataset)
         name = dataset.short_name
         if name not in self.unlabelled:
             return
@@ -70,11 +81,15 @@ class Labels:
             raise InputError(
                 f"evaluation: {name} has no labels, or one class only, and {', '.join(asked)} would need more; {WAY_OUT}"
             )
-        for entry in self.study.methods:
+
+    def _check_methods(self, dataset: DataSet) -> None:
+        name = dataset.short_name
+        for entry in self.study.methods if not self.everywhere(dataset) else ():
             if options_class(entry.use).needs_labels:
-                raise InputError(
-                    f"methods: {entry.label} trains on labels, and {name} has none to tell apart; leave the method out"
-                )
+                lacks = f"{name} has none to tell apart; leave the method out"
+                if partly_labelled(dataset):
+                    lacks = f"some images of {name} have none; take those with labels alone (unlabelled: false)"
+                raise InputError(f"methods: {entry.label} trains on labels, and {lacks}")
 
     def _check_tuning(self, dataset: DataSet) -> None:
         tuning, name = self.study.tuning, dataset.short_name
