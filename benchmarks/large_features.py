@@ -27,7 +27,7 @@ from pipelines.spec.evaluation.knn import Options as Knn
 from pipelines.spec.evaluation.linear import Options as Linear
 
 IMAGENET, WIDTH, CLASSES, QUERIES, MORE, TEST = 1_281_167, 2048, 1000, 1000, 3000, 50_000
-"""Rows of ImageNet's train, their width, classes, the test rows that are measured, more of them for kNN's slope, and ImageNet's."""
+"""Rows of ImageNet's train, their width, classes, the test rows measured, more of them for kNN's slope, and ImageNet's."""
 HELD_OUT = 0.01
 
 
@@ -105,8 +105,8 @@ def main() -> None:
     arguments = arguments_of(__doc__).parse_args()
     sizes = [2_000, 4_000] if arguments.quick else [64_000, 128_000]
     what = (
-        f"{sizes} rows of {WIDTH} float32, {CLASSES} classes, {QUERIES} test rows (kNN {MORE}, too), k 200, two rates, one epoch; a "
-        "fresh process each, peak without mapped files, above that before the step, where the test rows are."
+        f"{sizes} rows of {WIDTH} float32, {CLASSES} classes, {QUERIES} test rows (kNN {MORE}, too), k 200, two rates, one "
+        "epoch; a fresh process each, peak without mapped files, above that before the step, where the test rows are."
     )
     settings = {"sizes": sizes, "width": WIDTH, "classes": CLASSES, "queries": [QUERIES, MORE], "held_out": HELD_OUT}
     report = Report("large_features", what, ("torch", "scikit-learn"), settings, arguments.quick)
