@@ -48,9 +48,9 @@ class Counts:
         if not any(train and test for train, test in zip(self.train, self.test, strict=True)):
             learnt, asked = (next(i for i, count in enumerate(split) if count) for split in (self.train, self.test))
             raise InputError(
-                f"evaluation.{protocol}: no class of test has an image in train, so that nothing can be named rightly: train "
-                f"has {self.named(learnt)}, test {self.named(asked)}; give both splits the same labels, or draw episodes of test "
-                "(few_shot with ways)"
+                f"evaluation.{protocol}: no class of test has an image in train, so that nothing can be named rightly: "
+                f"train has {self.named(learnt)}, test {self.named(asked)}; give both splits the same labels, or draw "
+                "episodes of test (few_shot with ways)"
             )
 
     def check_held_out(self, protocol: str, choices: int, what: str, way_out: str) -> None:
