@@ -86,6 +86,15 @@ def test_a_study_that_lists_its_own_or_wants_none_has_no_other(tmp_path: Path) -
         assert not trained(planned(tmp_path, STUDY + f"ceiling: {off}\n"))
 
 
+def test_a_report_is_told_of_it_as_of_a_supervised_method_that_a_study_lists(tmp_path: Path) -> None:
+    """So that it is a ceiling there and has no rank: tests/report/test_data_sets.py, test_sensitivity.py."""
+    text = STUDY[: STUDY.index("grid:")] + STUDY[STUDY.index("seeds:") : STUDY.index("tables:")]
+    own, ceiling = "label: other}, {use: supervised}]", "ceiling: {use: supervised}\n"
+    added, listed = (planned(tmp_path, text + ceiling).dump(), planned(tmp_path, text, "label: other}]", own).dump())
+    assert added == listed
+    assert "supervised" in {job["label"] for job in added["jobs"]}
+
+
 @pytest.mark.parametrize("data", ["{use: stl10, image_size: 32}", "{use: digits, labels: none, image_size: 16}"])
 def test_it_is_off_where_images_have_no_labels(tmp_path: Path, data: str) -> None:
     text = STUDY[: STUDY.index("tables:")].replace("{use: digits, image_size: 16}", data) + CEILING
