@@ -26,7 +26,8 @@ from pipelines.evaluation.features import Features, gathered
 from pipelines.spec.evaluation.knn import Options as Knn
 from pipelines.spec.evaluation.linear import Options as Linear
 
-IMAGENET, WIDTH, CLASSES, QUERIES = 1_281_167, 2048, 100, 1000
+IMAGENET, WIDTH, CLASSES, QUERIES, MORE, TEST = 1_281_167, 2048, 1000, 1000, 3000, 50_000
+"""Rows of ImageNet's train, their width, classes, the test rows measured, more of them for kNN's slope, and ImageNet's."""
 HELD_OUT = 0.01
 
 
@@ -81,11 +82,16 @@ def measured(count: int, scratch: Path) -> dict[str, float]:
 
     train = step("gather", lambda: gathered(parts(count), torch.ones(count, dtype=torch.bool), scratch))
     assert isinstance(train, torch.Tensor)
-    label, test = torch.arange(count) % CLASSES, torch.randn(QUERIES, WIDTH)
-    held = torch.arange(0, count, int(1 / HELD_OUT))
-    given = Features(train, label, held, test, torch.arange(QUERIES) % CLASSES, CLASSES)
+    label, held = torch.arange(count) % CLASSES, torch.arange(0, count, int(1 / HELD_OUT))
+
+    def with_queries(number: int) -> Features:
+        test = torch.randn(number, WIDTH)
+        return Features(train, label, held, test, torch.arange(number) % CLASSES, CLASSES)
+
+    given, more = with_queries(QUERIES), with_queries(MORE)
     step("check", given.check)
     step("knn", lambda: knn.measure(Knn(k=200), given))
+    step("queries", lambda: knn.measure(Knn(k=200), more))
     options = Linear(epochs=1, least_steps=1, lrs=(1.0, 3.0))
     step("linear", lambda: linear.measure(options, given, torch.Generator().manual_seed(0)))
     return found
@@ -99,10 +105,10 @@ def main() -> None:
     arguments = arguments_of(__doc__).parse_args()
     sizes = [2_000, 4_000] if arguments.quick else [64_000, 128_000]
     what = (
-        f"{sizes} rows of {WIDTH} float32, {CLASSES} classes, {QUERIES} test rows, k 200, two rates, one epoch; a fresh "
-        "process each, peak without mapped files, above that before the step."
+        f"{sizes} rows of {WIDTH} float32, {CLASSES} classes, {QUERIES} test rows (kNN {MORE}, too), k 200, two rates, one "
+        "epoch; a fresh process each, peak without mapped files, above that before the step, where the test rows are."
     )
-    settings = {"sizes": sizes, "width": WIDTH, "classes": CLASSES, "queries": QUERIES, "held_out": HELD_OUT}
+    settings = {"sizes": sizes, "width": WIDTH, "classes": CLASSES, "queries": [QUERIES, MORE], "held_out": HELD_OUT}
     report = Report("large_features", what, ("torch", "scikit-learn"), settings, arguments.quick)
     found = []
     with tempfile.TemporaryDirectory() as scratch:
@@ -121,6 +127,11 @@ def main() -> None:
         rows.append(row(f"{words}: peak memory, {sizes[-1]:,} rows", many, "MiB"))
         whole = many + max(0.0, slope) * (IMAGENET - sizes[-1])
         rows.append(row(f"{words}: by the slope, 1.28 million rows", whole, "MiB", at_most=2048))
+    a_query = (found[-1]["queries_mib"] - found[-1]["knn_mib"]) / (MORE - QUERIES)
+    a_row = (found[-1]["queries_mib"] - found[0]["queries_mib"]) / (sizes[-1] - sizes[0])
+    whole = found[-1]["queries_mib"] + max(0.0, a_query) * (TEST - MORE) + max(0.0, a_row) * (IMAGENET - sizes[-1])
+    rows.append(row(f"kNN: peak memory, {sizes[-1]:,} rows, {MORE:,} queries", found[-1]["queries_mib"], "MiB"))
+    rows.append(row(f"kNN: by both slopes, 1.28 million rows, {TEST:,} queries", whole, "MiB", at_most=2048))
     report.finish(rows, {"measured": found}, arguments.json)
 
 

@@ -36,8 +36,8 @@ LETTERS = (
     "a are within noise of the best. Floors, rows that saw labels and rows with missing seeds have no letter."
 )
 NO_CEILING = (
-    "No ceiling: no row here was trained with the labels of these images. The method supervised gives one (recipe: "
-    "supervised)."
+    "No ceiling: no row here was trained with the labels of these images. The study's ceiling gives one (ceiling: "
+    "{recipe: supervised/SCALE}), or the method supervised among the others."
 )
 
 NO_COSTS: Mapping[Row, Cost] = MappingProxyType({})

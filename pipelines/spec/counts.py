@@ -43,6 +43,16 @@ class Counts:
                 "and telling classes apart needs two; take a data set, or more of it, with several classes"
             )
 
+    def check_shared(self, protocol: str) -> None:
+        """InputError where no class of test has an image in train: their labels mean different things."""
+        if not any(train and test for train, test in zip(self.train, self.test, strict=True)):
+            learnt, asked = (next(i for i, count in enumerate(split) if count) for split in (self.train, self.test))
+            raise InputError(
+                f"evaluation.{protocol}: no class of test has an image in train, so that nothing can be named rightly: "
+                f"train has {self.named(learnt)}, test {self.named(asked)}; give both splits the same labels, or draw "
+                "episodes of test (few_shot with ways)"
+            )
+
     def check_held_out(self, protocol: str, choices: int, what: str, way_out: str) -> None:
         """InputError when there is something to choose (``choices`` above 1) and nothing is held out to choose on."""
         if choices > 1 and not any(self.held):

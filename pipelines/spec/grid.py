@@ -13,8 +13,8 @@ Point = dict[str, Any]
 
 
 def points(study: Study, entry: MethodEntry, dataset: DataSet) -> list[Point]:
-    """The grid points of one method on one data set: the product of the study's axes and its own."""
-    axes: Grid = {**study.grid, **entry.grid}
+    """The grid points of one method on one data set: the product of the study's axes and its own; of the ceiling one."""
+    axes: Grid = {} if entry == study.ceiling else {**study.grid, **entry.grid}
     for path, values in axes.items():
         if not values:
             raise InputError(f"grid.{path}: needs at least one value")

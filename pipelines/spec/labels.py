@@ -41,6 +41,10 @@ class Labels:
             return dataset.short_name not in self.unlabelled
         return evaluation.targets in dataset.beside
 
+    def everywhere(self, dataset: DataSet) -> bool:
+        """Whether every image of train has a label to train on, as far as planning can know."""
+        return dataset.short_name not in self.unlabelled and not dataset.partly_labelled
+
     def evaluated_on(self, dataset: DataSet) -> list[DataSet]:
         """Where encoders pretrained on this one are measured, if by one protocol only: on itself and on the targets."""
         places = (dataset, *self.study.targets)
@@ -62,6 +66,7 @@ class Labels:
                     "leave the evaluation out"
                 )
         self._check_tuning(dataset)
+        self._check_methods(dataset)
         name = dataset.short_name
         if name not in self.unlabelled:
             return
@@ -70,11 +75,15 @@ class Labels:
             raise InputError(
                 f"evaluation: {name} has no labels, or one class only, and {', '.join(asked)} would need more; {WAY_OUT}"
             )
-        for entry in self.study.methods:
+
+    def _check_methods(self, dataset: DataSet) -> None:
+        name = dataset.short_name
+        for entry in self.study.methods if not self.everywhere(dataset) else ():
             if options_class(entry.use).needs_labels:
-                raise InputError(
-                    f"methods: {entry.label} trains on labels, and {name} has none to tell apart; leave the method out"
-                )
+                lacks = f"{name} has none to tell apart; leave the method out"
+                if dataset.partly_labelled:
+                    lacks = f"some images of {name} have none; take those with labels alone (unlabelled: false)"
+                raise InputError(f"methods: {entry.label} trains on labels, and {lacks}")
 
     def _check_tuning(self, dataset: DataSet) -> None:
         tuning, name = self.study.tuning, dataset.short_name

@@ -39,7 +39,8 @@ def load_study(path: Path) -> Study:
     entries = data.get("methods", [])
     if not isinstance(entries, list) or not (entries or _has_checkpoint(data)):
         raise InputError(f"{path}: methods: must be a list of methods, each with 'use' or 'recipe'")
-    methods = [_entry(path, i, entry) for i, entry in enumerate(entries)]
+    methods = [_entry(path, f"{path}: methods[{i}]", entry) for i, entry in enumerate(entries)]
+    data["ceiling"] = _ceiling(path, data.get("ceiling"), methods)
     parse(Training, data.get("training") or {}, f"{path}: training", "training")
     return parse(Study, {**data, "methods": methods}, f"{path}: ", "a study")
 
@@ -81,9 +82,15 @@ def _check_name(path: Path, name: Any) -> None:
         raise InputError(f"{path}: a study cannot be called {name}: results/{name} is something else; rename the file")
 
 
-def _entry(path: Path, i: int, entry: Any) -> dict[str, Any]:
+def _ceiling(path: Path, written: Any, methods: list[dict[str, Any]]) -> dict[str, Any] | None:
+    """The entry of the ceiling; None where it is off (null, false), and where the study lists a supervised method itself."""
+    if written is None or written is False or any(entry["use"] == "supervised" for entry in methods):
+        return None
+    return _entry(path, f"{path}: ceiling", written)
+
+
+def _entry(path: Path, where: str, entry: Any) -> dict[str, Any]:
     """A method's entry in the form of ``MethodEntry``, recipe merged in, options checked."""
-    where = f"{path}: methods[{i}]"
     if not isinstance(entry, dict):
         raise InputError(f"{where}: must be a mapping such as {{use: moco, version: 2}}, got {entry!r}")
     entry, recipe = with_recipe(entry, path, where)

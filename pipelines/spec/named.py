@@ -21,9 +21,10 @@ class Arm:
 
 def arms(study: Study, runs: Named, where: str) -> list[Arm]:
     """The runs of a method that a name means, in the grid's order; InputError names the key and what there is instead."""
-    entry = next((entry for entry in study.methods if entry.label == runs.method), None)
+    entries = [*study.methods, *([study.ceiling] if study.ceiling else [])]
+    entry = next((entry for entry in entries if entry.label == runs.method), None)
     if entry is None:
-        labels = [entry.label for entry in study.methods]
+        labels = [entry.label for entry in entries]
         raise InputError(
             f"{where}.method: the study has no method {runs.method!r}; {suggestion(str(runs.method), labels)}"
         )

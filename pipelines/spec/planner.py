@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from pipelines.errors import InputError
+from pipelines.spec.ceiling import ceiling_of
 from pipelines.spec.coloured import check_evaluations, check_same_channels
 from pipelines.spec.datasets.base import DataSet
 from pipelines.spec.encoders.base import EncoderOptions
@@ -66,6 +67,9 @@ class Planner:
         if self.study.floors:
             self._floors([run for run, _ in runs], dataset)
         self._checkpoints(dataset)
+        if ceiling := ceiling_of(self.study, [run for run, _ in runs], dataset):
+            self._check_encoders(ceiling)
+            runs.append((ceiling, None))
         for run, best in runs:
             for seed in self.study.seeds:
                 self._pretrain(run, seed, best)
@@ -77,10 +81,14 @@ class Planner:
                     f"evaluation[{i}]: {evaluation.use} suits none of the methods: zero_shot and retrieval need a text "
                     "tower (clip), head_layers that many layers in a method's head (simclr); take it out or add such a method"
                 )
-            for run in runs:
-                if evaluation.suits(run.method):
-                    own = run.method.own_encoder(run.encoder)
-                    self._check_encoder(f"evaluation[{i}]: {run.label}", evaluation, run.encoder, own)
+        for run in runs:
+            self._check_encoders(run)
+
+    def _check_encoders(self, run: Run) -> None:
+        own = run.method.own_encoder(run.encoder)
+        for i, evaluation in enumerate(self.study.evaluation):
+            if evaluation.suits(run.method):
+                self._check_encoder(f"evaluation[{i}]: {run.label}", evaluation, run.encoder, own)
 
     def _check_encoder(self, where: str, evaluation: Protocol, encoder: EncoderOptions, own: bool) -> None:
         try:

@@ -32,6 +32,7 @@ class Scale(Model):
     views: dict[str, Any] | None = None
     training: dict[str, Any] | None = None
     evaluation: list[dict[str, Any]] | None = None
+    ceiling: dict[str, Any] | None = None
 
 
 def with_scale(data: dict[str, Any], study: Path) -> dict[str, Any]:
@@ -50,7 +51,8 @@ def with_scale(data: dict[str, Any], study: Path) -> dict[str, Any]:
     methods = own.get("methods")
     if isinstance(methods, list):
         own["methods"] = [_at_scale(entry, scale, study, f"{study}: methods[{i}]") for i, entry in enumerate(methods)]
-    return {**beneath, "name": f"{study.stem}-{name}", **own}
+    whole = {**beneath, "name": f"{study.stem}-{name}", **own}
+    return {**whole, "ceiling": _at_scale(whole.get("ceiling"), scale, study, f"{study}: ceiling")}
 
 
 def _known() -> list[str]:

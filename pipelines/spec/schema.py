@@ -40,6 +40,8 @@ def schema() -> dict[str, Any]:
         },
     }
     result["properties"]["methods"] = {"type": "array", "minItems": 1, "items": {"anyOf": [*entries, by_recipe]}}
+    supervised = entries[list(names()).index("supervised")]
+    result["properties"]["ceiling"] |= {"anyOf": [supervised, by_recipe, {"const": False}, {"type": "null"}]}
     result["properties"].pop("name")
     needed = [key for key in result.pop("required") if key not in ("name", "question", "methods")]
     result["required"] = ["question", "methods"]

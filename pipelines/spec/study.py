@@ -84,6 +84,11 @@ class Study(Model):
     """Published figures that rows of this study should reach: ``python -m pipelines check-reproduction`` answers."""
     tables: tuple[PaperTable, ...] = ()
     """Tables for a paper: ``python -m pipelines tables`` writes them."""
+    ceiling: MethodEntry | None = None
+    """The network of the first method trained with the labels, in tables beside the floors: an entry of ``supervised``
+    as under ``methods``, ``{recipe: supervised/small}``; every scale gives one. One run a seed, which no grid changes
+    and which competes for nothing; null or false: none. None where ``methods`` has a supervised one or images no label, and
+    where the network is of another kind than the recipe's, unless the entry says how that is trained."""
     floors: bool = True
     """Evaluate raw pixels and the untrained encoder beside the methods."""
     keep_features: bool = False
@@ -133,7 +138,8 @@ class Study(Model):
     def _labels(self) -> Self:
         if not self.methods and not self.checkpoints:
             raise ValueError("methods: must have at least 1 value, or a checkpoint under encoders to evaluate")
-        labels = [*(entry.label for entry in self.methods), *self.checkpoints]
+        ceiling = (self.ceiling.label,) if self.ceiling else ()
+        labels = [*(entry.label for entry in self.methods), *self.checkpoints, *ceiling]
         for label in labels:
             if labels.count(label) > 1:
                 raise ValueError(f"methods: two are called {label}; give one of them another label")
@@ -141,6 +147,18 @@ class Study(Model):
         for label in self.tuning.methods if self.tuning else ():
             if label not in labels:
                 raise ValueError(f"tuning.methods: no method is called {label}; there are {', '.join(labels)}")
+        return self
+
+    @model_validator(mode="after")
+    def _ceiling(self) -> Self:
+        if self.ceiling and self.ceiling.use != "supervised":
+            raise ValueError(
+                f"ceiling.use: must be supervised, which trains on the labels, got {self.ceiling.use}; others go under methods"
+            )
+        if self.ceiling and self.ceiling.grid:
+            raise ValueError(
+                "ceiling.grid: the ceiling is one run a seed; leave the grid out, or move the entry to methods"
+            )
         return self
 
     @model_validator(mode="after")

@@ -43,6 +43,11 @@ class Known:
                 sources.setdefault(label, job.spec.source.use)
         return cls(study, runs, sources)
 
+    @property
+    def ceiling(self) -> str | None:
+        """The label of the row that the study's ``ceiling`` adds; a method that a study lists itself is none."""
+        return self.study.ceiling.label if self.study.ceiling else None
+
     def floor(self, name: Floor) -> list[str]:
         """The labels of a floor's rows."""
         return [label for label, source in self.sources.items() if source == name]
@@ -58,7 +63,9 @@ def _rows(known: Known, entry: TableRow, where: str) -> list[PlannedRow]:
         return _arms(known, entry, entry.arms, where)
     if entry.every:
         found = [Arm(label, {}) for floor in FLOORS for label in known.floor(floor)] if entry.every == "all" else []
-        found += [Arm(label, {}) for label, source in known.sources.items() if source not in FLOORS]
+        left_out = None if entry.every == "all" else known.ceiling
+        trained = [label for label, source in known.sources.items() if source not in FLOORS and label != left_out]
+        found += [Arm(label, {}) for label in trained]
     elif entry.floor:
         check_floors(known.study, where)
         found = [Arm(label, {}) for label in known.floor(entry.floor)]
@@ -84,7 +91,8 @@ def _rows(known: Known, entry: TableRow, where: str) -> list[PlannedRow]:
 
 def _arms(known: Known, entry: TableRow, option: str, where: str) -> list[PlannedRow]:
     """A row for every run that has the option, ordered by its value."""
-    named = arms(known.study, entry, where) if entry.method else [Arm(label, {}) for label in known.runs]
+    every = [Arm(label, {}) for label in known.runs if label != known.ceiling]
+    named = arms(known.study, entry, where) if entry.method else every
     chosen = {arm.label: arm for arm in named if arm.label in known.runs}
     dumps = {label: known.runs[label].model_dump(mode="json") for label in chosen}
     values = {label: value for label, dump in dumps.items() if (value := value_at(dump, option)) is not None}

@@ -169,6 +169,23 @@ def test_what_can_be_measured_is_measured(name, options, odd, either_way):
     assert all(map(math.isfinite, measured(name, options, given).metrics.values()))
 
 
+@pytest.mark.parametrize(("name", "options"), CASES, ids=NAMES)
+def test_splits_without_a_common_class_are_refused_where_only_train_can_name(name, options):
+    """Train has classes 0 and 1, test 2 and 3."""
+    given = without(without(features(), "train", 2, 3), "test", 0, 1)
+    if getattr(options, "ways", None):  # its episodes lie in test, of as many classes as are there
+        options = options.model_copy(update={"ways": 2})
+    elif name != "zero_shot" and not getattr(options, "leave_one_out", False):
+        with pytest.raises(
+            InputError, match=rf"^evaluation\.{name}: no class of test .* train has class 0, test class 2"
+        ):
+            measured(name, options, given)
+        return
+    else:
+        given = given if name == "knn" else suited(name, without(features(), "test", 0, 1))
+    assert next(iter(measured(name, options, given).test.values())) > 0.4
+
+
 def thinned(f: Features, *numbers: int) -> Features:
     """These classes with their last row of train alone."""
     last = [int((f.train_label == number).nonzero()[-1]) for number in numbers]

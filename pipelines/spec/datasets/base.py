@@ -59,6 +59,11 @@ class DataSet(Model):
         return f"{name}-{self.limit}" if self.limit else name
 
     @property
+    def partly_labelled(self) -> bool:
+        """Whether it is known, before it is packed, that some images of train have a label and others none."""
+        return False
+
+    @property
     def published_train_images(self) -> int | None:
         """Images in train as it is published; none: only the shards will tell."""
         return None

@@ -14,6 +14,10 @@ class Options(Downloaded):
     """Whether the unlabelled images are part of train (label -1)."""
 
     @property
+    def partly_labelled(self) -> bool:
+        return self.unlabelled
+
+    @property
     def published_train_images(self) -> int:
         return 105_000 if self.unlabelled else 5_000
 

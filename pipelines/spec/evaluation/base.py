@@ -41,15 +41,22 @@ class Protocol(Model):
         known = type(self).model_fields
         return use == self.use and all(key in known and str(getattr(self, key)) == value for key, _, value in pairs)
 
+    @property
+    def names_by_train(self) -> bool:
+        """Whether it can give a test image only classes that train has."""
+        return True
+
     def check_counts(self, counts: Counts) -> None:
         """InputError, by the protocol's name, where there are too few images for it to measure anything.
 
-        A class that train or test lacks is no obstacle in itself: it is never named, or never asked about. What does not
-        measure against one label an image has no classes to count.
+        A class that train or test lacks is no obstacle in itself: it is never named, or never asked about; one at least has to
+        be in both. What does not measure against one label an image has no classes to count.
         """
         if self.targets == "labels":
             counts.check_classes(self.use, "train", counts.train)
             counts.check_classes(self.use, "test", counts.test)
+            if self.names_by_train:
+                counts.check_shared(self.use)
 
     def check_encoder(self, encoder: EncoderOptions, own: bool) -> None:
         """ValueError where the protocol cannot work on this encoder; own: a method builds it in a way of its own."""

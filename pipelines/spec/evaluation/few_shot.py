@@ -58,6 +58,10 @@ class Options(Protocol):
         """The candidates, weakest first unless given."""
         return self.strengths or ((1.0,) if self.ways else (1e-6, 1e-4, 1e-2, 1.0, 1e2, 1e4, 1e6))
 
+    @property
+    def names_by_train(self) -> bool:
+        return self.ways is None
+
     def check_counts(self, counts: Counts) -> None:
         super().check_counts(counts)
         if self.ways is not None:

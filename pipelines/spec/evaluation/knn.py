@@ -51,6 +51,10 @@ class Options(BehindHead):
         """One or several, the headline first."""
         return self.k if isinstance(self.k, tuple) else (self.k,)
 
+    @property
+    def names_by_train(self) -> bool:
+        return not self.leave_one_out
+
     def check_counts(self, counts: Counts) -> None:
         super().check_counts(counts)
         rows = sum(counts.train) + (sum(counts.test) - 1 if self.leave_one_out else 0)
