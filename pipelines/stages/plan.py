@@ -55,7 +55,8 @@ def run(
     shown = _difference(power, difference)
     for path in studies:
         made = plan_file(path)
-        contents = _contents(made, results, needed=write or not (counts or cost or power))
+        found = _contents(made, results, needed=write or not (counts or cost or power))
+        contents = found or {}
         if write:
             write_specs(made, results)
             note_prices(made, results, contents)
@@ -69,7 +70,7 @@ def run(
             _print_cost(made, results, contents)
             _print_kept(made, contents, results)
             continue
-        _print_data(made, contents, results)
+        _print_data(made, found, results)
         _print_notes(made)
         for unit in () if counts else units(made.jobs.values()):
             _print_unit(unit, made, results)
@@ -84,26 +85,31 @@ def _difference(power: bool, given: float | None) -> float:
     return found
 
 
-def _contents(made: Plan, results: Path, needed: bool) -> Mapping[str, Contents]:
-    """What the files of the data sets hold; where they are not here and not ``needed``, that is told and nothing known."""
+def _contents(made: Plan, results: Path, needed: bool) -> Mapping[str, Contents] | None:
+    """What the files of the data sets hold; None where they are not here and not ``needed``, which is told."""
     try:
         check_files(made, results)
     except InputError as error:
         if needed:
             raise
         print(f"# counted without files: {error}")
-        return {}
+        return None
     contents = contents_of(made, results)
     check_enough(made, contents, results)
     return contents
 
 
-def _print_data(made: Plan, contents: Mapping[str, Contents], results: Path) -> None:
-    """How the files of each data set were understood, and what they hold as far as that is known."""
+def _print_data(made: Plan, contents: Mapping[str, Contents] | None, results: Path) -> None:
+    """How the files of each data set were understood, and what they hold as far as that is known.
+
+    ``contents`` None: the files of some are not here, and those that are not packed are not opened.
+    """
     for job in made.of("shards"):
         assert isinstance(job.spec, ShardsSpec)
         dataset = job.spec.dataset
-        lines = [*(contents[job.key].lines if job.key in contents else ()), *_images(job, dataset, results)]
+        lines = list(contents[job.key].lines) if contents and job.key in contents else []
+        if contents is not None or job.done(results):
+            lines += _images(job, dataset, results)
         told = ""
         with contextlib.suppress(InputError):  # its files are gone, but it is packed: else check_files has told
             told = dataset.told()
