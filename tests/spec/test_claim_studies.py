@@ -38,6 +38,8 @@ def test_it_plans_and_has_seeds_enough_for_a_verdict(file: Path, scale: str, tmp
     made = at_scale(file, scale, tmp_path)
     assert made.claims
     assert len(made.study.seeds) >= pairs_needed()
+    shown = {row.label for table in made.tables for row in table.rows}
+    assert [label for label in labels(made) if label not in shown] == [], "a row that no table of the study has"
     for job in made.of("pretrain"):
         transform = getattr(job.spec.method, "feature_transform", None)
         assert transform is None or transform.start_epoch < job.spec.training.epochs / 2 or file.stem == "start_epoch"
@@ -60,6 +62,11 @@ def test_a_scale_is_counted_where_its_images_are_not_here(
         "--power": made.claims[0].text,
     }
     assert asked[question] in told.out
+
+
+def labels(made: Plan) -> list[str]:
+    """What is trained, by the labels of the tables."""
+    return list(dict.fromkeys(made.names[job.place].label for job in made.of("pretrain")))
 
 
 def flat(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
