@@ -1,5 +1,6 @@
 """Ablations: a protocol's number against the value of one option, where a study varies it over three values or more."""
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -16,6 +17,8 @@ TOLD = {"mean": "mean (%)", "low": "interval from", "high": "to"}
 """What the pointer is told, in words."""
 WIDE = 20.0
 """How many times the smallest value the largest is, from which on the axis is logarithmic."""
+CROWDED = 1 / 30
+"""Neighbours on a linear axis that are nearer than this share of it cannot be told apart: 0.99, 0.999 and 0.9999 beside 0."""
 
 
 @dataclass(frozen=True)
@@ -64,15 +67,13 @@ def arms_styles(found: Sequence[Comparison]) -> dict[str, Style]:
 def _chart(group: Sequence[ArmNumber], option: str, column: Column) -> Spec:
     """A line a method through the means; a bar through each is its 95 % interval."""
     rows = [{"label": arm.method, "x": arm.value, **_numbers(arm.cell)} for arm in group]
-    style, values = styles({arm.method: arm.method for arm in group}), [arm.value for arm in group]
-    is_wide = min(values) > 0 and max(values) / min(values) >= WIDE
-    scale = alt.Scale(type="log", nice=False, padding=ROOM) if is_wide else alt.Scale(zero=False, padding=ROOM)
-    x = alt.X("x:Q", title=option, scale=scale, axis=alt.Axis(format="~g", tickCount=6, labelOverlap=True))
+    style = styles({arm.method: arm.method for arm in group})
+    x = _axis(option, sorted({arm.value for arm in group}))
     title = f"{column.title}, test (%)"
     y, colour = alt.Y("mean:Q", title=title, scale=alt.Scale(zero=False)), coloured(style, style)
     tips = [
         alt.Tooltip("label:N", title="method"),
-        alt.Tooltip("x:Q", title=option),
+        alt.Tooltip("x:Q", title=option, format="~g"),
         *(alt.Tooltip(f"{name}:Q", title=words, format=".2f") for name, words in TOLD.items()),
         alt.Tooltip("n:Q", title="seeds"),
     ]
@@ -81,6 +82,17 @@ def _chart(group: Sequence[ArmNumber], option: str, column: Column) -> Spec:
     low = alt.Y("low:Q", title=title)
     bars = named(rows).mark_rule(strokeWidth=1.2).encode(x=x, y=low, y2="high:Q", color=colour, opacity=focus(0.7))
     return finished(alt.layer(bars, lines), 340, 220, rows)
+
+
+def _axis(option: str, values: Sequence[float]) -> alt.X:
+    """Of the values in ascending order: logarithmic, linear, or, where they would crowd on it, one step a value."""
+    if min(values) > 0 and max(values) / min(values) >= WIDE:
+        scale = alt.Scale(type="log", nice=False, padding=ROOM)
+    elif min(after - before for before, after in itertools.pairwise(values)) < CROWDED * (values[-1] - values[0]):
+        return alt.X("x:O", title=option, sort="ascending", axis=alt.Axis(format="~g", labelAngle=0))
+    else:
+        scale = alt.Scale(zero=False, padding=ROOM)
+    return alt.X("x:Q", title=option, scale=scale, axis=alt.Axis(format="~g", tickCount=6, labelOverlap=True))
 
 
 def _numbers(cell: Cell) -> dict[str, float]:

@@ -24,7 +24,9 @@ SCORES = {
     "scores/positive_mean": "mean of positive scores",
     "scores/positive_variance": "variance of positive scores",
     "scores/untransformed_negative_mean": "mean of negative scores before transformation",
+    "scores/untransformed_negative_variance": "variance of negative scores before transformation",
     "scores/untransformed_positive_mean": "mean of positive scores before transformation",
+    "scores/untransformed_positive_variance": "variance of positive scores before transformation",
     "train/gradient_norm": "gradient norm",
     "train/first_layer_gradient_norm": "gradient norm of the encoder's first layer",
 }

@@ -5,6 +5,7 @@ from typing import Annotated, Self
 from pydantic import BeforeValidator, Field, model_validator
 
 from pipelines.spec.base import Model, NotNegative
+from pipelines.spec.monitored import Monitor
 from pipelines.spec.runs import Named, short
 from pipelines.statistics.relation import Relation
 
@@ -44,7 +45,7 @@ class Claim(Model):
     metric: str | None = None
     """A protocol of the study's evaluation by its ``use``, for its top-1 on test images; PROTOCOL/NUMBER where it has
     several (``few_shot/4_shot``); none: the first one."""
-    monitor: str | None = None
+    monitor: Monitor | None = None
     """In place of ``metric``: a number that training records, at its last reading (``scores/negative_variance``)."""
     relation: Relation = "greater"
     margin: NotNegative = 0.0

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, Self, get_args
 from pydantic import BeforeValidator, Field, model_validator
 
 from pipelines.spec.base import Model, Name
+from pipelines.spec.monitored import Monitor
 from pipelines.spec.published import Published
 from pipelines.spec.reproductions import PlannedReproduction
 from pipelines.spec.runs import Named, short
@@ -90,7 +91,7 @@ class TableColumn(Model):
     """What is measured: a protocol of the study's evaluation (``knn``), PROTOCOL/NUMBER (``few_shot/4_shot``), or all."""
     gain: str | None = None
     """The same, minus that of the row's ``over``, seed by seed, in points."""
-    monitor: str | None = None
+    monitor: Monitor | None = None
     """A number that training records, at its last reading (``scores/negative_variance``)."""
     rank: str | None = None
     """The mean rank over this table's columns of that number: 1 is the highest mean everywhere."""

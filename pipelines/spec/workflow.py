@@ -86,6 +86,7 @@ class WorkflowConfig(Model):
     """Study files, or folders of them, for reproduce_claims."""
     tables: Annotated[tuple[Text, ...], Field(min_length=1), BeforeValidator(_files)] = (
         "experiments/feature_transformation",
+        "experiments/ablations",
         "experiments/all_methods.yaml",
         "experiments/transfer.yaml",
     )

@@ -13,7 +13,7 @@ from pipelines.records import read_record
 from pipelines.sources.base import open_source
 from pipelines.sources.looking import pixels_told
 from pipelines.spec.contents import Contents
-from pipelines.spec.datasets.base import DataSet, OwnImages
+from pipelines.spec.datasets.base import DataSet
 from pipelines.spec.enough import check_enough, contents_of
 from pipelines.spec.foretold import counted, note_prices
 from pipelines.spec.images_told import images_told
@@ -22,6 +22,7 @@ from pipelines.spec.jobs import ShardsSpec
 from pipelines.spec.kept import LABEL, NUMBER, kept_features
 from pipelines.spec.layout import index_file
 from pipelines.spec.made_by import code_of
+from pipelines.spec.own_images import OwnImages
 from pipelines.spec.pending import check_files, is_changed
 from pipelines.spec.plan import Plan, plan_file
 from pipelines.spec.price import ASSUMED, Prices
@@ -55,7 +56,8 @@ def run(
     shown = _difference(power, difference)
     for path in studies:
         made = plan_file(path)
-        contents = _contents(made, results, needed=write or not (counts or cost or power))
+        found = _contents(made, results, needed=write or not (counts or cost or power))
+        contents = found or {}
         if write:
             write_specs(made, results)
             note_prices(made, results, contents)
@@ -69,7 +71,7 @@ def run(
             _print_cost(made, results, contents)
             _print_kept(made, contents, results)
             continue
-        _print_data(made, contents, results)
+        _print_data(made, found, results)
         _print_notes(made)
         for unit in () if counts else units(made.jobs.values()):
             _print_unit(unit, made, results)
@@ -84,26 +86,31 @@ def _difference(power: bool, given: float | None) -> float:
     return found
 
 
-def _contents(made: Plan, results: Path, needed: bool) -> Mapping[str, Contents]:
-    """What the files of the data sets hold; where they are not here and not ``needed``, that is told and nothing known."""
+def _contents(made: Plan, results: Path, needed: bool) -> Mapping[str, Contents] | None:
+    """What the files of the data sets hold; None where they are not here and not ``needed``, which is told."""
     try:
         check_files(made, results)
     except InputError as error:
         if needed:
             raise
         print(f"# counted without files: {error}")
-        return {}
+        return None
     contents = contents_of(made, results)
     check_enough(made, contents, results)
     return contents
 
 
-def _print_data(made: Plan, contents: Mapping[str, Contents], results: Path) -> None:
-    """How the files of each data set were understood, and what they hold as far as that is known."""
+def _print_data(made: Plan, contents: Mapping[str, Contents] | None, results: Path) -> None:
+    """How the files of each data set were understood, and what they hold as far as that is known.
+
+    ``contents`` None: the files of some are not here, and those that are not packed are not opened.
+    """
     for job in made.of("shards"):
         assert isinstance(job.spec, ShardsSpec)
         dataset = job.spec.dataset
-        lines = [*(contents[job.key].lines if job.key in contents else ()), *_images(job, dataset, results)]
+        lines = list(contents[job.key].lines) if contents and job.key in contents else []
+        if contents is not None or job.done(results):
+            lines += _images(job, dataset, results)
         told = ""
         with contextlib.suppress(InputError):  # its files are gone, but it is packed: else check_files has told
             told = dataset.told()

@@ -8,13 +8,18 @@ from pathlib import Path
 
 from pipelines.history import read
 
-CURVES = {"negative_mean": "scores/negative_mean", "gradient_norm": "train/gradient_norm", "loss": "train/loss"}
+CURVES = {
+    "negative_mean": "scores/negative_mean",
+    "negative_variance": "scores/negative_variance",
+    "gradient_norm": "train/gradient_norm",
+    "loss": "train/loss",
+}
 FEWEST = 3
 """Readings in the second half of a run; of fewer a fluctuation cannot be told from a trend."""
 
 
 def fluctuations(history: Path) -> dict[str, float]:
-    """final/fluctuation/{negative_mean, gradient_norm, loss} over the second half of a run, each in its curve's own unit.
+    """final/fluctuation/NAME for each of ``CURVES``, over the second half of a run, in the curve's own unit.
 
     The first half is left out, because every curve moves while the run begins to learn. DamagedFile where the history is.
     """

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+import vl_convert
 from report_tools import FakeStudy
 
 from pipelines.report.arms import arms, arms_charts, arms_styles
@@ -42,6 +43,28 @@ def test_a_chart_has_means_inside_their_intervals(comparison: Comparison) -> Non
     assert [row["x"] for row in rows] == sorted(MEANS)
     assert all(row["low"] < row["mean"] < row["high"] for row in rows)
     assert list(arms_styles([comparison])) == ["moco_v2"]
+
+
+@pytest.mark.parametrize(
+    ("values", "kind", "scale"),
+    [
+        ((0.0, 0.5, 0.9, 0.99, 0.999, 0.9999, 1.0), "ordinal", None),  # the momenta of the study
+        ((0.25, 0.5, 0.75, 0.9), "quantitative", None),
+        ((0.2, 0.21, 8.0), "quantitative", "log"),
+    ],
+)
+def test_values_that_would_lie_on_each_other_have_a_step_each(
+    values: tuple[float, ...], kind: str, scale: str | None, tmp_path: Path
+) -> None:
+    study = FakeStudy(tmp_path)
+    for value in values:
+        study.run(f"moco_v2[momentum={value}]", 0, {"use": "digits"}, {"knn": {"test/top1": value / 10}})
+    ((_, chart), *_) = arms_charts(comparisons(load_results(study.save(), tmp_path)))
+    axes = [layer["encoding"]["x"] for layer in chart["layer"]]
+    assert [axis["type"] for axis in axes] == [kind, kind]
+    assert [axis.get("scale", {}).get("type") for axis in axes] == [scale, scale]
+    drawn = vl_convert.vegalite_to_svg(chart)
+    assert kind != "ordinal" or [f">{value:g}<" for value in values if f">{value:g}<" not in drawn] == []
 
 
 def test_two_values_make_no_line(tmp_path: Path) -> None:

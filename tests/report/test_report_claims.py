@@ -202,7 +202,12 @@ def test_the_page_leads_with_the_verdicts(tmp_path: Path) -> None:
             "first: new, second: base, metric: few_shot/2_shot",
             "few_shot has no number '2_shot'; did you mean '1_shot'?",
         ),
-        ("first: {method: new, metric: knn}, second: base, monitor: x", "leave their metric out"),
+        ("first: {method: new, metric: knn}, second: base, monitor: train/loss", "leave their metric out"),
+        (
+            "first: new, second: base, monitor: scores/negative_varience",
+            "claims[0].monitor: training records no 'scores/negative_varience'; did you mean 'scores/negative_variance'?",
+        ),
+        ("first: new, second: base, monitor: score/negative_mean", "did you mean 'scores/negative_mean'?"),
         ("first: {method: new, tuned: true}, second: base", "claims[0].first.tuned: new is not tuned"),
         ("first: new, second: base, dataset: cifar10", "claims[0].dataset: the study has no data set 'cifar10'"),
         ("first: new, second: base, relation: equivalent", "equivalent needs a margin above 0"),

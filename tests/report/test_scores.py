@@ -1,5 +1,8 @@
 """Scores over training: what the charts are made of, and what is drawn of which methods."""
 
+import json
+import re
+import zlib
 from pathlib import Path
 
 import pytest
@@ -8,10 +11,12 @@ from report_tools import FakeStudy
 
 from pipelines.colours import ramp
 from pipelines.histograms import BINS, FILE, ROWS, Histograms
-from pipelines.report.curves import Curve
+from pipelines.history import History
+from pipelines.report.curves import SCORES, Curve
 from pipelines.report.material import Material
+from pipelines.report.page import write_figures
 from pipelines.report.score_charts import bands, cells
-from pipelines.report.sections.scores import graded, histograms_of, sections
+from pipelines.report.sections.scores import MOST_HEAT_MAPS, graded, histograms_of, sections
 from pipelines.report.study import load_results
 from pipelines.spec.row_name import of_method
 
@@ -93,3 +98,61 @@ def test_maps_stand_before_and_after_and_densities_for_every_alpha(tmp_path):
     ]
     lines = next(iter(found.charts[-1].spec["datasets"].values()))
     assert {row["label"] for row in lines} == {"alpha 0.5", "alpha 2"}
+
+
+def test_every_method_keeps_its_maps_where_the_page_cannot_hold_all(tmp_path):
+    """Ten methods with transformation have 40 maps, the last of the eleven two more: maps of before give way."""
+    fake = FakeStudy(tmp_path)
+    sides = ("negative", "untransformed_negative", "positive", "untransformed_positive")
+    four = Histograms(total_steps=64, rows=(0,), counts={side: ((1,) * BINS,) for side in sides})
+    for number in range(10):
+        trained(fake, f"ft{number}", 0, four, feature_transform={})
+    two = Histograms(total_steps=64, rows=(0,), counts={side: ((1,) * BINS,) for side in ("negative", "positive")})
+    trained(fake, "moco_v2", 0, two)
+    (found,) = sections(Material(load_results(fake.save(), tmp_path), TEXTS, tmp_path))
+    maps = [chart.title for chart in found.charts if chart.title.startswith("digits")]
+    assert len(maps) == MOST_HEAT_MAPS
+    assert maps[-2:] == ["digits · moco_v2 · negative scores", "digits · moco_v2 · positive scores"]
+    assert len([title for title in maps if title.endswith("after transformation")]) == 20
+    assert len([title for title in maps if title.endswith("before transformation")]) == 18
+    assert " 2 further maps are left out" in found.caption[0]
+
+
+def test_the_pictures_are_vectors_in_a_pdf_and_have_a_tip_on_the_page(tmp_path):
+    fake = FakeStudy(tmp_path)
+    trained(fake, "ft", 0, counted({0: {1: 1, 7: 2}, 4: {63: 2}}), feature_transform={})
+    path = fake.folder("pretrain", "ft-s0") / "history.jsonl"
+    with History.open(path) as out:
+        for step in range(5):
+            out.log(step, dict.fromkeys(SCORES, 0.5 + step / 10))
+    (found,) = sections(Material(load_results(fake.save(), tmp_path), TEXTS, tmp_path))
+    titles = [chart.title for chart in found.charts]
+    assert titles[0] == "digits · ft · negative scores"
+    assert titles[1:] == [
+        *(f"digits · {words}" for words in SCORES.values()),
+        "weights of the positive side by alpha",
+        "weights of the negative side by alpha",
+    ]
+    assert all('"tooltip"' in json.dumps(chart.spec) for chart in found.charts)
+    svg, pdf = write_figures([found], tmp_path / "figures")
+    assert [svg.name, pdf.name] == ["scores.svg", "scores.pdf"]
+    drawn = svg.read_text(encoding="utf-8")
+    assert [title for title in titles if title not in drawn] == []
+    assert "<image" not in drawn
+    data = pdf.read_bytes()
+    assert data.startswith(b"%PDF")
+    assert not re.search(rb"/Subtype\s*/Image", data)
+    assert painted(data) > len(titles)
+
+
+def painted(pdf: bytes) -> int:
+    """How many paths the streams of a PDF fill or stroke."""
+    streams = re.findall(rb"stream\r?\n(.*?)\r?\nendstream", pdf, re.S)
+    return sum(len(re.findall(rb"(?m)^(?:f\*?|S|B\*?)$", unpacked(stream))) for stream in streams)
+
+
+def unpacked(stream: bytes) -> bytes:
+    try:
+        return zlib.decompress(stream)
+    except zlib.error:
+        return b""

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from pipelines.cli import main
 from pipelines.spec.jobs import PretrainSpec
 from pipelines.spec.load import load_study
 from pipelines.spec.plan import Plan, plan
@@ -37,9 +38,35 @@ def test_it_plans_and_has_seeds_enough_for_a_verdict(file: Path, scale: str, tmp
     made = at_scale(file, scale, tmp_path)
     assert made.claims
     assert len(made.study.seeds) >= pairs_needed()
+    shown = {row.label for table in made.tables for row in table.rows}
+    assert [label for label in labels(made) if label not in shown] == [], "a row that no table of the study has"
     for job in made.of("pretrain"):
         transform = getattr(job.spec.method, "feature_transform", None)
         assert transform is None or transform.start_epoch < job.spec.training.epochs / 2 or file.stem == "start_epoch"
+
+
+@pytest.mark.parametrize("question", ["--counts", "--cost", "--power"])
+@pytest.mark.parametrize("scale", ["imagenet100", "imagenet1k"])
+def test_a_scale_is_counted_where_its_images_are_not_here(
+    scale: str, question: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = at_scale(STUDIES[0], scale, tmp_path)
+    assert main(["plan", str(tmp_path / STUDIES[0].name), "--results", str(tmp_path), question]) == 0
+    told = capsys.readouterr()
+    assert f"# counted without files: study {made.study.name}" in told.out
+    assert not told.err
+    jobs = len(made.of("pretrain"))
+    asked = {
+        "--counts": f"# pretrain: {jobs} jobs, 0 done",
+        "--cost": f"# pretrain: {jobs} jobs to do",
+        "--power": made.claims[0].text,
+    }
+    assert asked[question] in told.out
+
+
+def labels(made: Plan) -> list[str]:
+    """What is trained, by the labels of the tables."""
+    return list(dict.fromkeys(made.names[job.place].label for job in made.of("pretrain")))
 
 
 def flat(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:

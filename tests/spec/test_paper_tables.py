@@ -108,6 +108,10 @@ def test_several_data_sets_have_a_column_each_under_the_protocol(tmp_path: Path)
             "columns[0].metric: few_shot has no number '2_shot'; did you mean '4_shot'?",
         ),
         (
+            "    columns: [{monitor: collapse/rank}]\n",
+            "tables[0].columns[0].monitor: training records no 'collapse/rank'; ",
+        ),
+        (
             "    columns: [{metric: knn, dataset: digit}]\n",
             "columns[0].dataset: the study has no data set 'digit' of which",
         ),

@@ -7,10 +7,10 @@ from pipelines.history import History
 from pipelines.training.fluctuation import fluctuations, moves
 
 
-def history(path: Path, negatives: list[float]) -> Path:
+def history(path: Path, values: list[float], metric: str = "scores/negative_mean") -> Path:
     with History.open(path) as out:
-        for step, value in enumerate(negatives):
-            out.log(10 * step, {"scores/negative_mean": value})
+        for step, value in enumerate(values):
+            out.log(10 * step, {metric: value})
     return path
 
 
@@ -21,11 +21,20 @@ def test_noise_moves_by_its_deviation_times_the_root_of_two() -> None:
     assert moves([0.0, 3.0, -1.0]) == pytest.approx(((9 + 16) / 2) ** 0.5)
 
 
-def test_only_the_second_half_counts(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("metric", "name"),
+    [
+        ("scores/negative_mean", "negative_mean"),
+        ("scores/negative_variance", "negative_variance"),
+        ("train/gradient_norm", "gradient_norm"),
+        ("train/loss", "loss"),
+    ],
+)
+def test_only_the_second_half_counts(metric: str, name: str, tmp_path: Path) -> None:
     """Steps 0 to 60: from 30 on the values are 0.2, 0.5, 0.2, 0.6."""
-    path = history(tmp_path / "h.jsonl", [-1.0, 1.0, -1.0, 0.2, 0.5, 0.2, 0.6])
+    path = history(tmp_path / "h.jsonl", [-1.0, 1.0, -1.0, 0.2, 0.5, 0.2, 0.6], metric)
     expected = ((0.3**2 + 0.3**2 + 0.4**2) / 3) ** 0.5
-    assert fluctuations(path) == {"final/fluctuation/negative_mean": pytest.approx(expected)}
+    assert fluctuations(path) == {f"final/fluctuation/{name}": pytest.approx(expected)}
 
 
 def test_too_few_readings_say_nothing(tmp_path: Path) -> None:

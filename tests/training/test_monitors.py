@@ -1,13 +1,18 @@
 """Monitors: closed forms, the collapse they have to flag, and that watching changes nothing."""
 
 import math
+from pathlib import Path
 
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from pipelines.history import History
+from pipelines.spec.monitored import RECORDED
+from pipelines.training.fluctuation import fluctuations
 from pipelines.training.monitors import collapsed, effective_rank, feature_spread, read, score_statistics
+from pipelines.training.steadiness import steadiness
 
 
 def rows(n: int, dim: int, seed: int = 0) -> Tensor:
@@ -101,6 +106,21 @@ def test_similarity_without_stop_gradient_is_flagged(stop_gradient: bool) -> Non
         optimizer.step()
     seen = read({"embeddings": z1})
     assert collapsed(seen["collapse/spread"], seen["collapse/effective_rank"]) is not stop_gradient, seen
+
+
+def test_claims_and_tables_may_name_what_training_records(tmp_path: Path) -> None:
+    """By the functions that record it, on a run that has everything: nothing more, and nothing left out."""
+    sides = ("", "untransformed_")
+    scores = {f"{before}positive_scores": torch.rand(4) for before in sides}
+    scores |= {f"{before}negative_scores": torch.rand(4, 6) for before in sides}
+    values = read({"embeddings": torch.randn(4, 8), **scores})
+    with History.open(tmp_path / "history.jsonl") as out:
+        for step in range(12):
+            out.log(step, {**values, "train/loss": 1.0, "train/gradient_norm": 1.0, "eval/online_knn": 0.5})
+    found = {*values, "eval/online_knn"}
+    for more in (fluctuations(tmp_path / "history.jsonl"), steadiness(tmp_path / "history.jsonl", 2)):
+        found |= {name.removeprefix("final/") for name in more}
+    assert found == {f"{family}/{name}" for family, names in RECORDED.items() for name in names}
 
 
 def test_names_and_thinning() -> None:

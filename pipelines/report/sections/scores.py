@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from pipelines.colours import Style, ramp, styles
 from pipelines.errors import Problem
-from pipelines.histograms import Histograms
+from pipelines.histograms import FILE, Histograms
 from pipelines.records import checked_file
 from pipelines.report import score_charts
 from pipelines.report.curves import SCORES, Curve
@@ -24,7 +24,7 @@ SIDES = {
     "positive": "positive scores",
 }
 MOST_HEAT_MAPS = 40
-"""Each is up to 2,048 cells: more would make the page slow."""
+"""Each is up to 2,048 cells: more would make the page slow. Those of scores before transformation give way first."""
 
 
 @dataclass(frozen=True)
@@ -41,9 +41,12 @@ def sections(material: Material) -> Iterator[Section]:
     having = {curve.name for curve in material.curves if curve.metric.startswith("scores/")}
     inside = [curve for curve in material.curves if curve.name in having]
     style = graded(list(dict.fromkeys(curve.name for curve in inside)))
-    drawn = [*_heat_maps(material.results), *_bands(inside, style), *_densities(material.results)]
+    maps = _maps(material.results)
+    shown = chosen(maps)
+    drawn = [*map(_heat_map, shown), *_bands(inside, style), *_densities(material.results)]
     legend = tuple(style.items()) if inside else ()
-    yield Section("scores", "Score distribution", material.caption("scores"), tuple(drawn), legend=legend)
+    caption = _with_omitted(material.caption("scores"), len(maps) - len(shown))
+    yield Section("scores", "Score distribution", caption, tuple(drawn), legend=legend)
 
 
 def graded(names: Sequence[RowName]) -> dict[str, Style]:
@@ -68,15 +71,40 @@ def histograms_of(results: Results) -> list[Seen]:
     return [Seen(label, dataset, tuple(group)) for (label, dataset), group in found.items()]
 
 
-def _heat_maps(results: Results) -> Iterator[Chart]:
-    charts = [
-        (f"{seen.dataset} · {seen.label} · {_named(seen, side)}", seen, side)
+Map = tuple[Seen, str]
+"""Whose scores, and of which side."""
+
+
+def _maps(results: Results) -> list[Map]:
+    """Every map that could be drawn, in the order of the page."""
+    return [
+        (seen, side)
         for seen in histograms_of(results)
         for side in SIDES
         if any(side in one.counts for one in seen.each)
     ]
-    for title, seen, side in charts[:MOST_HEAT_MAPS]:
-        yield Chart(title, score_charts.heat_map(seen.each, side, "score"))
+
+
+def chosen(maps: Sequence[Map]) -> list[Map]:
+    """At most ``MOST_HEAT_MAPS`` of them, in their order: what losses have seen before what was there before transformation.
+
+    So that no method is without its maps because others, which stand before it, have two of each.
+    """
+    first = sorted(range(len(maps)), key=lambda place: maps[place][1].startswith("untransformed_"))
+    return [maps[place] for place in sorted(first[:MOST_HEAT_MAPS])]
+
+
+def _with_omitted(caption: tuple[str, ...], omitted: int) -> tuple[str, ...]:
+    if not omitted:
+        return caption
+    told = f"{omitted} further maps are left out, so that the page stays quick; their counts are in each training's {FILE}."
+    return (f"{caption[0]} {told}", *caption[1:])
+
+
+def _heat_map(one: Map) -> Chart:
+    seen, side = one
+    title = f"{seen.dataset} · {seen.label} · {_named(seen, side)}"
+    return Chart(title, score_charts.heat_map(seen.each, side, "score"))
 
 
 def _named(seen: Seen, side: str) -> str:

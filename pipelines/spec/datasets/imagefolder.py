@@ -14,7 +14,7 @@ from pipelines.listing.layout import Layout, layout_of
 from pipelines.listing.nesting import check_nesting, deeper
 from pipelines.listing.paths import expanded
 from pipelines.spec.contents import Contents
-from pipelines.spec.datasets.base import OwnImages
+from pipelines.spec.own_images import OwnImages
 
 
 class Options(OwnImages):

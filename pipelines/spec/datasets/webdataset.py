@@ -14,7 +14,8 @@ from pipelines.listing.paths import expand
 from pipelines.listing.samples import label_of, labelled, main_image
 from pipelines.listing.tars import check_kind, entries_of, is_compressed
 from pipelines.spec.contents import Contents
-from pipelines.spec.datasets.base import OwnImages, Targets
+from pipelines.spec.datasets.base import Targets
+from pipelines.spec.own_images import OwnImages
 
 MOST_BYTES, MOST_COMPRESSED = 2**30, 2**27
 """Of tars that planning looks into as a whole: all headers and labels are read, and compressed ones are unpacked for it."""
