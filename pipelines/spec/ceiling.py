@@ -11,8 +11,8 @@ def ceiling_of(study: Study, runs: list[Run], dataset: DataSet) -> Run | None:
 
     Its network, and the file of weights that this begins with, are those of the first run, unless the entry names its
     own: a recipe's encoder does not count. The study's grid leaves it alone. None without runs, where not every image
-    has a label, and where a recipe for one kind of network would train another as it stands: a micro ViT on digits by the
-    rates for a ResNet stayed below its random start (51 % by kNN), which is no ceiling. Settings in the entry change that.
+    has a label, and where a recipe for one kind of network would train another as it stands: ten epochs without warm-up left
+    a micro ViT on digits below its random start (51 % by kNN), which is no ceiling. Settings in the entry change that.
     """
     entry = study.ceiling
     if entry is None or not runs or not Labels.of(study).everywhere(dataset):

@@ -10,6 +10,7 @@ import torch.multiprocessing as mp
 import torch.nn.functional as F
 from parity_tools import assert_close, both_precisions, load, tensors
 from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from pipelines.encoders.norms import (
     NormKind,
@@ -174,6 +175,17 @@ def test_a_strided_convolution_has_its_gradients_in_bfloat16_however_small_the_m
         for name, parameter in exact.named_parameters():
             assert distance(layer.get_parameter(name).grad, parameter.grad) < 0.02, f"draw {draw}: {name}"
         assert distance(found, expected) < 0.02
+
+
+@pytest.mark.parametrize("kind", ["batch", "group", "none"])
+def test_a_strided_convolution_computes_no_more_of_one_pixel_than_its_middle_weights(kind: NormKind) -> None:
+    """On every processor: the library is not asked for what it gets wrong."""
+    layer, work = conv(kind, 16, 8, 3, stride=2), {}
+    for side in (1, 2):  # both give a map of one pixel
+        with FlopCounterMode(display=False) as counted:
+            layer(torch.randn(4, 16, side, side))
+        work[side] = counted.get_total_flops()
+    assert work == {1: 2 * 4 * 16 * 8, 2: 9 * 2 * 4 * 16 * 8}
 
 
 def distance(found: Tensor | None, expected: Tensor | None) -> float:
