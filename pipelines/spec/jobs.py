@@ -150,9 +150,11 @@ class EvaluateSpec(JobSpec):
     seed: Annotated[int, Field(ge=0)]
     keep_features: bool = False
     """Whether the features stay on disk; changes no result and no key."""
+    pictures: bool = False
+    """Whether kNN leaves pictures of what the features see; changes no number and no key."""
 
     def content(self) -> dict[str, Any]:
-        dump = self.model_dump(mode="json", exclude={"keep_features"})
+        dump = self.model_dump(mode="json", exclude={"keep_features", "pictures"})
         return {**dump, "source": self._source()}
 
     def _source(self) -> dict[str, Any]:

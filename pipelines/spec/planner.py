@@ -9,6 +9,7 @@ from pipelines.spec.datasets.base import DataSet
 from pipelines.spec.encoders.base import EncoderOptions
 from pipelines.spec.evaluation.base import Protocol
 from pipelines.spec.evaluation.distill import Options as Distill
+from pipelines.spec.evaluation.knn import Options as Knn
 from pipelines.spec.floors import floors_of
 from pipelines.spec.grid import Point, points, row_name
 from pipelines.spec.job import Job, Place
@@ -191,9 +192,14 @@ class Planner:
                 dataset=dataset,
                 seed=seed,
                 keep_features=self.study.keep_features,
+                pictures=isinstance(evaluation, Knn) and self._is_looked_at(source, seed),
             )
             if isinstance(evaluation, Distill):
                 teacher = spec.model_copy(update={"evaluation": evaluation.teacher})
                 taught = name.model_copy(update={"role": "teacher"})
                 needed["teacher"] = self._add(f"{prefix}-finetune", teacher, inputs, taught)
             self._add(f"{prefix}-{evaluation.use}", spec, needed, name)
+
+    def _is_looked_at(self, source: AnySource, seed: int) -> bool:
+        """Whether the report shows pictures of it: of every encoder the lowest seed alone."""
+        return isinstance(source, Pixels | Foreign) or seed == min(self.study.seeds)

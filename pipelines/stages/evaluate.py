@@ -79,7 +79,7 @@ def _on_features(job: JobFolder[EvaluateSpec], embedding: Embedding) -> None:
         sizes |= {f"features/{name}": value for name, value in told.items()}
     kept = _save_predictions(job.path, embedding.shards, found) | _save_counts(job, embedding.shards, found)
     seconds = time.perf_counter() - clock
-    if isinstance(options, Knn) and found.predicted is not None:
+    if job.spec.pictures and found.predicted is not None:
         kept |= _save_looks(job.path, embedding, found.predicted)
     _record(job, found.metrics, {**found.derived, **sizes}, seconds, started, kept)
 

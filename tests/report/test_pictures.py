@@ -43,6 +43,12 @@ def looked(
     fake.job("evaluate", key, label, spec, **done)
 
 
+def plain(fake: FakeStudy, label: str, seed: int, **asked: bool) -> None:
+    """A kNN evaluation without pictures."""
+    spec = {"evaluation": {"use": "knn"}, "source": {"use": "pixels"}, "dataset": DIGITS, "seed": seed}
+    fake.job("evaluate", f"{label}-digits-s{seed}", label, spec | asked, metrics={"test/top1": 0.5})
+
+
 def section(fake: FakeStudy, room: int = BUDGET):
     return pictures_section(Material(load_results(fake.save(), fake.results), TEXTS, fake.results), room)
 
@@ -56,6 +62,24 @@ def test_one_seed_of_each_method_is_shown_the_lowest_that_has_finished(tmp_path)
     assert groups["Nearest neighbours"] == ["digits · one", "digits · other"]
     assert len(groups["Worst confusions"]) == 2
     assert len(groups["Maps of the test images"]) == 3  # the images themselves stand once
+
+
+def test_a_seed_whose_evaluation_left_no_pictures_is_passed_over(tmp_path):
+    fake = FakeStudy(tmp_path)
+    looked(fake, "one", 2)
+    plain(fake, "one", 1)
+    found = section(fake)
+    assert [panel.title for panel in found.groups[0].panels] == ["digits · one"]
+    assert len(found.caption) == 1  # and nothing is amiss
+
+
+def test_pictures_that_another_study_did_not_ask_for_are_told_with_the_way_to_them(tmp_path):
+    fake = FakeStudy(tmp_path)
+    plain(fake, "one", 1, pictures=True)
+    found = section(fake)
+    assert not found.groups
+    assert "one-digits-s1" in found.caption[-1]
+    assert "delete their folders" in found.caption[-1]
 
 
 def test_every_picture_has_words_and_text_is_escaped(tmp_path):

@@ -132,6 +132,14 @@ def test_one_more_seed_adds_only_its_own(tmp_path):
     assert keys(before, "evaluate") < keys(after, "evaluate")
 
 
+def test_pictures_are_made_of_each_encoders_lowest_seed_alone_and_change_no_key(tmp_path):
+    plan = made(tmp_path, old="seeds: [0, 1]", new="seeds: [2, 1]")
+    asked = [job.spec for job in plan.of("evaluate") if job.spec.pictures]
+    assert {spec.evaluation.use for spec in asked} == {"knn"}
+    assert {(spec.source.use, spec.seed) for spec in asked} == {("pretrain", 1), ("untrained", 1), ("pixels", 0)}
+    assert keys(made(tmp_path, old="seeds: [0, 1]", new="seeds: [2]"), "evaluate") <= keys(plan, "evaluate")
+
+
 def test_labels_are_not_part_of_a_key(tmp_path):
     assert set(made(tmp_path).jobs) == set(made(tmp_path, "", "label: plain", "label: renamed").jobs)
 

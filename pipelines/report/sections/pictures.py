@@ -31,6 +31,8 @@ PAGE, A_RUN, SCRIPT = 9_600_000, 20_700, 900_000
 """Characters: a whole page, which has to stay under 10 MB; what a pretraining adds to its charts and tables, 16,700 as measured
 on made-up studies of 20 methods, 6 seeds and 3 data sets (6.8 MB without pictures), and 4,000 to what is behind the numbers
 (1.4 MB with four protocols); and the script that draws charts."""
+NEIGHBOURS = "neighbours"
+"""A picture that every kNN evaluation with pictures leaves."""
 KINDS = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg"}
 Job = Result[Any]
 
@@ -93,17 +95,18 @@ def pictures_section(material: Material, room: int) -> Section:
     results, reader = material.results, Reader(room)
     runs = results.of(PretrainSpec)
     trained = first_seeds(results, runs)
-    looked = first_seeds(results, [job for job in results.of(EvaluateSpec) if isinstance(job.spec.evaluation, Knn)])
+    by_knn = [job for job in results.of(EvaluateSpec) if isinstance(job.spec.evaluation, Knn)]
+    looked = first_seeds(results, [job for job in by_knn if NEIGHBOURS in _artifacts(job)])
     words = material.caption("pictures")
     made = [
         SectionGroup("Views", words[1], tuple(_sheets(trained, "views", reader))),
         SectionGroup("What a method makes of images", words[2], tuple(_plain(trained, reader))),
-        SectionGroup("Nearest neighbours", words[3], tuple(_sheets(looked, "neighbours", reader))),
+        SectionGroup("Nearest neighbours", words[3], tuple(_sheets(looked, NEIGHBOURS, reader))),
         SectionGroup("Maps of the test images", words[4], tuple(_maps(looked, reader))),
         SectionGroup("Worst confusions", words[5], tuple(_sheets(looked, "confusions", reader))),
     ]
     groups = [group for group in made if group.panels]
-    left_out = tuple(_told(reader))
+    left_out = (*_told(reader), *_never_made(by_knn))
     return Section("pictures", "Pictures", (words[0], *left_out), groups=tuple(groups), part="looks")
 
 
@@ -171,6 +174,16 @@ def _artifacts(job: Job) -> dict[str, str]:
 def _title(job: Job) -> str:
     seed = "" if job.seed is None or job.origin == "pixels" else f", seed {job.seed}"
     return f"{job.dataset} · {job.label}{seed}"
+
+
+def _never_made(by_knn: Sequence[Job]) -> Iterator[str]:
+    asked = [job for job in by_knn if job.record and job.spec.pictures]
+    without = [job.key for job in asked if NEIGHBOURS not in _artifacts(job)]
+    if without:
+        yield (
+            "These evaluations left no pictures, because a study that shows other seeds made them; to have the pictures, "
+            f"delete their folders in jobs/evaluate and run the study again: {', '.join(without)}."
+        )
 
 
 def _told(reader: Reader) -> Iterator[str]:
