@@ -5,7 +5,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field
 
 from pipelines.files import digest
-from pipelines.spec.base import Count, Model
+from pipelines.spec.base import Count, Model, NotNegative
 from pipelines.spec.datasets import AnyDataSet
 from pipelines.spec.encoders import AnyEncoder
 from pipelines.spec.encoders.checkpoint import Options as Checkpoint
@@ -152,9 +152,12 @@ class EvaluateSpec(JobSpec):
     """Whether the features stay on disk; changes no result and no key."""
     pictures: bool = False
     """Whether kNN leaves pictures of what the features see; changes no number and no key."""
+    forward_gflops: NotNegative = 0.0
+    """Multiply-adds in billions of the encoder for one image, by which a job that trains asks for time; changes no result
+    and no key. 0 for raw pixels."""
 
     def content(self) -> dict[str, Any]:
-        dump = self.model_dump(mode="json", exclude={"keep_features", "pictures"})
+        dump = self.model_dump(mode="json", exclude={"keep_features", "pictures", "forward_gflops"})
         return {**dump, "source": self._source()}
 
     def _source(self) -> dict[str, Any]:

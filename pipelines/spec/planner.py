@@ -137,7 +137,7 @@ class Planner:
         fitting = [evaluation for evaluation in self.study.evaluation if evaluation.suits(run.method)]
         for dataset in self.labels_known.evaluated_on(run.dataset):
             where = prefix if dataset is run.dataset else f"{prefix}-on-{dataset.short_name}"
-            self._evaluate(where, fitting, Trained(), dataset, seed, {"weights": weights}, run.name)
+            self._evaluate(where, fitting, Trained(), run.encoder, dataset, seed, {"weights": weights}, run.name)
 
     def _floors(self, runs: list[Run], dataset: DataSet) -> None:
         """What any method has to beat: raw pixels, and every method's encoder at step 0 (or trained from scratch)."""
@@ -146,11 +146,12 @@ class Planner:
         scratch = [evaluation for evaluation in plain if not isinstance(evaluation, Distill)]
         for evaluated in self.labels_known.evaluated_on(dataset):
             data = evaluated.short_name
-            self._evaluate(f"pixels-{data}", on_features, Pixels(), evaluated, 0, {}, of_pixels())
+            self._evaluate(f"pixels-{data}", on_features, Pixels(), None, evaluated, 0, {}, of_pixels())
             for floor in floors_of(runs):
                 for seed in self.study.seeds:
                     prefix = f"untrained_{floor.slug}-{data}-s{seed}"
-                    self._evaluate(prefix, scratch, floor.source, evaluated, seed, {}, of_untrained(floor.name))
+                    name = of_untrained(floor.name)
+                    self._evaluate(prefix, scratch, floor.source, floor.source.encoder, evaluated, seed, {}, name)
 
     def _checkpoints(self, dataset: DataSet) -> None:
         """Weights from files as they are: frozen protocols once, those that train on images with every seed."""
@@ -170,13 +171,14 @@ class Planner:
                     chosen = [*on_features, *on_images] if i == 0 else on_images
                     prefix = f"{name}-{evaluated.short_name}-s{seed}"
                     row = RowName(label=name, method=name)
-                    self._evaluate(prefix, chosen, source, evaluated, seed, {}, row)
+                    self._evaluate(prefix, chosen, source, source.encoder, evaluated, seed, {}, row)
 
     def _evaluate(
         self,
         prefix: str,
         evaluations: list[Protocol],
         source: AnySource,
+        encoder: EncoderOptions | None,
         dataset: DataSet,
         seed: int,
         inputs: dict[str, str],
@@ -193,6 +195,7 @@ class Planner:
                 seed=seed,
                 keep_features=self.study.keep_features,
                 pictures=isinstance(evaluation, Knn) and self._is_looked_at(source, seed),
+                forward_gflops=encoder.forward_gflops(dataset.side or 224) if encoder else 0.0,
             )
             if isinstance(evaluation, Distill):
                 teacher = spec.model_copy(update={"evaluation": evaluation.teacher})

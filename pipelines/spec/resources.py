@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass
 
+from pipelines.spec.evaluation.parts import OnImages
 from pipelines.spec.jobs import EvaluateSpec, JobSpec, RunSpec, ShardsSpec, TuneSpec
 from pipelines.spec.tuning import Judged
 
@@ -52,11 +53,12 @@ def work(spec: JobSpec, counted: int | None = None) -> float:
     Of an evaluation what its protocol says, of tuning what judges its trials too; 0 for stages that do not train. counted:
     images of train, where planning knows no size of the data set.
     """
-    if isinstance(spec, EvaluateSpec):
-        return spec.evaluation.training_gflops
-    if not isinstance(spec, RunSpec):
+    if not isinstance(spec, RunSpec | EvaluateSpec):
         return 0.0
     images = spec.dataset.train_images or counted or spec.dataset.limit or IMAGENET
+    if isinstance(spec, EvaluateSpec):
+        on_images, forward = isinstance(spec.evaluation, OnImages), spec.forward_gflops
+        return spec.evaluation.gflops(forward, images) if on_images else spec.evaluation.training_gflops
     training = images * spec.training.epochs * _step_gflops(spec)
     if not isinstance(spec, TuneSpec):
         return training
@@ -68,12 +70,12 @@ def resources(
 ) -> Resources:
     """What jobs ask for that one process, or one a GPU, runs one after the other. Times are twice what is expected.
 
-    Training takes its work on the GPUs, at least 30 minutes, and the cores that keep them fed; packing and evaluation what
-    the number of images asks for, at least an hour. gpus: those that a training gets; 0 counts as one. counted: images of
-    train, where shards have been packed that planning knows no size of. measured: minutes that earlier trainings say these
-    will take, which come before what is expected.
+    Training takes its work on the GPUs, at least 30 minutes, and the cores that keep them fed, also where an evaluation
+    trains on images; packing and other evaluations take what the number of images asks for, at least an hour. gpus: those
+    that a training gets; 0 counts as one. counted: images of train, where shards have been packed that planning knows no
+    size of. measured: minutes that earlier trainings say these will take, which come before what is expected.
     """
-    if any(isinstance(spec, RunSpec) for spec in specs):
+    if any(_step_gflops(spec) for spec in specs):
         done, devices = sum(work(spec, counted) for spec in specs), max(1, gpus)
         return Resources(
             threads=max(_cores(spec, counted) for spec in specs) * devices,
@@ -92,22 +94,30 @@ def resources(
 
 def _cores(spec: JobSpec, counted: int | None) -> int:
     """Beside one GPU: as many as decode images as fast as it learns from them; 1 where training is small."""
-    if not isinstance(spec, RunSpec) or work(spec, counted) < SMALL_GFLOPS:
+    if work(spec, counted) < SMALL_GFLOPS or not (step := _step_gflops(spec)):
         return 1
-    eaten = GPU_GFLOPS / _step_gflops(spec)
-    return min(MOST_CORES, max(4, math.ceil(eaten / (LOADED * (224 / (spec.dataset.side or 224)) ** 2))))
+    return min(MOST_CORES, max(4, math.ceil(GPU_GFLOPS / step / (LOADED * (224 / _side(spec)) ** 2))))
 
 
 def _judging_gflops(spec: TuneSpec, images: int) -> float:
     """Of one trial; what online kNN takes at the end of every training is not counted."""
     aim = spec.search.objective
-    forward = spec.encoder.forward_gflops(spec.dataset.side or 224)
+    forward = spec.encoder.forward_gflops(_side(spec))
     return aim.by.gflops(forward, images) if isinstance(aim, Judged) else 0.0
 
 
-def _step_gflops(spec: RunSpec) -> float:
-    """Of one image."""
-    return spec.method.passes(spec.encoder, spec.views, spec.dataset.side or 224).gflops
+def _step_gflops(spec: JobSpec) -> float:
+    """Of one image in a step; 0 for what does not train on images."""
+    if isinstance(spec, RunSpec):
+        return spec.method.passes(spec.encoder, spec.views, _side(spec)).gflops
+    if isinstance(spec, EvaluateSpec) and isinstance(spec.evaluation, OnImages):
+        return spec.evaluation.step_gflops(spec.forward_gflops)
+    return 0.0
+
+
+def _side(spec: JobSpec) -> int:
+    """Pixels a side of the images."""
+    return (spec.dataset.side if isinstance(spec, RunSpec | EvaluateSpec) else None) or 224
 
 
 def _features_mb(spec: JobSpec, images: int) -> float:

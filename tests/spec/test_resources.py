@@ -8,7 +8,9 @@ from pipelines.spec.encoders.alexnet import Options as AlexNet
 from pipelines.spec.encoders.resnet import Options as ResNet
 from pipelines.spec.encoders.vit import Options as ViT
 from pipelines.spec.evaluation.few_shot import Options as FewShot
+from pipelines.spec.evaluation.finetune import Options as FineTune
 from pipelines.spec.evaluation.linear import Options as Linear
+from pipelines.spec.evaluation.linear_augmented import Options as LinearAugmented
 from pipelines.spec.jobs import EvaluateSpec, PretrainSpec, ShardsSpec, Trained, TuneSpec
 from pipelines.spec.methods.moco import Options as MoCo
 from pipelines.spec.resources import resources, work
@@ -90,6 +92,26 @@ def test_a_folder_of_unknown_size_asks_by_what_was_packed_of_it():
 
 def evaluation(limit: int | None = None) -> EvaluateSpec:
     return EvaluateSpec(evaluation=Linear(), source=Trained(), dataset=data(limit), seed=0)
+
+
+def test_an_evaluation_that_trains_on_images_asks_for_its_epochs_not_for_its_images():
+    large = 1_281_167
+    tuned = resources([on_images(FineTune(epochs=100), large)])
+    assert tuned.minutes == pytest.approx(2 * 3 * 4.1 * large * 100 / 20_000 / 60, abs=1)
+    assert tuned.minutes == pytest.approx(2 * resources([on_images(FineTune(epochs=50), large)]).minutes, abs=1)
+    tenth = resources([on_images(FineTune(epochs=100, label_share=0.1), large)])
+    assert tenth.minutes == pytest.approx(tuned.minutes / 10, abs=1)
+    probed = resources([on_images(LinearAugmented(epochs=100), large)])
+    assert probed.minutes == pytest.approx(tuned.minutes / 3, abs=1)  # nothing goes back through the encoder
+    assert 1 < tuned.threads < probed.threads  # which eats images faster
+    assert tuned.mem_mb == resources([pretraining()]).mem_mb  # and keeps no features
+    assert resources([on_images(FineTune(), 100)]).threads == 1
+    assert resources([on_images(FineTune(labels_per_class=1), large)]).minutes < tuned.minutes / 50
+
+
+def on_images(evaluation: FineTune | LinearAugmented, limit: int) -> EvaluateSpec:
+    forward = ResNet(depth=50).forward_gflops(224)
+    return EvaluateSpec(evaluation=evaluation, source=Trained(), dataset=data(limit), seed=0, forward_gflops=forward)
 
 
 def test_training_on_a_folder_of_unknown_size_asks_by_what_was_packed_of_it():

@@ -1,5 +1,6 @@
 """Options of fine-tuning."""
 
+import math
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
@@ -9,6 +10,9 @@ from pipelines.spec.base import Count, NotNegative, Positive, Share
 from pipelines.spec.counts import Counts
 from pipelines.spec.evaluation.parts import WholeEncoder
 from pipelines.spec.methods.base import MethodOptions
+
+MOST_CLASSES = 1000
+"""Of a data set, for what a job asks of a cluster."""
 
 
 class Options(WholeEncoder):
@@ -54,7 +58,13 @@ class Options(WholeEncoder):
         return self
 
     def gflops(self, forward: float, images: int) -> float:
-        return super().gflops(forward, images) * (1.0 if self.labels_per_class else self.label_share)
+        return super().gflops(forward, self.labelled(images))
+
+    def labelled(self, images: int) -> int:
+        """Of how many images of train the labels are used, as far as planning knows; it does not know the classes."""
+        if self.labels_per_class:
+            return min(images, self.labels_per_class * MOST_CLASSES)
+        return math.ceil(self.label_share * images)
 
     def suits(self, method: MethodOptions) -> bool:
         return self.head_layers <= method.num_head_layers

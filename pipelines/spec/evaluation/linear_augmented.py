@@ -69,8 +69,8 @@ class Options(OnImages):
         own = {"lr_per_256": max(self.lrs), "schedule": self.schedule, "milestones": self.milestones}
         return super().training() | own
 
-    def gflops(self, forward: float, images: int) -> float:
-        return super().gflops(forward, images) / 3  # nothing goes back through a frozen encoder
+    def step_gflops(self, forward: float) -> float:
+        return forward  # nothing goes back through a frozen encoder
 
     def check_encoder(self, encoder: EncoderOptions, own: bool) -> None:
         check_tokens(self.features, encoder)

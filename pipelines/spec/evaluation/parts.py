@@ -55,9 +55,13 @@ class OnImages(Protocol):
     """Crop area as a share of the image; beside the crop only flips are drawn."""
     flip: Share = 0.5
 
+    def step_gflops(self, forward: float) -> float:
+        """Of one image in a step, there and back: a backward pass costs twice a forward pass."""
+        return 3 * forward
+
     def gflops(self, forward: float, images: int) -> float:
-        """Every epoch there and back: a backward pass costs twice a forward pass."""
-        return 3 * forward * images * self.epochs
+        """Every image in every epoch."""
+        return self.step_gflops(forward) * images * self.epochs
 
     def training(self) -> dict[str, Any]:
         """The fields of ``Training`` that these settings decide."""
