@@ -59,6 +59,12 @@ TRACKED = (
 )
 STUDIES = arg("--study", "only jobs of these: study files or names", nargs="+", default=[], metavar="STUDY")
 
+SHARED_JOBS = (
+    JOBS,
+    arg("--processes", "processes in all, one a GPU (default: 1)", type=int, default=1),
+    arg("--nodes", "nodes of the Slurm allocation they share (default: 1)", type=int, default=1),
+)
+
 
 def _one(_: dict[str, Any]) -> int:
     return 1
@@ -135,14 +141,12 @@ STAGES = {
     ),
     "pretrain": Command(
         "train one method on one data set with one seed, or several one after the other; resumes where it was stopped",
-        (
-            JOBS,
-            arg("--processes", "processes in all, one a GPU (default: 1)", type=int, default=1),
-            arg("--nodes", "nodes of the Slurm allocation they share (default: 1)", type=int, default=1),
-        ),
+        SHARED_JOBS,
         gpus=_one_a_process,
     ),
-    "evaluate": Command("measure encoders by protocols; those on features embed once", (JOBS,), gpus=_one),
+    "evaluate": Command(
+        "measure encoders by protocols; those on features embed once", SHARED_JOBS, gpus=_one_a_process
+    ),
     "export": Command(
         "write a pretrained encoder for elsewhere: safetensors that timm and torchvision load, config.json, a model card",
         (

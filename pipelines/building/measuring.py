@@ -18,6 +18,7 @@ from pipelines.evaluation.labelled import evaluation_seed
 from pipelines.evaluation.measured import Measured
 from pipelines.evaluation.workbench import Outcome
 from pipelines.seeds import seed_for
+from pipelines.signals import Stop
 from pipelines.spec.evaluation.base import Protocol
 from pipelines.spec.evaluation.zero_shot import Options as ZeroShot
 
@@ -40,8 +41,11 @@ def measured_on_features(options: Protocol, embedding: Embedding, seed: int) -> 
     return found
 
 
-def measured(subject: Subject) -> Findings:
-    """By any other protocol. InputError where the data set has too little for it."""
+def measured(subject: Subject, stop: Stop | None = None) -> Findings:
+    """By any other protocol. InputError where the data set has too little for it.
+
+    One that trains on images does so in all processes, saves where ``stop`` was asked for, and goes on from there.
+    """
     options = subject.spec.evaluation
     match options.targets:
         case "captions":
@@ -61,7 +65,7 @@ def measured(subject: Subject) -> Findings:
         case "boxes":
             return _on_boxes(subject)
         case _:
-            return _on_images(subject)
+            return _on_images(subject, stop or Stop())
 
 
 def _on_boxes(subject: Subject) -> Findings:
@@ -72,11 +76,11 @@ def _on_boxes(subject: Subject) -> Findings:
     return Findings(said, derived, detections=found)
 
 
-def _on_images(subject: Subject) -> Findings:
+def _on_images(subject: Subject, stop: Stop) -> Findings:
     with torch.random.fork_rng():  # torch's layers draw their weights from the global generator
         torch.manual_seed(seed_for(subject.spec.seed, "classifier"))
         options = subject.spec.evaluation
-        found: Outcome = _module(options).measure(options, JobBench.of(subject))
+        found: Outcome = _module(options).measure(options, JobBench.of(subject, stop))
     said = Measured(found.metrics, found.holdout, predicted=found.predicted, score=found.score)
     return Findings(said, found.derived, found.classifier)
 

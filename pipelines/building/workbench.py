@@ -11,16 +11,19 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from pipelines import distributed
 from pipelines.building.devices import chosen_device
 from pipelines.building.images import Wanted, in_order, loader, plain_views
 from pipelines.building.methods import fresh_encoder
 from pipelines.building.subject import Subject
+from pipelines.errors import InputError
 from pipelines.evaluation.classifier import Classifier
 from pipelines.evaluation.features import evaluating
 from pipelines.evaluation.workbench import Base, MakeViews, as_they_are
 from pipelines.files import replacing
 from pipelines.methods.base import Method
 from pipelines.records import checked_file, read_record
+from pipelines.signals import Stop
 from pipelines.sources.order import Order
 from pipelines.spec.counts import Counts
 from pipelines.spec.encoders.base import EncoderOptions
@@ -38,11 +41,12 @@ class JobBench:
 
     subject: Subject
     wanted: Wanted
+    stop: Stop
 
     @classmethod
-    def of(cls, subject: Subject) -> "JobBench":
-        """What protocols that train on a subject's images work with."""
-        return cls(subject, subject.source().wanted)
+    def of(cls, subject: Subject, stop: Stop) -> "JobBench":
+        """What protocols that train on a subject's images work with; ``stop``: they save, and leave by Stopped."""
+        return cls(subject, subject.source().wanted, stop)
 
     @property
     def train_label(self) -> NDArray[np.int64]:
@@ -116,16 +120,22 @@ class JobBench:
         rows: NDArray[np.int64],
         changed: Callable[[MakeViews], MakeViews] = as_they_are,
     ) -> dict[str, Any]:
-        """Train on these images, on views that ``changed`` makes of the crops."""
+        """Train on these images, on views that ``changed`` makes of the crops; every process on its part of each batch."""
         given = {**options.training(), "batch_size": min(options.batch_size, len(rows))}
+        rank, world = distributed.rank(), distributed.world_size()
+        if given["batch_size"] % world:
+            raise InputError(
+                f"evaluation.{options.use}: {given['batch_size']} images a step, of {len(rows)} and a batch_size of "
+                f"{options.batch_size}, cannot be shared evenly by {world} processes; start it with fewer --processes"
+            )
         decay = getattr(options, "layer_decay", None)
         training = Training(**given, layer_decay=decay, precision="auto", decay_norm_and_bias=False)
         plain = Augmentation(jitter_prob=0.0, grayscale=0.0, blur=0.0, colour=self.wanted.recipe.kinds[0].colour)
         crop = plain.model_copy(update={"scale": options.crop, "flip": options.flip})
         device, wanted = chosen_device(), self.wanted
         make = wanted.maker_of(Views(augmentations=(crop,)))
-        order = Order(batch_size=training.batch_size, seed=self.seed)
-        trained = Trainer(
+        order = Order(batch_size=training.batch_size, seed=self.seed, rank=rank, world_size=world)
+        trainer = Trainer(
             method=method,
             data=loader(self.subject.shards, "train", order, device, subset=rows),
             make_views=changed(make),
@@ -134,9 +144,12 @@ class JobBench:
             device=device,
             out=self.subject.out,
             job=self.subject.out.name,
+            stop=self.stop,
             sound=lambda: self.subject.shards.check_unchanged("train"),
-        ).fit()
-        return trained.derived
+        )
+        with self.stop.deferred():
+            trained = trainer.fit()
+        return {**trained.derived, "processes": world}
 
     @torch.no_grad()
     def test(self, classifier: Classifier) -> tuple[Tensor, Tensor]:

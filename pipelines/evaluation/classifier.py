@@ -4,6 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from pipelines import distributed
 from pipelines.batch import Batch
 from pipelines.encoders.base import Encoder
 from pipelines.losses.distillation import distillation
@@ -69,6 +70,7 @@ class Distilled(Classifier):
             known = self.labelled[batch.index]
             if self.label_weight:
                 picked = F.cross_entropy(scores, batch.label.clamp(min=0), reduction="none") * known
-                loss = (1 - self.label_weight) * loss + self.label_weight * picked.sum() / known.sum().clamp(min=1)
+                of_all = distributed.mean(known.sum().float()).clamp(min=1 / distributed.world_size())
+                loss = (1 - self.label_weight) * loss + self.label_weight * picked.sum() / of_all
         agree = (scores.detach().argmax(1) == wanted.argmax(1)).float().mean()
         return Output(loss, {"agreement": agree})

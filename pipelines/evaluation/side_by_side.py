@@ -11,10 +11,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from pipelines import distributed
 from pipelines.batch import Batch
 from pipelines.encoders.base import Encoder
 from pipelines.evaluation.tapped import Tapped, features_of, width_of
 from pipelines.methods.base import Method, Output, Progress, full_precision
+
+LEAST = 2
+"""Rows that a twin learns from: batch norm has no meaning for one."""
 
 
 class ProbeCandidate(NamedTuple):
@@ -89,11 +93,13 @@ class SideBySide(Method):
         features = self.features(views[0])
         with full_precision(batch.label.device):
             losses = [_losses(self.whole, features, batch.label)]
-            for probes, learns in zip(self.twins, self.learns):
-                rows = learns[batch.index].nonzero().squeeze(1)
-                if len(rows) > 1:  # batch norm has no meaning for one row
+            parts = [learns[batch.index].nonzero().squeeze(1) for learns in self.learns]
+            for probes, rows, weight in zip(self.twins, parts, _weights(parts, batch.label.device)):
+                if len(rows) >= LEAST:
                     own = {name: each.index_select(0, rows) for name, each in features.items()}
-                    losses.append(_losses(probes, own, batch.label[rows]))
+                    losses.append(weight * _losses(probes, own, batch.label[rows]))
+                elif distributed.world_size() > 1:  # all processes send gradients of the same parameters
+                    losses.append(0.0 * torch.cat([each.flatten() for each in probes.parameters()]).sum()[None])
             every = torch.cat(losses)
             kept = every[every.isfinite()].sum() + 0.0 * every[0].nan_to_num()  # a graph, whatever is left
         return Output(kept, {"classifiers": every.isfinite().sum().float()})
@@ -104,6 +110,14 @@ class SideBySide(Method):
         linear = self.whole.linears[number]
         assert isinstance(linear, nn.Linear)
         return Tapped(self.encoder, one.feature, self.whole.norms[one.feature], linear)
+
+
+def _weights(parts: Sequence[Tensor], device: torch.device) -> Tensor:
+    """(P,): by what the mean loss of this process's rows counts, so that the mean over processes is that of all rows."""
+    counts = torch.tensor(
+        [len(rows) if len(rows) >= LEAST else 0 for rows in parts], dtype=torch.float32, device=device
+    )
+    return counts / distributed.mean(counts).clamp(min=1 / distributed.world_size())
 
 
 def _losses(probes: nn.Module, features: dict[str, Tensor], label: Tensor) -> Tensor:

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 
 from pipelines.spec.evaluation.parts import OnImages
-from pipelines.spec.jobs import EvaluateSpec, JobSpec, RunSpec, ShardsSpec, TuneSpec
+from pipelines.spec.jobs import EvaluateSpec, JobSpec, PretrainSpec, RunSpec, ShardsSpec, TuneSpec
 from pipelines.spec.tuning import Judged
 
 IMAGENET = 1_281_167
@@ -90,6 +90,21 @@ def resources(
     trained = 2 * sum(map(work, specs)) / GPU_GFLOPS / 60
     minutes = max(60, round(2 * seconds / threads / 60), round(trained))
     return Resources(threads, max(8_000, round(4_000 + features)), minutes)
+
+
+def shared_by(spec: JobSpec, gpus: int) -> int:
+    """How many of ``gpus`` a job can use, one a process.
+
+    An evaluation that trains on images takes all where that is worth a process group and the batch can be shared; a small
+    share of the labels of a data set whose size is not known may make the batch smaller than it says, so that needs a tenth.
+    """
+    if isinstance(spec, PretrainSpec):
+        return gpus
+    if not isinstance(spec, EvaluateSpec) or not isinstance(options := spec.evaluation, OnImages):
+        return 1
+    known = spec.dataset.train_images or spec.dataset.limit
+    enough = options.labelled(known) >= options.batch_size if known else options.labelled(UNKNOWN) >= UNKNOWN / 10
+    return gpus if gpus and enough and not options.batch_size % gpus and work(spec) >= SMALL_GFLOPS else 1
 
 
 def _cores(spec: JobSpec, counted: int | None) -> int:

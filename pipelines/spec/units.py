@@ -15,7 +15,7 @@ from pipelines.records import read_record
 from pipelines.spec.job import INPUT_STAGE, Job
 from pipelines.spec.jobs import EvaluateSpec
 from pipelines.spec.layout import job_folder, record_file
-from pipelines.spec.resources import CORE_GFLOPS, Resources, resources, work
+from pipelines.spec.resources import CORE_GFLOPS, Resources, resources, shared_by, work
 from pipelines.spec.speeds import Speeds
 
 SECONDS = 60.0
@@ -53,8 +53,12 @@ class Unit:
         packed = [job_folder(results, *place) for place in shards if record_file(results, *place).exists()]
         counts = [read_record(folder).metrics.get("data/train") for folder in packed]
         counted = max((int(count) for count in counts if count), default=None)
-        specs = [job.spec for job in self.jobs]
+        specs, gpus = [job.spec for job in self.jobs], self.processes(gpus)
         return resources(specs, gpus, counted, speeds.minutes(specs, gpus) if speeds else None)
+
+    def processes(self, gpus: int) -> int:
+        """How many of ``gpus``, one a process, it takes: all for a training, be it in an evaluation; else one at most."""
+        return min(gpus, *(shared_by(job.spec, gpus) for job in self.jobs))
 
     def needs(self) -> set[tuple[str, str]]:
         """(stage, key) of the jobs of other units that have to be finished before."""

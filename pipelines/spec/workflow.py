@@ -100,7 +100,8 @@ class WorkflowConfig(Model):
     )
     """MLflow follows the jobs while they run; off (None here): no MLflow at all."""
     gpus_per_job: Annotated[int, BeforeValidator(_typed)] = Field(default=1, ge=0)
-    """GPUs a pretraining job uses (torchrun inside the job when more than one); 0 where there is none."""
+    """GPUs a pretraining job uses, and a large evaluation that trains on images (torchrun inside the job when more than
+    one); 0 where there is none."""
     longest_minutes: Annotated[int | None, BeforeValidator(_null), BeforeValidator(_typed)] = Field(default=None, ge=10)
     """The longest time that a job may ask for: its partition's limit. A training that needs longer goes on in several
     pieces; null: no limit."""

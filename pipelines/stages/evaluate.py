@@ -1,17 +1,20 @@
 """Stage evaluate: measure encoders by protocols. Those on frozen features of one encoder embed its images once.
 
-Every protocol has a job and a record of its own: what is there stays, what fails leaves the others' results alone.
+Every protocol has a job and a record of its own: what is there stays, what fails leaves the others' results alone. One that
+trains on images does so in one process a GPU; on SIGTERM it saves a checkpoint and exits with 143, on SIGINT with 130, and the
+same command goes on from there.
 """
 
-import contextlib
 import importlib
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
+from pipelines import distributed
 from pipelines.building.devices import chosen_device, device_name
 from pipelines.building.embedding import Embedding, embedding_of
 from pipelines.building.measuring import measured, measured_on_features
@@ -19,51 +22,75 @@ from pipelines.building.methods import shards_folder
 from pipelines.building.subject import Subject
 from pipelines.building.view_features import diagnosed_views
 from pipelines.building.workbench import WEIGHTS, save_classifier
-from pipelines.errors import Problem
+from pipelines.errors import InputError, Problem
 from pipelines.evaluation.answers import FILE as ANSWERS
 from pipelines.evaluation.answers import save_answers
 from pipelines.evaluation.detections import FILE as DETECTIONS
 from pipelines.evaluation.detections import save_detections
 from pipelines.evaluation.measured import Measured
 from pipelines.evaluation.predictions import FILE, Predictions
-from pipelines.lease import leased
+from pipelines.launching.processes import process_group
+from pipelines.launching.torchrun import become_launcher, launched
+from pipelines.launching.work import at_work, saved
+from pipelines.lease import handed_over
+from pipelines.records import FILE as RECORD
 from pipelines.records import now, write_record
+from pipelines.signals import Stop
 from pipelines.sources.base import SPLITS
 from pipelines.sources.reader import ShardSet
 from pipelines.spec.evaluation.knn import Options as Knn
+from pipelines.spec.evaluation.parts import OnImages
 from pipelines.spec.folder import JobFolder, open_job, ready
 from pipelines.spec.jobs import EvaluateSpec
 from pipelines.spec.made_by import code_of
 from pipelines.spec.seen_before import PRETRAINED_ON, SeenBefore, seen_before
 from pipelines.statistics.confusion import confusion, shares, worst
 from pipelines.training.checkpoint import forget
+from pipelines.training.loop import Stopped
 
 SHOWN_CONFUSIONS = 4
 
 
-def run(job: list[Path]) -> int:
-    """Measure, and write a record each; 1 when one of them failed."""
+def run(job: list[Path], processes: int = 1, nodes: int = 1) -> int:
+    """Measure, and write a record each; 1 when one of them failed. Several processes, one a GPU, train together on images."""
+    if processes > 1 and not launched() and (left := [path for path in job if not (path / RECORD).exists()]):
+        _check_shared(left)
+        become_launcher("evaluate", left, processes, nodes)
     failed = 0
     embedding: Embedding | None = None
-    for path in job:
-        try:
-            folder = open_job(path, EvaluateSpec)
-            with contextlib.nullcontext() if folder.done else leased(path):
-                if folder.done:
-                    print(f"{path}: done already")
-                    continue
-                folder = ready(folder)
-                _tell_leak(folder)
-                options = folder.spec.evaluation
-                if options.on_images or options.targets != "labels":
-                    _by_itself(folder)
-                else:
-                    embedding = embedding_of(folder, embedding)
-                    _on_features(folder, embedding)
-        except Problem as error:
-            print(f"error: {path}: {error}", file=sys.stderr)
-            failed = 1
+    with Stop.listening() as stop, handed_over(job) as leases, process_group():
+        for path in job:
+            try:
+                folder = open_job(path, EvaluateSpec)
+                with at_work(path, folder.done, leases):
+                    if folder.done:
+                        print(f"{path}: done already")
+                        continue
+                    folder = ready(folder)
+                    _tell_leak(folder)
+                    options = folder.spec.evaluation
+                    if options.on_images or options.targets != "labels":
+                        _by_itself(folder, stop)
+                    else:
+                        embedding = embedding_of(folder, embedding)
+                        _on_features(folder, embedding)
+            except Stopped as stopped:
+                return saved(stopped, stop)
+            except Problem as error:
+                print(f"error: {path}: {error}", file=sys.stderr)
+                failed = 1
     return failed
+
+
+def _check_shared(jobs: Sequence[Path]) -> None:
+    """InputError where a job does nothing that several processes could share."""
+    for path in jobs:
+        options = open_job(path, EvaluateSpec).spec.evaluation
+        if not isinstance(options, OnImages):
+            raise InputError(
+                f"{path}: {options.use} is measured by one process; leave --processes out (finetune, linear_augmented and "
+                "distill train on images, and take several)"
+            )
 
 
 def _on_features(job: JobFolder[EvaluateSpec], embedding: Embedding) -> None:
@@ -84,10 +111,12 @@ def _on_features(job: JobFolder[EvaluateSpec], embedding: Embedding) -> None:
     _record(job, found.metrics, {**found.derived, **sizes}, seconds, started, kept)
 
 
-def _by_itself(job: JobFolder[EvaluateSpec]) -> None:
+def _by_itself(job: JobFolder[EvaluateSpec], stop: Stop) -> None:
     """By a protocol that shares no features with others."""
     started, clock, subject = now(), time.perf_counter(), Subject.of(job)
-    found = measured(subject)
+    found = measured(subject, stop)
+    if distributed.rank() != 0:
+        return
     kept = _save_predictions(job.path, subject.shards, found.measured)
     if found.classifier is not None:
         save_classifier(found.classifier, job.path / WEIGHTS)
@@ -113,7 +142,7 @@ def _leak(job: JobFolder[EvaluateSpec]) -> SeenBefore | None:
 
 
 def _tell_leak(job: JobFolder[EvaluateSpec]) -> None:
-    if leak := _leak(job):
+    if distributed.rank() == 0 and (leak := _leak(job)):
         print(
             f"warning: {job.path}: test images that pretraining has seen, so that every number on them may be too high: "
             f"{leak.words}; take them out of one of the two data sets",

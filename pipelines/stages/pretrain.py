@@ -6,9 +6,8 @@ kill. Several jobs run one after the other in one process; one that fails does n
 whose loss is no number any more, which no further attempt would mend, does not keep them from being measured.
 """
 
-import contextlib
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
 from safetensors.torch import save_file
@@ -25,9 +24,9 @@ from pipelines.building.views_seen import write_views
 from pipelines.errors import BadResult, Problem
 from pipelines.files import replacing
 from pipelines.launching.processes import process_group
-from pipelines.launching.requeue import requeued
 from pipelines.launching.torchrun import become_launcher, launched
-from pipelines.lease import Lease, handed_over, leased
+from pipelines.launching.work import at_work, saved
+from pipelines.lease import Lease, handed_over
 from pipelines.records import FILE, now, write_record
 from pipelines.signals import Stop
 from pipelines.sources.reader import ShardSet
@@ -48,7 +47,7 @@ def run(job: list[Path], processes: int = 1, nodes: int = 1) -> int:
     one say that it is not finished.
     """
     if processes > 1 and not launched() and (left := [path for path in job if not (path / FILE).exists()]):
-        become_launcher(left, processes, nodes)
+        become_launcher("pretrain", left, processes, nodes)
     failed = bad = 0
     with Stop.listening() as stop, handed_over(job) as leases, process_group():
         for path in job:
@@ -56,16 +55,13 @@ def run(job: list[Path], processes: int = 1, nodes: int = 1) -> int:
                 return stop.status
             try:
                 folder = open_job(path, PretrainSpec)
-                with _at_work(folder, leases) as lease:
+                with at_work(path, folder.done, leases) as lease:
                     if folder.done:
                         print(f"{path}: done already")
                     else:
                         _pretrain(ready(folder), stop, lease)
             except Stopped as stopped:
-                print(stopped, file=sys.stderr, flush=True)
-                if distributed.rank() == 0 and (why := requeued()):
-                    print(f"{why}: put back into Slurm's queue", file=sys.stderr, flush=True)
-                return stop.status
+                return saved(stopped, stop)
             except BadResult as error:
                 print(f"error: {error}", file=sys.stderr)
                 bad += 1
@@ -73,16 +69,6 @@ def run(job: list[Path], processes: int = 1, nodes: int = 1) -> int:
                 print(f"error: {error}", file=sys.stderr)
                 failed = 1
     return failed or int(bad == len(job))
-
-
-@contextlib.contextmanager
-def _at_work(job: JobFolder[PretrainSpec], leases: dict[Path, Lease]) -> Iterator[Lease | None]:
-    """The lease of the job's folder, for the one process that writes there."""
-    if job.done or launched():
-        yield leases.get(job.path)
-        return
-    with leased(job.path) as lease:
-        yield lease
 
 
 def _milestones(job: Path, epochs: Iterable[int]) -> dict[str, str]:

@@ -13,7 +13,7 @@ from pipelines.spec.evaluation.linear import Options as Linear
 from pipelines.spec.evaluation.linear_augmented import Options as LinearAugmented
 from pipelines.spec.jobs import EvaluateSpec, PretrainSpec, ShardsSpec, Trained, TuneSpec
 from pipelines.spec.methods.moco import Options as MoCo
-from pipelines.spec.resources import resources, work
+from pipelines.spec.resources import resources, shared_by, work
 from pipelines.spec.training import Training
 from pipelines.spec.tuning import Range, Search
 from pipelines.spec.views import Views
@@ -27,6 +27,15 @@ def data(limit: int | None = None) -> ImageFolder:
 
 def pretraining(epochs: int = 200, limit: int | None = None) -> PretrainSpec:
     return PretrainSpec(**PARTS, training=Training(epochs=epochs), dataset=data(limit), seed=0)
+
+
+def evaluation(limit: int | None = None) -> EvaluateSpec:
+    return EvaluateSpec(evaluation=Linear(), source=Trained(), dataset=data(limit), seed=0)
+
+
+def on_images(evaluation: FineTune | LinearAugmented, limit: int | None) -> EvaluateSpec:
+    forward = ResNet(depth=50).forward_gflops(224)
+    return EvaluateSpec(evaluation=evaluation, source=Trained(), dataset=data(limit), seed=0, forward_gflops=forward)
 
 
 def test_published_networks_have_their_published_cost():
@@ -90,10 +99,6 @@ def test_a_folder_of_unknown_size_asks_by_what_was_packed_of_it():
     assert resources([evaluation(400)], counted=500).minutes == small.minutes
 
 
-def evaluation(limit: int | None = None) -> EvaluateSpec:
-    return EvaluateSpec(evaluation=Linear(), source=Trained(), dataset=data(limit), seed=0)
-
-
 def test_an_evaluation_that_trains_on_images_asks_for_its_epochs_not_for_its_images():
     large = 1_281_167
     tuned = resources([on_images(FineTune(epochs=100), large)])
@@ -109,9 +114,23 @@ def test_an_evaluation_that_trains_on_images_asks_for_its_epochs_not_for_its_ima
     assert resources([on_images(FineTune(labels_per_class=1), large)]).minutes < tuned.minutes / 50
 
 
-def on_images(evaluation: FineTune | LinearAugmented, limit: int) -> EvaluateSpec:
-    forward = ResNet(depth=50).forward_gflops(224)
-    return EvaluateSpec(evaluation=evaluation, source=Trained(), dataset=data(limit), seed=0, forward_gflops=forward)
+@pytest.mark.parametrize(
+    ("spec", "shares"),
+    [
+        (pretraining(), 8),
+        (evaluation(1_281_167), 1),
+        (on_images(FineTune(), 1_281_167), 8),
+        (on_images(LinearAugmented(), 1_281_167), 8),
+        (on_images(FineTune(batch_size=300), 1_281_167), 1),  # which eight cannot share
+        (on_images(FineTune(label_share=0.01), 10_000), 1),  # 100 images of which are no batch
+        (on_images(FineTune(epochs=1), 300), 1),  # over before a process group is up
+        (on_images(FineTune(), None), 8),
+        (on_images(FineTune(label_share=0.01), None), 1),  # perhaps too few for a batch
+    ],
+)
+def test_gpus_are_shared_by_what_trains_long_enough_and_has_a_batch_to_share(spec, shares):
+    assert shared_by(spec, 8) == shares
+    assert shared_by(spec, 1) == 1
 
 
 def test_training_on_a_folder_of_unknown_size_asks_by_what_was_packed_of_it():

@@ -123,6 +123,13 @@ def asks(stage, what):
     return lambda wildcards: getattr(asked(stage, wildcards.unit), what)
 
 
+def processes(stage):
+    """A function that gives the GPUs of a unit of this stage, one a process; 0 where none are there."""
+    return lambda wildcards: unit_of(stage, wildcards.unit).processes(
+        CONFIG.gpus_per_job
+    )
+
+
 def memory(stage):
     """MB of a unit of this stage, and as much again for every attempt that Slurm ended for want of memory."""
     return grown("OUT_OF_MEMORY", stage, asks(stage, "mem_mb"))
@@ -136,8 +143,7 @@ def minutes(stage):
 @functools.cache
 def asked(stage, name):
     """What one unit asks for; Snakemake asks several times, and not before its inputs are there."""
-    gpus = CONFIG.gpus_per_job if stage == "pretrain" else 1
-    return unit_of(stage, name).resources(gpus, RESULTS, SPEEDS)
+    return unit_of(stage, name).resources(CONFIG.gpus_per_job, RESULTS, SPEEDS)
 
 
 def wanted():

@@ -11,11 +11,13 @@ rule evaluate:
         "../../conda_envs/train.yaml"
     threads: asks("evaluate", "threads")
     resources:
-        gpu=min(1, CONFIG.gpus_per_job),
+        gpu=processes("evaluate"),
+        nodes=1,
         mem_mb=memory("evaluate"),
         runtime=minutes("evaluate"),
     params:
         python=PYTHON,
         job=jobs("evaluate"),
     shell:
-        "{params.python:q} -m pipelines evaluate --job {params.job:q} > {log:q} 2>&1 && touch {output:q}"
+        "{params.python:q} -m pipelines evaluate --job {params.job:q} --processes {resources.gpu} --nodes {resources.nodes}"
+        " >> {log:q} 2>&1 && touch {output:q}"

@@ -57,11 +57,7 @@ class Options(WholeEncoder):
             raise ValueError("label_share and labels_per_class both say how many labels are used; leave one out")
         return self
 
-    def gflops(self, forward: float, images: int) -> float:
-        return super().gflops(forward, self.labelled(images))
-
     def labelled(self, images: int) -> int:
-        """Of how many images of train the labels are used, as far as planning knows; it does not know the classes."""
         if self.labels_per_class:
             return min(images, self.labels_per_class * MOST_CLASSES)
         return math.ceil(self.label_share * images)

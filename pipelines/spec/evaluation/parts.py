@@ -59,9 +59,13 @@ class OnImages(Protocol):
         """Of one image in a step, there and back: a backward pass costs twice a forward pass."""
         return 3 * forward
 
+    def labelled(self, images: int) -> int:
+        """How many images it trains on, of so many in train, as far as planning knows."""
+        return images
+
     def gflops(self, forward: float, images: int) -> float:
-        """Every image in every epoch."""
-        return self.step_gflops(forward) * images * self.epochs
+        """Every image that it trains on, in every epoch."""
+        return self.step_gflops(forward) * self.labelled(images) * self.epochs
 
     def training(self) -> dict[str, Any]:
         """The fields of ``Training`` that these settings decide."""
