@@ -66,10 +66,6 @@ SHARED_JOBS = (
 )
 
 
-def _one(_: dict[str, Any]) -> int:
-    return 1
-
-
 def _one_a_process(arguments: dict[str, Any]) -> int:
     """None over several nodes, where Slurm hands them out, and none for the processes of a launcher that has taken them."""
     return 0 if arguments["nodes"] > 1 or "RANK" in os.environ else max(1, int(arguments["processes"]))
@@ -168,7 +164,7 @@ STAGES = {
             arg("folder", "images, in folders or not; an image's id is its path in here", type=Path, metavar="FOLDER"),
             arg("--to", "the Parquet file to write, with columns id and features", type=Path, required=True),
         ),
-        gpus=_one,
+        gpus=lambda _: 1,
     ),
     "collect": Command(
         "put the records of a study into one table, records.csv and records.parquet", (PLAN, RESULTS_ARG, OUT)
