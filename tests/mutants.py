@@ -96,7 +96,7 @@ MUTANTS = [
     Mutant(
         "distillation averages the label term over all images",
         "pipelines/evaluation/classifier.py",
-        "picked.sum() / known.sum().clamp(min=1)",
+        "picked.sum() / of_all",
         "picked.mean()",
         (DISTILLED,),
     ),

@@ -9,13 +9,23 @@ import signal
 import subprocess
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
+import torch
 from pretraining_tools import ENVIRONMENT, lines, stage
 from safetensors.torch import load_file
 
+from pipelines import distributed
+from pipelines.building import workbench
+from pipelines.building.subject import Subject
+from pipelines.building.workbench import JobBench
 from pipelines.records import read_record
+from pipelines.signals import Stop
+from pipelines.spec.folder import open_job, ready
 from pipelines.spec.job import Job
+from pipelines.spec.jobs import EvaluateSpec
 from pipelines.spec.plan import Plan, plan_file
 from pipelines.spec.writing import write_specs
 
@@ -94,6 +104,29 @@ def test_two_processes_find_the_classifier_of_one(undisturbed, tmp_path, use):
     weights = [load_file(job.folder(each) / "classifier.safetensors") for each in (undisturbed[1], results)]
     for name, value in weights[0].items():
         assert weights[1][name].numpy() == pytest.approx(value.numpy(), rel=0.05, abs=2e-3), name
+
+
+def test_each_process_gets_its_part_of_every_batch(undisturbed, monkeypatch):
+    plan, results = undisturbed
+    job = evaluations(plan)["finetune"]
+    kept = []
+
+    class Kept:
+        def __init__(self, **given):
+            kept.append(given["data"])
+
+        def fit(self):
+            return SimpleNamespace(derived={})
+
+    monkeypatch.setattr(workbench, "Trainer", Kept)
+    bench = JobBench.of(Subject.of(ready(open_job(job.folder(results), EvaluateSpec))), Stop())
+    for world, rank in ((1, 0), (2, 0), (2, 1)):
+        monkeypatch.setattr(distributed, "world_size", lambda world=world: world)
+        monkeypatch.setattr(distributed, "rank", lambda rank=rank: rank)
+        bench.fit(torch.nn.Identity(), job.spec.evaluation, np.arange(100))
+    whole, *parts = [next(iter(data.epoch(0))).index.tolist() for data in kept]
+    assert len(whole) == job.spec.evaluation.batch_size
+    assert parts == [whole[: len(whole) // 2], whole[len(whole) // 2 :]]
 
 
 def test_it_saves_when_it_is_asked_to_end_and_goes_on(undisturbed, tmp_path):
