@@ -14,6 +14,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 MEANING = "tests/workflow/test_meaning.py"
+SHARED = "tests/workflow/test_shared_evaluation.py"
 DISTILLED = "tests/evaluation/test_distilled.py"
 TIMEOUT = 600
 
@@ -85,6 +86,27 @@ MUTANTS = [
         "flags=collapse_flags(fitted.metrics)",
         "flags=[]",
         (f"{MEANING}::test_a_collapsed_run_is_flagged_and_a_healthy_one_is_not",),
+    ),
+    Mutant(
+        "every process of an evaluation trains on the whole batch",
+        "pipelines/building/workbench.py",
+        "seed=self.seed, rank=rank, world_size=world)",
+        "seed=self.seed)",
+        (f"{SHARED}::test_each_process_gets_its_part_of_every_batch",),
+    ),
+    Mutant(
+        "an evaluation that trains is not asked to end",
+        "pipelines/building/workbench.py",
+        "            stop=self.stop,\n",
+        "",
+        (f"{SHARED}::test_it_saves_when_it_is_asked_to_end_and_goes_on",),
+    ),
+    Mutant(
+        "pictures are made of every seed",
+        "pipelines/spec/planner.py",
+        "isinstance(source, Pixels | Foreign) or seed == min(self.study.seeds)",
+        "isinstance(source, Pixels | Foreign) or seed >= min(self.study.seeds)",
+        ("tests/spec/test_plan.py::test_pictures_are_made_of_each_encoders_lowest_seed_alone_and_change_no_key",),
     ),
     Mutant(
         "distillation swaps its two weights",
@@ -169,6 +191,9 @@ def main(words: list[str]) -> int:
         print("\n".join(wrong), file=sys.stderr)
         return 2
     chosen = [mutant for mutant in MUTANTS if all(word in mutant.fault for word in words)]
+    if not chosen:
+        print(f"no fault has all of these words: {' '.join(words)}", file=sys.stderr)
+        return 2
     with tempfile.TemporaryDirectory() as name:
         copy_to(Path(name))
         if not passes(Path(name), sorted({test for mutant in chosen for test in mutant.tests})):
