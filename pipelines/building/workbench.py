@@ -126,7 +126,8 @@ class JobBench:
         if given["batch_size"] % world:
             raise InputError(
                 f"evaluation.{options.use}: {given['batch_size']} images a step, of {len(rows)} and a batch_size of "
-                f"{options.batch_size}, cannot be shared evenly by {world} processes; start it with fewer --processes"
+                f"{options.batch_size}, cannot be shared evenly by {world} processes; start it with fewer --processes "
+                "(in a workflow: gpus_per_job)"
             )
         decay = getattr(options, "layer_decay", None)
         training = Training(**given, layer_decay=decay, precision="auto", decay_norm_and_bias=False)

@@ -194,7 +194,7 @@ class Planner:
                 dataset=dataset,
                 seed=seed,
                 keep_features=self.study.keep_features,
-                pictures=isinstance(evaluation, Knn) and self._is_looked_at(source, seed),
+                pictures=self._is_looked_at(evaluation, source, seed),
                 forward_gflops=encoder.forward_gflops(dataset.side or 224) if encoder else 0.0,
             )
             if isinstance(evaluation, Distill):
@@ -203,6 +203,7 @@ class Planner:
                 needed["teacher"] = self._add(f"{prefix}-finetune", teacher, inputs, taught)
             self._add(f"{prefix}-{evaluation.use}", spec, needed, name)
 
-    def _is_looked_at(self, source: AnySource, seed: int) -> bool:
-        """Whether the report shows pictures of it: of every encoder the lowest seed alone."""
-        return isinstance(source, Pixels | Foreign) or seed == min(self.study.seeds)
+    def _is_looked_at(self, evaluation: Protocol, source: AnySource, seed: int) -> bool:
+        """Whether the report shows pictures of what it sees: of kNN that names test images, of every encoder's lowest seed."""
+        shown = isinstance(source, Pixels | Foreign) or seed == min(self.study.seeds)
+        return isinstance(evaluation, Knn) and not evaluation.leave_one_out and shown

@@ -92,19 +92,20 @@ def resources(
     return Resources(threads, max(8_000, round(4_000 + features)), minutes)
 
 
-def shared_by(spec: JobSpec, gpus: int) -> int:
-    """How many of ``gpus`` a job can use, one a process.
+def shared_by(spec: JobSpec, gpus: int, counted: int | None = None) -> int:
+    """How many of ``gpus`` a job can use, one a process. counted: images of train, once they are packed.
 
-    An evaluation that trains on images takes all where that is worth a process group and the batch can be shared; a small
-    share of the labels of a data set whose size is not known may make the batch smaller than it says, so that needs a tenth.
+    An evaluation that trains on images takes all where that is worth a process group and a batch of the size that is asked for
+    can be shared. Twice the batch is wanted, since labels are drawn class by class and planning knows no class; how many
+    images of a partly labelled data set have a label it does not know at all.
     """
     if isinstance(spec, PretrainSpec):
         return gpus
     if not isinstance(spec, EvaluateSpec) or not isinstance(options := spec.evaluation, OnImages):
         return 1
-    known = spec.dataset.train_images or spec.dataset.limit
-    enough = options.labelled(known) >= options.batch_size if known else options.labelled(UNKNOWN) >= UNKNOWN / 10
-    return gpus if gpus and enough and not options.batch_size % gpus and work(spec) >= SMALL_GFLOPS else 1
+    images = spec.dataset.train_images or counted or spec.dataset.limit or UNKNOWN
+    enough = options.labelled(images) >= 2 * options.batch_size and not spec.dataset.partly_labelled
+    return gpus if gpus and enough and not options.batch_size % gpus and work(spec, counted) >= SMALL_GFLOPS else 1
 
 
 def _cores(spec: JobSpec, counted: int | None) -> int:

@@ -49,16 +49,21 @@ class Unit:
 
         speeds: by how long like trainings took, once there are any.
         """
+        counted, specs = self._counted(results), [job.spec for job in self.jobs]
+        gpus = self.processes(gpus, results)
+        return resources(specs, gpus, counted, speeds.minutes(specs, gpus) if speeds else None)
+
+    def processes(self, gpus: int, results: Path) -> int:
+        """How many of ``gpus``, one a process, it takes: all for a training, be it in an evaluation; else one at most."""
+        counted = self._counted(results)
+        return min(gpus, *(shared_by(job.spec, gpus, counted) for job in self.jobs))
+
+    def _counted(self, results: Path) -> int | None:
+        """Images of train, where shards have been packed; the most of several data sets."""
         shards = {("shards", key) for job in self.jobs if (key := job.inputs.get("shards"))}
         packed = [job_folder(results, *place) for place in shards if record_file(results, *place).exists()]
         counts = [read_record(folder).metrics.get("data/train") for folder in packed]
-        counted = max((int(count) for count in counts if count), default=None)
-        specs, gpus = [job.spec for job in self.jobs], self.processes(gpus)
-        return resources(specs, gpus, counted, speeds.minutes(specs, gpus) if speeds else None)
-
-    def processes(self, gpus: int) -> int:
-        """How many of ``gpus``, one a process, it takes: all for a training, be it in an evaluation; else one at most."""
-        return min(gpus, *(shared_by(job.spec, gpus) for job in self.jobs))
+        return max((int(count) for count in counts if count), default=None)
 
     def needs(self) -> set[tuple[str, str]]:
         """(stage, key) of the jobs of other units that have to be finished before."""

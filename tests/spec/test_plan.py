@@ -140,6 +140,11 @@ def test_pictures_are_made_of_each_encoders_lowest_seed_alone_and_change_no_key(
     assert keys(made(tmp_path, old="seeds: [0, 1]", new="seeds: [2]"), "evaluate") <= keys(plan, "evaluate")
 
 
+def test_no_pictures_are_awaited_of_a_protocol_that_makes_none(tmp_path):
+    plan = made(tmp_path, old="{use: knn}", new="{use: knn, leave_one_out: true}")
+    assert not any(job.spec.pictures for job in plan.of("evaluate"))
+
+
 def test_labels_are_not_part_of_a_key(tmp_path):
     assert set(made(tmp_path).jobs) == set(made(tmp_path, "", "label: plain", "label: renamed").jobs)
 

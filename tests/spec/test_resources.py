@@ -4,6 +4,7 @@ import pytest
 
 from pipelines.spec.datasets.digits import Options as Digits
 from pipelines.spec.datasets.imagefolder import Options as ImageFolder
+from pipelines.spec.datasets.stl10 import Options as STL10
 from pipelines.spec.encoders.alexnet import Options as AlexNet
 from pipelines.spec.encoders.resnet import Options as ResNet
 from pipelines.spec.encoders.vit import Options as ViT
@@ -36,6 +37,9 @@ def evaluation(limit: int | None = None) -> EvaluateSpec:
 def on_images(evaluation: FineTune | LinearAugmented, limit: int | None) -> EvaluateSpec:
     forward = ResNet(depth=50).forward_gflops(224)
     return EvaluateSpec(evaluation=evaluation, source=Trained(), dataset=data(limit), seed=0, forward_gflops=forward)
+
+
+ON_STL10 = {"evaluation": FineTune(epochs=500), "source": Trained(), "seed": 0, "forward_gflops": 4.1}
 
 
 def test_published_networks_have_their_published_cost():
@@ -123,14 +127,21 @@ def test_an_evaluation_that_trains_on_images_asks_for_its_epochs_not_for_its_ima
         (on_images(LinearAugmented(), 1_281_167), 8),
         (on_images(FineTune(batch_size=300), 1_281_167), 1),  # which eight cannot share
         (on_images(FineTune(label_share=0.01), 10_000), 1),  # 100 images of which are no batch
+        (on_images(FineTune(label_share=0.01), 26_000), 1),  # one hardly, when every class is rounded
         (on_images(FineTune(epochs=1), 300), 1),  # over before a process group is up
         (on_images(FineTune(), None), 8),
-        (on_images(FineTune(label_share=0.01), None), 1),  # perhaps too few for a batch
+        (on_images(FineTune(label_share=0.001), None), 1),
+        (EvaluateSpec(**ON_STL10, dataset=STL10(unlabelled=True)), 1),  # who knows how many have a label
+        (EvaluateSpec(**ON_STL10, dataset=STL10(unlabelled=False)), 8),
     ],
 )
 def test_gpus_are_shared_by_what_trains_long_enough_and_has_a_batch_to_share(spec, shares):
     assert shared_by(spec, 8) == shares
     assert shared_by(spec, 1) == 1
+
+
+def test_a_folder_of_unknown_size_is_shared_by_what_was_packed_of_it():
+    assert [shared_by(on_images(FineTune(), None), 8, counted) for counted in (300, 500, 50_000)] == [1, 1, 8]
 
 
 def test_training_on_a_folder_of_unknown_size_asks_by_what_was_packed_of_it():

@@ -44,13 +44,15 @@ evaluation:
 floors: false
 """
 DONE = "record.json"
+LONG = STUDY.replace("epochs: 6", "epochs: 150")
+"""A fine-tuning that is still at work when the signal comes, however busy the machine."""
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("shared evaluation")]
 
 
-def planned(folder: Path) -> tuple[Plan, Path]:
+def planned(folder: Path, study: str = STUDY) -> tuple[Plan, Path]:
     """The plan, and the results folder with what each job is told."""
     folder.mkdir(exist_ok=True)
-    (folder / "study.yaml").write_text(STUDY)
+    (folder / "study.yaml").write_text(study)
     plan, results = plan_file(folder / "study.yaml"), folder / "results"
     write_specs(plan, results)
     return plan, results
@@ -74,9 +76,9 @@ def undisturbed(tmp_path_factory) -> tuple[Plan, Path]:
     return plan, results
 
 
-def begun(undisturbed, folder: Path) -> tuple[Plan, Path]:
-    """A results folder in which all is done that evaluations start from, the teacher's included."""
-    plan, results = planned(folder)
+def begun(undisturbed, folder: Path, study: str = STUDY) -> tuple[Plan, Path]:
+    """A results folder in which all is done that evaluations of features start from."""
+    plan, results = planned(folder, study)
     for job in plan.jobs.values():
         if job.stage != "evaluate":
             put(job, undisturbed[1], results)
@@ -130,7 +132,10 @@ def test_each_process_gets_its_part_of_every_batch(undisturbed, monkeypatch):
 
 
 def test_it_saves_when_it_is_asked_to_end_and_goes_on(undisturbed, tmp_path):
-    plan, results = begun(undisturbed, tmp_path / "study")
+    plan, results = begun(undisturbed, tmp_path / "whole", LONG)
+    whole = evaluations(plan)["finetune"].folder(results)
+    assert run(*stage("evaluate", whole)).returncode == 0
+    plan, results = begun(undisturbed, tmp_path / "stopped", LONG)
     job = evaluations(plan)["finetune"].folder(results)
     running = subprocess.Popen(stage("evaluate", job), env=ENVIRONMENT, stderr=subprocess.PIPE, text=True)
     until = time.monotonic() + 120
@@ -142,7 +147,6 @@ def test_it_saves_when_it_is_asked_to_end_and_goes_on(undisturbed, tmp_path):
     assert "the same command goes on from there" in told
     assert not (job / DONE).exists()
     assert run(*stage("evaluate", job)).returncode == 0
-    (whole,) = [each for each in (undisturbed[1] / "jobs" / "evaluate").iterdir() if each.name == job.name]
     assert read_record(job).metrics == read_record(whole).metrics
     assert (job / "classifier.safetensors").read_bytes() == (whole / "classifier.safetensors").read_bytes()
 

@@ -126,7 +126,7 @@ def asks(stage, what):
 def processes(stage):
     """A function that gives the GPUs of a unit of this stage, one a process; 0 where none are there."""
     return lambda wildcards: unit_of(stage, wildcards.unit).processes(
-        CONFIG.gpus_per_job
+        CONFIG.gpus_per_job, RESULTS
     )
 
 

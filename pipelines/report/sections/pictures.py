@@ -181,8 +181,8 @@ def _never_made(by_knn: Sequence[Job]) -> Iterator[str]:
     without = [job.key for job in asked if NEIGHBOURS not in _artifacts(job)]
     if without:
         yield (
-            "These evaluations left no pictures, because a study that shows other seeds made them; to have the pictures, "
-            f"delete their folders in jobs/evaluate and run the study again: {', '.join(without)}."
+            "These evaluations left no pictures: a study that shows other seeds made them, or an older code; to have "
+            f"them, delete their folders in jobs/evaluate and run the study again: {', '.join(without)}."
         )
 
 
