@@ -14,11 +14,14 @@ from torch import Tensor, nn
 from pipelines import distributed
 from pipelines.batch import Batch
 from pipelines.encoders.base import Encoder
+from pipelines.encoders.vit import ViT
 from pipelines.errors import InputError
 from pipelines.methods.base import DataFacts, MakeEncoder, Method, Output, Progress, full_precision
 from pipelines.methods.heads import at_least_float32
+from pipelines.methods.lightly_mae import PeerMAE
 from pipelines.methods.lightly_momentum import Momentum, Result
 from pipelines.methods.lightly_multicrop import PeerDINO, PeerSwAV
+from pipelines.methods.mae_encoder import fresh_vit
 from pipelines.spec.methods.lightly import Options
 
 try:
@@ -107,7 +110,7 @@ class Lightly(Method):
             self.constant_lr = (peer.prediction_head,)  # the paper's schedule, as in our SimSiam
 
     def loss(self, views: list[Tensor], batch: Batch, progress: Progress) -> Output:
-        """views: two (N, 3, H, W), with multi-crop small ones behind them; the loss as lightly scales it."""
+        """views: two (N, 3, H, W), with multi-crop small ones behind them, of MAE one; the loss as lightly scales it."""
         loss, projections = self.peer(self.encoder, views, progress)
         return Output(loss, {}, {"embeddings": F.normalize(projections.detach(), dim=1)})
 
@@ -119,11 +122,11 @@ def nt_xent(options: Options, memory_bank_size: int | tuple[int, int] = 0) -> nn
 
 def build(options: Options, make_encoder: MakeEncoder, facts: DataFacts) -> Lightly:
     """A method of lightly's over a fresh encoder, whose weights are those that our methods start from."""
-    encoder = make_encoder()
-    return Lightly(encoder, _peer(options, encoder))
+    encoder = fresh_vit(make_encoder, options.mask_ratio, facts) if options.mask_ratio else make_encoder()
+    return Lightly(encoder, _peer(options, encoder, facts))
 
 
-def _peer(options: Options, encoder: Encoder) -> nn.Module:
+def _peer(options: Options, encoder: Encoder, facts: DataFacts) -> nn.Module:
     gather, width = distributed.world_size() > 1, encoder.width
     hidden, dim = options.hidden or width, options.dim or 0  # DINO's is its bottleneck
     match options.method:
@@ -149,3 +152,6 @@ def _peer(options: Options, encoder: Encoder) -> nn.Module:
             return PeerSwAV(options, heads.SwaVProjectionHead(width, hidden, dim))
         case "dino":
             return PeerDINO(options, encoder, hidden)
+        case "mae":
+            assert isinstance(encoder, ViT)
+            return PeerMAE(options, encoder, facts)

@@ -17,10 +17,10 @@ from torch import Tensor, nn
 from pipelines.batch import Batch
 from pipelines.encoders import positions
 from pipelines.encoders.vit import Block, ViT, xavier_
-from pipelines.errors import InputError
-from pipelines.losses.mae import Masking, mae_loss, num_kept, patchify, random_masking, take, unpatchify
+from pipelines.losses.mae import Masking, mae_loss, patchify, random_masking, take, unpatchify
 from pipelines.methods.base import DataFacts, MakeEncoder, Method, Output, Progress, full_precision
 from pipelines.methods.heads import at_least_float32
+from pipelines.methods.mae_encoder import fresh_vit
 from pipelines.spec.methods.mae import Options
 
 
@@ -121,27 +121,14 @@ class MAE(Method):
 
 
 def build(options: Options, make_encoder: MakeEncoder, facts: DataFacts) -> MAE:
-    """MAE over a fresh ViT; linear layers start Xavier-uniform, the class and mask tokens normal with sd 0.02.
+    """MAE over a fresh ViT; the decoder's linear layers start Xavier-uniform, its mask token normal with sd 0.02.
 
-    InputError when the encoder is no ViT, or the ratio leaves no patch visible or none masked.
+    InputError as ``fresh_vit`` raises it.
     """
-    encoder = make_encoder()
-    if not isinstance(encoder, ViT):
-        raise InputError("mae leaves patches out, which this encoder cannot; use encoder: vit")
-    grid = facts.image_size // encoder.patch
-    _check_ratio(options.mask_ratio, grid)
+    encoder = fresh_vit(make_encoder, options.mask_ratio, facts)
     width, values = options.decoder_width, encoder.patch**2 * facts.channels
+    grid = facts.image_size // encoder.patch
     decoder = Decoder(encoder.width, width, options.decoder_depth, options.decoder_heads, grid, values)
-    for module, token in ((encoder, encoder.cls_token), (decoder, decoder.mask_token)):
-        xavier_(module)
-        nn.init.normal_(token, std=0.02)
+    xavier_(decoder)
+    nn.init.normal_(decoder.mask_token, std=0.02)
     return MAE(options, encoder, decoder)
-
-
-def _check_ratio(mask_ratio: float, grid: int) -> None:
-    kept = num_kept(grid**2, mask_ratio)
-    if not 0 < kept < grid**2:
-        raise InputError(
-            f"mae: mask_ratio {mask_ratio:g} of {grid} x {grid} patches leaves {kept} visible; at least one has to be "
-            "visible and one masked: change the ratio, or take smaller patches"
-        )

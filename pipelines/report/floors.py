@@ -65,7 +65,8 @@ def own_floor(rows: Sequence[Row], row: Row) -> Row | None:
     if row.pretraining is None:
         return None
     spec = row.pretraining.spec
-    name = spec.method.short_name if spec.method.own_encoder(spec.encoder) else None
+    newborn = spec.method.newborn
+    name = newborn.short_name if newborn.own_encoder(spec.encoder) else None
 
     def distance(source: Untrained) -> tuple[bool, bool, bool]:
         whose = source.method.short_name if source.method else None

@@ -45,7 +45,8 @@ def floors_of(runs: list[Run]) -> Iterator[Newborn]:
     seen = []
     numbers: dict[tuple[str, str | None], int] = {}
     for run in runs:
-        own = run.method.short_name if run.method.own_encoder(run.encoder) else None
+        newborn = run.method.newborn
+        own = newborn.short_name if newborn.own_encoder(run.encoder) else None
         if (run.encoder, own) in seen:
             continue
         seen.append((run.encoder, own))
@@ -53,7 +54,7 @@ def floors_of(runs: list[Run]) -> Iterator[Newborn]:
         numbers[names] = numbers.get(names, 0) + 1
         source = Untrained(
             encoder=run.encoder,
-            method=run.method if own else None,
+            method=newborn if own else None,
             views=run.views if own else None,
             image_size=run.dataset.image_size,
         )

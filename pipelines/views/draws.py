@@ -4,25 +4,10 @@ The host picks sub-batches (which images are blurred, say) from them, so a devic
 is never waited for. It also makes the draws the same on every kind of device that is given the same host seed.
 """
 
-import hashlib
 from typing import Any
 
 import torch
 from torch import Tensor
-
-
-def host_generator(generator: torch.Generator) -> torch.Generator:
-    """A CPU generator seeded from ``generator``, which moves on: two calls give two streams.
-
-    A CUDA generator's state (seed and offset) is known to the host; numbers drawn by it are not until the device is done.
-    """
-    if generator.device.type == "cpu":
-        seed = int(torch.randint(2**62, (), generator=generator))
-    else:
-        state = generator.get_state().numpy().tobytes()
-        torch.empty(1, device=generator.device).uniform_(generator=generator)
-        seed = int.from_bytes(hashlib.sha256(state).digest()[:8], "big") >> 1
-    return torch.Generator().manual_seed(seed)
 
 
 def uniform(low: float, high: float, shape: tuple[int, ...], generator: torch.Generator) -> Tensor:

@@ -17,6 +17,7 @@ from pipelines.views.peer import normalisation
 try:
     from lightly.transforms.byol_transform import BYOLView1Transform
     from lightly.transforms.dino_transform import DINOViewTransform
+    from lightly.transforms.mae_transform import MAETransform
     from lightly.transforms.multi_crop_transform import MultiCropTranform
     from lightly.transforms.multi_view_transform import MultiViewTransform
     from lightly.transforms.simclr_transform import SimCLRViewTransform
@@ -65,6 +66,8 @@ def view_transform(
             return VICRegViewTransform(**cut, **given, solarize_prob=kind.solarize)
         case "simsiam":
             return SimSiamViewTransform(**cut, **given)
+        case "mae":  # it flips half of them, and changes no colours
+            return MAETransform(size, kind.scale[0], normalize).transform
         case "dino":
             return DINOViewTransform(size, kind.scale, **given, solarization_prob=kind.solarize)
         case "swav":

@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 
 from pipelines.batch import Batch
+from pipelines.randomness import host_generator
 from pipelines.spec.views import Augmentation, Jigsaw, Views
-from pipelines.views.draws import host_generator, take
+from pipelines.views.draws import take
 from pipelines.views.jigsaw import cut_patches, draw_jigsaw
 from pipelines.views.pixels import change, draw_pixels, normalise
 from pipelines.views.place import Place, crop, draw_places, flip, to_planes, whole_image

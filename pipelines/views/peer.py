@@ -1,7 +1,6 @@
 """Views as a peer makes them: by its own transforms, from a PIL picture of each image, one by one on the CPU."""
 
-import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -10,7 +9,7 @@ from PIL import Image
 from torch import Tensor
 
 from pipelines.batch import Batch
-from pipelines.views.draws import host_generator
+from pipelines.randomness import drawing_from, host_generator
 
 
 class PeerViews:
@@ -35,20 +34,3 @@ def normalisation(mean: Sequence[float], std: Sequence[float]) -> dict[str, list
 def picture(image: NDArray[np.uint8]) -> Image.Image:
     """(C, H, W) uint8, C 1 or 3, as an RGB picture."""
     return Image.fromarray(image[0] if len(image) == 1 else image.transpose(1, 2, 0)).convert("RGB")
-
-
-@contextlib.contextmanager
-def drawing_from(generator: torch.Generator) -> Iterator[None]:
-    """NumPy's and torch's own generators, from which libraries draw, start from ``generator`` (CPU) in here.
-
-    Afterwards they go on as if nothing had been drawn.
-    """
-    first, second = torch.randint(2**31, (2,), generator=generator).tolist()
-    numbers, tensors = np.random.get_state(), torch.get_rng_state()
-    np.random.seed(first)
-    torch.default_generator.manual_seed(second)  # torch.manual_seed would reach the GPUs' generators too
-    try:
-        yield
-    finally:
-        np.random.set_state(numbers)
-        torch.set_rng_state(tensors)

@@ -57,7 +57,7 @@ NO_PATH: dict[str, dict[str, str]] = {
         ("method", "transforms"), "its classes stand beside it: test_stable_pretraining.py"
     ),
     "lightly": dict.fromkeys(
-        ("method", "transforms", "norm", "norm_last_layer"), "plain loops stand beside it: test_lightly.py"
+        ("method", "transforms", "norm", "norm_last_layer", "norm_pix"), "plain loops stand beside it: test_lightly.py"
     ),
     "moco": {"version": NETWORK, "head": NETWORK},
     "moco_v3": {"head": NETWORK, "freeze_patch_projection": NETWORK},

@@ -9,13 +9,16 @@ import pytest
 import torch
 import torch.nn.functional as F
 from lightly.loss import BarlowTwinsLoss, DINOLoss, NegativeCosineSimilarity, NTXentLoss, SwaVLoss, VICRegLoss
-from lightly.models.modules import heads
+from lightly.models import utils
+from lightly.models.modules import MaskedVisionTransformerDecoderTIMM, MaskedVisionTransformerTIMM, heads
 from lightly.models.utils import update_momentum
 from lightly.utils.scheduler import cosine_schedule
 from methods.tools import batch, progress
+from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 from trainer_tools import SIDE, equal, small_method, small_options, small_trainer, weights
 
+from pipelines.encoders.vit import ViT
 from pipelines.errors import InputError
 from pipelines.methods.lightly import Lightly
 from pipelines.spec.encoders.resnet import Options as ResNet
@@ -146,6 +149,42 @@ class PlainDINO:
         self.head.cancel_last_layer_gradients(epoch)
 
 
+class PlainMAE:
+    """A user's own loop of MAE with lightly's parts alone: its masked transformer is timm's, and takes our weights."""
+
+    def __init__(self, method: Lightly, norm_pix: bool) -> None:
+        ours, peer, self.norm_pix = method.encoder, method.peer, norm_pix
+        assert isinstance(ours, ViT)
+        width, heads, depth = ours.width, ours.blocks[0].attn.heads, len(ours.blocks)
+        timm = VisionTransformer(SIDE, ours.patch, embed_dim=width, depth=depth, num_heads=heads, num_classes=0)
+        self.encoder = MaskedVisionTransformerTIMM(timm)
+        timm.load_state_dict(ours.state_dict(), strict=True)
+        self.sizes = {"num_patches": (SIDE // ours.patch) ** 2, "embed_dim": 16, "depth": 1, "num_heads": 2}
+        self.decoder = head(MaskedVisionTransformerDecoderTIMM, peer.decoder, **self.sizes)
+        self.embed, self.predict = copy.deepcopy(peer.embed), copy.deepcopy(peer.predict)
+        self.patch = ours.patch
+
+    @property
+    def gradients(self) -> dict[str, Tensor]:
+        """Of all that learns, by the name that it has in our method."""
+        parts = {
+            "encoder": self.encoder.vit,
+            "peer.decoder": self.decoder,
+            "peer.embed": self.embed,
+            "peer.predict": self.predict,
+        }
+        named = [(f"{part}.{name}", p) for part, module in parts.items() for name, p in module.named_parameters()]
+        return {name: p.grad for name, p in named if p.requires_grad}
+
+    def loss(self, images: Tensor, keep: Tensor, masked: Tensor) -> Tensor:
+        latent = self.encoder.encode(images, idx_keep=keep)
+        everywhere = utils.repeat_token(self.decoder.mask_token, (len(images), self.sizes["num_patches"] + 1))
+        decoded = self.decoder(utils.set_at_index(everywhere, keep, self.embed(latent)))
+        predicted = self.predict(utils.get_at_index(decoded, masked))
+        target = utils.get_at_index(utils.patchify(images, self.patch), masked - 1)
+        return F.mse_loss(predicted, utils.normalize_mean_var(target) if self.norm_pix else target)
+
+
 MULTI_CROP_GIVEN: dict[str, dict[str, Any]] = {
     "swav": {"temperature": 0.2, "epsilon": 0.1, "frozen_epochs": 1.0},
     "dino": {
@@ -182,6 +221,25 @@ def test_three_epochs_of_multi_crop_are_those_of_a_plain_loop(name):
         ours.step()
         theirs.step()
     assert frozen == {"swav": 2, "dino": 1}[name]  # prototypes and their biases; directions of the last layer
+
+
+@pytest.mark.parametrize("norm_pix", [True, False])
+def test_mae_is_that_of_a_plain_loop_whose_encoder_is_timm_s(norm_pix):
+    method = peer("mae", norm_pix=norm_pix)
+    plain = PlainMAE(method, norm_pix)
+    images = views(0)[:1]
+    keep, masked = method.peer.masks(images[0], progress().generator)
+    assert torch.equal(torch.cat([keep, masked], dim=1).sort(dim=1).values, torch.arange(17).expand(len(keep), -1))
+    assert keep.shape[1] == 1 + 4  # the class token, and a quarter of the patches
+    loss = method.loss(images, batch(16), progress()).loss
+    expected = plain.loss(images[0], keep, masked)
+    torch.testing.assert_close(loss, expected, rtol=1e-5, atol=1e-6)
+    loss.backward()
+    expected.backward()
+    mine = {name: p.grad for name, p in method.named_parameters() if p.requires_grad}
+    assert mine.keys() - plain.gradients.keys() == {"encoder.pos_embed"}  # theirs are fixed, as are the recipe's
+    for name, gradient in plain.gradients.items():
+        torch.testing.assert_close(mine[name], gradient, rtol=1e-4, atol=1e-6, msg=name)
 
 
 GIVEN: dict[str, dict[str, Any]] = {

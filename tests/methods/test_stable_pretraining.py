@@ -14,10 +14,10 @@ from trainer_tools import SIDE, FewImages, equal, small_method, small_options, s
 
 from pipelines.batch import Batch
 from pipelines.errors import InputError
+from pipelines.randomness import drawing_from, host_generator
 from pipelines.spec.methods.stable_pretraining import USES
 from pipelines.spec.views import Augmentation, Views
-from pipelines.views.draws import host_generator
-from pipelines.views.peer import PeerViews, drawing_from
+from pipelines.views.peer import PeerViews
 
 theirs = pytest.importorskip("stable_pretraining", reason="stable-pretraining is not installed: make install-peers")
 every_peer = pytest.mark.parametrize("name", USES)

@@ -2,7 +2,8 @@
 
 import torch
 
-from pipelines.views.draws import happens, host_generator, take, uniform
+from pipelines.randomness import host_generator
+from pipelines.views.draws import happens, take, uniform
 from pipelines.views.place import Place
 
 

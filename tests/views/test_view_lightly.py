@@ -6,6 +6,7 @@ import torch
 from lightly.transforms import (
     BYOLTransform,
     DINOTransform,
+    MAETransform,
     MoCoV2Transform,
     SimCLRTransform,
     SimSiamTransform,
@@ -17,12 +18,12 @@ from PIL import Image
 from trainer_tools import SIDE, FewImages
 
 from pipelines.batch import Batch
+from pipelines.randomness import drawing_from, host_generator
 from pipelines.spec.methods.lightly import USES, Options
 from pipelines.spec.views import Augmentation, Jigsaw, Views
-from pipelines.views.draws import host_generator
 from pipelines.views.lightly import transform_of
 from pipelines.views.maker import ViewMaker
-from pipelines.views.peer import PeerViews, drawing_from
+from pipelines.views.peer import PeerViews
 
 MEAN, STD = (0.5, 0.4, 0.3), (0.2, 0.25, 0.3)
 PLAIN = {"input_size": SIDE, "normalize": {"mean": list(MEAN), "std": list(STD)}, "gaussian_blur": 0.0}
@@ -39,6 +40,7 @@ THEIRS = {
     "swav": lambda: SwaVTransform(
         (SIDE, SIDE // 2), (2, 4), (0.2, 0.08), (1.0, 0.5), gaussian_blur=0.0, normalize=PLAIN["normalize"]
     ),
+    "mae": lambda: MAETransform(SIDE, normalize=PLAIN["normalize"]),
     "dino": lambda: DINOTransform(
         SIDE, (0.4, 1.0), SIDE // 2, (0.1, 0.4), 4, gaussian_blur=(0.0, 0.0, 0.0), normalize=PLAIN["normalize"]
     ),
@@ -82,6 +84,8 @@ def test_without_any_chance_both_makers_give_the_image(method, channels):
     for view in square.transform.transforms:  # a crop of the whole image: no box of another ratio fits
         steps = view if hasattr(view, "transforms") else view.transform  # SwAV's is the composition itself
         steps.transforms[0].ratio = (1.0, 1.0)
+        if method == "mae":
+            steps.transforms[1].p = 0.0
     ours = ViewMaker(recipe, SIDE, mean, std)(plain, seeded())
     for one, other in zip(square(plain, seeded()), ours, strict=True):
         torch.testing.assert_close(one, other, rtol=1e-5, atol=1e-5)
@@ -144,6 +148,26 @@ def test_multi_crop_has_small_areas_and_dino_is_bicubic_alone():
     Options(method="swav").check_views(Views(augmentations=(kind,)))
     with pytest.raises(ValueError, match="views: interpolation bilinear: lightly's transforms have bicubic alone"):
         Options(method="dino").check_views(Views(augmentations=(kind,)))
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"flip": 0.0}, "views: flip 0.0: lightly's transforms have 0.5 alone"),
+        ({"jitter_prob": 0.8}, "views: jitter_prob: lightly's mae has none"),
+        ({"blur": 0.5}, "views: blur: lightly's mae has none"),
+    ],
+)
+def test_mae_cuts_and_flips_alone(change, told):
+    (kind,) = Options(method="mae").default_views(SIDE).augmentations
+    Options(method="mae").check_views(Views(augmentations=(kind,)))
+    changed = Views(augmentations=(kind.model_copy(update=change),))
+    with pytest.raises(ValueError, match=told):
+        Options(method="mae").check_views(changed)
+    ours = Options(method="mae", transforms="ours")
+    ours.check_views(changed)
+    with pytest.raises(ValueError, match=f"views: size {SIDE}: the decoder of lightly's mae"):
+        ours.check_views(Views(augmentations=(kind.model_copy(update={"size": SIDE}),)))
 
 
 @pytest.mark.parametrize("change", [{"shared_flip": True}, {"jigsaw": Jigsaw()}])

@@ -5,10 +5,10 @@ import torch
 from torchvision.transforms.v2 import functional as reference
 
 from pipelines.batch import Batch
+from pipelines.randomness import host_generator
 from pipelines.spec.views import Augmentation, Jigsaw, Views
 from pipelines.views import maker as maker_module
 from pipelines.views.blur import reach, scaled_sigma
-from pipelines.views.draws import host_generator
 from pipelines.views.maker import ViewMaker
 from pipelines.views.pixels import draw_pixels
 from pipelines.views.place import draw_places

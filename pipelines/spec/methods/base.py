@@ -73,6 +73,11 @@ class MethodOptions(Model):
         return False
 
     @property
+    def newborn(self) -> "MethodOptions":
+        """The method whose encoder at step 0 is this one's too: itself, but of a peer our method of the same name."""
+        return self
+
+    @property
     def epoch_shares(self) -> dict[str, float]:
         """Options measured in epochs -> the largest share of the run that their *default* may take, so that a short run
         is not all beginning. Warm-ups of the learning rate are training's; ``resolve`` keeps those to a tenth."""

@@ -5,7 +5,8 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from pipelines.spec.base import Count, NotNegative, Positive, Share
-from pipelines.spec.methods.peer import Peer, Transforms
+from pipelines.spec.methods.peer import FIXED, Peer, Transforms
+from pipelines.spec.views import Views
 
 USES: dict[str, tuple[str, ...]] = {
     "simclr": ("temperature", "hidden", "dim"),
@@ -20,8 +21,11 @@ USES: dict[str, tuple[str, ...]] = {
         "centre_momentum", "momentum", "last_momentum", "outputs", "hidden", "bottleneck", "norm", "norm_last_layer",
         "frozen_epochs", "crops",
     ),
+    "mae": ("mask_ratio", "norm_pix", "decoder_width", "decoder_depth", "decoder_heads"),
 }  # fmt: skip
 """The options that each method has."""
+NO_COLOUR = ("jitter_prob", "grayscale", "blur", "solarize")
+"""What MAE's transform leaves out: it cuts and flips."""
 SOLARIZING = ("byol", "barlow_twins", "vicreg", "dino")
 """Methods whose transforms solarise."""
 MULTI_CROP = ("swav", "dino")
@@ -34,7 +38,7 @@ class Options(Peer):
     package: ClassVar[str] = "lightly"
     uses: ClassVar[dict[str, tuple[str, ...]]] = USES
     use: Literal["lightly"] = "lightly"
-    method: Literal["simclr", "moco_v2", "byol", "simsiam", "barlow_twins", "vicreg", "swav", "dino"] = "simclr"
+    method: Literal["simclr", "moco_v2", "byol", "simsiam", "barlow_twins", "vicreg", "swav", "dino", "mae"] = "simclr"
     """Which of lightly's methods."""
     transforms: Literal["lightly", "ours"] = "lightly"
     """Who makes the views that the recipe describes: lightly from PIL pictures, one by one, or we."""
@@ -58,11 +62,30 @@ class Options(Peer):
     """Epochs of that rise."""
     centre_momentum: Share | None = None
     """Of the running mean of the teacher's outputs (DINO)."""
+    mask_ratio: float | None = Field(default=None, gt=0, lt=1)
+    """Share of the patches that MAE's encoder does not see."""
+    norm_pix: bool | None = None
+    """Whether MAE rebuilds each patch's pixels less their mean over their deviation; else plain pixels, as in its example."""
+    decoder_width: Count | None = None
+    """Size of a token in MAE's decoder."""
+    decoder_depth: Count | None = None
+    """Its blocks."""
+    decoder_heads: Count | None = None
 
     @property
     def of_transforms(self) -> Transforms:
+        if self.method == "mae":
+            return Transforms(resizing="bicubic", fixed=(*FIXED, "flip"), none=NO_COLOUR)
         return Transforms(
             resizing="bicubic" if self.method == "dino" else "bilinear",
             whole=self.method not in MULTI_CROP,
-            solarize=self.method in SOLARIZING,
+            none=() if self.method in SOLARIZING else ("solarize",),
         )
+
+    def check_views(self, views: Views) -> None:
+        super().check_views(views)
+        for kind in views.augmentations:
+            if self.method == "mae" and kind.size is not None:
+                raise ValueError(
+                    f"views: size {kind.size}: the decoder of lightly's mae has positions for the images' size; leave it out"
+                )

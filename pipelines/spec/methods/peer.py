@@ -14,18 +14,21 @@ from pipelines.spec.views import Augmentation, Views
 OURS = {"moco_v2": "moco"}
 """Our file of the same method, where it has another name."""
 
+FIXED = ("ratio", "interpolation", "translate", "grayscale_first", "colour")
+"""What most peers' transforms have fixed."""
+
 
 class Transforms(NamedTuple):
     """What a peer's transforms have fixed."""
 
     resizing: Literal["bilinear", "bicubic"] | None = "bilinear"
     """How they resize what they cut; none: either way."""
-    fixed: tuple[str, ...] = ("ratio", "interpolation", "translate", "grayscale_first", "colour")
+    fixed: tuple[str, ...] = FIXED
     """Fields of the recipe that have to be as they are in ``Augmentation``."""
     whole: bool = True
     """Whether crops go up to the whole image, whatever the recipe says."""
-    solarize: bool = True
-    """Whether they solarise."""
+    none: tuple[str, ...] = ()
+    """Steps that they do not have: fields of the recipe that have to be 0."""
 
 
 class Peer(MethodOptions):
@@ -125,6 +128,13 @@ class Peer(MethodOptions):
     def default_training(self) -> dict[str, Any]:
         return self.twin.default_training()
 
+    def own_encoder(self, encoder: Encoder) -> bool:
+        return self.twin.own_encoder(encoder)
+
+    @property
+    def newborn(self) -> MethodOptions:
+        return self.twin
+
     def passes(self, encoder: Encoder, views: Views, side: int) -> Passes:
         """As our method of the same name."""
         return self.twin.passes(encoder, views, side)
@@ -161,8 +171,11 @@ class Peer(MethodOptions):
                     )
             if kind.scale[1] != 1 and of.whole:
                 raise ValueError(f"views: scale {list(kind.scale)}: {name}'s crops go up to 1, or set transforms: ours")
-            if kind.solarize and not of.solarize:
-                raise ValueError(f"views: solarize: {name}'s {self.method} has none; set it to 0, or transforms: ours")
+            for field in of.none:
+                if getattr(kind, field):
+                    raise ValueError(
+                        f"views: {field}: {name}'s {self.method} has none; set it to 0, or transforms: ours"
+                    )
 
 
 def our_options(method: str) -> MethodOptions:
