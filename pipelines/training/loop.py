@@ -21,6 +21,7 @@ from pipelines.method import Method, Output
 from pipelines.randomness import generator
 from pipelines.spec.training import Training
 from pipelines.training import checkpoint, monitors
+from pipelines.training.beside import Made, beside
 from pipelines.training.broken import FILE as BROKEN
 from pipelines.training.broken import Where, check_step, check_weights
 from pipelines.training.collapse import check_collapse, check_readings
@@ -138,8 +139,7 @@ class Trainer:
 
     def _epoch(self, epoch: int, first: int, history: History | None) -> int:
         step, start = epoch * self.data.steps_per_epoch + first, time.perf_counter()
-        for batch in self.data.epoch(epoch, first):
-            views = self.make_views(batch, generator(self.seed, "views", step, distributed.rank(), device=self.device))
+        for batch, views in beside(self._made(epoch, first), self.device):
             self.clock.views += time.perf_counter() - start
             output = self.step(views, batch, step)
             watching = self.step.watching(step)
@@ -155,6 +155,13 @@ class Trainer:
                 self._save(step, history)
             start = time.perf_counter()
         return step
+
+    def _made(self, epoch: int, first: int) -> Iterator[Made]:
+        """The batches of an epoch from ``first`` on, each with its views."""
+        step = epoch * self.data.steps_per_epoch + first
+        for each, batch in enumerate(self.data.epoch(epoch, first), step):
+            draws = generator(self.seed, "views", each, distributed.rank(), device=self.device)
+            yield batch, self.make_views(batch, draws)
 
     def _check_step(self) -> None:
         check_step(self.step.notices.broken, self.training, self._where())
