@@ -20,6 +20,7 @@ from pipelines.errors import InputError
 from pipelines.evaluation import knn
 from pipelines.evaluation.features import pooled_features
 from pipelines.sources.arrays import resident
+from pipelines.sources.encoded import Decode
 from pipelines.sources.loader import Resident, Streaming
 from pipelines.sources.order import Order
 from pipelines.sources.reader import ShardSet
@@ -102,9 +103,16 @@ def _data(
             "by random access, or set the method's transforms: ours"
         )
     cut, workers = cutter(spec.views, shards.index.image_size), data_workers(training.workers)
+    decode: Decode | None = None
+    if training.decode == "gpu":
+        if device.type == "cpu":
+            raise InputError(
+                "training.decode: gpu: there is no GPU here; set it to cpu, which gives slightly other pixels"
+            )
+        decode = importlib.import_module("pipelines.sources.gpu_decoding").GpuDecoder(device)
     if sequential:
-        return Sequential(shards, order, training.reading, device, rows, cut=cut, workers=workers)
-    return Streaming(shards, order, device, rows, cut=cut, workers=workers)
+        return Sequential(shards, order, training.reading, device, rows, cut=cut, workers=workers, decode=decode)
+    return Streaming(shards, order, device, rows, cut=cut, workers=workers, decode=decode)
 
 
 def by_all(rows: NDArray[np.int64], embed: Callable[[NDArray[np.int64]], Tensor], device: torch.device) -> Tensor:

@@ -15,9 +15,10 @@ from pipelines.batch import Batch
 from pipelines.errors import DamagedFile
 from pipelines.signals import leave_to_parent
 from pipelines.sources.arrays import Arrays
+from pipelines.sources.encoded import Decode
 from pipelines.sources.order import Order
 from pipelines.sources.reader import ShardSet
-from pipelines.sources.stream import Content, Cut, Developer, Requests, TarSamples
+from pipelines.sources.stream import BadSample, Content, Cut, Developer, Requests, TarSamples
 
 
 class Resident:
@@ -64,10 +65,9 @@ class Streaming:
     A worker reads a sample by its offset, so the order is Resident's, whatever the number of workers and shards. With
     ``cut`` every image is decoded once and cut into crops while it has its full size: crops are set and images is None.
     Without, the image is resized and centre cropped to the index's image_size. Workers start with the first epoch and
-    stay; ``close`` ends them. They ignore the signals that ask to end, which a scheduler sends to every process.
+    stay; ``close`` ends them. They ignore the signals that ask to end, which a scheduler sends to every process. With
+    ``decode`` they leave JPEGs that are to be cut to that.
     """
-
-    reading = "random"
 
     def __init__(
         self,
@@ -79,10 +79,13 @@ class Streaming:
         split: str = "train",
         cut: Cut | None = None,
         workers: int = 2,
+        decode: Decode | None = None,
     ) -> None:
         shards.verify(split)
-        samples = TarSamples(Developer(shards, split, order.seed, cut, subset), shards.paths(split))
+        samples = TarSamples(Developer(shards, split, order.seed, cut, subset, decode), shards.paths(split))
         self.order = order
+        self.reading = f"random{told(decode)}"
+        self._finished = samples.developer.finished
         self.device = torch.device(device)
         self._folder, self._again = shards.folder, rebuild(shards.folder)
         self.num_samples = len(samples)
@@ -98,6 +101,10 @@ class Streaming:
         """This rank's batches of one epoch, from ``first_step`` on. One epoch at a time."""
         self._requests.epoch, self._requests.first_step = epoch, first_step
         for content in self._loader:
+            try:
+                content = content if "problem" in content else self._finished(content)
+            except BadSample as bad:
+                content = {"problem": str(bad)}
             if "problem" in content:
                 raise DamagedFile(
                     f"{self._folder}: an image cannot be read any more ({content['problem']}); {self._again}"
@@ -107,6 +114,11 @@ class Streaming:
     def close(self) -> None:
         """End the workers."""
         end_workers(self._loader)
+
+
+def told(decode: Decode | None) -> str:
+    """What a record says of who decodes."""
+    return f", decoded on {decode.device.type}" if decode else ""
 
 
 def on_device(content: Content, device: torch.device) -> Batch:

@@ -28,17 +28,27 @@ def pixels(data: bytes, decoding: Decoding = AS_STORED) -> NDArray[np.uint8]:
     """(H, W, 3) uint8, writable; grey has three equal channels; or of as many as are stated. Raises Unreadable."""
     if decoding.channels:
         return channels_of(data, decoding)
-    found = _jpeg(data, decoding) if simplejpeg is not None and kind_of(data[:HEAD]) == "jpg" else None
+    found = _jpeg(data, decoding) if simplejpeg is not None else None
     return np.array(open_image(data, decoding).convert("RGB")) if found is None else found
 
 
-def _jpeg(data: bytes, decoding: Decoding) -> NDArray[np.uint8] | None:
-    """A whole, plain JPEG that lies as it should; None where it is for Pillow to say what it is."""
+def is_plain_jpeg(data: bytes, decoding: Decoding) -> bool:
+    """Whether it is a JPEG, by its header, whose pixels are as they should be once it is decoded."""
+    if decoding.channels or kind_of(data[:HEAD]) != "jpg":
+        return False
     try:
         image = Image.open(io.BytesIO(data))  # reads the header
-        if image.mode not in PLAIN or (decoding.orientation == "respect" and is_turned(image)):
-            return None
+        return image.mode in PLAIN and not (decoding.orientation == "respect" and is_turned(image))
+    except Exception:  # whatever is wrong with it, ``open_image`` says it in words
+        return False
+
+
+def _jpeg(data: bytes, decoding: Decoding) -> NDArray[np.uint8] | None:
+    """A whole, plain JPEG; None where it is for Pillow to say what it is."""
+    if not is_plain_jpeg(data, decoding):
+        return None
+    try:
         found: NDArray[np.uint8] = simplejpeg.decode_jpeg(data, strict=True)
         return found
-    except Exception:  # whatever is wrong with it, Pillow says it in words
+    except Exception:
         return None

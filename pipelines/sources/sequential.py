@@ -13,8 +13,9 @@ from webdataset.tariterators import group_by_keys, tar_file_expander
 from pipelines.batch import Batch
 from pipelines.errors import Problem
 from pipelines.signals import leave_to_parent
+from pipelines.sources.encoded import Decode
 from pipelines.sources.index import Shard
-from pipelines.sources.loader import end_at_exit, end_workers, on_device
+from pipelines.sources.loader import end_at_exit, end_workers, on_device, told
 from pipelines.sources.openers import Tars
 from pipelines.sources.order import Order
 from pipelines.sources.reader import ShardSet
@@ -45,15 +46,16 @@ class Sequential:
         *,
         cut: Cut | None = None,
         workers: int = 2,
+        decode: Decode | None = None,
     ) -> None:
         self.device = torch.device(device)
         streams, tars = Streams(order, reading.buffer), Tars(shards, reading)
         tars.verify("train")
-        samples = StreamSamples(Developer(shards, "train", order.seed, cut, subset), streams, tars)
+        samples = StreamSamples(Developer(shards, "train", order.seed, cut, subset, decode), streams, tars)
         self.num_samples = len(samples.developer.rows)
         self.steps_per_epoch = order.steps_per_epoch(self.num_samples)
-        self.reading = f"sequential, {streams.count} streams, buffer {streams.buffer}"
-        self._start = samples.start
+        self.reading = f"sequential, {streams.count} streams, buffer {streams.buffer}{told(decode)}"
+        self._samples = samples
         workers = min(workers, len(streams.own))
         self._parts = max(1, workers)
         self._loader = torch.utils.data.DataLoader(
@@ -64,12 +66,12 @@ class Sequential:
 
     def epoch(self, epoch: int, first_step: int = 0) -> Iterator[Batch]:
         """This rank's batches of one epoch, from ``first_step`` on. One epoch at a time."""
-        self._start.copy_(torch.tensor([epoch, first_step]))
+        self._samples.start.copy_(torch.tensor([epoch, first_step]))
         parts: list[Batch] = []
         for content in self._loader:
             if isinstance(content, Problem):
                 raise content
-            parts.append(on_device(content, self.device))
+            parts.append(on_device(self._samples.finished(content), self.device))
             if len(parts) == self._parts:
                 yield _joined(parts)
                 parts = []
@@ -100,6 +102,13 @@ class StreamSamples(IterableDataset[Content | Problem]):
         if worker is not None:
             own = np.array_split(own, worker.num_workers)[worker.id].tolist()
         return self._contents(own, epoch, first)
+
+    def finished(self, content: Content) -> Content:
+        """See ``Developer.finished``; an image that nobody can decode is told of its tar."""
+        try:
+            return self.developer.finished(content)
+        except BadSample as bad:
+            raise self.tars.wrong(self._tar(bad.row), str(bad)) from None
 
     def _contents(self, own: list[int], epoch: int, first: int) -> Iterator[Content | Problem]:
         """One content a step. A problem is handed over as it is: the loader would wrap its message in a traceback."""

@@ -2,7 +2,7 @@
 
 import contextlib
 import os
-from collections.abc import Callable, Iterator, Sized
+from collections.abc import Callable, Iterable, Iterator, Sized
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +13,9 @@ from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
 from pipelines.randomness import generator
-from pipelines.sources.images import Unreadable
+from pipelines.sources.encoded import Decode, as_stored, planes
+from pipelines.sources.images import Decoding, Unreadable
 from pipelines.sources.order import Order
-from pipelines.sources.pixels import pixels
 from pipelines.sources.reader import ShardSet
 from pipelines.sources.whole import whole
 
@@ -43,28 +43,67 @@ class Developer:
     """Makes the fields of a batch from the encoded images of a split (or of a subset's rows).
 
     A crop's generator is seeded by (seed, epoch, row in the split): the same crops for any number of workers and ranks.
+    decode: who decodes what is to be cut, in the training process (see ``finished``); none: the worker.
     """
 
     def __init__(
-        self, shards: ShardSet, split: str, seed: int, cut: Cut | None, subset: NDArray[np.int64] | None
+        self,
+        shards: ShardSet,
+        split: str,
+        seed: int,
+        cut: Cut | None,
+        subset: NDArray[np.int64] | None,
+        decode: Decode | None = None,
     ) -> None:
         self.table = shards.table(split)
         self.rows = np.arange(len(self.table)) if subset is None else subset
         self.side, self.channels = shards.index.image_size, shards.index.channels
         self.field_channels = dict(shards.index.field_channels)
         self.decoding = shards.index.decoding
-        self.seed, self.cut = seed, cut
+        self.seed, self.cut, self.decode = seed, cut, decode
 
     def content(self, positions: list[int], epoch: int, read: Read) -> Content:
         """The samples at these positions, decoded, in this order."""
         rows = self.rows[positions].tolist()
-        pixels = self._crops(rows, epoch, read) if self.cut else {"images": self._whole("", rows, self.channels, read)}
-        return pixels | {
+        return self._images(rows, epoch, read) | {
             "index": torch.tensor(positions, dtype=torch.int64),
             "label": torch.from_numpy(self.table.label[rows]),
             "captions": None if self.table.captions is None else [self.table.captions[row] for row in rows],
             "fields": {name: self._whole(name, rows, self.field_channels[name], read) for name in self.table.fields},
         }
+
+    def finished(self, content: Content) -> Content:
+        """The same with crops, where a worker left the decoding to the training process. Raises BadSample."""
+        if "stored" not in content:
+            return content
+        assert self.decode
+        rows, images = content["rows"], self.decode(content["stored"])
+        for number, (row, image) in enumerate(zip(rows, images, strict=True)):
+            if image.ndim == 1:  # the device could not
+                with self._named(row):
+                    images[number] = planes(image.numpy().tobytes(), self.decoding).to(self.decode.device)
+        return {**content, "crops": self._cut(images, rows, content["epoch"])}
+
+    def _images(self, rows: list[int], epoch: int, read: Read) -> Content:
+        if not self.cut:
+            return {"images": self._whole("", rows, self.channels, read)}
+        if self.decode:
+            return {"stored": list(self._loaded(rows, read, as_stored)), "rows": rows, "epoch": epoch}
+        return {"crops": self._cut(self._loaded(rows, read, planes), rows, epoch)}
+
+    def _loaded(self, rows: list[int], read: Read, load: Callable[[bytes, Decoding], Tensor]) -> Iterator[Tensor]:
+        """One after the other: a batch of whole images is large."""
+        for row in rows:
+            with self._named(row):
+                image = load(read(row, ""), self.decoding)
+            yield image
+
+    def _cut(self, images: Iterable[Tensor], rows: list[int], epoch: int) -> tuple[Tensor, ...]:
+        """images (C, H, W) each -> a tensor a view (N, C, h, w)."""
+        assert self.cut
+        draws = (generator(self.seed, "crops", epoch, row) for row in rows)
+        views = [self.cut(image, draw) for image, draw in zip(images, draws, strict=True)]
+        return tuple(torch.stack(crops) for crops in zip(*views))
 
     @contextlib.contextmanager
     def _named(self, row: int) -> Iterator[None]:
@@ -80,15 +119,6 @@ class Developer:
             with self._named(row):
                 images[number] = whole(read(row, field), self.decoding, self.side, channels)
         return torch.from_numpy(images)
-
-    def _crops(self, rows: list[int], epoch: int, read: Read) -> Content:
-        assert self.cut is not None
-        views = []
-        for row in rows:
-            with self._named(row):
-                image = torch.from_numpy(pixels(read(row, ""), self.decoding)).permute(2, 0, 1)
-            views.append(self.cut(image, generator(self.seed, "crops", epoch, row)))
-        return {"crops": tuple(torch.stack(crops) for crops in zip(*views))}
 
 
 class TarSamples(Dataset[Content]):

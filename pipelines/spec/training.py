@@ -10,7 +10,7 @@ from pipelines.spec.reading import Reading
 
 HOW_TO_RUN = ("workers", "checkpoint_minutes", "resident_gib", "keep_epochs", "recompute_blocks", "shard_encoder")
 """Settings that say how to run, not what: they change no result, but for rounding, and no key."""
-OFF: dict[str, object] = {"device_batch_size": None, "compile": False, "collapse_stop": None}
+OFF: dict[str, object] = {"device_batch_size": None, "compile": False, "decode": "cpu", "collapse_stop": None}
 """Settings that are no part of a run's content while they are off."""
 ONE_OPTIMIZER = {"lars_clip": "larc", "lars_lr_in_buffer": "lars"}
 """Switch -> the only optimizer that has it."""
@@ -85,6 +85,8 @@ class Training(Model):
     resident_gib: Positive = 4.0
     reading: Reading = Reading()
     """How the streaming path reads: sample by sample, or tar by tar."""
+    decode: Literal["cpu", "gpu"] = "cpu"
+    """Who decodes streamed JPEGs and cuts crops from them: the workers, or the GPU (nvJPEG), whose pixels differ a little."""
     workers: int | None = Field(default=None, ge=0)
     """Decoding processes of the streaming path; none: one for every core that the process may use but one."""
     checkpoint_minutes: NotNegative = 10.0

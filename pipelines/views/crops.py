@@ -56,8 +56,21 @@ def cut(image: Tensor, box: tuple[int, int, int, int], size: int, interpolation:
     top, left, height, width = box
     part = image[None, :, top : top + height, left : left + width]
     if (height, width) != (size, size):
-        part = F.interpolate(part, size=(size, size), mode=interpolation, antialias=True)
+        resize = (
+            resized if part.device.type == "cpu" else resized_in_float32
+        )  # GPUs have no antialiased resize of bytes
+        part = resize(part, size, interpolation)
     return part[0].contiguous()
+
+
+def resized(part: Tensor, size: int, interpolation: Interpolation) -> Tensor:
+    """(1, C, h, w) uint8 -> (1, C, size, size) uint8."""
+    return F.interpolate(part, size=(size, size), mode=interpolation, antialias=True)
+
+
+def resized_in_float32(part: Tensor, size: int, interpolation: Interpolation) -> Tensor:
+    """The same but for rounding: on a CPU bytes are weighted in fixed point."""
+    return resized(part.float(), size, interpolation).round_().clamp_(0, 255).to(torch.uint8)
 
 
 def cutter(recipe: Views, image_size: int) -> Callable[[Tensor, torch.Generator], list[Tensor]]:

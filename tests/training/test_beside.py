@@ -123,7 +123,8 @@ def fitted_on_a_gpu() -> dict[str, Tensor]:
     return weights(trainer.method)
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 def test_on_a_gpu_the_weights_are_those_without_a_second_stream(monkeypatch):
     second = fitted_on_a_gpu()
     monkeypatch.setattr(loop, "beside", lambda made, device: made)
