@@ -19,6 +19,7 @@ HELPERS = {
     "errors",
     "files",
     "attempts",
+    "constants",
     "database",
     "heartbeat",
     "histograms",

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from pipelines.constants import constant
 from pipelines.encoders.base import Encoder
 from pipelines.errors import InputError
 
@@ -66,7 +67,7 @@ class PatchEncoder(Encoder):
     def codes(self, images: Tensor, share: float = 1.0, generator: torch.Generator | None = None) -> Tensor:
         """(N, 3, H, W) -> (N, width, rows, columns); with a share below 1 of randomly cropped patches."""
         if self.grey:
-            images = torch.einsum("nchw,c->nhw", images, images.new_tensor(LUMA)).unsqueeze(1)
+            images = torch.einsum("nchw,c->nhw", images, constant(LUMA, images.device, images.dtype)).unsqueeze(1)
         patches, rows, columns = cut_patches(images, self.patch, self.stride)
         if share < 1:
             assert generator is not None

@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from pipelines.constants import constant
 from pipelines.encoders.base import Encoder
 from pipelines.methods.base import full_precision
 
@@ -36,7 +37,7 @@ def unsigned_gradient(grey: Tensor) -> Tensor:
     The double angle makes light on dark equal to dark on light, so that the grey values cannot be had back from it.
     Derivatives by Sobel's kernels, an eighth of their sum, edge pixels repeated outwards.
     """
-    across = grey.new_tensor(SOBEL) / 8
+    across = constant(SOBEL, grey.device, grey.dtype) / 8
     with full_precision(grey.device):
         kernels = torch.stack((across, across.T)).unsqueeze(1)
         dx, dy = F.conv2d(F.pad(grey, (1, 1, 1, 1), mode="replicate"), kernels).unbind(dim=1)

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from pipelines import distributed
+from pipelines.constants import constant
 from pipelines.method import Method
 from pipelines.spec.training import Training
 from pipelines.training.optimizers import Group
@@ -59,7 +60,7 @@ class Shares:
         learnt = [parameter for parameter in self.parameters() if parameter.grad is not None]
         norms = torch.stack(torch._foreach_norm([parameter.grad for parameter in learnt]))  # type: ignore[misc]
         if self._share:
-            cut = torch.tensor([parameter in self._whole for parameter in learnt], device=norms.device)
+            cut = constant(tuple(parameter in self._whole for parameter in learnt), norms.device, torch.bool)
             squares = norms.square() * cut
             dist.all_reduce(squares)
             norms = torch.where(cut, squares.sqrt(), norms)

@@ -8,6 +8,8 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from pipelines.constants import constant
+
 Space = Literal["lab", "ycbcr", "ydbdr"]
 
 MIDDLE: dict[Space, tuple[float, float, float]] = {
@@ -35,20 +37,25 @@ def convert(planes: Tensor, space: Space) -> Tensor:
         case "lab":
             return lab(planes)
         case "ycbcr":
-            return mixed(planes, TO_YCBCR) + planes.new_tensor(YCBCR_OFFSET).view(3, *[1] * (planes.dim() - 1))
+            return mixed(planes, TO_YCBCR) + a_channel(YCBCR_OFFSET, planes)
         case "ydbdr":
             return mixed(planes, TO_YDBDR)
 
 
 def mixed(planes: Tensor, matrix: tuple[tuple[float, ...], ...]) -> Tensor:
     """matrix (3, 3) times the channels of planes (3, ...)."""
-    return (planes.new_tensor(matrix) @ planes.flatten(1)).view_as(planes)
+    return (constant(matrix, planes.device, planes.dtype) @ planes.flatten(1)).view_as(planes)
+
+
+def a_channel(values: tuple[float, float, float], planes: Tensor) -> Tensor:
+    """A value for each channel of planes (3, ...), shaped to be added to them."""
+    return constant(values, planes.device, planes.dtype).view(3, *[1] * (planes.dim() - 1))
 
 
 def lab(planes: Tensor) -> Tensor:
     """sRGB (3, ...) in [0, 1] -> CIE L*a*b* under D65: L in [0, 100], a in [-86.2, 98.3], b in [-107.9, 94.5]."""
     linear = torch.where(planes <= 0.04045, planes / 12.92, ((planes + 0.055) / 1.055) ** 2.4)
-    relative = mixed(linear, TO_XYZ) / planes.new_tensor(D65).view(3, *[1] * (planes.dim() - 1))
+    relative = mixed(linear, TO_XYZ) / a_channel(D65, planes)
     x, y, z = torch.where(relative > 0.008856, relative.clamp(min=0.008856) ** (1 / 3), 7.787 * relative + 16 / 116)
     return torch.stack((116 * y - 16, 500 * (x - y), 200 * (y - z)))
 
@@ -59,7 +66,7 @@ def to_rgb(planes: Tensor, space: Space) -> Tensor:
         case "lab":
             return rgb_of_lab(planes)
         case "ycbcr":
-            moved = planes - planes.new_tensor(YCBCR_OFFSET).view(3, *[1] * (planes.dim() - 1))
+            moved = planes - a_channel(YCBCR_OFFSET, planes)
             return mixed(moved, inverse(TO_YCBCR))
         case "ydbdr":
             return mixed(planes, inverse(TO_YDBDR))
@@ -71,7 +78,7 @@ def rgb_of_lab(planes: Tensor) -> Tensor:
     y = (lightness + 16) / 116
     cube_roots = torch.stack((y + a / 500, y, y - b / 200))
     relative = torch.where(cube_roots > 0.2068966, cube_roots**3, (cube_roots - 16 / 116) / 7.787)
-    linear = mixed(relative * planes.new_tensor(D65).view(3, *[1] * (planes.dim() - 1)), inverse(TO_XYZ)).clamp(min=0)
+    linear = mixed(relative * a_channel(D65, planes), inverse(TO_XYZ)).clamp(min=0)
     return torch.where(linear <= 0.0031308, linear * 12.92, 1.055 * linear ** (1 / 2.4) - 0.055)
 
 

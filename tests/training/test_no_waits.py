@@ -7,12 +7,14 @@ With a GPU, CUDA says itself where the host waited.
 import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode, _disable_current_modes
-from trainer_tools import FewImages, every_method, small_options, small_trainer
+from trainer_tools import SIDE, FewImages, small_options, small_trainer
 
 from pipelines.batch import Batch
 from pipelines.spec.methods import names, options_class
 from pipelines.spec.methods.peer import Peer
+from pipelines.spec.views import Augmentation, Views
 from pipelines.training.notices import Notices
+from pipelines.views.maker import ViewMaker
 
 aten = torch.ops.aten
 ASKING = {
@@ -81,10 +83,48 @@ def test_a_step_asks_for_no_value(name, given, monkeypatch):
     if "adam" in trainer.training.optimizer:  # counts its steps on the host
         step = trainer.step.optimizer.step
         monkeypatch.setattr(trainer.step.optimizer, "step", lambda: _plain(step))
+    copies_nothing(monkeypatch)
     for question in ("tolist", "numpy", "cpu"):
         monkeypatch.setattr(torch.Tensor, question, refuses)
     with Asks():
         trainer.step(views, batch, 4)
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_making_views_copies_nothing_that_the_device_would_be_waited_for(name, monkeypatch):
+    trainer, _, batch = ready(name)
+    copies_nothing(monkeypatch)
+    trainer.make_views(batch, torch.Generator().manual_seed(1))
+
+
+@pytest.mark.parametrize("colour", ["lab", "ycbcr", "ydbdr"])
+def test_no_colours_are_copied_for_every_view(colour, monkeypatch):
+    maker = ViewMaker(Views(augmentations=(Augmentation(colour=colour),)), SIDE, (0.5,) * 3, (0.25,) * 3)
+    batch = batch_of(FewImages(8), 0)
+    maker(batch, torch.Generator().manual_seed(0))
+    copies_nothing(monkeypatch)
+    maker(batch, torch.Generator().manual_seed(1))
+
+
+@pytest.mark.parametrize("copy", [lambda x: x.new_tensor([1.0]), lambda x: torch.tensor([1.0], device=x.device)])
+def test_each_kind_of_copy_is_caught(copy, monkeypatch):
+    copies_nothing(monkeypatch)
+    torch.tensor([1.0])  # on the host
+    with pytest.raises(AssertionError, match="copies numbers to the device"):
+        copy(torch.ones(3))
+
+
+def copies_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Refuses copies of Python's numbers to a device, for which the host waits."""
+
+    def refused(*args, **kwargs):
+        raise AssertionError("the host copies numbers to the device, and waits for it")
+
+    real = torch.tensor
+    monkeypatch.setattr(torch.Tensor, "new_tensor", refused)
+    monkeypatch.setattr(
+        torch, "tensor", lambda *args, **given: (refused if "device" in given else real)(*args, **given)
+    )
 
 
 def _plain(step):
@@ -104,8 +144,9 @@ def test_each_kind_of_question_is_caught(question):
         question(torch.ones(3))
 
 
+@pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
-@every_method
+@pytest.mark.parametrize("name", OURS)
 def test_on_a_gpu_the_host_waits_for_nothing(name):
     trainer = small_trainer(small_options(name), epochs=3, monitor_steps=1000, device=torch.device("cuda"))
     for step in range(5):
