@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import wids
 from PIL import Image
 from source_tools import TOY, encoded, make_folder, noise, toy_source
 
@@ -47,7 +48,6 @@ def test_webdataset_reads_the_same_samples_in_the_same_order(folder: Path, split
 
 @pytest.mark.parametrize("split", ["train", "test"])
 def test_wids_reads_the_same_samples_by_number(folder: Path, split: str) -> None:
-    wids = pytest.importorskip("wids", reason="webdataset's random access is a package of its own, not installed here")
     arrays = resident(folder, split)
     samples = wids.ShardListDataset(str(folder / f"wids-{split}.json"), transformations=[])
     assert len(samples) == len(arrays)
