@@ -98,8 +98,12 @@ class TuneSpec(RunSpec):
     def trial(self, slot: int, values: dict[str, Any]) -> PretrainSpec:
         """What the trial in a slot trains; its seed is one that no reported run uses."""
         fields = {name: getattr(self, name) for name in RunSpec.model_fields}
+        training = self.training
         if every := self.search.reads_every:
-            fields["training"] = self.training.model_copy(update={"online_knn_epochs": every})
+            training = training.model_copy(update={"online_knn_epochs": every})
+        if training.collapse_stop is None:
+            training = training.model_copy(update={"collapse_stop": self.search.collapse_stop(training.epochs)})
+        fields["training"] = training
         return PretrainSpec(**fields, seed=1000 * (self.search.seed + 1) + slot).with_values(values)
 
 

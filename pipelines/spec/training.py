@@ -15,6 +15,10 @@ OFF: dict[str, object] = {"device_batch_size": None, "compile": False, "decode":
 ONE_OPTIMIZER = {"lars_clip": "larc", "lars_lr_in_buffer": "lars"}
 """Switch -> the only optimizer that has it."""
 
+LEAST_SPREAD = 0.1
+"""Below it features have collapsed. Reached when two embeddings have a mean cosine of 0.99, if the rest is spread evenly over
+the dimensions."""
+
 
 class CollapseStop(Model):
     """When a training is given up: a reading below its bound at the end of an epoch, from ``epoch`` on."""

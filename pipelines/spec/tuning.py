@@ -1,5 +1,6 @@
 """Tuning: which options Optuna searches, with how many trials, and what it maximises."""
 
+import math
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal, Self
 
@@ -10,6 +11,7 @@ from pipelines.spec.encoders.base import EncoderOptions
 from pipelines.spec.evaluation import AnyEvaluation
 from pipelines.spec.methods.base import MethodOptions
 from pipelines.spec.mistakes import suggestion
+from pipelines.spec.training import LEAST_SPREAD, CollapseStop
 
 Value = float | int | bool | str
 
@@ -156,6 +158,9 @@ class Search(Model):
     """Stop a trial that ranks in this lowest share at an equal epoch; 0: no pruning (curves cross)."""
     rungs: Rungs | None = None
     """Stop trials at fixed epochs by successive halving; none: no rungs (curves cross)."""
+    give_up_collapsed: Share | None = 0.5
+    """Share of its epochs after which a trial is given up whose features' spread is that of a collapsed run; none: it is
+    trained to its end. A study's own ``training.collapse_stop`` takes its place."""
     batch: Count = 4
     """Trials that are proposed together, from the results of all before them: as many workers find work at once. It does not
     depend on how many there are."""
@@ -177,6 +182,12 @@ class Search(Model):
     def trainings(self) -> int:
         """How many there are, at most: trials, and the repeats of finalists. Each is judged once."""
         return self.trials + self.repeats * min(self.trials, self.finalists + 1)
+
+    def collapse_stop(self, epochs: int) -> CollapseStop | None:
+        """When a trial of so many epochs is given up."""
+        if self.give_up_collapsed is None:
+            return None
+        return CollapseStop(epoch=max(1, math.ceil(self.give_up_collapsed * epochs)), spread=LEAST_SPREAD)
 
     @property
     def reads_every(self) -> int | None:

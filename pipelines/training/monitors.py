@@ -10,12 +10,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from pipelines.spec.training import LEAST_SPREAD
+
 MOST_ROWS = 512
 """Samples used of a batch."""
 MOST_COLUMNS = 4096
 """Negative scores used of each sample."""
-LEAST_SPREAD = 0.1
-"""Reached when two embeddings have a mean cosine of 0.99, if the rest is spread evenly over the dimensions."""
 LEAST_RANK = 2.0
 """Below it the embeddings lie, but for noise, on one line through the origin."""
 MOST_ALIKE = 0.95
