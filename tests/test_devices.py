@@ -1,11 +1,12 @@
-"""How many processes decode images for one that trains."""
+"""How many processes decode images for one that trains, and where features lie that are to be measured."""
 
 import os
 
 import pytest
+import torch
 import torch.distributed as dist
 
-from pipelines.building.devices import data_workers
+from pipelines.building.devices import data_workers, device_with_room
 
 
 @pytest.mark.parametrize(
@@ -25,3 +26,16 @@ def test_workers_follow_the_cores_that_a_process_has(monkeypatch, cores, ranks, 
     monkeypatch.setattr(dist, "is_initialized", lambda: True)
     monkeypatch.setenv("LOCAL_WORLD_SIZE", str(ranks))
     assert data_workers(asked) == expected
+
+
+@pytest.mark.parametrize(("needed", "kind"), [(99, "cuda"), (100, "cuda"), (101, "cpu")])
+def test_what_does_not_fit_on_a_gpu_stays_on_the_cpu(monkeypatch, needed, kind):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (100, 1000))
+    assert device_with_room(needed).type == kind
+
+
+def test_without_a_gpu_nothing_is_asked_of_one(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert device_with_room(10**15).type == "cpu"

@@ -17,6 +17,14 @@ def chosen_device() -> torch.device:
     return torch.device("cuda", distributed.rank() % torch.cuda.device_count())
 
 
+def device_with_room(needed: int) -> torch.device:
+    """``chosen_device``, but the CPU where that is a GPU with fewer free bytes than ``needed``."""
+    device = chosen_device()
+    if device.type == "cuda" and torch.cuda.mem_get_info(device)[0] < needed:
+        return torch.device("cpu")
+    return device
+
+
 def device_name(device: torch.device) -> str | None:
     """The GPU's name; none for the CPU, which records name themselves."""
     return torch.cuda.get_device_name(device) if device.type == "cuda" else None

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from pipelines.building.devices import chosen_device
+from pipelines.building.devices import chosen_device, device_with_room
 from pipelines.building.features import embedded
 from pipelines.building.methods import Pretrained
 from pipelines.building.subject import Subject
@@ -24,6 +24,10 @@ from pipelines.sources.reader import ShardSet
 from pipelines.spec.folder import JobFolder
 from pipelines.spec.jobs import EvaluateSpec
 from pipelines.spec.layout import features_file
+
+ROOM = 3
+"""Times its features that a protocol takes on a GPU: they themselves, a scaled copy, and what it works with. Where there is not
+so much, they stay mapped on the CPU, which works on them in blocks."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +69,8 @@ def embedding_of(job: JobFolder[EvaluateSpec], last: Embedding | None) -> Embedd
         if job.spec.keep_features or kept.exists():
             features.save(kept, made_from, {split: _labelled_ids(shards, split) for split in ("train", "test")})
     seconds = time.perf_counter() - clock
-    return Embedding(name, features.to(chosen_device()), shards, subject.trained, seconds, diagnose(features))
+    device = device_with_room(ROOM * features.bytes)
+    return Embedding(name, features.to(device), shards, subject.trained, seconds, diagnose(features))
 
 
 def features_of(subject: Subject, scratch: Path | None = None) -> Features:

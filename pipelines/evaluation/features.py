@@ -57,6 +57,11 @@ class Features:
         kept[self.holdout] = False
         return kept.nonzero().squeeze(1)
 
+    @property
+    def bytes(self) -> int:
+        """Of the rows of both splits."""
+        return self.train.nbytes + self.test.nbytes
+
     def to(self, device: torch.device | str) -> "Features":
         """The same on a device."""
         moved = {name: getattr(self, name).to(device) for name in TENSORS}
