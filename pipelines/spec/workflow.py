@@ -91,6 +91,8 @@ class WorkflowConfig(Model):
         "experiments/transfer.yaml",
     )
     """Study files, or folders of them, whose tables are written for the targets tables and paper, beside those of studies."""
+    full: Annotated[bool, BeforeValidator(_typed)] = False
+    """Whether reproduce_all runs the studies of ``claims`` and ``tables`` too: all that the project reproduces by itself."""
     results: Text = "results"
     """The folder of all results: jobs, logs, reports and MLflow's database."""
     python: Annotated[Text | None, BeforeValidator(_null)] = None
@@ -128,9 +130,12 @@ def study_files(config: WorkflowConfig, targets: Collection[str]) -> tuple[str, 
 
     Tables asked for beside a target that runs studies are those of these studies: the others would be run along.
     """
-    found = list(config.studies) if set(targets) - TABLES != {CLAIMS} else []
-    found += _in_folders(config.claims, "claims") if CLAIMS in targets else []
-    found += _in_folders(config.tables, "tables") if targets and set(targets) <= TABLES else []
+    runs = set(targets) - TABLES
+    only_tables = bool(targets) and not runs
+    full = config.full and not only_tables and runs != {CLAIMS}
+    found = list(config.studies) if runs != {CLAIMS} else []
+    found += _in_folders(config.claims, "claims") if CLAIMS in targets or full else []
+    found += _in_folders(config.tables, "tables") if only_tables or full else []
     return tuple(dict.fromkeys(found))
 
 

@@ -125,6 +125,10 @@ def test_which_studies_a_target_is_about(tmp_path):
     tabled = WorkflowConfig(studies=("one.yaml",), tables=("one.yaml", str(tmp_path / "claims")))
     assert study_files(tabled, ["reproduce_all", "paper"]) == ("one.yaml",)
     assert study_files(config, ["reproduce_claims", "tables"]) == (*claimed, "c.yaml")
+    whole = WorkflowConfig(studies=("one.yaml",), claims=("c.yaml",), tables=("c.yaml", "d.yaml"), full=True)
+    assert study_files(whole, ()) == study_files(whole, ["reproduce_all"]) == ("one.yaml", "c.yaml", "d.yaml")
+    assert study_files(whole, ["reproduce_claims"]) == ("c.yaml",)
+    assert study_files(whole, ["tables"]) == ("one.yaml", "c.yaml", "d.yaml")
     assert study_files(tabled, ["tables"]) == study_files(tabled, ["paper", "tables"]) == ("one.yaml", *claimed)
 
 
