@@ -69,6 +69,13 @@ class PretrainSpec(RunSpec):
 
     stage: ClassVar[str] = "pretrain"
     seed: Annotated[int, Field(ge=0)]
+    pictures: bool = False
+    """Whether it leaves pictures of views and of what the method makes of images; changes no number and no key."""
+
+    def content(self) -> dict[str, Any]:
+        dump = super().content()
+        del dump["pictures"]
+        return dump
 
     def with_values(self, values: dict[str, Any]) -> "PretrainSpec":
         """The same with options set by path (temperature, training.lr_per_256), checked like a user's."""

@@ -128,7 +128,7 @@ class Planner:
         data = run.dataset.short_name
         inputs = {"shards": self.shards[data], **({"best": best} if best else {})}
         prefix = f"{run.method.short_name}{'_tuned' if best else ''}-{data}-s{seed}"
-        weights = self._add(prefix, run.pretraining(seed), inputs, run.name)
+        weights = self._add(prefix, run.pretraining(seed, pictures=self._is_shown(seed)), inputs, run.name)
         if (other := self.names["pretrain", weights]) != run.name:
             raise InputError(
                 f"methods: {other.label} and {run.name.label} are the same runs, every option is equal, and tables and claims "
@@ -205,5 +205,9 @@ class Planner:
 
     def _is_looked_at(self, evaluation: Protocol, source: AnySource, seed: int) -> bool:
         """Whether the report shows pictures of what it sees: of kNN that names test images, of every encoder's lowest seed."""
-        shown = isinstance(source, Pixels | Foreign) or seed == min(self.study.seeds)
+        shown = isinstance(source, Pixels | Foreign) or self._is_shown(seed)
         return isinstance(evaluation, Knn) and not evaluation.leave_one_out and shown
+
+    def _is_shown(self, seed: int) -> bool:
+        """Whether the report shows pictures of this seed."""
+        return seed == min(self.study.seeds)

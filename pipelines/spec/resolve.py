@@ -50,9 +50,9 @@ class Run:
     def _fields(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in RunSpec.model_fields}
 
-    def pretraining(self, seed: int) -> PretrainSpec:
+    def pretraining(self, seed: int, pictures: bool = False) -> PretrainSpec:
         """The job's spec for one seed."""
-        return PretrainSpec(**self._fields(), seed=seed)
+        return PretrainSpec(**self._fields(), seed=seed, pictures=pictures)
 
     def search(self, search: Search, epochs: int | None) -> TuneSpec:
         """The spec of a tuning study of this run; epochs: of a trial, none: those of the run. The warm-up shrinks along."""

@@ -132,7 +132,9 @@ def _files(out: Path, spec: PretrainSpec, training: Trainer, fitted: Fitted, sha
     if fitted.histograms:
         fitted.histograms.save(out / histograms.FILE)
         found["scores"] = histograms.FILE
-    return found | write_views(training, spec.views, shards, out) | write_pictures(spec, training.method, shards, out)
+    if spec.pictures:
+        found |= write_views(training, spec.views, shards, out) | write_pictures(spec, training.method, shards, out)
+    return found
 
 
 def _save_weights(method: nn.Module, out: Path, whole: bool) -> dict[str, str]:

@@ -137,7 +137,11 @@ def test_pictures_are_made_of_each_encoders_lowest_seed_alone_and_change_no_key(
     asked = [job.spec for job in plan.of("evaluate") if job.spec.pictures]
     assert {spec.evaluation.use for spec in asked} == {"knn"}
     assert {(spec.source.use, spec.seed) for spec in asked} == {("pretrain", 1), ("untrained", 1), ("pixels", 0)}
-    assert keys(made(tmp_path, old="seeds: [0, 1]", new="seeds: [2]"), "evaluate") <= keys(plan, "evaluate")
+    assert {job.spec.seed for job in plan.of("pretrain") if job.spec.pictures} == {1}
+    other = made(tmp_path, old="seeds: [0, 1]", new="seeds: [2]")
+    assert all(job.spec.pictures for job in other.of("pretrain"))
+    for stage in ("pretrain", "evaluate"):
+        assert keys(other, stage) <= keys(plan, stage)
 
 
 def test_no_pictures_are_awaited_of_a_protocol_that_makes_none(tmp_path):

@@ -31,6 +31,8 @@ PAGE, A_RUN, SCRIPT = 9_600_000, 20_700, 900_000
 """Characters: a whole page, which has to stay under 10 MB; what a pretraining adds to its charts and tables, 16,700 as measured
 on made-up studies of 20 methods, 6 seeds and 3 data sets (6.8 MB without pictures), and 4,000 to what is behind the numbers
 (1.4 MB with four protocols); and the script that draws charts."""
+VIEWS = "views"
+"""A picture that every pretraining with pictures leaves."""
 NEIGHBOURS = "neighbours"
 """A picture that every kNN evaluation with pictures leaves."""
 KINDS = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg"}
@@ -94,19 +96,19 @@ def pictures_section(material: Material, room: int) -> Section:
     """All of them up to ``room`` characters; the sheets of packing stand in the section of the data."""
     results, reader = material.results, Reader(room)
     runs = results.of(PretrainSpec)
-    trained = first_seeds(results, runs)
+    trained = first_seeds(results, [job for job in runs if VIEWS in _artifacts(job)])
     by_knn = [job for job in results.of(EvaluateSpec) if isinstance(job.spec.evaluation, Knn)]
     looked = first_seeds(results, [job for job in by_knn if NEIGHBOURS in _artifacts(job)])
     words = material.caption("pictures")
     made = [
-        SectionGroup("Views", words[1], tuple(_sheets(trained, "views", reader))),
+        SectionGroup("Views", words[1], tuple(_sheets(trained, VIEWS, reader))),
         SectionGroup("What a method makes of images", words[2], tuple(_plain(trained, reader))),
         SectionGroup("Nearest neighbours", words[3], tuple(_sheets(looked, NEIGHBOURS, reader))),
         SectionGroup("Maps of the test images", words[4], tuple(_maps(looked, reader))),
         SectionGroup("Worst confusions", words[5], tuple(_sheets(looked, "confusions", reader))),
     ]
     groups = [group for group in made if group.panels]
-    left_out = (*_told(reader), *_never_made(by_knn))
+    left_out = (*_told(reader), *_never_made(runs, VIEWS), *_never_made(by_knn, NEIGHBOURS))
     return Section("pictures", "Pictures", (words[0], *left_out), groups=tuple(groups), part="looks")
 
 
@@ -128,7 +130,7 @@ def first_seeds(results: Results, jobs: Sequence[Job]) -> list[Job]:
 def _about(job: Job) -> str:
     """What tells jobs of one label and data sets apart besides the seed."""
     spec: AnySpec = job.spec
-    return str(spec.model_dump(mode="json", exclude={"seed"}))
+    return str(spec.model_dump(mode="json", exclude={"seed", "pictures"}))
 
 
 def _sheets(jobs: Sequence[Job], name: str, reader: Reader) -> Iterator[Panel]:
@@ -176,13 +178,14 @@ def _title(job: Job) -> str:
     return f"{job.dataset} · {job.label}{seed}"
 
 
-def _never_made(by_knn: Sequence[Job]) -> Iterator[str]:
-    asked = [job for job in by_knn if job.record and job.spec.pictures]
-    without = [job.key for job in asked if NEIGHBOURS not in _artifacts(job)]
+def _never_made(jobs: Sequence[Job], name: str) -> Iterator[str]:
+    """What is said of jobs that should have left a picture of this name."""
+    asked = [job for job in jobs if job.record and job.spec.pictures]
+    without = [job.key for job in asked if name not in _artifacts(job)]
     if without:
         yield (
-            "These evaluations left no pictures: a study that shows other seeds made them, or an older code; to have "
-            f"them, delete their folders in jobs/evaluate and run the study again: {', '.join(without)}."
+            f"No pictures called {name} were left by these jobs: a study that shows other seeds made them, or older code; to "
+            f"have them, delete their folders in jobs and run the study again: {', '.join(without)}."
         )
 
 
