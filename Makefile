@@ -70,14 +70,14 @@ format: $(STAMP) ## format all code
 ui: $(STAMP) ## the MLflow UI over results/
 	$(BIN)/python -m pipelines track ui
 
-bench: $(STAMP) ## all benchmarks, side by side with peers; results in benchmarks/results
-	for name in moco_throughput steps feature_transform chunks gradient_mean views shards decoding photographs large_sets protocols orchestration imports tracking; do \
+bench: $(STAMP) ## benchmarks that need a CPU and no cluster, beside peers; results in benchmarks/results
+	for name in moco_throughput steps feature_transform chunks gradient_mean views shards decoding photographs large_sets large_features protocols orchestration imports tracking; do \
 	  $(BIN)/python benchmarks/$$name.py --json benchmarks/results/$$name.json || exit 1; done
 	$(BIN)/python benchmarks/table.py --write
 
-bench-gpu: $(STAMP) ## what a GPU is needed for: steps beside lightly, chunks, time to accuracy on CIFAR-10
-	for name in moco_throughput chunks time_to_accuracy; do \
-	  $(BIN)/python benchmarks/$$name.py --json benchmarks/results/$$name.json || exit 1; done
+bench-gpu: $(STAMP) ## the same on a GPU: steps beside lightly, chunks, and time to accuracy on CIFAR-10
+	for name in moco_throughput_gpu steps_gpu chunks_gpu time_to_accuracy; do \
+	  $(BIN)/python benchmarks/$${name%_gpu}.py --device cuda --json benchmarks/results/$$name.json || exit 1; done
 	$(BIN)/python benchmarks/table.py --write
 
 schema: $(STAMP) ## write the JSON schemas of studies and of the workflow config anew

@@ -1,16 +1,18 @@
 """What a batch in chunks costs and spares: SimCLR's step and the most memory its process ever had, by device_batch_size.
 
     python benchmarks/chunks.py --json benchmarks/results/chunks.json
+    python benchmarks/chunks.py --device cuda --json benchmarks/results/chunks_gpu.json
 
 ResNet-18 of width 16 with a small stem on 32-pixel images of random bytes, batch 64 (128 views), float32, one core. Each
 setting trains in a process of its own; all take turns. The time is that of the processor, which others' load does not
-lengthen as it does the clock's.
+lengthen as it does the clock's. On a GPU the network is wider and the batch larger; the time is the clock's there, read when
+the GPU has done all that it was given, and memory is what torch has allocated on it.
 """
 
-import resource
 import statistics
 import sys
-import time
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,16 +20,34 @@ sys.path.insert(0, str(Path(__file__).parents[1]))  # run as a script, from anyw
 
 from benchmarks.common import Report, arguments_of, keep_cores, row
 from benchmarks.contest import Runner, Segment, TimedTrainer, contest, paired
+from benchmarks.devices import Memory, checked, clock_of, device_of, device_option, gpu_of, result_name, settle
 from benchmarks.feature_transform import RandomBytes
 
-SIZE, BATCH, WIDTH, CORES = 32, 64, 16, 1
-LIMITS = (None, 32, 16)
-FULL: dict[str, Any] = {"rounds": 3, "warm": 1, "steps": 2}
+SIZE, CORES = 32, 1
+
+
+@dataclass(frozen=True)
+class Work:
+    """What is trained: the batch, the network's width, and at most how many images at a time."""
+
+    batch: int
+    width: int
+    limits: tuple[int | None, ...]
+
+
+WORK = {"cpu": Work(64, 16, (None, 32, 16)), "cuda": Work(1024, 64, (None, 512, 256))}
+FULL: dict[str, dict[str, Any]] = {
+    "cpu": {"rounds": 3, "warm": 1, "steps": 2},
+    "cuda": {"rounds": 5, "warm": 10, "steps": 30},
+}
 QUICK: dict[str, Any] = {"rounds": 1, "warm": 1, "steps": 1}
 
 
-def simclr(limit: int | None, threads: int) -> Runner:
-    """Turns of SimCLR by the Trainer, at most ``limit`` images at a time; each tells the peak memory so far (MiB)."""
+def simclr(limit: int | None, threads: int, name: str) -> Runner:
+    """Turns of SimCLR by the Trainer, at most ``limit`` images at a time; each tells the peak memory so far (MiB).
+
+    name: of the device.
+    """
     import torch
 
     from pipelines.building.methods import fresh_method
@@ -41,31 +61,20 @@ def simclr(limit: int | None, threads: int) -> Runner:
 
     torch.set_num_threads(threads)
     keep_freed_memory()  # as stages do
-    options = Options()
-    encoder, facts = ResNet(depth=18, width=WIDTH, stem="small"), DataFacts(10**6, num_classes=1, image_size=SIZE)
-    timed = TimedTrainer()
+    options, work, device = Options(), WORK[name], device_of(name)
+    encoder, facts = ResNet(depth=18, width=work.width, stem="small"), DataFacts(10**6, num_classes=1, image_size=SIZE)
+    timed = TimedTrainer(clock_of(device), partial(settle, device))
     timed.trainer = Trainer(
         method=fresh_method(options, encoder, facts, seed=0),
-        data=RandomBytes(BATCH),
+        data=RandomBytes(work.batch, name),
         make_views=ViewMaker(options.default_views(SIZE), SIZE, [0.5], [0.25]),
-        training=Training(batch_size=BATCH, device_batch_size=limit, precision="float32"),
+        training=Training(batch_size=work.batch, device_batch_size=limit, precision="float32"),
         seed=0,
-        device=torch.device("cpu"),
+        device=device,
         stop=timed.stop,
     )
-    before = _peak()
-
-    def turn(warm: int, steps: int) -> Segment:
-        start = time.process_time()
-        told = timed(warm, steps)
-        busy = (time.process_time() - start) / (warm + steps)
-        return {**told, "busy_seconds": busy, "peak_mib": _peak() - before}
-
-    return turn
-
-
-def _peak() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    memory = Memory(device)
+    return lambda warm, steps: {**timed(warm, steps), "peak_mib": memory.peak()}
 
 
 def name_of(limit: int | None) -> str:
@@ -73,12 +82,12 @@ def name_of(limit: int | None) -> str:
     return "whole" if limit is None else f"device_batch_size {limit}"
 
 
-def rows(turns: dict[str, list[Segment]]) -> list[dict[str, Any]]:
-    """Milliseconds of the processor a step, what that adds to the whole batch's, and the memory that training added."""
-    steps = {name: [turn["busy_seconds"] for turn in of] for name, of in turns.items()}
+def rows(turns: dict[str, list[Segment]], clock: str) -> list[dict[str, Any]]:
+    """Milliseconds a step, what that adds to the whole batch's, and the memory that training added. clock: whose time."""
+    steps = {name: [statistics.mean(turn["seconds"]) for turn in of] for name, of in turns.items()}
     found = []
     for name, of in turns.items():
-        found.append(row(f"{name}: step, processor time", 1000 * statistics.median(steps[name]), "ms"))
+        found.append(row(f"{name}: step, {clock}", 1000 * statistics.median(steps[name]), "ms"))
         if name != "whole":
             found.append(row(f"{name}: adds", 100 * (paired(steps[name], steps["whole"]) - 1), "%"))
         found.append(row(f"{name}: memory of training", max(turn["peak_mib"] for turn in of), "MiB"))
@@ -86,14 +95,22 @@ def rows(turns: dict[str, list[Segment]]) -> list[dict[str, Any]]:
 
 
 def main() -> None:
-    arguments = arguments_of(__doc__).parse_args()
-    threads = keep_cores(CORES)
-    setting = QUICK if arguments.quick else FULL
-    what = f"SimCLR, ResNet-18 of width {WIDTH}, batch {BATCH}, {SIZE} pixels, float32, {threads} core."
-    report = Report("chunks", what, ("torch",), {**setting, "threads": threads}, arguments.quick)
-    makers = {name_of(limit): (simclr, limit, threads) for limit in LIMITS}
-    turns = contest(makers, setting["rounds"], setting["warm"], setting["steps"])
-    report.finish(rows(turns), {"turns": turns}, arguments.json)
+    parser = arguments_of(__doc__)
+    device_option(parser)
+    arguments = parser.parse_args()
+    device, threads = checked(arguments.device), keep_cores(CORES)
+    setting, work = QUICK if arguments.quick else FULL[device], WORK[device]
+    what = f"SimCLR, ResNet-18 of width {work.width}, batch {work.batch}, {SIZE} pixels, float32, {threads} core."
+    settings = {**setting, "threads": threads}
+    report = Report(result_name("chunks", device), what, ("torch",), settings, arguments.quick, gpu_of(device))
+    turns = contest(makers_of(device, threads), setting["rounds"], setting["warm"], setting["steps"])
+    clock = "processor time" if device == "cpu" else "by the clock"
+    report.finish(rows(turns, clock), {"turns": turns}, arguments.json)
+
+
+def makers_of(device: str, threads: int) -> dict[str, tuple[Any, ...]]:
+    """The settings that are compared, as ``contest`` takes them: all on one device."""
+    return {name_of(limit): (simclr, limit, threads, device) for limit in WORK[device].limits}
 
 
 if __name__ == "__main__":

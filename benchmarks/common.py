@@ -44,7 +44,16 @@ def row(
 class Report:
     """A result in the making: reads the machine's load before anything is measured."""
 
-    def __init__(self, name: str, what: str, packages: Iterable[str], settings: dict[str, Any], quick: bool) -> None:
+    def __init__(
+        self,
+        name: str,
+        what: str,
+        packages: Iterable[str],
+        settings: dict[str, Any],
+        quick: bool,
+        gpu: str | None = None,
+    ) -> None:
+        """gpu: the name of the one that was measured on, if it was one."""
         commit, dirty = git_state()
         self.started = time.perf_counter()
         self.result: dict[str, Any] = {
@@ -54,7 +63,12 @@ class Report:
             "when": now(),
             "commit": commit,
             "dirty": dirty,
-            "machine": {"cpu": cpu_name(), "cores": os.cpu_count(), "load_at_start": round(os.getloadavg()[0], 2)},
+            "machine": {
+                **({"gpu": gpu} if gpu else {}),
+                "cpu": cpu_name(),
+                "cores": os.cpu_count(),
+                "load_at_start": round(os.getloadavg()[0], 2),
+            },
             "versions": {package: version(package) for package in packages},
             "settings": settings,
         }

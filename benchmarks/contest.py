@@ -99,10 +99,17 @@ def contest(makers: Mapping[str, tuple[Any, ...]], rounds: int, warm: int, steps
 
 
 class TimedTrainer:
-    """Runs of a Trainer that stop after some steps; its ``stop`` hook, called once a step, reads ``seconds_now``."""
+    """Runs of a Trainer that stop after some steps; its ``stop`` hook, called once a step, reads ``seconds_now``.
 
-    def __init__(self, seconds_now: Callable[[], float] = time.perf_counter) -> None:
-        self.seconds_now = seconds_now
+    settle: called before the time of the first step that counts is read, and of the last; waits for a GPU. The times between
+    are then those of the program, which is ahead of the GPU: only their mean counts.
+    """
+
+    def __init__(
+        self, seconds_now: Callable[[], float] = time.perf_counter, settle: Callable[[], object] = lambda: None
+    ) -> None:
+        self.seconds_now, self.settle = seconds_now, settle
+        self.ends = (0, 0)
         self.trainer: Trainer | None = None
         self.marks: list[tuple[float, float, float]] = []
         self.wanted = 0
@@ -112,6 +119,8 @@ class TimedTrainer:
         assert self.trainer is not None
         if len(self.marks) < self.wanted:
             clock = self.trainer.clock
+            if len(self.marks) in self.ends:
+                self.settle()
             self.marks.append((self.seconds_now(), clock.training, clock.views))
         return len(self.marks) >= self.wanted
 
@@ -120,7 +129,7 @@ class TimedTrainer:
         from pipelines.training.loop import Stopped
 
         assert self.trainer is not None
-        self.marks, self.wanted = [], warm + steps
+        self.marks, self.wanted, self.ends = [], warm + steps, (warm - 1, warm + steps - 1)
         with contextlib.suppress(Stopped):
             self.trainer.fit()
         marks = self.marks[warm - 1 :]

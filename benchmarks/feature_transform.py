@@ -28,7 +28,7 @@ class RandomBytes:
     steps_per_epoch = 1000
     reading = "resident"
 
-    def __init__(self, size: int = BATCH) -> None:
+    def __init__(self, size: int = BATCH, device: str = "cpu") -> None:
         import torch
 
         from pipelines.batch import Batch
@@ -36,7 +36,8 @@ class RandomBytes:
         images = torch.randint(
             256, (size, 1, SIZE, SIZE), dtype=torch.uint8, generator=torch.Generator().manual_seed(0)
         )
-        self.batch = Batch(images=images, index=torch.arange(size), label=torch.zeros(size, dtype=torch.int64))
+        index = torch.arange(size, device=device)
+        self.batch = Batch(images=images.to(device), index=index, label=torch.zeros_like(index))
 
     def epoch(self, epoch: int, first_step: int = 0) -> Iterator[Any]:
         """One epoch of it."""

@@ -37,7 +37,10 @@ LOCAL = 4
 
 
 class Loop(nn.Module):
-    """One documented example: ``transform`` of a PIL picture, ``loss`` of a batch of its views, ``rate`` of its optimizer."""
+    """One documented example: ``transform`` of a PIL picture, ``loss`` of a batch of its views, ``rate`` of its optimizer.
+
+    Views are on the device that the loop was moved to.
+    """
 
     rate = 0.06
     transform: Any
@@ -172,7 +175,7 @@ class MAE(Loop):
 
     def loss(self, views: list[Tensor]) -> Tensor:
         (images,) = views
-        keep, mask = utils.random_token_mask(size=(len(images), self.length), mask_ratio=self.mask_ratio)
+        keep, mask = utils.random_token_mask((len(images), self.length), self.mask_ratio, device=images.device)
         encoded = self.decoder.embed(self.backbone.encode(images=images, idx_keep=keep))
         masked = utils.repeat_token(self.decoder.mask_token, (len(images), self.length))
         decoded = self.decoder.decode(utils.set_at_index(masked, keep, encoded.type_as(masked)))

@@ -2,10 +2,9 @@
 
 After the PyTorch example at docs.lightly.ai/examples/moco.html: its transform, head, loss with a memory bank, momentum
 update and SGD rate, a DataLoader with worker processes. Changed: torchvision's ResNet-18 gets the stem and the width that
-are compared; Fashion-MNIST comes as RGB pictures; two workers, as many as there are cores, in place of eight.
+are compared; Fashion-MNIST comes as RGB pictures; on two cores there are two workers in place of eight.
 """
 
-import contextlib
 import copy
 import time
 from itertools import islice, pairwise
@@ -25,6 +24,7 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision.models.resnet import BasicBlock
 
 from benchmarks.contest import Runner, Segment
+from benchmarks.devices import device_of, in_bfloat16, settle
 
 DIM = 128
 
@@ -73,21 +73,29 @@ class MoCo(nn.Module):
 
 
 def lightly_moco(
-    images: NDArray, width: int, size: int, batch_size: int, queue_size: int, workers: int, threads: int, autocast: bool
+    images: NDArray,
+    width: int,
+    size: int,
+    batch_size: int,
+    queue_size: int,
+    workers: int,
+    threads: int,
+    autocast: bool,
+    device: str,
 ) -> Runner:
     """Turns of the loop; autocast: bfloat16 around forward pass and loss, else float32 as in the example."""
     torch.set_num_threads(threads)
-    model, criterion = MoCo(width), NTXentLoss(memory_bank_size=(queue_size, DIM))
+    place = device_of(device)
+    model, criterion = MoCo(width).to(place), NTXentLoss(memory_bank_size=(queue_size, DIM)).to(place)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.06)
     loader = DataLoader(Pictures(images, size), batch_size, shuffle=True, drop_last=True, num_workers=workers)
     momentum = cosine_schedule(0, 200, 0.996, 1)
-    precision = torch.autocast("cpu", torch.bfloat16) if autocast else contextlib.nullcontext()
     trained = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
 
     def step(views: list[Tensor]) -> None:
         update_momentum(model.backbone, model.slow_backbone, m=momentum)
         update_momentum(model.head, model.slow_head, m=momentum)
-        with precision:
+        with in_bfloat16(place, autocast):
             loss = criterion(model.query(views[0]), model.key(views[1]))
         loss.backward()
         optimizer.step()
@@ -95,10 +103,13 @@ def lightly_moco(
 
     def turn(warm: int, steps: int) -> Segment:
         marks = []
-        for views, _ in islice(loader, warm + steps):  # fresh workers each turn: nothing is made ready in between
-            step(views)
+        for number, (views, _) in enumerate(islice(loader, warm + steps), 1):  # fresh workers: nothing is ready
+            step([view.to(place) for view in views])
+            if number in (warm, warm + steps):
+                settle(place)
             marks.append(time.perf_counter())
         marks = marks[warm - 1 :]
-        return {"seconds": [after - before for before, after in pairwise(marks)], "parameters": trained}
+        where = str(next(model.parameters()).device)
+        return {"seconds": [b - a for a, b in pairwise(marks)], "parameters": trained, "device": where}
 
     return turn

@@ -4,12 +4,15 @@
 
 ResNet-18 with a small stem, batch 256, a queue of 4,096, two cores; several minutes. Ours is the Trainer as the pretrain
 stage runs it (precision auto, resident data, monitors and history on), on shards packed for the occasion. Contestants have
-processes of their own and take turns; every turn trains some steps untimed first.
+processes of their own and take turns; every turn trains some steps untimed first. With ``--device cuda`` all of them train on
+the GPU, and lightly's loader has the eight workers of the example.
 """
 
+import argparse
 import statistics
 import sys
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +20,14 @@ sys.path.insert(0, str(Path(__file__).parents[1]))  # run as a script, from anyw
 
 from benchmarks.common import Report, arguments_of, keep_cores, row
 from benchmarks.contest import Runner, Segment, TimedTrainer, contest, paired
+from benchmarks.devices import checked, device_of, device_option, gpu_of, result_name, settle
 from pipelines.sources.fashion_mnist import DEBIAN
 from pipelines.spec.datasets.fashion_mnist import Options as FashionMNIST
 
-SIZE, BATCH, WORKERS, CORES = 32, 256, 2, 2
+SIZE, BATCH = 32, 256
+WORKERS, CORES = {"cpu": 2, "cuda": 8}, {"cpu": 2, "cuda": 16}
 FULL: dict[str, Any] = {"limit": None, "queue_size": 4096, "rounds": 3, "widths": {"16": [4, 20], "64": [2, 4]}}
+ON_GPU: dict[str, Any] = {**FULL, "rounds": 5, "widths": {"16": [20, 100], "64": [20, 100]}}
 QUICK: dict[str, Any] = {"limit": 3000, "queue_size": 1024, "rounds": 2, "widths": {"16": [1, 2]}}
 TITLES = {
     "ours": "ours, precision auto",
@@ -31,7 +37,7 @@ TITLES = {
 }
 
 
-def ours(shards: Path, out: Path, width: int, queue_size: int, precision: str, threads: int) -> Runner:
+def ours(shards: Path, out: Path, width: int, queue_size: int, precision: str, threads: int, device: str) -> Runner:
     """Turns of a Trainer as the pretrain stage makes it; each goes on from the checkpoint of the one before."""
     import torch
 
@@ -56,15 +62,18 @@ def ours(shards: Path, out: Path, width: int, queue_size: int, precision: str, t
         dataset=FashionMNIST(image_size=SIZE),
         seed=0,
     )
-    timed = TimedTrainer()
+    timed = TimedTrainer(settle=partial(settle, device_of(device)))
     timed.trainer = trainer(spec, open_shards(shards), out, timed.stop)
     method = timed.trainer.method
     trained = sum(parameter.numel() for parameter in method.parameters() if parameter.requires_grad)
     used = str(autocast_dtype(training.precision, timed.trainer.device))
-    return lambda warm, steps: {**timed(warm, steps), "parameters": trained, "precision": used}
+    told = {"parameters": trained, "precision": used, "device": str(timed.trainer.device)}
+    return lambda warm, steps: {**timed(warm, steps), **told}
 
 
-def theirs(files: Path, width: int, queue_size: int, threads: int, autocast: bool, limit: int | None) -> Runner:
+def theirs(
+    files: Path, width: int, queue_size: int, threads: int, autocast: bool, limit: int | None, device: str
+) -> Runner:
     """Turns of lightly's loop on the same images, from the data set's own files."""
     import numpy as np
 
@@ -72,7 +81,8 @@ def theirs(files: Path, width: int, queue_size: int, threads: int, autocast: boo
     from pipelines.sources.idx import read_idx
 
     images = read_idx(files / "train-images-idx3-ubyte.gz", dimensions=3)[:limit]
-    return lightly_moco(np.asarray(images), width, SIZE, BATCH, queue_size, WORKERS, threads, autocast)
+    workers = WORKERS[device]
+    return lightly_moco(np.asarray(images), width, SIZE, BATCH, queue_size, workers, threads, autocast, device)
 
 
 def pack(files: Path, folder: Path, limit: int | None) -> Path:
@@ -87,61 +97,80 @@ def pack(files: Path, folder: Path, limit: int | None) -> Path:
     return folder
 
 
-def measure(files: Path, folder: Path, width: int, setting: dict[str, Any], threads: int) -> dict[str, list[Segment]]:
-    """All turns of the four contestants at one width."""
+def makers_of(
+    files: Path, folder: Path, width: int, setting: dict[str, Any], threads: int, device: str
+) -> dict[str, tuple[Any, ...]]:
+    """The four contestants at one width, as ``contest`` takes them: all on one device."""
     shards, queue_size, limit = folder / "shards", setting["queue_size"], setting["limit"]
-    warm, steps = setting["widths"][str(width)]
-    makers = {
-        "ours": (ours, shards, folder / f"ours-{width}", width, queue_size, "auto", threads),
-        "lightly": (theirs, files, width, queue_size, threads, False, limit),
-        "ours_float32": (ours, shards, folder / f"float32-{width}", width, queue_size, "float32", threads),
-        "lightly_bfloat16": (theirs, files, width, queue_size, threads, True, limit),
+    return {
+        "ours": (ours, shards, folder / f"ours-{width}", width, queue_size, "auto", threads, device),
+        "lightly": (theirs, files, width, queue_size, threads, False, limit, device),
+        "ours_float32": (ours, shards, folder / f"float32-{width}", width, queue_size, "float32", threads, device),
+        "lightly_bfloat16": (theirs, files, width, queue_size, threads, True, limit, device),
     }
-    turns = contest(makers, setting["rounds"], warm, steps)
-    sizes = {turn["parameters"] for turns_of in turns.values() for turn in turns_of}
+
+
+def check_alike(turns: dict[str, list[Segment]], device: str) -> None:
+    """AssertionError unless all contestants have as many parameters, and trained on the device that was asked for."""
+    told = [turn for turns_of in turns.values() for turn in turns_of]
+    sizes, places = {turn["parameters"] for turn in told}, {turn["device"] for turn in told}
     assert len(sizes) == 1, f"the networks differ: {sizes} parameters"
-    return turns
+    assert places == {str(device_of(device))}, f"trained on {places}, and {device} was asked for"
 
 
-def rows(width: int, turns: dict[str, list[Segment]]) -> list[dict[str, Any]]:
-    """Throughputs, their ratios round by round, and the share of views and data."""
+def rows(width: int, turns: dict[str, list[Segment]], device: str) -> list[dict[str, Any]]:
+    """Throughputs, their ratios round by round, and the share of views and data, which only a processor's clock can tell."""
     rates = {name: [BATCH / statistics.mean(turn["seconds"]) for turn in of] for name, of in turns.items()}
     where = f"width {width}"
     result = [
         row(f"{where}: {title}", statistics.median(rates[name]), "images/s") for name, title in TITLES.items()
     ]  # fmt: skip
-    share = 100 * statistics.median(turn["views_share"] for turn in turns["ours"])
-    return [
-        *result,
+    result += [
         row(f"{where}: ours over lightly's default", paired(rates["ours"], rates["lightly"]), "x", at_least=2.5),
         row(f"{where}: both float32", paired(rates["ours_float32"], rates["lightly"]), "x"),
         row(f"{where}: both bfloat16", paired(rates["ours"], rates["lightly_bfloat16"]), "x"),
-        row(f"{where}: views and data, share of our step", share, "%", at_most=5),
     ]
+    if device == "cpu":
+        share = 100 * statistics.median(turn["views_share"] for turn in turns["ours"])
+        result.append(row(f"{where}: views and data, share of our step", share, "%", at_most=5))
+    return result
 
 
-def main() -> None:
+def setting_of(device: str, quick: bool) -> dict[str, Any]:
+    """Rounds, widths and the steps of a turn."""
+    return QUICK if quick else ON_GPU if device == "cuda" else FULL
+
+
+def arguments() -> argparse.Namespace:
     parser = arguments_of(__doc__)
+    device_option(parser)
     parser.add_argument("--rounds", type=int, help="turns of every contestant")
     parser.add_argument(
         "--folder", type=Path, default=DEBIAN, help=f"where the gzipped idx files are (default: {DEBIAN})"
     )
-    arguments = parser.parse_args()
-    threads = keep_cores(CORES)
-    setting = {**(QUICK if arguments.quick else FULL)}
-    setting["rounds"] = arguments.rounds or setting["rounds"]
-    settings = {**setting, "image_size": SIZE, "batch_size": BATCH, "threads": threads, "loader_workers": WORKERS}
-    packages = ("torch", "torchvision", "lightly")
+    return parser.parse_args()
+
+
+def main() -> None:
+    given = arguments()
+    device, threads = checked(given.device), keep_cores(CORES[given.device])
+    setting = {**setting_of(device, given.quick)}
+    setting["rounds"] = given.rounds or setting["rounds"]
+    sizes = {"image_size": SIZE, "batch_size": BATCH, "threads": threads, "loader_workers": WORKERS[device]}
     what = f"MoCo v2 on Fashion-MNIST at {SIZE} pixels, ResNet-18, batch {BATCH}, {threads} cores."
-    report = Report("moco_throughput", what, packages, settings, arguments.quick)
+    packages, name = ("torch", "torchvision", "lightly"), result_name("moco_throughput", device)
+    report = Report(name, what, packages, {**setting, **sizes}, given.quick, gpu_of(device))
     lines, raw = [], {}
-    with tempfile.TemporaryDirectory() as name:
-        pack(arguments.folder, Path(name) / "shards", setting["limit"])
+    with tempfile.TemporaryDirectory() as root:
+        folder = Path(root)
+        pack(given.folder, folder / "shards", setting["limit"])
         for width in map(int, setting["widths"]):
-            turns = measure(arguments.folder, Path(name), width, setting, threads)
-            lines += rows(width, turns)
+            makers = makers_of(given.folder, folder, width, setting, threads, device)
+            turns = contest(makers, setting["rounds"], *setting["widths"][str(width)])
+            check_alike(turns, device)
+            lines += rows(width, turns, device)
             raw[f"width {width}"] = turns
-    report.finish(lines, raw, arguments.json)
+    report.finish(lines, raw, given.json)
 
 
 if __name__ == "__main__":

@@ -12,14 +12,14 @@ from pipelines.encoders.base import Encoder
 
 
 class SameImages:
-    """The same batch over and over, images (N, C, H, W) uint8."""
+    """The same batch over and over, images (N, C, H, W) uint8, on their device."""
 
     steps_per_epoch = 1000
     reading = "resident"
 
     def __init__(self, images: Tensor) -> None:
-        size = len(images)
-        self.batch = Batch(images=images, index=torch.arange(size), label=torch.zeros(size, dtype=torch.int64))
+        index = torch.arange(len(images), device=images.device)
+        self.batch = Batch(images=images, index=index, label=torch.zeros_like(index))
 
     def epoch(self, epoch: int, first_step: int = 0) -> Iterator[Batch]:
         """One epoch of it."""
@@ -35,6 +35,7 @@ class Passes:
 
     def __init__(self, method: nn.Module, dtype: torch.dtype) -> None:
         self.dtype, self.calls, self.inside, self.noting = dtype, [], False, False
+        self.device = next(method.parameters()).device
         self.encoders = [module for module in method.modules() if isinstance(module, Encoder)]
         for encoder in self.encoders:
             for name in ("forward", "tokens"):
@@ -66,7 +67,8 @@ class Passes:
         for encoder in self.encoders:
             encoder.zero_grad(set_to_none=True)
         for pass_, arguments, learns in self.calls:
-            with torch.set_grad_enabled(learns), torch.autocast("cpu", self.dtype, self.dtype != torch.float32):
+            low = torch.autocast(self.device.type, self.dtype, enabled=self.dtype != torch.float32)
+            with torch.set_grad_enabled(learns), low:
                 found = pass_(*arguments)
             if learns:
                 found.float().sum().backward()

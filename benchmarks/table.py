@@ -12,6 +12,10 @@ from typing import Any
 
 RESULTS = Path(__file__).parent / "results"
 PAGE = Path(__file__).parents[1] / "docs" / "performance.md"
+GPU = "_gpu"
+"""Ends the name of a result of a script's ``--device cuda``."""
+GPU_ALONE = {"time_to_accuracy"}
+"""Results of scripts that measure nothing without a GPU."""
 BLOCK = re.compile(r"(<!-- table (?P<name>\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
@@ -40,6 +44,7 @@ def table(result: dict[str, Any]) -> str:
         )
     machine, versions = result["machine"], result["versions"]
     places = [
+        machine.get("gpu", ""),
         f"{machine['cpu']}, {machine['cores']} cores, load {machine['load_at_start']:g} at the start",
         ", ".join(f"{name} {number}" for name, number in versions.items()),
         f"commit {result['commit'][:10]}{' with changes' if result['dirty'] else ''}",
@@ -50,11 +55,23 @@ def table(result: dict[str, Any]) -> str:
 
 
 def block(name: str) -> str:
-    """The table of a benchmark, or how to get one."""
+    """The table of a benchmark, or why there is none and how to get it."""
     path = RESULTS / f"{name}.json"
     if path.exists():
         return table(json.loads(path.read_text(encoding="utf-8")))
-    return f"*Not measured in this checkout: `python benchmarks/{name}.py --json benchmarks/results/{name}.json`*"
+    why = "Not measured yet: needs a GPU" if needs_gpu(name) else "Not measured in this checkout"
+    return f"*{why}: `{command(name)}`*"
+
+
+def needs_gpu(name: str) -> bool:
+    """Whether a result is one of a GPU, by its name."""
+    return name.endswith(GPU) or name in GPU_ALONE
+
+
+def command(name: str) -> str:
+    """What makes a result."""
+    options = " --device cuda" if needs_gpu(name) else ""
+    return f"python benchmarks/{name.removesuffix(GPU)}.py{options} --json benchmarks/results/{name}.json"
 
 
 def filled(page: str) -> str:

@@ -1,6 +1,6 @@
 """Time to accuracy on CIFAR-10: from the packed images to the measured encoder, by the commands that a study runs.
 
-    python benchmarks/time_to_accuracy.py --json benchmarks/results/time_to_accuracy.json
+    python benchmarks/time_to_accuracy.py --device cuda --json benchmarks/results/time_to_accuracy.json
 
 For a GPU: SimCLR for 200 epochs, judged by kNN, and MoCo v2 with the settings of solo-learn's table, judged by a linear probe.
 With --quick a minute's training on digits, on any machine: it shows that the commands run.
@@ -16,6 +16,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[1]))  # run as a script, from anywhere
 
 from benchmarks.common import ROOT, Report, arguments_of, row
+from benchmarks.devices import checked, device_option, gpu_of
 from pipelines.records import read_record
 from pipelines.spec.job import Job
 from pipelines.spec.plan import plan_file
@@ -79,11 +80,15 @@ def measure(text: str, results: Path) -> tuple[list[dict[str, Any]], dict[str, A
 def main() -> None:
     """Run the study in a folder of its own."""
     parser = arguments_of(__doc__)
+    device_option(parser)
     parser.add_argument("--data", type=Path, default=ROOT / "data", help="folder of CIFAR-10 (default: data)")
     arguments = parser.parse_args()
+    device = checked(arguments.device)
+    if device == "cpu" and not arguments.quick:
+        raise SystemExit("This takes days without a GPU: give --device cuda, or --quick to see that it runs.")
     text = QUICK if arguments.quick else STUDY.replace("FOLDER", str(arguments.data.resolve()))
     what = "CIFAR-10, ResNet-18, one seed, one device; the time of the whole command, its start included."
-    report = Report("time_to_accuracy", what, ("torch",), {}, arguments.quick)
+    report = Report("time_to_accuracy", what, ("torch",), {}, arguments.quick, gpu_of(device))
     with tempfile.TemporaryDirectory() as folder:
         rows, raw = measure(text, Path(folder))
     report.finish(rows, {"seconds": raw}, arguments.json)

@@ -4,6 +4,7 @@ import ast
 import importlib
 import json
 import os
+import re
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -14,6 +15,10 @@ import pytest
 from benchmarks import contest, table
 
 SCRIPTS = sorted(path for path in table.RESULTS.parent.glob("*.py") if "arguments_of(__doc__)" in path.read_text())
+ROOT = table.PAGE.parents[1]
+TAKES_DEVICE = [path for path in SCRIPTS if "device_option(parser)" in path.read_text()]
+ON_BOTH = sorted(path.stem for path in TAKES_DEVICE if path.stem not in table.GPU_ALONE)
+"""Scripts that measure on the processor, and on a GPU with results of their own."""
 PAGE = table.PAGE.read_text(encoding="utf-8")
 RESULT = {
     "what": "A thing, two cores.",
@@ -37,14 +42,29 @@ def test_the_page_shows_the_committed_results():
 
 def test_every_benchmark_has_a_table_and_every_result_a_script():
     shown = [found["name"] for found in table.BLOCK.finditer(PAGE)]
-    assert sorted(shown) == [path.stem for path in SCRIPTS]
+    assert sorted(shown) == sorted([path.stem for path in SCRIPTS] + [f"{name}_gpu" for name in ON_BOTH])
     assert {path.stem for path in table.RESULTS.glob("*.json")} <= set(shown)
+
+
+def measured_by(target: str) -> set[str]:
+    """The results that a target of the Makefile writes, by its loop."""
+    command = ["make", "--dry-run", "--always-make", target]
+    lines = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    return set(re.findall(r"for name in (.*?);", lines)[0].split())
+
+
+def test_make_bench_leaves_out_what_the_page_says():
+    assert {path.stem for path in SCRIPTS} - measured_by("bench") == {"time_to_accuracy", "slurm_many"}
+
+
+def test_make_bench_gpu_writes_no_result_of_the_processor():
+    assert measured_by("bench-gpu") == {f"{name}_gpu" for name in ON_BOTH} | table.GPU_ALONE
 
 
 def test_no_number_of_the_page_is_typed_by_hand():
     """Outside the tables there is no digit but in names and settings that are no measurements."""
     prose = table.BLOCK.sub("", PAGE)
-    for name in ("MoCo v2", "torchvision v2", "float32", "bfloat16", "H100", "ResNet-50"):
+    for name in ("MoCo v2", "torchvision v2", "float32", "bfloat16", "TF32", "H100", "ResNet-50"):
         prose = prose.replace(name, "")
     assert not [line for line in prose.splitlines() if any(sign.isdigit() for sign in line)]
 
@@ -70,6 +90,11 @@ def test_a_table_line_by_line():
     ]
 
 
+def test_a_table_names_the_gpu_before_the_processor():
+    on_gpu = {**RESULT, "machine": {"gpu": "Some GPU", **RESULT["machine"]}}
+    assert "two cores. Some GPU; Some CPU, 2 cores, load" in table.table(on_gpu)
+
+
 def test_a_quick_run_says_so():
     assert "Quick run, no measurement" in table.table({**RESULT, "quick": True})
 
@@ -85,6 +110,11 @@ def test_blocks_are_filled_and_the_rest_stays(monkeypatch, tmp_path):
     monkeypatch.setattr(table, "RESULTS", tmp_path)
     (tmp_path / "one.json").write_text(json.dumps(RESULT))
     page = "before\n<!-- table one -->\nold\n<!-- end -->\nbetween\n<!-- table two -->\n<!-- end -->\nafter\n"
+    page_of_a_gpu = "<!-- table one_gpu -->\n<!-- end -->\n"
+    assert table.filled(page_of_a_gpu) == (
+        "<!-- table one_gpu -->\n*Not measured yet: needs a GPU: `python benchmarks/one.py --device cuda --json"
+        " benchmarks/results/one_gpu.json`*\n<!-- end -->\n"
+    )
     filled = table.filled(page)
     assert filled.startswith(f"before\n<!-- table one -->\n{table.table(RESULT)}\n<!-- end -->\nbetween\n")
     assert filled.endswith(
