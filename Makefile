@@ -71,7 +71,7 @@ ui: $(STAMP) ## the MLflow UI over results/
 	$(BIN)/python -m pipelines track ui
 
 bench: $(STAMP) ## benchmarks that need a CPU and no cluster, beside peers; results in benchmarks/results
-	for name in moco_throughput steps feature_transform chunks gradient_mean views shards decoding photographs large_sets large_features protocols orchestration imports tracking; do \
+	for name in moco_throughput steps feature_transform chunks gradient_mean views shards decoding photographs large_sets large_features protocols orchestration many_jobs imports tracking; do \
 	  $(BIN)/python benchmarks/$$name.py --json benchmarks/results/$$name.json || exit 1; done
 	$(BIN)/python benchmarks/table.py --write
 

@@ -57,13 +57,17 @@ for name in sys.stdin.read().split():
 """
 
 
+def environment() -> dict[str, str]:
+    """Of a process that is measured: it finds the package and the commands beside this Python."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    return {**os.environ, "PYTHONPATH": str(ROOT), "PATH": path}
+
+
 def python(*arguments: object, cwd: Path | None = None, stdin: str = "") -> tuple[float, str]:
     """Seconds and output of a Python process; CalledProcessError, with the output printed, when it fails."""
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PATH": path}
     start = time.perf_counter()
     done = subprocess.run(
-        [sys.executable, *map(str, arguments)], env=environment, cwd=cwd or ROOT, input=stdin, text=True,
+        [sys.executable, *map(str, arguments)], env=environment(), cwd=cwd or ROOT, input=stdin, text=True,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
     )  # fmt: skip
     seconds = time.perf_counter() - start
@@ -82,13 +86,19 @@ def workplace(folder: Path, study: str, text: str) -> Path:
     return folder
 
 
+def large_study(folder: Path, jobs: int) -> tuple[Path, int]:
+    """A workplace with a study of about so many jobs, large.yaml, and how many they are."""
+    seeds = max(1, round(jobs / JOBS_A_SEED))
+    return workplace(
+        folder, "large", STUDY.replace("SEEDS", ", ".join(map(str, range(seeds))))
+    ), 1 + seeds * JOBS_A_SEED
+
+
 def planning(folder: Path, jobs: int, repeats: int) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """The plan command and Snakemake's dry run on a study of so many jobs."""
-    place = workplace(
-        folder, "large", STUDY.replace("SEEDS", ", ".join(map(str, range(max(1, round(jobs / JOBS_A_SEED))))))
-    )
+    place, count = large_study(folder, jobs)
     study = place / "large.yaml"
-    count = len(plan_file(study).jobs)
+    assert len(plan_file(study).jobs) == count
     plan = in_turn({"plan": lambda: python("-m", "pipelines", "plan", study, cwd=place)[0]}, repeats)["plan"]
     dry, _ = python(*SNAKEMAKE, "--directory", place, "reproduce_all", "--dry-run", "--quiet", "all")
     rows = [
