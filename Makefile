@@ -71,12 +71,12 @@ ui: $(STAMP) ## the MLflow UI over results/
 	$(BIN)/python -m pipelines track ui
 
 bench: $(STAMP) ## benchmarks that need a CPU and no cluster, beside peers; results in benchmarks/results
-	for name in moco_throughput steps feature_transform chunks gradient_mean views shards decoding photographs large_sets large_features protocols orchestration many_jobs imports tracking; do \
+	for name in moco_throughput steps feature_transform chunks gradient_mean scaling views shards decoding handover photographs large_sets large_features protocols orchestration many_jobs imports tracking; do \
 	  $(BIN)/python benchmarks/$$name.py --json benchmarks/results/$$name.json || exit 1; done
 	$(BIN)/python benchmarks/table.py --write
 
-bench-gpu: $(STAMP) ## the same on a GPU: steps beside lightly, chunks, and time to accuracy on CIFAR-10
-	for name in moco_throughput_gpu steps_gpu chunks_gpu time_to_accuracy; do \
+bench-gpu: $(STAMP) ## the same on a GPU: steps beside lightly, chunks, scaling, and time to accuracy on CIFAR-10
+	for name in moco_throughput_gpu steps_gpu chunks_gpu scaling_gpu time_to_accuracy; do \
 	  $(BIN)/python benchmarks/$${name%_gpu}.py --device cuda --json benchmarks/results/$$name.json || exit 1; done
 	$(BIN)/python benchmarks/table.py --write
 

@@ -2,9 +2,9 @@
 
     python benchmarks/decoding.py --json benchmarks/results/decoding.json
 
-One thread, pictures made here: smooth noise of several scales, of the size of ImageNet's and of a camera's. They have a third
-of the bytes of ImageNet's, so that real ones take longer to decode; ``FINE`` has as many.
-A way is as good as Pillow where its crops have the very same pixels; the rows say by how much they differ.
+One thread, pictures made here: smooth noise of several scales, of the size of ImageNet's and of a camera's. The smooth ones
+have a third of the bytes of ImageNet's, so that real ones take longer to decode; the fine ones (``FINE``) have as many. A way
+is as good as Pillow where its crops have the very same pixels; the rows say by how much they differ.
 """
 
 import io
@@ -31,11 +31,17 @@ from pipelines.sources.pixels import pixels, simplejpeg
 from pipelines.views.crops import cut, sample_boxes
 
 SIDE, CROPS = 224, 2
-SIZES = {"500 x 375": (375, 500), "2000 x 1500": (1500, 2000)}
 GRAIN = ((128, 0.6), (32, 0.25), (8, 0.12), (2, 0.06))
 """Pixels between the points of smooth noise, and their share."""
 FINE = (*GRAIN, (1, 0.4))
 """With so much detail that a picture has the bytes of one of ImageNet's, about 110 KB at 500 x 375."""
+SIZES = {
+    "500 x 375": (375, 500, GRAIN),
+    "2000 x 1500": (1500, 2000, GRAIN),
+    "500 x 375, fine": (375, 500, FINE),
+    "2000 x 1500, fine": (1500, 2000, FINE),
+}
+"""Height, width and noise of the pictures."""
 Box = tuple[int, int, int, int]
 
 
@@ -86,21 +92,43 @@ def crops(decode: Callable[[bytes], Tensor], data: bytes, boxes: list[Box]) -> l
     return [cut(image, box, SIDE) for box in boxes]
 
 
-def reduced_crops(data: bytes, boxes: list[Box]) -> list[Tensor]:
-    """By Pillow's draft mode: the DCT is scaled down as far as no crop has to be enlarged for it."""
-    image, smallest = Image.open(io.BytesIO(data)), min(min(box[2:]) for box in boxes)
-    factor = next(factor for factor in (8, 4, 2, 1) if smallest >= factor * SIDE or factor == 1)
-    image.draft("RGB", (image.width // factor, image.height // factor))
-    small = torch.from_numpy(np.array(image)).permute(2, 0, 1)
+def factor_of(boxes: list[Box]) -> int:
+    """By how much the DCT may be scaled down so that no crop has to be enlarged for it."""
+    smallest = min(min(box[2:]) for box in boxes)
+    return next(factor for factor in (8, 4, 2, 1) if smallest >= factor * SIDE or factor == 1)
+
+
+def crops_of_reduced(small: Tensor, factor: int, boxes: list[Box]) -> list[Tensor]:
+    """Cut from an image that was scaled down while it was decoded."""
     return [cut(small, tuple(length // factor for length in box), SIDE) for box in boxes]
+
+
+def reduced_by_pillow(data: bytes, boxes: list[Box]) -> list[Tensor]:
+    """By its draft mode."""
+    image, factor = Image.open(io.BytesIO(data)), factor_of(boxes)
+    image.draft("RGB", (image.width // factor, image.height // factor))
+    return crops_of_reduced(torch.from_numpy(np.array(image)).permute(2, 0, 1), factor, boxes)
+
+
+def reduced_by_simplejpeg(data: bytes, boxes: list[Box]) -> list[Tensor]:
+    """By its smallest height and width: it scales as far down as those allow, to a power of two."""
+    factor = factor_of(boxes)
+    height, width = simplejpeg.decode_jpeg_header(data)[:2]
+    image = simplejpeg.decode_jpeg(data, min_height=-(-height // factor), min_width=-(-width // factor))
+    assert image.shape[:2] == (-(-height // factor), -(-width // factor))
+    return crops_of_reduced(torch.from_numpy(image).permute(2, 0, 1), factor, boxes)
 
 
 WAYS: dict[str, Callable[[bytes, list[Box]], list[Tensor]]] = {
     "Pillow, into planes": partial(crops, by_pillow),
     "Pillow, as it lies": partial(crops, by_pillow_as_it_lies),
-    "Pillow, draft": reduced_crops,
+    "Pillow, draft": reduced_by_pillow,
     "torchvision": partial(crops, by_torchvision),
-    **({"simplejpeg": partial(crops, by_simplejpeg)} if simplejpeg else {}),
+    **(
+        {"simplejpeg": partial(crops, by_simplejpeg), "simplejpeg, DCT scaled": reduced_by_simplejpeg}
+        if simplejpeg
+        else {}
+    ),
     "ours": partial(crops, by_ours),
 }
 
@@ -120,8 +148,8 @@ def main() -> None:
     packages = ("pillow", "torch", "torchvision", *(["simplejpeg"] if simplejpeg else []))
     report = Report("decoding", what, packages, settings, arguments.quick)
     rows, raw = [], {}
-    for name, (height, width) in SIZES.items():
-        pictures = [picture(height, width, seed) for seed in range(count)]
+    for name, (height, width, noise) in SIZES.items():
+        pictures = [picture(height, width, seed, noise) for seed in range(count)]
         boxes = [boxes_of(height, width, seed) for seed in range(count)]
 
         def rate(way: Callable[..., list[Tensor]], pictures: list[bytes] = pictures, boxes: list = boxes) -> float:
@@ -137,7 +165,8 @@ def main() -> None:
             rows.append(row(f"{name}: {way}, pixels off by", off, "of 255", **bound))
         gain = paired(rates["ours"], rates["Pillow, into planes"])
         rows.append(row(f"{name}: ours over Pillow into planes", gain, "x"))
-        raw[name] = {"images_per_second": rates, "bytes": [len(data) for data in pictures]}
+        factors = [factor_of(where) for where in boxes]
+        raw[name] = {"images_per_second": rates, "bytes": [len(data) for data in pictures], "factors": factors}
     report.finish(rows, raw, arguments.json)
 
 

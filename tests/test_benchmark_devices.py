@@ -22,7 +22,7 @@ def test_a_gpu_has_results_of_its_own():
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
-@pytest.mark.parametrize("script", ["steps", "moco_throughput", "chunks", "time_to_accuracy"])
+@pytest.mark.parametrize("script", ["steps", "moco_throughput", "chunks", "scaling", "time_to_accuracy"])
 def test_a_gpu_that_is_not_there_is_refused_in_one_sentence(script, tmp_path):
     command = [sys.executable, SCRIPTS / f"{script}.py", "--device", "cuda", "--json", tmp_path / "result.json"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
