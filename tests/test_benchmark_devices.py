@@ -101,3 +101,13 @@ def test_a_turn_waits_for_the_device_before_the_first_step_that_counts_and_after
     timed.trainer.timed = timed
     assert len(timed(2, 3)["seconds"]) == 3
     assert log == ["step", "settled", "step", "step", "step", "settled"]
+
+
+def test_the_share_of_views_is_told_for_the_processor_alone():
+    """The program's clock says nothing of a GPU's."""
+    turn = {"seconds": [1.0, 3.0], "views_share": 0.1}
+    turns = {name: [turn, turn] for name in moco_throughput.TITLES}
+    told = {device: moco_throughput.rows(16, turns, device) for device in ("cpu", "cuda")}
+    assert told["cpu"][:-1] == told["cuda"]
+    assert told["cpu"][-1]["value"] == 10
+    assert told["cuda"][0]["value"] == moco_throughput.BATCH / 2
