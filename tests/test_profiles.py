@@ -1,6 +1,7 @@
 """The profiles: found by their literal names in a fresh checkout, and free of what loses data or hangs."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -9,7 +10,12 @@ from pathlib import Path
 import pytest
 import yaml
 
+from pipelines.spec.workflow import read_config
+
 ROOT = Path(__file__).parents[1]
+PRINTED = """
+print(f"longest_minutes: {config.get('longest_minutes')!r}")
+"""
 NAMES = ("local", "slurm", "workstation")
 TOY = """
 rule reproduce_all:
@@ -86,3 +92,29 @@ def test_a_fresh_checkout_asks_for_no_account_and_no_partition():
     text = yaml.safe_dump([profile(name) for name in NAMES])
     assert "slurm_account" not in text
     assert "slurm_partition" not in text
+
+
+@pytest.fixture
+def filled_in(toy: Path) -> Path:
+    """The Slurm profile as a cluster's person leaves it: what waits behind "# " is switched on."""
+    path = toy / "slurm" / "config.yaml"
+    path.write_text(re.sub(r"^# (?=  |[a-z-]+:$)", "", path.read_text(), flags=re.MULTILINE))
+    (toy / "Snakefile").write_text(PRINTED + TOY.replace("rule one", "rule pretrain"))
+    return toy
+
+
+def test_what_waits_in_the_slurm_profile_is_a_profile_that_works(filled_in: Path):
+    found = yaml.safe_load((filled_in / "slurm" / "config.yaml").read_text())
+    assert found["default-resources"]["slurm_account"] == "my_project"
+    assert {"pretrain", "tune", "evaluate"} == set(found["set-resources"])
+    assert all("signal=TERM" in asked["slurm_extra"] for asked in found["set-resources"].values())
+    assert read_config({"studies": "x.yaml", **found["config"]}).longest_minutes == 1440
+    run = snakemake(filled_in, "--dry-run", "--profile", "slurm", "reproduce_all")
+    assert run.returncode == 0, run.stderr
+    assert "longest_minutes: 1440" in run.stdout + run.stderr
+
+
+def test_a_config_on_the_command_line_replaces_that_of_the_profile(filled_in: Path):
+    """As docs/cluster.md warns: the limit has to be given again."""
+    run = snakemake(filled_in, "--dry-run", "--profile", "slurm", "reproduce_all", "--config", "studies=x.yaml")
+    assert "longest_minutes: None" in run.stdout + run.stderr

@@ -5,7 +5,7 @@ A unit leaves the records that its jobs would leave one by one: each resumes, fa
 """
 
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -44,25 +44,28 @@ class Unit:
         folders = [str(job.folder(results)) for job in self.jobs]
         return shlex.join(["python", "-m", "pipelines", self.stage, "--job", *folders])
 
-    def resources(self, gpus: int, results: Path, speeds: Speeds | None = None) -> Resources:
+    def resources(
+        self, gpus: int, results: Path, speeds: Speeds | None = None, known: Mapping[str, int] | None = None
+    ) -> Resources:
         """What it asks of a cluster, when a training gets so many GPUs; by the images that were packed, once they are.
 
-        speeds: by how long like trainings took, once there are any.
+        speeds: by how long like trainings took, once there are any. known: key of shards -> images of train, by which it asks
+        before they are packed.
         """
-        counted, specs = self._counted(results), [job.spec for job in self.jobs]
+        counted, specs = self._counted(results, known or {}), [job.spec for job in self.jobs]
         gpus = self.processes(gpus, results)
         return resources(specs, gpus, counted, speeds.minutes(specs, gpus) if speeds else None)
 
     def processes(self, gpus: int, results: Path) -> int:
         """How many of ``gpus``, one a process, it takes: all for a training, be it in an evaluation; else one at most."""
-        counted = self._counted(results)
+        counted = self._counted(results, {})
         return min(gpus, *(shared_by(job.spec, gpus, counted) for job in self.jobs))
 
-    def _counted(self, results: Path) -> int | None:
-        """Images of train, where shards have been packed; the most of several data sets."""
-        shards = {("shards", key) for job in self.jobs if (key := job.inputs.get("shards"))}
-        packed = [job_folder(results, *place) for place in shards if record_file(results, *place).exists()]
-        counts = [read_record(folder).metrics.get("data/train") for folder in packed]
+    def _counted(self, results: Path, known: Mapping[str, int]) -> int | None:
+        """Images of train, where shards have been packed or are known; the most of several data sets."""
+        shards = {key for job in self.jobs if (key := job.inputs.get("shards"))}
+        packed = [job_folder(results, "shards", key) for key in shards if record_file(results, "shards", key).exists()]
+        counts = [read_record(folder).metrics.get("data/train") for folder in packed] or map(known.get, shards)
         return max((int(count) for count in counts if count), default=None)
 
     def needs(self) -> set[tuple[str, str]]:

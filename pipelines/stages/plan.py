@@ -21,6 +21,7 @@ from pipelines.spec.job import Job
 from pipelines.spec.jobs import ShardsSpec
 from pipelines.spec.kept import LABEL, NUMBER, kept_features
 from pipelines.spec.layout import index_file
+from pipelines.spec.longest import longest
 from pipelines.spec.made_by import code_of
 from pipelines.spec.own_images import OwnImages
 from pipelines.spec.pending import check_files, is_changed
@@ -70,6 +71,9 @@ def run(
         if cost:
             _print_cost(made, results, contents)
             _print_kept(made, contents, results)
+        if not counts:
+            _print_longest(made, results, contents)
+        if cost:
             continue
         _print_data(made, found, results)
         _print_notes(made)
@@ -191,6 +195,11 @@ def _print_cost(made: Plan, results: Path, contents: Mapping[str, Contents]) -> 
         f"# all: {duration(total)} of work, one job after the other; training alone {duration(gpu)} on one H100-class GPU"
     )
     print(f"# {MEANING}")
+
+
+def _print_longest(made: Plan, results: Path, contents: Mapping[str, Contents]) -> None:
+    if told := longest(made, results, {key: each.train for key, each in contents.items()}):
+        print(f"# {told}")
 
 
 def _print_kept(made: Plan, contents: Mapping[str, Contents], results: Path) -> None:
