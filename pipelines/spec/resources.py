@@ -10,17 +10,22 @@ from pipelines.spec.tuning import Judged
 IMAGENET = 1_281_167
 """Images of a data set whose size planning does not know: the largest that is usual."""
 GPU_GFLOPS = 20_000.0
-"""Multiply-adds in billions a second that one data-centre GPU is assumed to reach in training."""
+"""Multiply-adds in billions a second that one data-centre GPU is assumed to reach in training, by which time is asked for: a
+low estimate, since a job that asks for too little time is ended."""
+FED_GFLOPS = 43_000.0
+"""The same, by which cores are asked for: a high estimate, since a GPU that waits for images is dearer than cores. It is the
+upper estimate of an H100, 3,500 images of ResNet-50 a second, each with 12.3 billion forward and backward (docs/scale.md)."""
 CORE_GFLOPS = 25.0
 """The same for one core of a CPU on a small network (measured: docs/performance.md)."""
 SMALL_GFLOPS = 100_000.0
 """A job of less work takes one core: several such jobs side by side are faster than one on several cores."""
 
 
-LOADED = 300.0
-"""Images of 224 pixels a second that one core decodes and cuts into views (measured: docs/performance.md)."""
-MOST_CORES = 16
-"""Cores that a job asks for beside each GPU, at most."""
+CUT = 390.0
+"""Photographs a second that one core decodes and cuts into crops, two large and six small ones; colours are left to the GPU.
+The slower of two recipes (measured: docs/performance.md). Other sizes of image are taken to cost by their area."""
+LEAST_CORES, MOST_CORES = 4, 16
+"""Cores that a training asks for beside each GPU, at least and at most: the processes that decode, and one that trains."""
 MIDDLE, LARGE = 20_000, 200_000
 """Images from which on packing and evaluation take 4 cores, and 8."""
 UNKNOWN = 100_000
@@ -109,10 +114,11 @@ def shared_by(spec: JobSpec, gpus: int, counted: int | None = None) -> int:
 
 
 def _cores(spec: JobSpec, counted: int | None) -> int:
-    """Beside one GPU: as many as decode images as fast as it learns from them; 1 where training is small."""
+    """Beside one GPU: one, and as many as decode images as fast as it may learn from them; 1 where training is small."""
     if work(spec, counted) < SMALL_GFLOPS or not (step := _step_gflops(spec)):
         return 1
-    return min(MOST_CORES, max(4, math.ceil(GPU_GFLOPS / step / (LOADED * (224 / _side(spec)) ** 2))))
+    decoding = FED_GFLOPS / step / (CUT * (224 / _side(spec)) ** 2)
+    return min(MOST_CORES, max(LEAST_CORES, 1 + math.ceil(decoding)))
 
 
 def _judging_gflops(spec: TuneSpec, images: int) -> float:
