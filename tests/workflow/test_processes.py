@@ -49,7 +49,7 @@ def undisturbed(tmp_path_factory) -> tuple[Path, Path]:
 
 
 @pytest.mark.xdist_group("processes")
-@pytest.mark.parametrize(("first", "then", "sharded"), [(2, 1, False), (2, 1, True), (1, 2, True)])
+@pytest.mark.parametrize(("first", "then", "sharded"), [(2, 1, False), (1, 2, False), (2, 1, True), (1, 2, True)])
 def test_it_goes_on_with_another_number_of_processes(undisturbed, tmp_path, first, then, sharded):
     shards, whole = undisturbed
     empty, job = planned(tmp_path / "study", sharded)
