@@ -79,6 +79,11 @@ def units(jobs: Iterable[Job]) -> list[Unit]:
 
     The rule: training jobs of the same data set whose estimated work on one core is under ``SECONDS`` go together as
     long as their sum is; protocols on frozen features go together by encoder, ``ENCODERS`` encoders a unit.
+
+    The exception: evaluations of pretrainings that are still to run in processes of their own stay apart, however short they
+    are. A unit starts when all its inputs are there, so together they would wait for the slowest training, and one that
+    fails would leave the others unmeasured. That is minutes to days for a start of seconds (docs/cluster.md). Once the
+    pretrainings are done nothing is waited for, and their evaluations go together.
     """
     packs: dict[tuple[str, ...], list[Job]] = {}
     pack_of: dict[tuple[str, str], int] = {}

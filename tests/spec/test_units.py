@@ -84,6 +84,27 @@ def test_an_evaluation_waits_for_no_stranger(tmp_path):
             assert len({home[place] for place in unit.needs() if place[0] == "pretrain"}) <= 1
 
 
+LONG = """
+question: q
+dataset: {use: digits, image_size: 16}
+encoder: {use: resnet, depth: 10, width: 64}
+methods: [{use: simclr}, {use: simsiam}, {use: byol}]
+seeds: [0, 1, 2, 3]
+training: {batch_size: 64, epochs: 500}
+evaluation: [{use: knn}]
+floors: false
+"""
+
+
+def test_evaluations_of_long_pretrainings_wait_for_their_own_alone_and_go_together_once_all_are_done(tmp_path):
+    (tmp_path / "x.yaml").write_text(LONG)
+    jobs = plan_file(tmp_path / "x.yaml").jobs.values()
+    alone = [unit for unit in units(jobs) if unit.stage == "evaluate"]
+    assert [len(unit.jobs) for unit in alone] == [1] * 12
+    left = units(job for job in jobs if job.stage == "evaluate")
+    assert [len(unit.jobs) for unit in left] == [ENCODERS] * 3
+
+
 def test_a_command_names_every_job(tmp_path):
     unit = next(unit for unit in cut(made(tmp_path)) if len(unit.jobs) > 1)
     words = unit.command(Path("results")).split()
