@@ -24,8 +24,10 @@ _WATCHED = (
 
 MEMORY = "peak_memory"
 """First part of the names of what a job held at most."""
+HOST_MEMORY = f"{MEMORY}/host_mib"
+"""Stands in the record of every training, search and evaluation."""
 GPU_MEMORY = f"{MEMORY}/gpu_mib"
-"""Stands in the record of every job that ran on a GPU, and in no other."""
+"""Stands in those that ran on a GPU, and in no other."""
 
 
 def versions() -> dict[str, str]:

@@ -21,6 +21,10 @@ from pipelines.files import CHECKSUM, digest, read_json, sealed, write_json
 from pipelines.machine import cpu_name, git_state, versions
 
 FILE = "record.json"
+TRAINING_SECONDS = "training/seconds"
+"""Of an evaluation that trains: its steps, over all attempts."""
+FEATURE_SECONDS = "features/seconds"
+"""Of a protocol on features: making them, which its own seconds leave out."""
 REDO = "delete the file and run its job again"
 
 

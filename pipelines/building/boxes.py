@@ -14,6 +14,7 @@ from pipelines.building.subject import Subject
 from pipelines.encoders.base import Encoder
 from pipelines.errors import InputError
 from pipelines.methods.base import Method
+from pipelines.records import TRAINING_SECONDS
 from pipelines.scene import Scene, SceneBatch
 from pipelines.sources.reader import ShardSet
 from pipelines.sources.scenes import Scenes
@@ -87,7 +88,8 @@ class JobScenes:
             job=self.out.name,
             sound=lambda: self.shards.check_unchanged("train"),
         ).fit()
-        return {**trained.derived, "images": images, "epochs": options.iterations * options.batch_size / images}
+        epochs = options.iterations * options.batch_size / images
+        return {**trained.derived, "images": images, "epochs": epochs, TRAINING_SECONDS: trained.clock.training}
 
     def test(self, together: int) -> Iterator[list[Scene]]:
         """The scenes of test in order, so many at a time."""

@@ -6,7 +6,7 @@ import torch
 import torch.distributed as dist
 
 from pipelines import distributed
-from pipelines.machine import GPU_MEMORY, MEMORY
+from pipelines.machine import GPU_MEMORY, HOST_MEMORY
 from pipelines.machine import peak_memory as host_memory
 
 
@@ -32,7 +32,7 @@ def device_name(device: torch.device) -> str | None:
 
 def peak_memory(device: torch.device) -> dict[str, float]:
     """MiB that this process has held at most since its start: of the host, and of its GPU by what torch has allocated there."""
-    found = {f"{MEMORY}/host_mib": round(host_memory(), 1)}
+    found = {HOST_MEMORY: round(host_memory(), 1)}
     if device.type == "cuda":
         found[GPU_MEMORY] = round(torch.cuda.max_memory_allocated(device) / 2**20, 1)
     return found

@@ -22,7 +22,7 @@ from pipelines.evaluation.features import evaluating
 from pipelines.evaluation.workbench import Base, MakeViews, as_they_are
 from pipelines.files import replacing
 from pipelines.methods.base import Method
-from pipelines.records import checked_file, read_record
+from pipelines.records import TRAINING_SECONDS, checked_file, read_record
 from pipelines.signals import Stop
 from pipelines.sources.order import Order
 from pipelines.spec.counts import Counts
@@ -150,7 +150,7 @@ class JobBench:
         )
         with self.stop.deferred():
             trained = trainer.fit()
-        return {**trained.derived, "processes": world}
+        return {**trained.derived, "processes": world, TRAINING_SECONDS: trained.clock.training}
 
     @torch.no_grad()
     def test(self, classifier: Classifier) -> tuple[Tensor, Tensor]:

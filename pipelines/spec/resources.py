@@ -43,6 +43,16 @@ PACKED, EVALUATED = 0.005, 0.06
 """Seconds of one core for an image: to pack it, and to measure its features by a probe (measured: 4.8 ms and 53 ms)."""
 
 
+SAFETY = 2
+"""Times that what is expected or was measured is asked for."""
+LEAST_MINUTES = 30
+"""What a training asks for at least, and every job whose like was measured."""
+MARGIN, LEAST_MB = 1.5, 4_000
+"""Times that the recorded peak of a process's memory is asked for, and MB for each process at least."""
+DECODER_MB = 1_000
+"""Room for each process that decodes: no record counts them (assumed: an interpreter, and the batches it has ready)."""
+
+
 @dataclass(frozen=True)
 class Resources:
     """threads, memory in MB and minutes."""
@@ -50,6 +60,17 @@ class Resources:
     threads: int
     mem_mb: int
     minutes: int
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """What records say that such jobs take: minutes in all, and MiB of the host for each process; None where none says it."""
+
+    minutes: float | None = None
+    mib: float | None = None
+
+
+NOTHING_KNOWN = Earlier()
 
 
 def work(spec: JobSpec, counted: int | None = None) -> float:
@@ -71,30 +92,48 @@ def work(spec: JobSpec, counted: int | None = None) -> float:
 
 
 def resources(
-    specs: list[JobSpec], gpus: int = 1, counted: int | None = None, measured: float | None = None
+    specs: list[JobSpec], gpus: int = 1, counted: int | None = None, earlier: Earlier = NOTHING_KNOWN
 ) -> Resources:
     """What jobs ask for that one process, or one a GPU, runs one after the other. Times are twice what is expected.
 
     Training takes its work on the GPUs, at least 30 minutes, and the cores that keep them fed, also where an evaluation
     trains on images; packing and other evaluations take what the number of images asks for, at least an hour. gpus: those
     that a training gets; 0 counts as one. counted: images of train, where shards have been packed that planning knows no
-    size of. measured: minutes that earlier trainings say these will take, which come before what is expected.
+    size of. earlier: what jobs of the same kind took, which comes before what is expected.
     """
-    if any(_step_gflops(spec) for spec in specs):
-        done, devices = sum(work(spec, counted) for spec in specs), max(1, gpus)
-        return Resources(
-            threads=max(_cores(spec, counted) for spec in specs) * devices,
-            mem_mb=16_000 * devices,
-            minutes=max(30, math.ceil(2 * (measured or done / GPU_GFLOPS / devices / 60))),
-        )
+    devices = max(1, gpus)
+    trains = any(_step_gflops(spec) for spec in specs)
+    table = _of_training(specs, devices, counted) if trains else _of_images(specs, counted)
+    known, peak = earlier.minutes, earlier.mib
+    return Resources(
+        threads=table.threads,
+        mem_mb=table.mem_mb if peak is None else _room(peak, table.threads, devices),
+        minutes=table.minutes if known is None else max(LEAST_MINUTES, math.ceil(SAFETY * known)),
+    )
+
+
+def _of_training(specs: list[JobSpec], devices: int, counted: int | None) -> Resources:
+    expected = sum(work(spec, counted) for spec in specs) / GPU_GFLOPS / devices / 60
+    threads = max(_cores(spec, counted) for spec in specs) * devices
+    return Resources(threads, 16_000 * devices, max(LEAST_MINUTES, math.ceil(SAFETY * expected)))
+
+
+def _of_images(specs: list[JobSpec], counted: int | None) -> Resources:
+    """Of packing, and of evaluations on features."""
     images = max(_images(spec, counted) for spec in specs)
     threads = 1 if images < MIDDLE else 4 if images < LARGE else 8
     shards = isinstance(specs[0], ShardsSpec)
     features = max(_features_mb(spec, images) for spec in specs)
     seconds = len(specs) * images * (PACKED if shards else EVALUATED)
-    trained = 2 * sum(map(work, specs)) / GPU_GFLOPS / 60
-    minutes = max(60, round(2 * seconds / threads / 60), round(trained))
+    trained = SAFETY * sum(map(work, specs)) / GPU_GFLOPS / 60
+    minutes = max(60, round(SAFETY * seconds / threads / 60), round(trained))
     return Resources(threads, max(8_000, round(4_000 + features)), minutes)
+
+
+def _room(mib: float, threads: int, devices: int) -> int:
+    """MB for a process a device that each hold so much, with those that decode for them."""
+    held = devices * MARGIN * mib * 2**20 / 1e6 + (threads - devices) * DECODER_MB
+    return max(LEAST_MB * devices, math.ceil(held))
 
 
 def shared_by(spec: JobSpec, gpus: int, counted: int | None = None) -> int:

@@ -15,7 +15,7 @@ from pipelines.records import read_record
 from pipelines.spec.job import INPUT_STAGE, Job
 from pipelines.spec.jobs import EvaluateSpec
 from pipelines.spec.layout import job_folder, record_file
-from pipelines.spec.resources import CORE_GFLOPS, Resources, resources, shared_by, work
+from pipelines.spec.resources import CORE_GFLOPS, NOTHING_KNOWN, Resources, resources, shared_by, work
 from pipelines.spec.speeds import Speeds
 
 SECONDS = 60.0
@@ -49,12 +49,12 @@ class Unit:
     ) -> Resources:
         """What it asks of a cluster, when a training gets so many GPUs; by the images that were packed, once they are.
 
-        speeds: by how long like trainings took, once there are any. known: key of shards -> images of train, by which it asks
+        speeds: by what such jobs took, once some are done. known: key of shards -> images of train, by which it asks
         before they are packed.
         """
         counted, specs = self._counted(results, known or {}), [job.spec for job in self.jobs]
         gpus = self.processes(gpus, results)
-        return resources(specs, gpus, counted, speeds.minutes(specs, gpus) if speeds else None)
+        return resources(specs, gpus, counted, speeds.earlier(specs, gpus) if speeds else NOTHING_KNOWN)
 
     def processes(self, gpus: int, results: Path) -> int:
         """How many of ``gpus``, one a process, it takes: all for a training, be it in an evaluation; else one at most."""

@@ -15,7 +15,7 @@ from typing import Any
 from torch import Tensor
 
 from pipelines import distributed
-from pipelines.building.devices import chosen_device, device_name
+from pipelines.building.devices import chosen_device, device_name, peak_memory
 from pipelines.building.embedding import Embedding, embedding_of
 from pipelines.building.measuring import measured, measured_on_features
 from pipelines.building.methods import shards_folder
@@ -33,8 +33,8 @@ from pipelines.launching.processes import process_group
 from pipelines.launching.torchrun import become_launcher, launched
 from pipelines.launching.work import at_work, saved
 from pipelines.lease import handed_over
+from pipelines.records import FEATURE_SECONDS, now, write_record
 from pipelines.records import FILE as RECORD
-from pipelines.records import now, write_record
 from pipelines.signals import Stop
 from pipelines.sources.base import SPLITS
 from pipelines.sources.reader import ShardSet
@@ -98,7 +98,7 @@ def _on_features(job: JobFolder[EvaluateSpec], embedding: Embedding) -> None:
     found = measured_on_features(options, embedding, job.spec.seed)
     sizes: dict[str, Any] = {
         "features/width": embedding.features.train.shape[1],
-        "features/seconds": embedding.seconds,
+        FEATURE_SECONDS: embedding.seconds,
     }
     sizes |= {f"features/{name}": value for name, value in embedding.diagnosed.items()}
     if isinstance(options, Knn) and options.views:
@@ -158,7 +158,7 @@ def _record(
     started: str,
     artifacts: dict[str, str],
 ) -> None:
-    leak = _leak(job)
+    leak, device = _leak(job), chosen_device()
     write_record(
         job.path,
         key=job.key,
@@ -166,10 +166,10 @@ def _record(
         spec=job.spec.model_dump(mode="json"),
         inputs=job.input_keys,
         metrics=metrics,
-        derived=derived | ({PRETRAINED_ON: leak.count} if leak else {}),
+        derived=derived | peak_memory(device) | ({PRETRAINED_ON: leak.count} if leak else {}),
         flags=[PRETRAINED_ON] if leak else [],
         seconds=seconds,
-        device=device_name(chosen_device()),
+        device=device_name(device),
         code=code_of(job.spec),
         artifacts=artifacts,
         started=started,

@@ -3,22 +3,25 @@
 Without either, all trials one after another, then the closing. Trials are judged on the held-out slice of train.
 """
 
+import contextlib
 import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from pipelines.building.devices import chosen_device, peak_memory
 from pipelines.building.methods import Pretrained, packed
 from pipelines.building.objective import judged
 from pipelines.building.pretraining import trainer
 from pipelines.building.trials import rows_of_trials
-from pipelines.errors import BadResult
-from pipelines.files import write_json
+from pipelines.errors import BadResult, Problem
+from pipelines.files import read_json, write_json
 from pipelines.history import FILE as HISTORY
 from pipelines.history import History
 from pipelines.launching.requeue import requeued
 from pipelines.lease import Lease, leased
+from pipelines.machine import GPU_MEMORY, HOST_MEMORY
 from pipelines.records import now, write_record
 from pipelines.signals import Stop
 from pipelines.spec.folder import JobFolder, open_job, ready
@@ -93,7 +96,7 @@ def _work(job: JobFolder[TuneSpec], worker: int, of: int) -> int:
             return stop.status
         if stop():
             return stop.status
-    write_json(job.path / f"worker-{worker}.json", {"slots": ran})
+    write_json(job.path / f"worker-{worker}.json", {"slots": ran, **peak_memory(chosen_device())})
     return 0
 
 
@@ -163,7 +166,7 @@ def _close(job: JobFolder[TuneSpec]) -> None:
             **({"tune/default": default.mean} if default else {}),
             **({"tune/noise": spread} if spread is not None else {}),
         },
-        derived={f"best/{path}": _plain(value) for path, value in params.items()},
+        derived={f"best/{path}": _plain(value) for path, value in params.items()} | _held(job.path),
         seconds=sum(trial["seconds"] or 0.0 for trial in trials),
         code=code,
         artifacts={
@@ -175,6 +178,16 @@ def _close(job: JobFolder[TuneSpec]) -> None:
         started=started,
     )
     shutil.rmtree(job.path / "trials", ignore_errors=True)  # checkpoints of finished trials
+
+
+def _held(job: Path) -> dict[str, float]:
+    """The most memory that a worker held; nothing of one whose mark does not say it."""
+    found: dict[str, float] = {}
+    for mark in job.glob("worker-*.json"):
+        with contextlib.suppress(Problem):  # a mark that is cut harms no result
+            told = read_json(mark)
+            found |= {name: max(told[name], found.get(name, 0.0)) for name in (HOST_MEMORY, GPU_MEMORY) if name in told}
+    return found
 
 
 def _finalists(trials: list[dict[str, Any]], search: OptunaStudy) -> list[Finalist]:

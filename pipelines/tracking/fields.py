@@ -9,14 +9,14 @@ from typing import Any
 
 from pipelines.machine import MEMORY
 from pipelines.metric import of_split
-from pipelines.records import Record
+from pipelines.records import FEATURE_SECONDS, Record
 
 LONGEST_VALUE = 5000
 """MLflow cuts params at 6000 characters; cutting them here keeps a second sync from taking them for others."""
 
 PRETRAINING, REPRESENTATION = "pretraining", "representation"
 """First parts of names. MLflow sorts its charts by them: these come after those of most protocols."""
-UNTOLD = ("features/seconds", "features/width")
+UNTOLD = (FEATURE_SECONDS, "features/width")
 """What a record says beside the features that is no measure of them."""
 
 

@@ -9,7 +9,6 @@ import signal
 import subprocess
 import time
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -28,6 +27,7 @@ from pipelines.spec.job import Job
 from pipelines.spec.jobs import EvaluateSpec
 from pipelines.spec.plan import Plan, plan_file
 from pipelines.spec.writing import write_specs
+from pipelines.training.loop import Clock, Fitted
 
 STUDY = """
 question: Does the number of processes change an evaluation?
@@ -118,7 +118,7 @@ def test_each_process_gets_its_part_of_every_batch(undisturbed, monkeypatch):
             kept.append(given["data"])
 
         def fit(self):
-            return SimpleNamespace(derived={})
+            return Fitted({}, {}, Clock(training=1.0, steps=1))
 
     monkeypatch.setattr(workbench, "Trainer", Kept)
     bench = JobBench.of(Subject.of(ready(open_job(job.folder(results), EvaluateSpec))), Stop())
