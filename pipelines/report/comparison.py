@@ -1,7 +1,7 @@
 """The comparisons of a study, one for each data set that encoders are evaluated on."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -97,7 +97,7 @@ def comparisons(results: Results, standing: Standings = NOT_JUDGED) -> list[Comp
 def _compare(results: Results, dataset: DataSet, titles: Mapping[Protocol, str], standing: Standings) -> Comparison:
     jobs = [job for job in results.of(EvaluateSpec) if job.spec.dataset == dataset]
     rows, members = _rows(results, dataset, jobs), dict[tuple[Row, Column], Jobs]()
-    columns: dict[Column, None] = {}
+    found: dict[Column, None] = {}
     metrics = {
         evaluation: _metrics(jobs, evaluation, dataset.convention)
         for evaluation in dict.fromkeys(job.spec.evaluation for job in jobs)
@@ -105,8 +105,9 @@ def _compare(results: Results, dataset: DataSet, titles: Mapping[Protocol, str],
     for job, row in zip(jobs, rows):
         for metric in metrics[job.spec.evaluation]:
             column = Column(titles[job.spec.evaluation], job.spec.evaluation, metric)
-            columns[column] = None
+            found[column] = None
             members.setdefault((row, column), []).append(job)
+    columns = sorted(found, key=lambda column: column.evaluation != results.main)
     answers = read_answers(jobs)
     test = test_set(results, jobs, answers.label)
     guesses = {
@@ -124,7 +125,7 @@ def _compare(results: Results, dataset: DataSet, titles: Mapping[Protocol, str],
     return Comparison(dataset, test, tuple(ordered), tuple(columns), cells, codes, members)
 
 
-def _by_main(rows: Sequence[Row], columns: Iterable[Column], cells: Mapping[tuple[Row, Column], Cell]) -> list[Row]:
+def _by_main(rows: Sequence[Row], columns: Sequence[Column], cells: Mapping[tuple[Row, Column], Cell]) -> list[Row]:
     """Pretrained rows by the first column, the study's main one, the highest mean first; all others stay in their order."""
     main = next(iter(columns), None)
 

@@ -11,6 +11,8 @@ from pipelines.errors import InputError
 from pipelines.files import read_sealed
 from pipelines.records import FILE, Record
 from pipelines.spec.claims import PlannedClaim
+from pipelines.spec.evaluation import AnyEvaluation
+from pipelines.spec.evaluation.base import Protocol
 from pipelines.spec.folder import own_record
 from pipelines.spec.foretold import foretold
 from pipelines.spec.job import INPUT_STAGE, Place
@@ -24,7 +26,7 @@ from pipelines.spec.row_name import RowName
 AnySpec = ShardsSpec | TuneSpec | PretrainSpec | EvaluateSpec
 SPECS: dict[str, type[AnySpec]] = {kind.stage: kind for kind in (ShardsSpec, TuneSpec, PretrainSpec, EvaluateSpec)}
 S = TypeVar("S", bound=AnySpec, covariant=True)
-KEYS = {"study", "file", "question", "seeds", "datasets", "tuned", "claims", "reproduces", "jobs"}
+KEYS = {"study", "file", "question", "seeds", "datasets", "main", "tuned", "claims", "reproduces", "jobs"}
 """What a plan.json holds."""
 
 
@@ -87,6 +89,8 @@ class Results:
     reproductions: tuple[PlannedReproduction, ...] = ()
     file: str = ""
     """The study file, from the folder of the checkout; empty where an earlier program planned it."""
+    main: Protocol | None = None
+    """The protocol that leads; none where an earlier program planned the study: the first that was planned."""
     foretold: Mapping[Place, Price] = field(default_factory=dict)
     """What each job was to take, as noted when the run that did it began."""
 
@@ -148,8 +152,9 @@ def results_of(value: Any, results: Path, plan: str) -> Results:
     claims = parse(tuple[PlannedClaim, ...], value.get("claims", []), f"{plan}: claims")
     reproductions = parse(tuple[PlannedReproduction, ...], value.get("reproduces", []), f"{plan}: reproduces")
     study = str(value["study"])
-    noted = foretold(results, study)
-    return Results(study, str(value["question"]), found, claims, reproductions, str(value.get("file", "")), noted)
+    main = parse(AnyEvaluation, value["main"], f"{plan}: main") if "main" in value else None
+    noted, file = foretold(results, study), str(value.get("file", ""))
+    return Results(study, str(value["question"]), found, claims, reproductions, file, main, noted)
 
 
 def _result(where: str, job: dict[str, Any], results: Path) -> Result[AnySpec]:

@@ -44,7 +44,7 @@ class Claim(Model):
     second: AnyGroup
     metric: str | None = None
     """A protocol of the study's evaluation by its ``use``, for its top-1 on test images; PROTOCOL/NUMBER where it has
-    several (``few_shot/4_shot``); none: the first one."""
+    several (``few_shot/4_shot``); none: the main protocol."""
     monitor: Monitor | None = None
     """In place of ``metric``: a number that training records, at its last reading (``scores/negative_variance``)."""
     relation: Relation = "greater"

@@ -64,9 +64,9 @@ def _there_are(values: Any) -> str:
 
 
 def number(study: Study, metric: str | None, where: str, who: str) -> str:
-    """PROTOCOL/NUMBER of what is measured, by default the first evaluation's headline. ``who`` asks: the claim."""
+    """PROTOCOL/NUMBER of what is measured, by default the main protocol's headline. ``who`` asks: the claim."""
     uses = [evaluation.use for evaluation in study.evaluation]
-    protocol, _, name = (metric or uses[0]).partition("/")
+    protocol, _, name = (metric or study.main or study.main_protocol.use).partition("/")
     fitting = [evaluation for evaluation in study.evaluation if evaluation.is_called(protocol)]
     if not fitting:
         raise InputError(f"{where}: the study has no evaluation {protocol!r}; {suggestion(protocol, uses)}")

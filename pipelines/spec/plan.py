@@ -49,6 +49,7 @@ class Plan:
             "question": study.question,
             "seeds": list(study.seeds),
             "datasets": {dataset.short_name: dataset.role for dataset in study.all_datasets},
+            "main": study.main_protocol.model_dump(mode="json"),
             "tuned": list(study.tuning.methods) if study.tuning else [],
             "claims": [claim.model_dump(mode="json") for claim in self.claims],
             **({"reproduces": reproduces} if reproduces else {}),

@@ -16,7 +16,7 @@ class Reproduction(Named):
     """One row of the study against one published figure."""
 
     metric: str | None = None
-    """What is measured: a protocol of the study's evaluation (``knn``), or PROTOCOL/NUMBER; none: the first one."""
+    """What is measured: a protocol of the study's evaluation (``knn``), or PROTOCOL/NUMBER; none: the main one."""
     dataset: str | None = None
     """The data set, where the study pretrains on several."""
     published: str

@@ -32,6 +32,8 @@ class Scale(Model):
     views: dict[str, Any] | None = None
     training: dict[str, Any] | None = None
     evaluation: list[dict[str, Any]] | None = None
+    main: str | None = None
+    """Goes with ``evaluation``: a study that lists its own protocols says itself which one leads."""
     ceiling: dict[str, Any] | None = None
 
 
@@ -48,6 +50,8 @@ def with_scale(data: dict[str, Any], study: Path) -> dict[str, Any]:
     beneath = scale.model_dump(exclude_none=True, exclude={"recipes"})
     if "dataset" in own or "datasets" in own:  # one of them replaces either
         beneath = {key: value for key, value in beneath.items() if key not in ("dataset", "datasets")}
+    if "evaluation" in own:
+        beneath.pop("main", None)
     methods = own.get("methods")
     if isinstance(methods, list):
         own["methods"] = [_at_scale(entry, scale, study, f"{study}: methods[{i}]") for i, entry in enumerate(methods)]

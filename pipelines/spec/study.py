@@ -12,6 +12,8 @@ from pipelines.spec.encoders.base import EncoderOptions
 from pipelines.spec.encoders.checkpoint import Options as Checkpoint
 from pipelines.spec.encoders.checkpoint import Start
 from pipelines.spec.evaluation import AnyEvaluation
+from pipelines.spec.evaluation.base import Protocol
+from pipelines.spec.main_protocol import main_of
 from pipelines.spec.recipes import FromRecipe
 from pipelines.spec.reproductions import Reproduction
 from pipelines.spec.tables import PaperTable
@@ -78,6 +80,9 @@ class Study(Model):
     start: Start | None = None
     """A file of weights that every method's encoder begins with, but for those with a start of their own."""
     evaluation: tuple[AnyEvaluation, ...] = Field(min_length=1)
+    main: str | None = None
+    """The main protocol: one of ``evaluation``, by its ``use`` (``knn``). It answers the question, sorts the methods and judges
+    claims that name no other; none: the first linear probe that ``evaluation`` lists, else the first of all."""
     claims: tuple[Claim, ...] = ()
     """Statements that the report gives a verdict on."""
     reproduces: tuple[Reproduction, ...] = ()
@@ -93,6 +98,11 @@ class Study(Model):
     """Evaluate raw pixels and the untrained encoder beside the methods."""
     keep_features: bool = False
     """Leave every encoder's features on disk beside its records, for reading elsewhere."""
+
+    @property
+    def main_protocol(self) -> Protocol:
+        """The entry of ``evaluation`` that leads."""
+        return main_of(self.evaluation, self.main)
 
     @property
     def checkpoints(self) -> dict[str, Checkpoint]:
@@ -121,6 +131,11 @@ class Study(Model):
         if len(set(seeds)) != len(seeds) or min(seeds) < 0:
             raise ValueError(f"must be different whole numbers from 0 on, got {list(seeds)}")
         return seeds
+
+    @model_validator(mode="after")
+    def _main(self) -> Self:
+        main_of(self.evaluation, self.main)
+        return self
 
     @model_validator(mode="after")
     def _data(self) -> Self:

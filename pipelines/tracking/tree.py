@@ -10,6 +10,9 @@ from pipelines.advice import plan_again, typed
 from pipelines.errors import DamagedFile, InputError
 from pipelines.files import digest, read_sealed
 from pipelines.spec import layout
+from pipelines.spec.evaluation import AnyEvaluation
+from pipelines.spec.evaluation.base import Protocol
+from pipelines.spec.parse import parse
 from pipelines.tracking.names import measured_on, protocol_names
 
 Listed = Mapping[str, Any]
@@ -140,10 +143,16 @@ def tree_of(plan: Listed, results: Path) -> StudyTree:
     rows = [*planner.methods(trained.values(), judged), *planner.floors(judged[""])]
     rows += [planner.search(job) for job in jobs if job["stage"] == "tune"]
     name = str(plan["study"])
-    main = next((each for each in planner.names.values() if each.startswith("linear")), None)
-    main = main or next(iter(planner.names.values()), "final")
     folder = layout.study_folder(results, name)
-    return StudyTree(name, str(plan["question"]), folder, f"{main}/top1", tuple(rows))
+    return StudyTree(name, str(plan["question"]), folder, _main(plan, planner.names), tuple(rows))
+
+
+def _main(plan: Listed, names: Mapping[str, str]) -> str:
+    """The main protocol's headline; of a plan that an earlier program wrote the top-1 of the first protocol it lists."""
+    if "main" not in plan:
+        return f"{next(iter(names.values()), 'final')}/top1"
+    protocol: Protocol = parse(AnyEvaluation, plan["main"], "main")
+    return f"{names.get(digest(plan['main'], 16), protocol.use)}/{protocol.numbers[0]}"
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ methods: [{use: simclr, label: a}, {use: byol, label: b}, {use: simsiam, label: 
 training: {epochs: 2, batch_size: 64}
 seeds: [0]
 evaluation: [{use: knn}, {use: linear}, {use: few_shot, shots: [1]}]
+main: knn
 """
 KNN = {"a": 0.9, "b": 0.8, "c": 0.7, "d": 0.6}
 LINEAR = {"a": 0.8, "b": 0.9, "c": 0.6, "d": 0.7}
