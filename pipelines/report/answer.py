@@ -113,7 +113,7 @@ def _points(apart: Estimate, less: str, more: str) -> str:
     text = f"{abs(apart.mean):.1f} points"
     if apart.low is not None and apart.high is not None:
         low, high = sorted((sign * apart.low, sign * apart.high))
-        text += f" [{low:.1f}, {high:.1f}]"
+        text += f" [{low:z.1f}, {high:z.1f}]"
     return f"{text} {less if sign > 0 else more}"
 
 

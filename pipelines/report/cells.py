@@ -139,7 +139,7 @@ class Cell:
         if found is None or found.low is None or found.high is None:
             return ""
         alone = "" if found.counts == "seeds and images" else f" {found.counts} only"
-        return f"[{found.low:.1f}, {found.high:.1f}]{alone}"
+        return f"[{found.low:z.1f}, {found.high:z.1f}]{alone}"
 
 
 def protocol_titles(evaluations: Iterable[Protocol]) -> dict[Protocol, str]:

@@ -76,7 +76,7 @@ def _table(name: str, caption: str, shown: Sequence[Pair], rows: tuple[tuple[Ent
 
 def _row(comparison: Comparison, pair: Pair) -> tuple[Entry, ...]:
     estimate, test, images = pair.found.estimate, pair.found.test, pair.found.images
-    interval = "" if estimate.low is None else f"[{estimate.low:.1f}, {estimate.high:.1f}]"
+    interval = "" if estimate.low is None else f"[{estimate.low:z.1f}, {estimate.high:z.1f}]"
     least = f" ({test.smallest:.2g})" if test.n < pairs_needed() else ""
     over_images = (str(images.wins), str(images.losses), _p(images.p)) if images else ("–", "–", "–")
     place = f"{comparison.dataset.short_name} · {pair.first.title} minus {pair.second.title} · {pair.column.title}"
@@ -84,7 +84,7 @@ def _row(comparison: Comparison, pair: Pair) -> tuple[Entry, ...]:
     return (
         Entry(pair.column.title),
         *(Entry(row.title, muted=row.is_floor, colour=_colour(row)) for row in (pair.first, pair.second)),
-        Entry(f"{estimate.mean:.1f}", detail=interval, behind=behind),
+        Entry(f"{estimate.mean:z.1f}", detail=interval, behind=behind),
         Entry(str(test.n), behind=behind),
         Entry(_p(test.p) + least, behind=behind),
         *(Entry(text, muted=images is None, behind=behind if images else None) for text in over_images),

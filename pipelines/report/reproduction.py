@@ -57,7 +57,7 @@ class Reproduced:
         found, value = self.over_seeds, self.plan.figure.value
         if found is None or found.low is None or found.high is None:
             return ""
-        return f"[{found.low - value:+.2f}, {found.high - value:+.2f}]"
+        return f"[{found.low - value:+z.2f}, {found.high - value:+z.2f}]"
 
     @property
     def remarks(self) -> tuple[str, ...]:

@@ -27,7 +27,7 @@ def reproduction_table(found: Sequence[Reproduced], caption: str) -> Table:
 
 def _row(each: Reproduced, note: int) -> tuple[Entry, ...]:
     plan, cell = each.plan, each.cell
-    difference = "–" if each.difference is None else f"{each.difference:+.2f}"
+    difference = "–" if each.difference is None else f"{each.difference:+z.2f}"
     return (
         Entry(plan.label),
         Entry(number_title(plan.number), detail=plan.dataset),

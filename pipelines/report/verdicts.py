@@ -81,7 +81,7 @@ def _estimate(found: Estimate, unit: str) -> str:
 
 def _number(value: float) -> str:
     """Points to a tenth; small numbers of monitors to three digits."""
-    return f"{value:.1f}" if abs(value) >= 1 or value == 0 else f"{value:.2f}" if abs(value) >= 0.1 else f"{value:.2g}"
+    return f"{value:z.1f}" if abs(value) >= 1 or value == 0 else f"{value:.2f}" if abs(value) >= 0.1 else f"{value:.2g}"
 
 
 def _claimed(each: JudgedClaim) -> str:
@@ -135,7 +135,7 @@ def _measured(each: JudgedClaim) -> tuple[Entry, ...]:
         Entry(_claimed(each)),
         Entry(str(n) if n == each.planned else f"{n} of {each.planned}", behind=each.behind),
         Entry(f"{verdict.p:.3f}", behind=each.behind),
-        Entry("–" if effect is None else f"{effect:.1f}", muted=effect is None, behind=each.behind),
+        Entry("–" if effect is None else f"{effect:z.1f}", muted=effect is None, behind=each.behind),
         Entry("over 1000" if verdict.needed is None else str(verdict.needed), behind=each.behind),
     )
 

@@ -6,11 +6,12 @@ from pathlib import Path
 import pytest
 from report_tools import FakeStudy
 
-from pipelines.report.cells import protocol_titles
+from pipelines.report.cells import Cell, protocol_titles
 from pipelines.report.comparison import Comparison, comparisons
 from pipelines.report.study import load_results
 from pipelines.spec.evaluation.knn import Options as Knn
 from pipelines.spec.evaluation.linear import Options as Linear
+from pipelines.statistics.intervals import Estimate
 
 DATASET = {"use": "digits", "limit": None}
 
@@ -141,3 +142,8 @@ def test_two_settings_of_one_protocol_are_told_apart() -> None:
     knn = [Knn(k=k) for k in (20, 200)]
     assert list(protocol_titles(knn).values()) == ["kNN (k 20)", "kNN (k 200)"]
     assert list(protocol_titles([Linear(epochs=30)]).values()) == ["linear probe"]
+
+
+def test_an_end_just_below_zero_is_printed_without_a_sign() -> None:
+    cell = Cell({0: 0.0}, 1, estimate=Estimate(0.0, 1.0, 6, -0.04, 7.3, "seeds and images"))
+    assert cell.interval == "[0.0, 7.3]"
