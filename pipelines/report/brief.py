@@ -12,17 +12,14 @@ from pipelines.report.verdicts import Told
 from pipelines.spec.base import Model
 from pipelines.spec.layout import BRIEF
 
-VERDICTS = {"not enough runs": "without enough runs"}
-"""How verdicts are counted in a sentence, where their name does not do."""
-
 
 class Brief(Model):
-    """Everything of it stands on the study's page, too."""
+    """All its numbers stand on the study's page, too."""
 
     study: str
     question: str
     answers: tuple[str, ...]
-    """A paragraph a data set."""
+    """At most three short lines."""
     verdicts: dict[str, int]
     """Verdict -> how many of the study's claims have it."""
     methods: tuple[str, ...]
@@ -37,9 +34,7 @@ class Brief(Model):
     @property
     def text(self) -> str:
         """A few lines for a terminal."""
-        found = ", ".join(f"{count} {VERDICTS.get(verdict, verdict)}" for verdict, count in self.verdicts.items())
-        claims = [f"Claims: {found}."] if found else []
-        return "\n".join([self.question, *self.answers, *claims])
+        return "\n".join([self.question, *self.answers])
 
 
 def brief_of(results: Results, answers: Sequence[str], told: Sequence[Told]) -> Brief:

@@ -21,7 +21,7 @@ from pipelines.report.sections import all_sections
 from pipelines.report.study import Results
 from pipelines.report.summary import overview, warnings
 from pipelines.report.tables import Table, to_csv, to_latex, to_markdown
-from pipelines.report.verdicts import summary, told
+from pipelines.report.verdicts import told
 from pipelines.spec.layout import FIGURES, PAGE, TABLES
 
 
@@ -37,19 +37,18 @@ def build_report(results: Results, out: Path, texts: Path, standing: Standings =
     _write_tables(material, sections, out / TABLES)
     figures = write_figures(sections, out / FIGURES)
     head = _head(material, sections)
-    answers = head.answers[: len(material.comparisons)]
-    save(brief_of(results, answers, head.claims), out)
+    save(brief_of(results, head.answer.short, head.claims), out)
     write_text(out / PAGE, render_page(results, head, sections, texts / "templates", figures))
     return out / PAGE
 
 
 def _head(material: Material, sections: Sequence[Section]) -> Head:
-    """What stands above the sections: an answer a data set first."""
+    """What stands above the sections: the answer first."""
     results, verdicts = material.results, material.verdicts
-    answers = [answer(results, comparison) for comparison in material.comparisons]
-    answers += [each for each in (summary(verdicts), reproduction_summary(material.reproduced)) if each]
+    found = answer(results, material.comparisons, verdicts)
     troubles = [*warnings(results), *unshown(sections)]
-    return Head(answers, told(verdicts), missing(results), troubles, overview(results))
+    figures = reproduction_summary(material.reproduced)
+    return Head(found, figures, told(verdicts), missing(results), troubles, overview(results))
 
 
 def _numbers(material: Material, sections: Sequence[Section]) -> Section:

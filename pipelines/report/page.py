@@ -12,6 +12,7 @@ import vl_convert
 from PIL import Image
 
 from pipelines.files import replacing, write_text
+from pipelines.report.answer import Answer
 from pipelines.report.charts import Spec, side_by_side
 from pipelines.report.missing import Missing
 from pipelines.report.parts import parts
@@ -27,9 +28,11 @@ MOST_STILL_BYTES = 300_000
 
 @dataclass(frozen=True)
 class Head:
-    """What stands above the sections, in this order, but for the facts: they open the provenance."""
+    """What stands above the sections, in this order, but for the claims with their numbers, which the answer folds, and the
+    facts: they open the provenance. ``reproduced``: a sentence on published figures, or nothing."""
 
-    answers: Sequence[str]
+    answer: Answer
+    reproduced: str
     claims: Sequence[Told]
     missing: Sequence[Missing]
     warnings: Sequence[str]

@@ -12,9 +12,11 @@ from pipelines.report.charts import Spec, finished, named
 from pipelines.report.claims import JudgedClaim
 from pipelines.report.tables import Entry, Table
 from pipelines.spec.claims import PlannedClaim
-from pipelines.statistics.claims import Decision
+from pipelines.statistics.claims import Decision, Verdict
 from pipelines.statistics.intervals import Estimate
 
+MOST_NAMED = 3
+"""Claims that the head of a page names of those that are settled, and of those that are not."""
 ORDER: tuple[Decision, ...] = ("supported", "contradicted", "not settled", "not enough runs")
 COLOURS: dict[Decision, str] = {
     "supported": "#00694B",
@@ -34,6 +36,35 @@ class Told:
     text: str
     numbers: str
     behind: Behind | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True)
+class Group:
+    """Claims of one verdict, by their texts; ``left``: how many more there are, in the section of claims."""
+
+    decision: Decision
+    texts: tuple[str, ...]
+    left: int
+
+
+def groups(found: Sequence[JudgedClaim]) -> list[Group]:
+    """What is settled, then what is not: of both at most three claims in all, the settled ones in the order of verdicts."""
+    made, room = [], MOST_NAMED
+    for decision in ORDER[:-1]:
+        if decision == "not settled":
+            room = MOST_NAMED
+        texts = list(dict.fromkeys(_sentence(each, found) for each in found if each.decision == decision))
+        if texts:
+            made.append(Group(decision, tuple(texts[:room]), len(texts[room:])))
+            room -= min(room, len(texts))
+    return made
+
+
+def _sentence(each: JudgedClaim, among: Sequence[JudgedClaim]) -> str:
+    """A claim's text with a full stop; with its data set where it has a verdict for each of several."""
+    text = each.claim.text.rstrip(". ")
+    several = len({other.place for other in among if other.claim.text == each.claim.text}) > 1
+    return f"{text} ({each.place})." if several else f"{text}."
 
 
 def told(found: Sequence[JudgedClaim]) -> list[Told]:
@@ -69,9 +100,19 @@ def _numbers(each: JudgedClaim) -> str:
     n = verdict.difference.estimate.n
     text = f"difference {_estimate(verdict.difference.estimate, each.unit)} on {each.place}"
     text += f", {n} of {each.planned} pairs of seeds; claimed: {_claimed(each)}"
+    if each.decision == "not settled":
+        text += f"; {_p(each.claim, verdict)}"
     if each.decision in ("not enough runs", "not settled"):
         text += f"; {_needed(each)}"
     return text
+
+
+def _p(claim: PlannedClaim, verdict: Verdict) -> str:
+    """The p of a claim that is not settled, with a word where the interval alone looks as if it were."""
+    low, high = verdict.difference.estimate.low, verdict.difference.estimate.high
+    clear = low is not None and high is not None and not any(low <= bound <= high for bound in _bounds(claim))
+    text = f"p {verdict.p:.3f} over seeds"
+    return f"{text}, above 0.05 although the interval is clear of the bound" if clear and verdict.p > 0.05 else text
 
 
 def _estimate(found: Estimate, unit: str) -> str:

@@ -81,9 +81,8 @@ def test_images_of_one_colour_are_flagged_and_give_chance(tmp_path, capsys):
         assert main([stage, "--job", *(str(job.folder(results)) for job in plan.of(stage))]) == 0
     found = load_results(plan_of(results, "study"), results)
     assert {each.record.metrics["test/top1"] for each in found.of(EvaluateSpec)} == {0.5}
-    said = answer(found, comparisons(found)[0])
-    assert said.startswith(
-        "Of the 32 test images of dull 32 are in train too, so that every number on them is too high. On"
+    assert answer(found, comparisons(found)).leaks == (
+        "Of the 32 test images of dull 32 are in train too, so that every number on them is too high.",
     )
 
 

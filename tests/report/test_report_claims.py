@@ -180,7 +180,11 @@ def test_the_page_leads_with_the_verdicts(tmp_path: Path) -> None:
     page = build_report(load_results(tmp_path / "study" / "plan.json", tmp_path), tmp_path / "out", TEXTS).read_text()
     assert "New &lt;b&gt;wins&lt;/b&gt;." in page
     assert "Someone 2020, table 1" in page
-    assert page.index('class="verdicts"') < page.index('id="results"')
+    places = [
+        page.index(words)
+        for words in ("<h1>", 'class="verdicts"', "is the highest of", "More about the numbers", 'id="results"')
+    ]
+    assert places == sorted(places)
     assert (tmp_path / "out" / "tables" / "claims.csv").exists()
     (head,) = re.findall(r'<small><a class="behind" href="#(behind-\w+)">', page)
     anchors = dict(numbers_of(page))
