@@ -9,7 +9,7 @@ from pipelines.report.comparison import Comparison
 from pipelines.report.more_numbers import more_numbers
 from pipelines.report.short_answer import short_answer
 from pipelines.report.study import Results
-from pipelines.report.verdicts import Group, groups, summary
+from pipelines.report.verdicts import ClaimsTold, groups, summary
 from pipelines.spec.jobs import EvaluateSpec, ShardsSpec
 from pipelines.spec.seen_before import PRETRAINED_ON
 
@@ -28,7 +28,7 @@ class Answer:
 
     leaks: tuple[str, ...]
     counted: str
-    claims: tuple[Group, ...]
+    claims: tuple[ClaimsTold, ...]
     best: tuple[str, ...]
     more: tuple[str, ...]
     short: tuple[str, ...]

@@ -152,7 +152,7 @@ def results_of(value: Any, results: Path, plan: str) -> Results:
     claims = parse(tuple[PlannedClaim, ...], value.get("claims", []), f"{plan}: claims")
     reproductions = parse(tuple[PlannedReproduction, ...], value.get("reproduces", []), f"{plan}: reproduces")
     study = str(value["study"])
-    main = parse(AnyEvaluation, value["main"], f"{plan}: main") if "main" in value else None
+    main = parse(AnyEvaluation, value["main"]["evaluation"], f"{plan}: main.evaluation") if "main" in value else None
     noted, file = foretold(results, study), str(value.get("file", ""))
     return Results(study, str(value["question"]), found, claims, reproductions, file, main, noted)
 

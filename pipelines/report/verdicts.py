@@ -39,7 +39,7 @@ class Told:
 
 
 @dataclass(frozen=True)
-class Group:
+class ClaimsTold:
     """Claims of one verdict, by their texts; ``left``: how many more there are, in the section of claims."""
 
     decision: Decision
@@ -47,7 +47,7 @@ class Group:
     left: int
 
 
-def groups(found: Sequence[JudgedClaim]) -> list[Group]:
+def groups(found: Sequence[JudgedClaim]) -> list[ClaimsTold]:
     """What is settled, then what is not: of both at most three claims in all, the settled ones in the order of verdicts."""
     made, room = [], MOST_NAMED
     for decision in ORDER[:-1]:
@@ -55,7 +55,7 @@ def groups(found: Sequence[JudgedClaim]) -> list[Group]:
             room = MOST_NAMED
         texts = list(dict.fromkeys(_sentence(each, found) for each in found if each.decision == decision))
         if texts:
-            made.append(Group(decision, tuple(texts[:room]), len(texts[room:])))
+            made.append(ClaimsTold(decision, tuple(texts[:room]), len(texts[room:])))
             room -= min(room, len(texts))
     return made
 

@@ -41,7 +41,7 @@ class Plan:
 
     def dump(self) -> dict[str, Any]:
         """What collect and report need: plain JSON values."""
-        study = self.study
+        study, main = self.study, self.study.main_protocol
         reproduces = [each.model_dump(mode="json") for each in self.reproductions]
         return {
             "study": study.name,
@@ -49,7 +49,7 @@ class Plan:
             "question": study.question,
             "seeds": list(study.seeds),
             "datasets": {dataset.short_name: dataset.role for dataset in study.all_datasets},
-            "main": study.main_protocol.model_dump(mode="json"),
+            "main": {"evaluation": main.model_dump(mode="json"), "number": main.numbers[0]},
             "tuned": list(study.tuning.methods) if study.tuning else [],
             "claims": [claim.model_dump(mode="json") for claim in self.claims],
             **({"reproduces": reproduces} if reproduces else {}),

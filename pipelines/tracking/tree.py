@@ -10,9 +10,6 @@ from pipelines.advice import plan_again, typed
 from pipelines.errors import DamagedFile, InputError
 from pipelines.files import digest, read_sealed
 from pipelines.spec import layout
-from pipelines.spec.evaluation import AnyEvaluation
-from pipelines.spec.evaluation.base import Protocol
-from pipelines.spec.parse import parse
 from pipelines.tracking.names import measured_on, protocol_names
 
 Listed = Mapping[str, Any]
@@ -151,8 +148,8 @@ def _main(plan: Listed, names: Mapping[str, str]) -> str:
     """The main protocol's headline; of a plan that an earlier program wrote the top-1 of the first protocol it lists."""
     if "main" not in plan:
         return f"{next(iter(names.values()), 'final')}/top1"
-    protocol: Protocol = parse(AnyEvaluation, plan["main"], "main")
-    return f"{names.get(digest(plan['main'], 16), protocol.use)}/{protocol.numbers[0]}"
+    evaluation, number = plan["main"]["evaluation"], plan["main"]["number"]
+    return f"{names.get(digest(evaluation, 16), evaluation['use'])}/{number}"
 
 
 @dataclass(frozen=True)
