@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from pipelines.report.verdicts import claims_chart, claims_table, summary, told
 from pipelines.spec.load import load_study
 from pipelines.spec.plan import plan
 from pipelines.stages import plan as plan_stage
+from pipelines.statistics.claims import Decision
 from pipelines.statistics.power import seeds_needed
 
 TEXTS = Path(__file__).parents[2] / "reports"
@@ -192,6 +194,28 @@ def test_the_page_leads_with_the_verdicts(tmp_path: Path) -> None:
     assert [number for number, anchor in anchors.items() if not anchor] == ["results: 10.0"]  # chance is worked out
     parts = page[page.index(f'id="{head}"') :].partition("<ul>")[2].partition("</ul>")[0]
     assert {*re.findall(r">digits · (\w+)", parts)} == {"new", "base"}
+
+
+def test_every_verdict_has_a_colour_on_both_grounds() -> None:
+    style = (TEXTS / "templates" / "report.css").read_text(encoding="utf-8")
+    light, dark = style.split("prefers-color-scheme: dark")
+    for ground in (light, dark):
+        styled = {*re.findall(r"\.verdicts \.([a-z-]+)", ground)}
+        assert styled == {decision.replace(" ", "-") for decision in get_args(Decision)}
+
+
+@pytest.mark.parametrize("finished", [3, 6])
+def test_the_page_names_its_verdicts_by_classes_that_the_style_knows(tmp_path: Path, finished: int) -> None:
+    claims = "\n".join(
+        f"  - {{text: It is so., first: new, second: base, relation: {relation}, margin: {margin}}}"
+        for relation, margin in (("greater", 0), ("less", 0), ("greater", 12.5))
+    )
+    judge_all(tmp_path, claims, finished=finished)
+    page = build_report(load_results(tmp_path / "study" / "plan.json", tmp_path), tmp_path / "out", TEXTS).read_text()
+    style = page.partition("<style>")[2].partition("</style>")[0]
+    emitted = {*re.findall(r'<li><strong class="([^"]*)">', page)}
+    assert len(emitted) > (finished == 6)
+    assert [name for name in emitted if f".verdicts .{name}" not in style] == []
 
 
 @pytest.mark.parametrize(
