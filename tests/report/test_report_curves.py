@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.report.curves import by_metric, thin
+from pipelines.report.curves import TRAINING, by_metric, thin
+from pipelines.report.section import Chart
+from pipelines.report.sections.training import NAMES, told
 
 
 def test_last_reading_of_a_step_counts_and_half_a_line_does_not(tmp_path: Path) -> None:
@@ -39,3 +41,12 @@ def test_thinning_leaves_no_reading_out(length: int) -> None:
     assert all(value == 1.0 for _, value in found)
     assert found[0][0] < 100 * length / 100
     assert found[-1][0] >= length - 1 - length / 100
+
+
+def test_the_caption_of_training_promises_what_is_drawn_and_no_more() -> None:
+    caption = ("against the step.", "Of all.", "Of losses.", "Of kNN.")
+    loss, knn = (Chart(f"digits · {words}", {}) for words in TRAINING.values())
+    assert told(caption, [loss]) == ("Pretraining loss against the step.", "Of all.", "Of losses.")
+    assert told(caption, [loss, knn])[0] == "Pretraining loss and online kNN accuracy against the step."
+    assert told(caption, [loss, knn])[1:] == caption[1:]
+    assert len(NAMES) == len(TRAINING)
