@@ -1,7 +1,9 @@
 """Scores over training: what the charts are made of, and what is drawn of which methods."""
 
 import json
+import math
 import re
+import statistics
 import zlib
 from pathlib import Path
 
@@ -12,6 +14,7 @@ from report_tools import FakeStudy
 from pipelines.colours import ramp
 from pipelines.histograms import BINS, FILE, ROWS, Histograms
 from pipelines.history import History
+from pipelines.report.binned import moments
 from pipelines.report.curves import SCORES, Curve
 from pipelines.report.material import Material
 from pipelines.report.page import write_figures
@@ -116,6 +119,31 @@ def test_every_method_keeps_its_maps_where_the_page_cannot_hold_all(tmp_path):
     assert len([title for title in maps if title.endswith("after transformation")]) == 20
     assert len([title for title in maps if title.endswith("before transformation")]) == 18
     assert " 2 further maps are left out" in found.caption[0]
+
+
+def test_a_mean_from_bins_is_off_by_half_a_bin_at_most():
+    scores = [0.9 * math.sin(number) for number in range(500)]
+    counts = [0] * BINS
+    for score in scores:
+        counts[int((score + 1) / 2 * BINS)] += 1
+    mean, variance = moments(counts)
+    assert abs(mean - statistics.fmean(scores)) <= 1 / BINS
+    assert variance == pytest.approx(statistics.pvariance(scores), abs=0.002)
+
+
+def test_a_method_without_negatives_has_its_lines_and_a_place_in_the_legend(tmp_path):
+    fake = FakeStudy(tmp_path)
+    trained(fake, "byol", 0, counted({0: {48: 3}, 4: {50: 1, 52: 1}}, "positive"))
+    (found,) = sections(Material(load_results(fake.save(), tmp_path), TEXTS, tmp_path))
+    assert [label for label, _ in found.legend] == ["byol"]
+    charts = {chart.title: chart.spec for chart in found.charts}
+    assert list(charts) == [
+        "digits · byol · positive scores",
+        "digits · mean of positive scores",
+        "digits · variance of positive scores",
+    ]
+    (rows,) = charts["digits · mean of positive scores"]["datasets"].values()
+    assert [(row["step"], row["mean"]) for row in rows] == [(5, 0.51562), (45, 0.60938)]  # 33/64, 39/64
 
 
 def test_the_pictures_are_vectors_in_a_pdf_and_have_a_tip_on_the_page(tmp_path):

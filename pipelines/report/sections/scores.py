@@ -8,10 +8,11 @@ from pipelines.errors import Problem
 from pipelines.histograms import FILE, Histograms
 from pipelines.records import checked_file
 from pipelines.report import score_charts
+from pipelines.report.binned import binned_curves
 from pipelines.report.curves import SCORES, Curve
 from pipelines.report.material import Material
 from pipelines.report.section import Chart, Section
-from pipelines.report.study import Results
+from pipelines.report.study import Result, Results
 from pipelines.spec.jobs import PretrainSpec
 from pipelines.spec.methods.parts import FeatureTransform
 from pipelines.spec.row_name import RowName
@@ -38,8 +39,9 @@ class Seen:
 
 def sections(material: Material) -> Iterator[Section]:
     """Heat maps, curves and densities of the methods that have scores."""
-    having = {curve.name for curve in material.curves if curve.metric.startswith("scores/")}
-    inside = [curve for curve in material.curves if curve.name in having]
+    found = [*material.curves, *binned_curves(read_histograms(material.results))]
+    having = {curve.name for curve in found if curve.metric.startswith("scores/")}
+    inside = [curve for curve in found if curve.name in having]
     style = graded(list(dict.fromkeys(curve.name for curve in inside)))
     maps = _maps(material.results)
     shown = chosen(maps)
@@ -56,18 +58,23 @@ def graded(names: Sequence[RowName]) -> dict[str, Style]:
     return styles({name.label: name.method for name in names})
 
 
-def histograms_of(results: Results) -> list[Seen]:
-    """By label and data set, of finished pretrainings whose file is there and whole; others are left out."""
-    found: dict[tuple[str, str], list[Histograms]] = {}
+def read_histograms(results: Results) -> Iterator[tuple[Result[PretrainSpec], Histograms]]:
+    """Those of finished pretrainings whose file is there and whole; others are left out."""
     for job in results.of(PretrainSpec):
         if job.record and "scores" in job.record.artifacts:
             try:
-                read = Histograms.load(checked_file(job.record, job.folder, "scores"))
+                yield job, Histograms.load(checked_file(job.record, job.folder, "scores"))
             except Problem:
                 continue
-            group = found.setdefault((job.label, job.dataset), [])
-            if not group or group[0].total_steps == read.total_steps:
-                group.append(read)
+
+
+def histograms_of(results: Results) -> list[Seen]:
+    """By label and data set; a seed of another number of steps than the first is left out."""
+    found: dict[tuple[str, str], list[Histograms]] = {}
+    for job, read in read_histograms(results):
+        group = found.setdefault((job.label, job.dataset), [])
+        if not group or group[0].total_steps == read.total_steps:
+            group.append(read)
     return [Seen(label, dataset, tuple(group)) for (label, dataset), group in found.items()]
 
 
