@@ -3,7 +3,8 @@
 The hues are those of Okabe and Ito (2008) without yellow and black, and of Tol's muted scheme (2021). Three of them (orange,
 sky, teal) are darker than there, so that every line has a contrast of 3:1 on white (WCAG 2.2, 1.4.11). Where two labels share a
 colour, a dash pattern tells them apart. A method that has a colour by name has its dash by name too, so that it looks the same
-in every section, whatever stands beside it.
+in every section, whatever stands beside it. Charts are drawn for paper; on a dark
+screen every colour gives way to a lighter one.
 """
 
 import hashlib
@@ -13,6 +14,15 @@ from dataclasses import dataclass
 _BLUE, _VERMILION, _GREEN, _ORANGE, _SKY, _PINK = "#0072B2", "#D55E00", "#009E73", "#C58300", "#3B97D3", "#CC79A7"
 _INDIGO, _WINE, _OLIVE, _TEAL, _BROWN, _PURPLE = "#332288", "#882255", "#8A8A2B", "#35998A", "#8C510A", "#7B3FA0"
 PALETTE = (_BLUE, _VERMILION, _GREEN, _ORANGE, _SKY, _PINK, _INDIGO, _WINE, _OLIVE, _TEAL, _BROWN, _PURPLE)
+
+PAPER, DARK = "#FFFFFF", "#17181A"
+"""The grounds of a page: by day and on paper, and in the dark."""
+INK, GRID, RULE = "#222222", "#E4E4E4", "#777777"
+"""Of charts: text and marks without a method, the lines of a grid, and lines that mark a bound."""
+NO_SCORE, TILE_PALE, TILE_DEEP = "#F7FBFF", "#FFFFFE", "#1F1F1F"
+"""The ground of a heat map, and text on its tiles, which are as pale or deep on every ground: they stay in the dark."""
+_ON_DARK = {PAPER: DARK, INK: "#E8E8E8", GRID: "#3A3C40", "#1A1A1A": "#F2F2F2"}
+"""What turns over in the dark, where all other colours get lighter."""
 
 _RAMP = ("#440154", "#46327E", "#365C8D", "#277F8E", "#1FA187", "#4AA64A")
 _FIXED = {
@@ -83,6 +93,39 @@ def ramp(count: int) -> list[str]:
     """Colours (#rrggbb) for ``count`` values in their order, from dark to light, as in the viridis map without its pale end."""
     places = [(len(_RAMP) - 1) * number / max(1, count - 1) for number in range(count)]
     return [_between(_RAMP[int(place)], _RAMP[min(int(place) + 1, len(_RAMP) - 1)], place % 1) for place in places]
+
+
+def luminance(shade: str) -> float:
+    """Relative luminance of an sRGB colour (WCAG 2.2), from 0 to 1."""
+    red, green, blue = _linear(shade)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def contrast(one: str, other: str) -> float:
+    """Of two colours, from 1 to 21 (WCAG 2.2)."""
+    low, high = sorted((luminance(one), luminance(other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+def on_dark(shade: str) -> str:
+    """What stands for a colour of paper on the dark ground: mixed with white, the more the darker it is.
+
+    A luminance Y becomes 0.15 + 0.35 Y + 0.5 Y², so that lighter colours stay lighter, and every one has a contrast above 3.
+    """
+    if shade.upper() in _ON_DARK:
+        return _ON_DARK[shade.upper()]
+    white = max(0.0, 0.15 - 0.5 * luminance(shade))
+    return "#" + "".join(f"{_encoded(part + white * (1 - part)):02X}" for part in _linear(shade))
+
+
+def _linear(shade: str) -> list[float]:
+    """Red, green and blue as shares of light."""
+    parts = [int(shade[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    return [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+
+
+def _encoded(light: float) -> int:
+    return round(255 * (12.92 * light if light <= 0.0031308 else 1.055 * light ** (1 / 2.4) - 0.055))
 
 
 def _between(one: str, other: str, share: float) -> str:

@@ -1,17 +1,27 @@
 """Colours of methods."""
 
 import re
+from pathlib import Path
 
-from pipelines.colours import _FIXED, PALETTE, colour, styles
+from pipelines.colours import (
+    _FIXED,
+    DARK,
+    GRID,
+    INK,
+    PALETTE,
+    PAPER,
+    RULE,
+    colour,
+    contrast,
+    luminance,
+    on_dark,
+    ramp,
+    styles,
+)
 from pipelines.report.floors import CHANCE
 from pipelines.spec.row_name import of_method, of_pixels, of_untrained
 
-
-def luminance(shade: str) -> float:
-    """Relative luminance of an sRGB colour (WCAG 2.2)."""
-    parts = [int(shade[i : i + 2], 16) / 255 for i in (1, 3, 5)]
-    red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
-    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+ROOT = Path(__file__).parents[1]
 
 
 def test_a_colour_depends_on_the_method_alone() -> None:
@@ -25,7 +35,25 @@ def test_a_colour_depends_on_the_method_alone() -> None:
 def test_every_colour_is_visible_on_white() -> None:
     for shade in {*PALETTE, *_FIXED.values()}:
         assert re.fullmatch("#[0-9A-F]{6}", shade)
-        assert 1.05 / (luminance(shade) + 0.05) >= 3.0, shade
+        assert contrast(shade, PAPER) >= 3.0, shade
+        assert contrast(on_dark(shade), DARK) >= 3.0, shade
+
+
+def test_in_the_dark_text_can_be_read_and_a_grid_keeps_back() -> None:
+    css = (ROOT / "reports" / "templates" / "report.css").read_text(encoding="utf-8")
+    assert f"--paper: {DARK.lower()};" in css
+    assert contrast(on_dark(INK), DARK) > 7 < contrast(INK, PAPER)
+    assert contrast(on_dark(GRID), DARK) < 2 > contrast(GRID, PAPER)
+    assert contrast(on_dark(RULE), DARK) > 3 < contrast(RULE, PAPER)
+
+
+def test_in_the_dark_colours_stay_different_and_in_their_order() -> None:
+    shades = {*PALETTE, *_FIXED.values()}
+    assert len({on_dark(shade) for shade in shades}) == len(shades)
+    twins = [on_dark(shade) for shade in ramp(8)]
+    assert sorted(twins, key=luminance) == twins
+    assert all(contrast(twin, DARK) >= 3 for twin in twins)
+    assert all(contrast(on_dark(f"#{grey:02X}{grey:02X}{grey:02X}"), DARK) >= 3 for grey in range(220))
 
 
 def test_no_two_labels_of_a_study_look_alike() -> None:

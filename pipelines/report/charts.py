@@ -9,7 +9,7 @@ from typing import Any
 
 import altair as alt
 
-from pipelines.colours import Style, styles
+from pipelines.colours import GRID, INK, RULE, Style, styles
 from pipelines.files import digest
 from pipelines.report.cells import Column
 from pipelines.report.comparison import Comparison
@@ -17,7 +17,6 @@ from pipelines.report.floors import CHANCE, MAJORITY
 
 Spec = dict[str, Any]
 Rows = list[dict[str, Any]]
-_INK, _GRID = "#222222", "#E4E4E4"
 ROOM = 6
 """Pixels between the outermost dot and the end of its axis: without them half of a dot is cut off."""
 
@@ -42,7 +41,9 @@ def comparison_chart(comparison: Comparison, column: Column) -> Spec:
     tip = [alt.Tooltip("label:N", title="method"), alt.Tooltip("value:Q", title="%", format=".2f")]
     colour = coloured(style, order, fields=False)
     layers = [
-        named(dots).mark_circle(size=60).encode(x=x, y=y, color=colour, opacity=focus(0.65), tooltip=tip),
+        named(dots)
+        .mark_point(size=50, strokeWidth=1.6)
+        .encode(x=x, y=y, color=colour, opacity=focus(1.0), tooltip=tip),
         named(means)
         .mark_tick(thickness=2.5, size=18)
         .encode(x=x, y=y, color=colour, opacity=focus(1.0), tooltip=[*tip, alt.Tooltip("n:Q", title="mean of n")]),
@@ -53,7 +54,7 @@ def comparison_chart(comparison: Comparison, column: Column) -> Spec:
         if bound is not None:
             datasets.append([{"value": round(bound, 3), "label": name}])
             rule = named(datasets[-1])
-            layers.append(rule.mark_rule(strokeDash=dash, color="#777777").encode(x=x, tooltip=tip))
+            layers.append(rule.mark_rule(strokeDash=dash, color=RULE).encode(x=x, tooltip=tip))
     return finished(alt.layer(*layers), 340, 24 * len(order) + 10, *datasets)
 
 
@@ -111,11 +112,12 @@ def plain(chart: Any, *datasets: Rows) -> Spec:
     look = (
         full.configure(font="system-ui, Helvetica, Arial, sans-serif", background="white")
         .configure_view(stroke=None)
-        .configure_axis(labelColor=_INK, titleColor=_INK, gridColor=_GRID, titleFontWeight="normal", titleFontSize=12)
+        .configure_axis(labelColor=INK, titleColor=INK, gridColor=GRID, titleFontWeight="normal", titleFontSize=12)
+        .configure_header(labelColor=INK, titleColor=INK)
         .configure_legend(
-            orient="bottom", columns=4, labelLimit=240, symbolStrokeWidth=2.5, symbolOpacity=1, labelColor=_INK
+            orient="bottom", columns=4, labelLimit=240, symbolStrokeWidth=2.5, symbolOpacity=1, labelColor=INK
         )
-        .configure_title(anchor="start", fontSize=13, fontWeight="bold", color=_INK)
+        .configure_title(anchor="start", fontSize=13, fontWeight="bold", color=INK)
     )
     spec: Spec = look.to_dict()
     return spec | {"datasets": {_name(rows): rows for rows in datasets}}

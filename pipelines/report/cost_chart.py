@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import altair as alt
 
-from pipelines.colours import styles
+from pipelines.colours import INK, RULE, styles
 from pipelines.report.cells import Column
 from pipelines.report.charts import Spec, coloured, finished, focus, named
 from pipelines.report.costs import CostPoint
@@ -35,13 +35,11 @@ def cost_chart(points: Sequence[CostPoint], column: Column) -> Spec:
         alt.Tooltip("value:Q", title="%", format=".2f"),
         alt.Tooltip("front:N", title="cost and accuracy"),
     ]
-    line = named(front).mark_line(interpolate="step-after", strokeDash=[4, 3], color="#777777").encode(x=x, y=y)
+    line = named(front).mark_line(interpolate="step-after", strokeDash=[4, 3], color=RULE).encode(x=x, y=y)
     dots = (
         named(rows)
         .mark_circle(size=80)
         .encode(x=x, y=y, color=coloured(style, style, fields=False), opacity=focus(0.95), tooltip=tip)
     )
-    names = (
-        named(rows).mark_text(dy=-11, fontSize=11, color="#222222").encode(x=x, y=y, text="label:N", opacity=focus(1.0))
-    )
+    names = named(rows).mark_text(dy=-11, fontSize=11, color=INK).encode(x=x, y=y, text="label:N", opacity=focus(1.0))
     return finished(alt.layer(line, dots, names), 520, 280, rows, front)

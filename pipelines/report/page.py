@@ -14,6 +14,7 @@ from PIL import Image
 from pipelines.files import replacing, write_text
 from pipelines.report.answer import Answer
 from pipelines.report.charts import Spec, side_by_side
+from pipelines.report.dark import dark_rules
 from pipelines.report.missing import Missing
 from pipelines.report.parts import parts
 from pipelines.report.section import Chart, Section
@@ -50,6 +51,7 @@ def render_page(
         head=head,
         parts=shown,
         style=(templates / "report.css").read_text(encoding="utf-8"),
+        dark=dark_rules(sections),
         folds=(templates / "folds.js").read_text(encoding="utf-8"),
         script=(templates / "report.js").read_text(encoding="utf-8"),
         tables=(templates / "tables.js").read_text(encoding="utf-8"),

@@ -4,10 +4,14 @@ import math
 
 import altair as alt
 
+from pipelines.colours import ramp
 from pipelines.report.charts import Spec, finished, focus, named
 from pipelines.report.tuning import SearchResult, shown
 from pipelines.report.tuning_charts import tips
 from pipelines.spec.tuning import Choice, Value
+
+SHADES = 8
+"""Of lines: few enough to have each a twin on dark ground."""
 
 
 def parallel_chart(search: SearchResult) -> Spec | None:
@@ -31,7 +35,7 @@ def parallel_chart(search: SearchResult) -> Spec | None:
     order = [*names, "objective"]
     x = alt.X("option:N", title=None, sort=order, scale=alt.Scale(domain=order), axis=alt.Axis(labelAngle=-15))
     y = alt.Y("place:Q", title="lowest to highest", axis=alt.Axis(labels=False, ticks=False, tickCount=2))
-    shade = alt.Color("value:Q", title="objective (%)", scale=alt.Scale(scheme="viridis"))
+    shade = alt.Color("value:Q", title="objective (%)", scale=alt.Scale(type="quantize", range=ramp(SHADES)))
     told_by = [*tips(), alt.Tooltip("option:N"), alt.Tooltip("shown:N", title="is")]
     lines = named(rows).mark_line(strokeWidth=1.6, point=alt.OverlayMarkDef(size=26))
     drawn = lines.encode(x=x, y=y, color=shade, detail="trial:N", opacity=focus(0.8), tooltip=told_by)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import altair as alt
 
-from pipelines.colours import Style, ramp
+from pipelines.colours import NO_SCORE, Style, ramp
 from pipelines.histograms import BINS, ROWS, Histograms
 from pipelines.report.charts import Rows, Spec, coloured, dashed, finished, focus, named
 from pipelines.report.curves import Curve
@@ -41,7 +41,7 @@ def heat_map(each: Sequence[Histograms], side: str, title: str) -> Spec:
             ],
         )
     )
-    return finished(chart, 340, 170, rows)
+    return finished(chart.properties(view=alt.ViewBackground(fill=NO_SCORE)), 340, 170, rows)
 
 
 def cells(each: Sequence[Histograms], side: str) -> Rows:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import altair as alt
 
+from pipelines.colours import PAPER, TILE_DEEP, TILE_PALE
 from pipelines.report.cells import Column
 from pipelines.report.charts import Rows, Spec, finished, focus, named
 from pipelines.report.comparison import Comparison
@@ -44,7 +45,7 @@ def _heat_map(found: Sequence[Comparison], column: Column) -> Spec | None:
         alt.Tooltip("rank:N", title="mean rank"),
     ]
     base = named(rows).encode(x=x, y=y, opacity=focus(1.0), tooltip=tips)
-    tiles = base.mark_rect(stroke="white").encode(color=alt.Color("behind:Q", scale=shades, legend=None))
-    ink = alt.condition(f"datum.behind <= {dark}", alt.value("white"), alt.value("#222222"))
+    tiles = base.mark_rect(stroke=PAPER).encode(color=alt.Color("behind:Q", scale=shades, legend=None))
+    ink = alt.condition(f"datum.behind <= {dark}", alt.value(TILE_PALE), alt.value(TILE_DEEP))
     words = base.mark_text(fontSize=11).encode(text=alt.Text("mean:Q", format=".1f"), color=ink)
     return finished(alt.layer(tiles, words), 110 * len({row["dataset"] for row in rows}), 24 * len(order), rows)

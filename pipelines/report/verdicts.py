@@ -7,6 +7,7 @@ from typing import Any
 
 import altair as alt
 
+from pipelines.colours import INK, RULE
 from pipelines.report.behind import Behind
 from pipelines.report.charts import Spec, finished, named
 from pipelines.report.claims import JudgedClaim
@@ -199,8 +200,8 @@ def claims_chart(found: Sequence[JudgedClaim]) -> Spec | None:
     tips += [alt.Tooltip(f"{name}:Q", title=name, format=".2f") for name in ("mean", "low", "high")]
     zero = [{"value": 0.0}]
     layers = [
-        named(zero).mark_rule(color="#999999").encode(x=alt.X("value:Q", title=x)),
-        named(bounds).mark_tick(thickness=2, size=16, color="#222222", strokeDash=[2, 2]).encode(y=y, x="value:Q"),
+        named(zero).mark_rule(color=RULE).encode(x=alt.X("value:Q", title=x)),
+        named(bounds).mark_tick(thickness=2, size=16, color=INK, strokeDash=[2, 2]).encode(y=y, x="value:Q"),
         named(drawn).mark_rule(strokeWidth=2.5).encode(y=y, x=alt.X("low:Q", title=x), x2="high:Q", color=colour),
         named(drawn).mark_circle(size=70, opacity=1).encode(y=y, x="mean:Q", color=colour, tooltip=tips),
     ]

@@ -14,8 +14,8 @@ const ground = (element) => {
   }
   return [255, 255, 255];
 };
-const contrast = (element) => {
-  const [one, other] = [parsed(getComputedStyle(element).color).slice(0, 3), ground(element)].map(luminance);
+const contrast = (element, colour = getComputedStyle(element).color) => {
+  const [one, other] = [parsed(colour).slice(0, 3), ground(element)].map(luminance);
   return (Math.max(one, other) + 0.05) / (Math.min(one, other) + 0.05);
 };
 const shown = (element) => element.getClientRects().length > 0;
@@ -43,6 +43,17 @@ const own = [...document.querySelectorAll("main *:not(svg *)")].filter(
   (each) => shown(each) && !each.closest(".chart") && [...each.childNodes].some((node) => node.nodeType === 3 && node.data.trim()));
 found.texts = own.length;
 found.faint = own.filter((each) => contrast(each) < 4.5).map((each) => `${contrast(each).toFixed(2)} ${say(each)}`);
+const painted = (element) => {
+  const { fill, stroke } = getComputedStyle(element);
+  return contrast(element, fill === "none" || parsed(fill)[3] === 0 ? stroke : fill);
+};
+const inks = [...document.querySelectorAll(
+  ".chart svg.marks :is(:is(.mark-symbol, .mark-line, .mark-rule, .mark-text).role-mark > *, .role-axis-label text, .role-axis-title text)")];
+found.marks = inks.length;
+found.dim = inks.filter((each) => painted(each) < (each.closest(".role-mark") ? 3 : 4.5)).map((each) => each.outerHTML.slice(0, 200));
+const swatches = [...document.querySelectorAll(".swatch")];
+found.swatches = swatches.length;
+found.dim.push(...swatches.filter((each) => contrast(each.parentElement, getComputedStyle(each).backgroundColor) < 3).map(say));
 found.nameless = [...document.querySelectorAll("img")].filter((each) => !each.alt).map((each) => each.src.slice(0, 60));
 found.svg = [...document.querySelectorAll(".chart svg.marks")].map((each) => each.getBoundingClientRect().width);
 

@@ -135,6 +135,14 @@ def test_in_the_dark_the_page_is_dark_and_can_be_read(page: str, wide: dict[str,
     found = look(tmp_path, page, 1400, "--force-dark-mode")
     assert found["background"] == "rgb(23, 24, 26)" != wide["background"]
     assert not found["faint"]
+    assert found["marks"] == wide["marks"]
+    assert not found["dim"]
+
+
+def test_marks_stand_out_from_their_ground(wide: dict[str, Any]) -> None:
+    assert wide["marks"] > 200
+    assert wide["swatches"] > 5
+    assert not wide["dim"]
 
 
 def test_on_paper_no_column_is_cut(page: str, tmp_path: Path) -> None:
