@@ -10,6 +10,8 @@ from pipelines.report.charts import Rows, Spec, coloured, dashed, finished, focu
 from pipelines.report.curves import Curve
 from pipelines.statistics.beta import symmetric_density
 
+PALE = "gainsboro"
+"""Of the grid of a heat map, whose ground is pale in the dark, too: a name, as colours in numbers give way there."""
 POINTS = 99
 """Places at which a density is drawn."""
 
@@ -22,10 +24,13 @@ def heat_map(each: Sequence[Histograms], side: str, title: str) -> Spec:
         .mark_rect()
         .encode(
             x=alt.X(
-                "from:Q", title="training step", axis=alt.Axis(tickCount=5, format=",d"), scale=alt.Scale(nice=False)
+                "from:Q",
+                title="training step",
+                axis=alt.Axis(tickCount=5, format=",d", gridColor=PALE),
+                scale=alt.Scale(nice=False),
             ),
             x2="to:Q",
-            y=alt.Y("low:Q", title=title, scale=alt.Scale(domain=[-1, 1]), axis=alt.Axis(tickCount=5)),
+            y=alt.Y("low:Q", title=title, scale=alt.Scale(domain=[-1, 1]), axis=alt.Axis(tickCount=5, gridColor=PALE)),
             y2="high:Q",
             color=alt.Color(
                 "share:Q",

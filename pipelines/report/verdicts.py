@@ -1,5 +1,6 @@
 """Verdicts on claims in words, in a table and as a chart."""
 
+import textwrap
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -26,6 +27,8 @@ COLOURS: dict[Decision, str] = {
     "not enough runs": "#767676",
 }
 """All with a contrast above 4.5 on white."""
+WIDTH, LETTERS, LINE = 400, 64, 14
+"""Pixels of the chart of claims, little more than a phone has; letters of a claim in one line of it, and the line's height."""
 
 
 @dataclass(frozen=True)
@@ -193,19 +196,27 @@ def claims_chart(found: Sequence[JudgedClaim]) -> Spec | None:
     drawn = [row for each in shown if (row := _row(each))]
     order = list(dict.fromkeys(_name(each) for each in shown))
     bounds = [{"claim": _name(each), "value": bound} for each in shown for bound in _bounds(each.claim)]
-    y = alt.Y("claim:N", title=None, sort=order, axis=alt.Axis(labelLimit=420))
+    y = alt.Y("claim:N", title=None, sort=order, axis=None)
     x = "first minus second (points)"
-    colour = alt.Color("verdict:N", scale=alt.Scale(domain=list(ORDER), range=[COLOURS[name] for name in ORDER]))
+    scale = alt.Scale(domain=list(ORDER), range=[COLOURS[name] for name in ORDER])
+    colour = alt.Color("verdict:N", scale=scale, legend=None)
     tips = [alt.Tooltip(f"{name}:N", title=name) for name in ("claim", "verdict")]
     tips += [alt.Tooltip(f"{name}:Q", title=name, format=".2f") for name in ("mean", "low", "high")]
     zero = [{"value": 0.0}]
+    words = [{"claim": _name(each), "words": "\n".join(textwrap.wrap(_titled(each), LETTERS))} for each in shown]
+    lines = 1 + max(row["words"].count("\n") for row in words)
     layers = [
         named(zero).mark_rule(color=RULE).encode(x=alt.X("value:Q", title=x)),
-        named(bounds).mark_tick(thickness=2, size=16, color=INK, strokeDash=[2, 2]).encode(y=y, x="value:Q"),
+        named(bounds).mark_tick(thickness=2, size=14, color=INK, strokeDash=[2, 2]).encode(y=y, x="value:Q"),
         named(drawn).mark_rule(strokeWidth=2.5).encode(y=y, x=alt.X("low:Q", title=x), x2="high:Q", color=colour),
         named(drawn).mark_circle(size=70, opacity=1).encode(y=y, x="mean:Q", color=colour, tooltip=tips),
+        named(words)
+        .mark_text(
+            align="left", baseline="bottom", dy=-9 - LINE * (lines - 1), fontSize=11.5, color=INK, lineBreak="\n"
+        )
+        .encode(y=y, x=alt.value(0), text="words:N"),
     ]
-    return finished(alt.layer(*layers), 340, 26 * len(order) + 10, zero, bounds, drawn)
+    return finished(alt.layer(*layers), WIDTH, (LINE * lines + 26) * len(order), zero, bounds, drawn, words)
 
 
 def _row(each: JudgedClaim) -> dict[str, Any] | None:
@@ -223,6 +234,11 @@ def _row(each: JudgedClaim) -> dict[str, Any] | None:
 
 def _name(each: JudgedClaim) -> str:
     return f"{each.claim.text} ({each.place})"
+
+
+def _titled(each: JudgedClaim) -> str:
+    """With the verdict first: colour alone does not tell it."""
+    return f"{each.decision}: {_name(each)}"
 
 
 def _bounds(claim: PlannedClaim) -> list[float]:

@@ -28,12 +28,15 @@ const unpack = ({ columns, levels, rows }) =>
   rows.map((row) =>
     Object.fromEntries(columns.map((name, i) => [name, levels[name] ? levels[name][row[i]] : row[i]])));
 
+const LARGEST = 1.5; // times its own size that a chart grows to, so that its text does not become a heading
 const specs = JSON.parse(document.getElementById("specs").textContent);
 const options = { renderer: "svg", ast: true, actions: { export: true, source: false, compiled: false, editor: false } };
 
 const views = await Promise.all(specs.map(async (spec, i) => {
   const datasets = Object.fromEntries(Object.entries(spec.datasets).map(([name, data]) => [name, unpack(data)]));
   const { view } = await window.vegaEmbed(`#chart-${i}`, { ...spec, datasets }, options);
+  const svg = document.querySelector(`#chart-${i} svg.marks`);
+  svg.style.maxWidth = `${LARGEST * svg.viewBox.baseVal.width}px`;
   return view;
 }));
 

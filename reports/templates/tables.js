@@ -1,4 +1,5 @@
-// Sorts a table by the column whose title is pressed (up, down, as it was), and shows the rows that hold what is typed.
+// Sorts a table by the column whose title is pressed (up, down, as it was), shows the rows that hold what is typed,
+// and says where there are more columns than the window has room for.
 const UNITS = { h: 3600, min: 60, s: 1 };
 const FEW = 8;
 
@@ -12,7 +13,12 @@ const text = (row, column) => row.cells[column].textContent.trim();
 const compare = (one, other, column, isNumber) =>
   isNumber ? weight(text(one, column)) - weight(text(other, column)) : text(one, column).localeCompare(text(other, column));
 
+const sized = new ResizeObserver((entries) => {
+  for (const { target } of entries) target.toggleAttribute("data-wide", target.scrollWidth > target.clientWidth + 1);
+});
+
 for (const table of document.querySelectorAll(".scroll table")) {
+  sized.observe(table.parentElement);
   const body = table.tBodies[0];
   const rows = [...body.rows];
   const titles = [...table.tHead.rows[table.tHead.rows.length - 1].cells];

@@ -92,6 +92,9 @@ number.click();
 const behind = document.getElementById(number.hash.slice(1));
 await wait(() => behind.open);
 found.behind = [behind.open, behind.getClientRects().length > 0, behind.querySelectorAll("li").length];
+const hinted = () => [...document.querySelectorAll(".scroll[data-wide]")].map(say);
+await wait(() => found.cut.length === 0 || hinted().length);
+found.wide = hinted();
 found.errors = window.errors;
 if (parent === window) {
   const told = document.createElement("pre");

@@ -74,6 +74,7 @@ def test_no_error_and_every_chart_is_drawn(page: str, wide: dict[str, Any]) -> N
     assert wide["errors"] == []
     assert wide["drawn"] == page.count('class="chart"') > 5
     assert all(wide["svg"])
+    assert wide["wide"] == wide["cut"]
 
 
 def test_a_table_sorts_up_and_down_and_goes_back(wide: dict[str, Any]) -> None:
@@ -129,6 +130,7 @@ def test_a_phone_shows_the_page_in_its_width(page: str, tmp_path: Path) -> None:
     scroll, client = found["width"]
     assert scroll <= client == 390
     assert max(found["svg"]) <= 390
+    assert any(table.startswith("DIV scroll") for table in found["wide"])  # a hint that there are more columns
 
 
 def test_in_the_dark_the_page_is_dark_and_can_be_read(page: str, wide: dict[str, Any], tmp_path: Path) -> None:

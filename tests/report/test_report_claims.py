@@ -16,7 +16,7 @@ from pipelines.report.claims import JudgedClaim, judged
 from pipelines.report.comparison import comparisons
 from pipelines.report.power import ASSUMED, PairCost, cost_of_a_pair, power_lines
 from pipelines.report.study import load_results
-from pipelines.report.verdicts import claims_chart, claims_table, summary, told
+from pipelines.report.verdicts import LETTERS, LINE, claims_chart, claims_table, summary, told
 from pipelines.spec.load import load_study
 from pipelines.spec.plan import plan
 from pipelines.stages import plan as plan_stage
@@ -194,6 +194,18 @@ def test_the_page_leads_with_the_verdicts(tmp_path: Path) -> None:
     assert [number for number, anchor in anchors.items() if not anchor] == ["results: 10.0"]  # chance is worked out
     parts = page[page.index(f'id="{head}"') :].partition("<ul>")[2].partition("</ul>")[0]
     assert {*re.findall(r">digits · (\w+)", parts)} == {"new", "base"}
+
+
+def test_the_chart_tells_every_claim_whole_in_lines_that_fit_a_phone(tmp_path: Path) -> None:
+    text = "New is better than base, " * 6
+    spec = claims_chart(judge_all(tmp_path, f"  - {{text: '{text}', first: new, second: base}}"))
+    assert spec
+    assert spec["width"] <= 400
+    (words,) = (row["words"] for rows in spec["datasets"].values() for row in rows if "words" in row)
+    assert " ".join(words.split()) == f"supported: {' '.join(text.split())} (digits)"
+    assert len(words.split("\n")) > 1
+    assert max(map(len, words.split("\n"))) <= LETTERS
+    assert spec["height"] > LINE * len(words.split("\n"))
 
 
 def test_every_verdict_has_a_colour_on_both_grounds() -> None:
