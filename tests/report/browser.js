@@ -38,6 +38,7 @@ found.after = folded.filter((each) => each.open).map((each) => each.parentElemen
 document.querySelector("#evidence .part-name button").click();
 found.width = [document.documentElement.scrollWidth, document.documentElement.clientWidth];
 found.cut = [...document.querySelectorAll(".scroll")].filter((each) => each.scrollWidth > each.clientWidth + 1).map(say);
+found.lists = [...document.querySelectorAll("#jobs, #numbers, .paper")].filter(shown).map((each) => each.id || each.className);
 found.background = getComputedStyle(document.body).backgroundColor;
 const own = [...document.querySelectorAll("main *:not(svg *)")].filter(
   (each) => shown(each) && !each.closest(".chart") && [...each.childNodes].some((node) => node.nodeType === 3 && node.data.trim()));

@@ -75,6 +75,7 @@ def test_no_error_and_every_chart_is_drawn(page: str, wide: dict[str, Any]) -> N
     assert wide["drawn"] == page.count('class="chart"') > 5
     assert all(wide["svg"])
     assert wide["wide"] == wide["cut"]
+    assert wide["lists"] == ["jobs", "numbers"]
 
 
 def test_a_table_sorts_up_and_down_and_goes_back(wide: dict[str, Any]) -> None:
@@ -149,7 +150,16 @@ def test_marks_stand_out_from_their_ground(wide: dict[str, Any]) -> None:
 
 def test_on_paper_no_column_is_cut(page: str, tmp_path: Path) -> None:
     """The rules for print, on a sheet of A4 (landscape, 273 mm between the margins: 1031 px)."""
-    assert not look(tmp_path, page.replace("@media print", "@media all"), 1031)["cut"]
+    found = look(tmp_path, page.replace("@media print", "@media all"), 1031)
+    assert not found["cut"]
+    assert found["lists"] == ["paper"]  # lists for machines stay on the screen, and a sentence says so
+
+
+def test_a_page_of_few_rows_fills_few_sheets(page: str, tmp_path: Path) -> None:
+    (tmp_path / "page.html").write_text(page)
+    chromium(tmp_path, f"--print-to-pdf={tmp_path}/page.pdf", f"file://{tmp_path}/page.html")
+    sheets = re.findall(rb"/Type\s*/Page\b(?!s)", (tmp_path / "page.pdf").read_bytes())
+    assert 5 < len(sheets) < 20
 
 
 def test_without_scripts_a_still_picture_stands_for_the_charts(page: str, tmp_path: Path) -> None:
