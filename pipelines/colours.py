@@ -53,6 +53,9 @@ _FIXED = {
 }
 _DASHES: tuple[tuple[int, ...], ...] = ((), (6, 3), (2, 2), (8, 3, 2, 3), (12, 4), (4, 2, 1, 2, 1, 2))
 
+_SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down")
+"""One a dash."""
+
 
 @dataclass(frozen=True)
 class Style:
@@ -60,6 +63,11 @@ class Style:
 
     colour: str
     dash: tuple[int, ...]
+
+    @property
+    def shape(self) -> str:
+        """Of its dots, where there is no line for a dash: labels of one colour differ in it, too."""
+        return _SHAPES[_DASHES.index(self.dash)]
 
 
 def colour(method: str) -> str:

@@ -62,6 +62,8 @@ def test_no_two_labels_of_a_study_look_alike() -> None:
     found = styles(methods)
     assert list(found) == list(methods)
     assert len(set(found.values())) == len(methods)
+    dots = [(style.colour, style.shape) for style in found.values()]
+    assert len(set(dots)) == len(methods)
 
 
 def test_a_named_method_looks_the_same_whatever_stands_beside_it() -> None:

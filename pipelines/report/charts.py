@@ -43,7 +43,7 @@ def comparison_chart(comparison: Comparison, column: Column) -> Spec:
     layers = [
         named(dots)
         .mark_point(size=50, strokeWidth=1.6)
-        .encode(x=x, y=y, color=colour, opacity=focus(1.0), tooltip=tip),
+        .encode(x=x, y=y, color=colour, shape=shaped(style, order), opacity=focus(1.0), tooltip=tip),
         named(means)
         .mark_tick(thickness=2.5, size=18)
         .encode(x=x, y=y, color=colour, opacity=focus(1.0), tooltip=[*tip, alt.Tooltip("n:Q", title="mean of n")]),
@@ -93,6 +93,14 @@ def dashed(style: dict[str, Style], labels: Iterable[str]) -> Any:
     domain = list(dict.fromkeys(labels))
     scale = alt.Scale(domain=domain, range=[list(style[label].dash) or [1, 0] for label in domain])
     return alt.StrokeDash("label:N", scale=scale, legend=alt.Legend(title=None))
+
+
+def shaped(style: dict[str, Style], labels: Iterable[str]) -> Any:
+    """The shapes of dots that tell labels of one colour apart."""
+    domain = list(dict.fromkeys(labels))
+    return alt.Shape(
+        "label:N", scale=alt.Scale(domain=domain, range=[style[label].shape for label in domain]), legend=None
+    )
 
 
 def focus(shown: float) -> Any:

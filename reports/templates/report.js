@@ -32,6 +32,14 @@ const LARGEST = 1.5; // times its own size that a chart grows to, so that its te
 const specs = JSON.parse(document.getElementById("specs").textContent);
 const options = { renderer: "svg", ast: true, actions: { export: true, source: false, compiled: false, editor: false } };
 
+// Small multiples are made for a phone; a wider window holds more panels beside each other.
+const GAP = 24;
+const main = getComputedStyle(document.querySelector("main"));
+const room = parseFloat(main.width) - parseFloat(main.paddingLeft) - parseFloat(main.paddingRight);
+for (const spec of specs) {
+  if (spec.facet) spec.columns = Math.max(spec.columns, Math.floor((room - 2 * GAP) / (spec.spec.width + GAP)));
+}
+
 const views = await Promise.all(specs.map(async (spec, i) => {
   const datasets = Object.fromEntries(Object.entries(spec.datasets).map(([name, data]) => [name, unpack(data)]));
   const { view } = await window.vegaEmbed(`#chart-${i}`, { ...spec, datasets }, options);
