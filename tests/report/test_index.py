@@ -1,7 +1,12 @@
 """A study in brief, and the page over all studies."""
 
+import json
+import re
+from html import unescape
 from pathlib import Path
 
+import pytest
+from browser_tools import CHROMIUM, chromium
 from report_tools import finish, planned
 
 from pipelines.files import read_json
@@ -66,3 +71,48 @@ def test_the_index_lists_every_study_with_a_page(tmp_path):
     (half / BRIEF).write_text('{"study":')
     report.run(tmp_path / "done" / "plan.json", tmp_path, tmp_path / "done", TEXTS)
     assert 'href="half' not in (tmp_path / "index.html").read_text()
+
+
+PRESS = """<pre id="found"></pre><script>
+const rows_ = [...document.querySelectorAll("tr[data-words] a")];
+const seen = () => rows_.filter((name) => !name.closest("tr").hidden).map((name) => name.textContent);
+const found = {all: seen()};
+const choose = (name, field, value) => {
+  field.value = value;
+  field.dispatchEvent(new Event("input", {bubbles: true}));
+  found[name] = seen();
+  document.getElementById("clear").click();
+};
+choose("missing", document.querySelector('[data-of="state"]'), "some missing");
+choose("digits", document.querySelector('[data-of="datasets"]'), "digits");
+choose("verdict", document.querySelector('[data-of="verdicts"]'), "not enough runs");
+choose("words", document.getElementById("words"), "HALF better");
+choose("past", document.getElementById("since"), "2026-01-31");
+choose("future", document.getElementById("since"), "2026-02-01");
+found.cleared = seen();
+document.getElementById("found").textContent = JSON.stringify(found);
+</script></body>"""
+
+
+@pytest.mark.slow
+@pytest.mark.xdist_group("browser")
+@pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium on the PATH")
+def test_the_index_shows_the_studies_of_a_state_a_data_set_a_verdict_or_a_date(tmp_path):
+    for name, finished in (("done", True), ("half", False)):
+        reported(tmp_path, name, finished)
+    page = (tmp_path / "index.html").read_text()
+    assert "<option>digits</option>" in page
+    (tmp_path / "pressed.html").write_text(page.replace("</body>", PRESS))
+    printed = chromium(tmp_path, "--dump-dom", f"file://{tmp_path}/pressed.html")
+    found = re.search(r'<pre id="found">(.*?)</pre>', printed, re.S)
+    assert found
+    assert json.loads(unescape(found[1])) == {
+        "all": ["done", "half"],
+        "missing": ["half"],
+        "digits": ["done", "half"],
+        "verdict": ["done", "half"],
+        "words": ["half"],
+        "past": ["done", "half"],
+        "future": [],
+        "cleared": ["done", "half"],
+    }
