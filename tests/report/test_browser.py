@@ -1,35 +1,23 @@
 """The page in a real browser: no error, tables that sort and filter, contrast, width, paper, and without scripts."""
 
-import html
-import json
 import re
-import shutil
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
+from browser_tools import CHROMIUM, chromium, look
 from PIL import Image
 from report_tools import full_study
 
 from pipelines.stages import report
 
-HERE, ROOT = Path(__file__).parent, Path(__file__).parents[2]
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+ROOT = Path(__file__).parents[2]
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium on the PATH"),
     pytest.mark.xdist_group("browser"),
 ]
-NARROWEST = 600
-"""Pixels of a window; a narrower page is shown inside another one."""
 FRAME = "border: 0; width: 1400px; height: 9000px"
-ERRORS = """<script>
-window.errors = [];
-addEventListener("error", (event) => window.errors.push(String(event.message)));
-addEventListener("unhandledrejection", (event) => window.errors.push(String(event.reason)));
-for (const kind of ["error", "warn"]) console[kind] = (...words) => window.errors.push(words.join(" "));
-</script>"""
 
 
 @pytest.fixture(scope="module")
@@ -37,32 +25,6 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> str:
     folder = tmp_path_factory.mktemp("results")
     report.run(full_study(folder), folder, folder / "out", ROOT / "reports")
     return (folder / "out" / "report.html").read_text()
-
-
-def chromium(folder: Path, *arguments: str) -> str:
-    """What the browser prints."""
-    line = [str(CHROMIUM), "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--hide-scrollbars"]
-    line += [f"--user-data-dir={folder}/profile", "--virtual-time-budget=20000", *arguments]
-    return subprocess.run(line, check=True, capture_output=True, text=True, timeout=240).stdout
-
-
-def look(folder: Path, text: str, width: int, *arguments: str) -> dict[str, Any]:
-    """What browser.js finds in the page at this width."""
-    script = f'<script type="module">{(HERE / "browser.js").read_text()}</script>'
-    head, _, tail = text.replace("<head>", f"<head>{ERRORS}", 1).rpartition("</body>")
-    text = f"{head}{script}</body>{tail}"
-    (folder / "page.html").write_text(text)
-    shown = "page.html"
-    if width < NARROWEST:
-        shown = "outer.html"
-        (folder / shown).write_text((HERE / "browser.html").read_text().replace("WIDTH", str(width)))
-    printed = chromium(
-        folder, *arguments, f"--window-size={max(width, NARROWEST)},1000", "--dump-dom", f"file://{folder}/{shown}"
-    )
-    found = re.search(r'<pre id="found">(.*?)</pre>', printed, re.S)
-    assert found, printed[:500]
-    assert found[1], "the page told nothing: a script ended early"
-    return json.loads(html.unescape(found[1]))
 
 
 @pytest.fixture(scope="module")
