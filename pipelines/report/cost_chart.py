@@ -59,11 +59,11 @@ def cost_chart(points: Sequence[CostPoint], column: Column) -> Spec:
     names = named(words).mark_text(fontSize=11, color=INK, baseline="middle")
     layers = [
         line,
-        leads.encode(x=x, y=y, x2="to_seconds:Q", y2="to_value:Q", opacity=focus(0.9)),
+        *([leads.encode(x=x, y=y, x2="to_seconds:Q", y2="to_value:Q", opacity=focus(0.9))] if lines else []),
         dots.encode(x=x, y=y, **look, opacity=focus(1.0), tooltip=tip),
         names.encode(x=x, y=y, text="label:N", opacity=focus(1.0)),
     ]
-    return finished(alt.layer(*layers), WIDTH, HEIGHT, rows, front, lines, words)
+    return finished(alt.layer(*layers), WIDTH, HEIGHT, rows, front, *([lines] if lines else []), words)
 
 
 def _row(point: CostPoint) -> dict[str, Any]:
