@@ -18,11 +18,15 @@ from pipelines.report.pairs import pairs_csv
 from pipelines.report.reproduction_table import summary as reproduction_summary
 from pipelines.report.section import Section, unshown
 from pipelines.report.sections import all_sections
+from pipelines.report.siunitx import to_siunitx
 from pipelines.report.study import Results
 from pipelines.report.summary import overview, warnings
-from pipelines.report.tables import Table, to_csv, to_latex, to_markdown
+from pipelines.report.tables import Table, to_csv, to_markdown
 from pipelines.report.verdicts import told
 from pipelines.spec.layout import FIGURES, PAGE, TABLES
+
+UNPRINTED = ("settings", "data", "classes", "confusions")
+"""Tables, by the beginning of their names, that nobody puts into a paper: they have no LaTeX."""
 
 
 def build_report(results: Results, out: Path, texts: Path, standing: Standings = NOT_JUDGED) -> Path:
@@ -62,7 +66,7 @@ def _numbers(material: Material, sections: Sequence[Section]) -> Section:
 def _write_tables(material: Material, sections: Sequence[Section], folder: Path) -> None:
     """Every table of the page, but that of the jobs, which records.csv tells; and three with numbers in full, as CSV."""
     for table in [table for section in sections for table in section.tables if table.name != "jobs"]:
-        _write_table(table, folder)
+        _write_table(table, material.results.study, folder)
     write_text(folder / "results.csv", results_csv(material.beside))
     if any(each for _, each in material.paired):
         write_text(folder / "pairs.csv", pairs_csv(material.paired))
@@ -70,6 +74,11 @@ def _write_tables(material: Material, sections: Sequence[Section], folder: Path)
         write_text(folder / "per_class.csv", per_class_csv(material.confusions))
 
 
-def _write_table(table: Table, folder: Path) -> None:
-    for ending, text in (("tex", to_latex(table)), ("md", to_markdown(table)), ("csv", to_csv(table))):
+def _write_table(table: Table, study: str, folder: Path) -> None:
+    texts = {"md": to_markdown(table), "csv": to_csv(table)}
+    if table.name.partition("-")[0] not in UNPRINTED:
+        texts["tex"] = to_siunitx(
+            table, f"Table {table.name} of the study {study}, written by python -m pipelines report."
+        )
+    for ending, text in texts.items():
         write_text(folder / f"{table.name}.{ending}", text)

@@ -4,9 +4,20 @@ from collections.abc import Iterable, Sequence
 
 from pipelines.report.comparison import Comparison
 from pipelines.report.estimates import HEADLINE
-from pipelines.report.published import WantedFigure, as_printed, choose, is_same_setting, wanted_for
-from pipelines.report.tables import Entry, Table
+from pipelines.report.published import (
+    UNCONFIRMED,
+    UNCONFIRMED_MEANS,
+    WantedFigure,
+    as_printed,
+    choose,
+    is_same_setting,
+    wanted_for,
+)
+from pipelines.report.tables import Entry, Printed, Table
 from pipelines.spec.published import Published, published_protocol
+
+CONDITIONS = ("data set", "network", "epochs")
+"""Headers of what a figure was measured with."""
 
 
 def elsewhere_table(found: Sequence[Comparison], published: list[Published], caption: str) -> Table | None:
@@ -19,15 +30,20 @@ def elsewhere_table(found: Sequence[Comparison], published: list[Published], cap
     rows = tuple(
         (
             Entry(row.method),
-            Entry(row.protocol),
-            Entry(row.measured_on),
+            Entry(row.measured_by),
+            Entry(row.dataset),
+            Entry(row.backbone or "not stated", muted=not row.backbone),
+            Entry(str(row.epochs or "not stated"), muted=not row.epochs),
             Entry(row.source + (f" ({row.note})" if row.note else "")),
-            Entry(as_printed(row.value)),
+            Entry(as_printed(row.value), marks="" if row.confirmed else UNCONFIRMED),
         )
         for row in sorted(chosen, key=lambda row: (row.method, row.protocol, row.measured_on))
     )
-    header = ("method", "protocol", "measured on", "source", "published (%)")
-    return Table("published", caption, header, rows, text_columns=4) if rows else None
+    header = ("method", "protocol", *CONDITIONS, "source", "published (%)")
+    printed = Printed(keys=2, below=(len(header) - 2,))
+    remarks = () if all(row.confirmed for row in chosen) else (UNCONFIRMED_MEANS,)
+    whole = Table("published", caption, header, rows, text_columns=len(header) - 1, remarks=remarks, printed=printed)
+    return whole if rows else None
 
 
 def _wanted(found: Sequence[Comparison]) -> Iterable[WantedFigure]:

@@ -9,11 +9,17 @@ from pipelines.report.behind import of_cell, of_parts
 from pipelines.report.cells import Column, Row
 from pipelines.report.comparison import Comparison
 from pipelines.report.noise import compared
-from pipelines.report.tables import Entry, Table, csv_text
+from pipelines.report.tables import Entry, Printed, Table, csv_text
 from pipelines.statistics.paired import Difference, pairs_needed
 
 MOST_ROWS = 12
 """Rows of a protocol of which all pairs are told; of more only those with the best."""
+ALL = "All pairs are in tables/pairs.csv."
+PRINTED = (
+    "The best method of every protocol beside each other row: the mean difference in percentage points over the seeds that "
+    "both have, its 95 % interval, and p of the exact sign-flip test over these seeds."
+)
+"""The caption in a paper, which leaves the test over images out."""
 HEADER = (
     *("dataset", "protocol", "metric", "first", "second", "difference_points", "low_points", "high_points"),
     *("interval_counts", "seeds", "p_seeds", "smallest_p_seeds", "first_better_images", "second_better_images", "p_images"),
@@ -65,13 +71,14 @@ def _table(name: str, caption: str, shown: Sequence[Pair], rows: tuple[tuple[Ent
         "worse",
         "p over images",
     )
-    remarks = ["All pairs are in tables/pairs.csv."]
+    printed = Printed(PRINTED, keys=3, left_out=3, page_only=(ALL,))
+    remarks = [ALL]
     if few := sorted({pair.found.test.n for pair in shown if pair.found.test.n < pairs_needed()}):
         remarks.append(
             f"{pairs_needed()} pairs of seeds are needed to reach 0.05: with {' or '.join(map(str, few))} the test over seeds "
             "cannot show a difference, however large, and the smallest p that it can give stands in brackets."
         )
-    return Table(name, caption, header, rows, text_columns=3, remarks=tuple(remarks))
+    return Table(name, caption, header, rows, text_columns=3, remarks=tuple(remarks), printed=printed)
 
 
 def _row(comparison: Comparison, pair: Pair) -> tuple[Entry, ...]:

@@ -37,7 +37,7 @@ def document(chapters: Sequence[Chapter], folder: Path) -> str:
     """The LaTeX of a document in ``folder``: its files are named from there, so that the results can be moved."""
     lines = [
         "% Written by python -m pipelines paper; the tables are files of their own.",
-        rf"\documentclass{{article}}\usepackage[margin=20mm]{{geometry}}{PACKAGES}",
+        rf"\documentclass{{article}}\usepackage[margin=20mm]{{geometry}}\usepackage{{graphicx}}{PACKAGES}",
         r"\begin{document}",
     ]
     for chapter in chapters:

@@ -8,8 +8,9 @@ from jinja2 import Template
 from pandas.io.formats.style import Styler
 
 from pipelines.files import write_text
+from pipelines.report.latex_columns import letter
 from pipelines.report.paper_tables import Absent, Filled
-from pipelines.report.siunitx import letter, to_siunitx
+from pipelines.report.siunitx import to_siunitx
 from pipelines.report.tables import Entry, Table, csv_text, to_markdown
 
 FILL = "Cells that are not run yet, and the commands that fill them (first: python -m pipelines plan STUDY --write):"

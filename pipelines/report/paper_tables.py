@@ -4,23 +4,22 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from pipelines.errors import InputError
+from pipelines.report.elsewhere import CONDITIONS
 from pipelines.report.estimates import RESAMPLES
 from pipelines.report.measured import FoundCell, StudyNumbers
 from pipelines.report.missing import commands
+from pipelines.report.published import UNCONFIRMED, UNCONFIRMED_MEANS
 from pipelines.report.study import AnySpec, Result
 from pipelines.report.tables import Entry, Table
 from pipelines.spec.tables import Kind, PlannedColumn, PlannedRow, PlannedTable
 
 DASH = "–"
-UNCONFIRMED = "†"
 INTERVALS = {
     "seeds and images": f"seeds and test images (two-way bootstrap of {RESAMPLES:,} resamples)",
     "seeds": "seeds (Student's t)",
     "images": "test images for the very weights (Wilson)",
 }
 """What an interval counts, in words."""
-CONDITIONS = ("data set", "network", "epochs")
-"""Headers of what follows a figure from elsewhere."""
 VERDICT = ("difference", "verdict")
 """Headers of what follows a figure that is reproduced."""
 FOLLOWING: dict[Kind, tuple[str, ...]] = {"elsewhere": CONDITIONS, "reproduces": VERDICT}
@@ -219,7 +218,7 @@ def _remarks(filling: _Filling) -> Iterator[str]:
     if any(column.kind == "rank" for column in plan.columns):
         yield "Ranks: 1 is the highest mean; of rows that are complete everywhere and saw no labels."
     if UNCONFIRMED in filling.marks:
-        yield f"{UNCONFIRMED} Not confirmed: read off a plot, inferred, or second-hand."
+        yield UNCONFIRMED_MEANS
     used = {column.dataset for column in plan.columns if column.kind in ("metric", "gain")}
     marked = [found for name, found in measured.comparisons.items() if name in used]
     yield from dict.fromkeys(remark for found in marked for remark in found.codes.remarks())

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from pipelines.report.published import as_printed
 from pipelines.report.reproduction import Reproduced, Verdict, counted
-from pipelines.report.tables import Entry, Table
+from pipelines.report.tables import Entry, Printed, Table
 from pipelines.spec.titles import number_title
 
 COLOURS: dict[Verdict, str] = {
@@ -22,7 +22,7 @@ def reproduction_table(found: Sequence[Reproduced], caption: str) -> Table:
     unique = list(dict.fromkeys(notes))
     rows = tuple(_row(each, unique.index(note) + 1) for each, note in zip(found, notes, strict=True))
     header = ("row", "measured by", "published by", "here", "published", "difference", "allowed", "verdict")
-    return Table("reproduction", caption, header, rows, notes=tuple(unique), text_columns=3)
+    return Table("reproduction", caption, header, rows, notes=tuple(unique), text_columns=3, printed=Printed(keys=2))
 
 
 def _row(each: Reproduced, note: int) -> tuple[Entry, ...]:

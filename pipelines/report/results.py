@@ -12,7 +12,7 @@ from pipelines.report.costs import Cost
 from pipelines.report.estimates import RESAMPLES
 from pipelines.report.noise import letters
 from pipelines.report.published import as_printed, choose, is_same_setting, wanted_for
-from pipelines.report.tables import Entry, Table
+from pipelines.report.tables import Entry, Printed, Table
 from pipelines.spec.published import Published, published_protocol
 from pipelines.statistics.paired import pairs_needed
 
@@ -35,6 +35,8 @@ LETTERS = (
     "sign-flip test of the two alone, and by a paired t test corrected over all pairs (Benjamini and Hochberg). Those with an "
     "a are within noise of the best. Floors, rows that saw labels and rows with missing seeds have no letter."
 )
+PRINTED = "Accuracy on the test images of {} in percent: mean ± sample standard deviation over pretraining seeds."
+"""The caption in a paper, which has no intervals."""
 NO_CEILING = (
     "No ceiling: no row here was trained with the labels of these images. The study's ceiling gives one (ceiling: "
     "{recipe: supervised/SCALE}), or the method supervised among the others."
@@ -91,7 +93,9 @@ def results_table(
     if cost:
         header, groups = [*header, "time", "images/s"], (*groups, ("a pretraining", 2))
     remarks = tuple(_remarks(comparison, any(noise.values())))
-    return Table(name, caption, tuple(header), tuple(rows), groups, tuple(sources), remarks=remarks)
+    words, told = PRINTED.format(comparison.dataset.short_name), tuple(INTERVALS.values())
+    printed = Printed(words, left_out=2 * bool(cost), page_only=told)
+    return Table(name, caption, tuple(header), tuple(rows), groups, tuple(sources), remarks=remarks, printed=printed)
 
 
 def _cost_entries(cost: Cost | None) -> tuple[Entry, Entry]:

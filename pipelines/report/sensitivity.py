@@ -10,8 +10,13 @@ from pipelines.colours import colour
 from pipelines.report.behind import Behind, of_cell, of_parts
 from pipelines.report.cells import Column, Row
 from pipelines.report.comparison import Comparison
-from pipelines.report.tables import Entry, Table
+from pipelines.report.tables import Entry, Printed, Table
 from pipelines.statistics.ranks import FEWEST, Agreement, agreement, mean_ranks
+
+AGREEMENT = (
+    "How far two protocols agree on the order of methods: Kendall's tau-b, 1 for the same order, -1 for the reverse."
+)
+"""The caption in a paper, which has no second lines of cells."""
 
 
 def ranks_tables(found: Sequence[Comparison], caption: str) -> tuple[Table, ...]:
@@ -85,7 +90,8 @@ def _agreement(
         if i
     )
     header = ("protocol", *(column.title for column in columns[:-1]))
-    return Table(name, caption, header, lines, (("", 1), (comparison.dataset.short_name, len(columns) - 1)))
+    groups = (("", 1), (comparison.dataset.short_name, len(columns) - 1))
+    return Table(name, caption, header, lines, groups, printed=Printed(AGREEMENT))
 
 
 def _both(comparison: Comparison, one: Column, other: Column) -> Behind | None:

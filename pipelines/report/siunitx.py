@@ -1,115 +1,99 @@
-"""A table as LaTeX for a paper: booktabs, numbers in S columns of siunitx, footnotes by letters."""
+"""A table as LaTeX for a paper: booktabs, numbers in S columns of siunitx, footnotes by letters, no wider than a page."""
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
-from pipelines.report.tables import Entry, Table, escape_latex, latex_groups
+from pipelines.report.latex_columns import Column, Signs, columns_of, raised, stacked, unaligned
+from pipelines.report.latex_layout import Block, layouts
+from pipelines.report.latex_pages import Page, Part, pages_of
+from pipelines.report.latex_widths import TEXT_WIDTH, broken, points
+from pipelines.report.printing import NUMBER, printed
+from pipelines.report.tables import Entry, Table, escape_latex
 
-NUMBER = re.compile(r"(?P<number>(?P<sign>[+-]?)(?P<whole>\d+)(?:\.(?P<part>\d+))?)(?P<spread> ± [\d.]+| \[.*\])?")
-"""What can be aligned: 71.2, -0.4, +2.1 ± 0.3, 71.2 [70.1, 72.3]."""
-PACKAGES = r"\usepackage{booktabs,graphicx,siunitx}"
+PACKAGES = r"\usepackage{booktabs,siunitx}"
 _ALONE = (
     r"\expandafter\ifx\csname @nodocument\endcsname\relax\else",
-    rf"\documentclass{{article}}\usepackage[margin=20mm]{{geometry}}{PACKAGES}",
+    rf"\documentclass{{article}}{PACKAGES}",
     r"\begin{document}\input{\jobname.tex}\end{document}",
     r"\fi",
 )
 """Makes a document of a file that no document has begun for. Inside one, @nodocument is \\relax, and all this is skipped."""
 _SET = r"\centering\setlength{\belowcaptionskip}{4pt}"
 """A caption above a table touches its rule in most classes."""
-_SMALL, _SHRUNK = 80, 100
-"""Letters a line from which on the type is smaller, and from which on the table is made as narrow as the text."""
-_SHRINK = (r"\sbox0{%", r"\end{tabular}}\ifdim\wd0>\linewidth\resizebox{\linewidth}{!}{\usebox0}\else\usebox0\fi")
-
-
-@dataclass(frozen=True)
-class _Column:
-    """How a column is set: ``form`` l or S, and whether a second part follows for spread and footnotes."""
-
-    form: str
-    is_number: bool
-    has_after: bool
-
-    @property
-    def forms(self) -> list[str]:
-        return [self.form, "@{}l"] if self.has_after else [self.form]
-
-    def title(self, text: str) -> str:
-        """The header of the column, over both parts."""
-        if self.has_after:
-            return rf"\multicolumn{{2}}{{c}}{{{escape_latex(text)}}}"
-        return f"{{{escape_latex(text)}}}" if self.is_number else escape_latex(text)
+_BREAKABLE = re.compile(r"(\\_|[a-z][./])(?=[a-z])")
+"""Where the name of an option may be broken."""
+_CONTINUED = (r"\addtocounter{table}{-1}", r"\caption[]{(continued)}")
 
 
 def to_siunitx(table: Table, above: str, below: Iterable[str] = ()) -> str:
-    """A table environment that stands in a paper by \\input, and that compiles as it is. ``above``, ``below``: comments."""
-    columns = [_Column("l", False, False)]
-    columns += [_column([row[place] for row in table.rows]) for place in range(1, len(table.header))]
-    wide = _width(table)
-    before, end = _SHRINK if wide > _SHRUNK else ("", r"\end{tabular}")
+    """Table environments that stand in a paper by \\input, and that compile as they are. ``above``, ``below``: comments."""
+    table = printed(table)
+    signs = Signs(table)
+    ways = layouts(table, columns_of(table, signs))
+    notes = [(signs.of(number), note) for number, note in enumerate(table.notes, start=1)]
+    told = {remark: escape_latex(remark) for remark in table.remarks}
+    told |= {f"{sign} {note}": rf"\textsuperscript{{{sign}}}\,{escape_latex(note)}" for sign, note in notes}
     lines = [f"% {above}", f"% In a paper: {PACKAGES} and \\input.", *_ALONE]
-    lines += [r"\begin{table}[htbp]", _SET + (r"\small" if wide > _SMALL else "")]
-    lines += [rf"\caption{{{escape_latex(table.caption)}}}", rf"\label{{{table.label or f'tab:{table.name}'}}}"]
-    lines += [before] if before else []
-    lines += [r"\begin{tabular}{@{}", *(form for column in columns for form in column.forms), r"@{}}", r"\toprule"]
-    if table.groups:
-        lines += latex_groups(_widened(table.groups, columns))
-    titles = " & ".join(column.title(title) for column, title in zip(columns, table.header, strict=True))
-    lines += [titles + r" \\", r"\midrule", *_body(table, columns), r"\bottomrule", end]
-    lines += [*_below(table), r"\end{table}", *(f"% {line}" for line in below)]
-    return "\n".join([*lines, ""])
+    for number, page in enumerate(pages_of(table, ways, list(told))):
+        head = [rf"\caption{{{escape_latex(table.caption)}}}", rf"\label{{{table.label or f'tab:{table.name}'}}}"]
+        lines += [r"\begin{table}[htbp]", _SET, *(_CONTINUED if number else head)]
+        lines += [*_parts(table, page, signs), *_below([told[line] for line in page.below]), r"\end{table}"]
+    return "\n".join([*lines, *(f"% {line}" for line in below), ""])
 
 
-def letter(number: int) -> str:
-    """a, b, ..., z, aa, ab, ...: the sign of a footnote, counted from 1; a digit would look like a power."""
-    rest, place = divmod(number - 1, 26)
-    return (letter(rest) if rest else "") + chr(ord("a") + place)
-
-
-def _width(table: Table) -> int:
-    """Letters in a line of the table, about."""
-    texts = [[title, *(row[place].text for row in table.rows)] for place, title in enumerate(table.header)]
-    return sum(max(map(len, column)) + 2 for column in texts)
-
-
-def _column(entries: Sequence[Entry]) -> _Column:
-    """S with the digits to keep room for, or l where a text cannot be aligned."""
-    texts = [entry.text for entry in entries if entry.text not in ("", "–")]
-    found = [NUMBER.fullmatch(text) for text in texts]
-    numbers = [match for match in found if match]
-    if len(numbers) < len(found):
-        return _Column("l", False, False)
-    whole = max((len(match["whole"]) for match in numbers), default=2)
-    part = max((len(match["part"] or "") for match in numbers), default=1)
-    sign = "+" if any(match["sign"] for match in numbers) else ""
-    form = f"S[table-format={sign}{whole}.{part}{', retain-explicit-plus' if sign else ''}]"
-    return _Column(form, True, any(_after(entry) for entry in entries))
-
-
-def _widened(groups: Sequence[tuple[str, int]], columns: Sequence[_Column]) -> tuple[tuple[str, int], ...]:
-    """The groups over the columns that LaTeX counts."""
-    found, start = [], 0
-    for title, span in groups:
-        found.append((title, sum(len(column.forms) for column in columns[start : start + span])))
-        start += span
-    return tuple(found)
-
-
-def _body(table: Table, columns: Sequence[_Column]) -> list[str]:
-    headings, lines, whole = dict(table.sections), [], sum(len(column.forms) for column in columns)
-    for number, row in enumerate(table.rows):
-        if number in headings:
-            lines += [r"\addlinespace"] * (number > 0)
-            lines.append(rf"\multicolumn{{{whole}}}{{@{{}}l}}{{\emph{{{escape_latex(headings[number])}}}}} \\")
-        lines.append(" & ".join(_cell(entry, column) for entry, column in zip(row, columns, strict=True)) + r" \\")
+def _parts(table: Table, page: Page, signs: Signs) -> list[str]:
+    """The tabulars of a page."""
+    lines: list[str] = []
+    for number, part in enumerate(page.parts):
+        size, columns = part.block.size, part.block.columns
+        between = [r"\par\medskip"] if number else [rf"{size.command}\setlength{{\tabcolsep}}{{{size.space:g}pt}}"]
+        lines += [*between, r"\begin{tabular}{@{}", *(form for column in columns for form in column.forms), r"@{}}"]
+        lines += [r"\toprule", *_groups(part.block)]
+        lines += [" & ".join(column.header() for column in columns) + r" \\", r"\midrule"]
+        lines += [*_body(table, part, signs), r"\bottomrule", r"\end{tabular}"]
     return lines
 
 
-def _cell(entry: Entry, column: _Column) -> str:
-    after, text = _after(entry), escape_latex(entry.text)
+def _groups(block: Block) -> list[str]:
+    """The groups' titles over the columns that LaTeX counts, and a rule below each that has one."""
+    cells, rules, place, start = [], [], 0, 1
+    for number, (title, span) in enumerate(block.groups):
+        wide = sum(len(column.forms) for column in block.columns[place : place + span])
+        text = stacked(broken(title, block.span(number) / block.size.scale))
+        cells.append(rf"\multicolumn{{{wide}}}{{c}}{{{text}}}")
+        rules += [rf"\cmidrule(lr){{{start}-{start + wide - 1}}}"] if title else []
+        place, start = place + span, start + wide
+    return [" & ".join(cells) + r" \\", " ".join(rules)] if cells else []
+
+
+def _body(table: Table, part: Part, signs: Signs) -> list[str]:
+    headings, block, lines = dict(table.sections), part.block, []
+    if part.start and headings:  # a page begins inside a group of rows
+        headings[part.start] = headings[max(start for start in headings if start <= part.start)]
+    for number in range(part.start, min(part.stop, len(table.rows))):
+        if number in headings:
+            lines += [r"\addlinespace"] * (number > part.start)
+            lines.append(_heading(headings[number], block))
+        cells = [table.rows[number][place] for place in block.places]
+        set_ = (_cell(entry, column, signs) for entry, column in zip(cells, block.columns, strict=True))
+        lines.append(" & ".join(set_) + r" \\")
+    return lines
+
+
+def _heading(text: str, block: Block) -> str:
+    """A line over all columns; a paragraph where it is longer than they are wide."""
+    whole, scale = sum(len(column.forms) for column in block.columns), block.size.scale
+    is_long = scale * points(text) > block.width
+    form = f"p{{{min(TEXT_WIDTH, max(block.width, 200.0)):.0f}pt}}" if is_long else "l"
+    return rf"\multicolumn{{{whole}}}{{@{{}}{form}}}{{\emph{{{escape_latex(text)}}}}} \\"
+
+
+def _cell(entry: Entry, column: Column, signs: Signs) -> str:
+    after, text = _after(entry, signs), escape_latex(entry.text)
+    if column.paragraph:
+        text = _BREAKABLE.sub(r"\1\\allowbreak{}", text)
     if not column.is_number:
-        return text + after
+        return (rf"\textbf{{{text}}}" if entry.bold else text) + after
     if match := NUMBER.fullmatch(entry.text):
         text = match["number"]
     elif text:
@@ -117,19 +101,17 @@ def _cell(entry: Entry, column: _Column) -> str:
     return f"{text} & {after}" if column.has_after else text
 
 
-def _after(entry: Entry) -> str:
+def _after(entry: Entry, signs: Signs) -> str:
     """What follows a number and is not aligned with others: its spread, marks and footnotes."""
-    match = NUMBER.fullmatch(entry.text)
-    spread = rf"\,{escape_latex(match['spread'].strip())}" if match and match["spread"] else ""
-    spread = spread.replace(r"$\pm$ ", r"$\pm$\,")
-    signs = [escape_latex(entry.marks)] * bool(entry.marks) + ([letter(entry.note)] if entry.note else [])
-    return spread + (rf"\textsuperscript{{{','.join(signs)}}}" if signs else "")
+    following, signs_ = unaligned(entry), raised(entry, signs)
+    space = r"\," if following.startswith("±") else "~"
+    text = space + escape_latex(following).replace(r"$\pm$ ", r"$\pm$\,") if following else ""
+    marks = ",".join(escape_latex(sign) for sign in signs_)
+    return text + (rf"\,\textsuperscript{{{marks}}}" if marks else "")
 
 
-def _below(table: Table) -> list[str]:
+def _below(lines: Sequence[str]) -> list[str]:
     """Footnotes and remarks, a line each."""
-    notes = [rf"\textsuperscript{{{letter(i)}}}\,{escape_latex(note)}" for i, note in enumerate(table.notes, start=1)]
-    lines = [*(escape_latex(remark) for remark in table.remarks), *notes]
     if not lines:
         return []
     joined = [f"{line}\\par" for line in lines]

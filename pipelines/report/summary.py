@@ -13,7 +13,7 @@ from pipelines.report.comparison import short_flag
 from pipelines.report.foreseen import Foreseen
 from pipelines.report.opened import record_address
 from pipelines.report.study import AnySpec, Result, Results
-from pipelines.report.tables import Entry, Table
+from pipelines.report.tables import Entry, Printed, Table
 from pipelines.spec.jobs import EvaluateSpec, PretrainSpec, RunSpec, ShardsSpec
 
 
@@ -85,7 +85,7 @@ def timings_table(results: Results, caption: str) -> Table:
     rows = tuple(_timing(stage, detail, jobs, foreseen.off_by(jobs)) for (stage, detail), jobs in ordered)
     header = ("stage", "kind", "finished", "total", "median", "longest", "images/s", "over foreseen")
     remarks = tuple(text for text in (foreseen.sentence(results.all),) if text)
-    return Table("timings", caption, header, rows, text_columns=2, remarks=remarks)
+    return Table("timings", caption, header, rows, text_columns=2, remarks=remarks, printed=Printed(keys=2))
 
 
 def jobs_table(results: Results, caption: str, page: Path) -> Table:

@@ -1,4 +1,4 @@
-"""A table as data, and the same table as LaTeX (booktabs), Markdown and CSV; the page's template makes the HTML."""
+"""A table as data, and the same table as Markdown and CSV; siunitx.py makes the LaTeX, the page's template the HTML."""
 
 import csv
 import io
@@ -43,12 +43,10 @@ _LATEX = {
     "<": r"\textless{}",
     ">": r"\textgreater{}",
     "|": r"\textbar{}",
+    "\u2060": "{}",
     "[": "{[}",
     "]": "{]}",
 }
-
-_LONG = 40
-"""Letters from which on a text column is set as a paragraph."""
 
 
 @dataclass(frozen=True)
@@ -77,12 +75,30 @@ class Entry:
 
 
 @dataclass(frozen=True)
+class Printed:
+    """What LaTeX for a paper does otherwise than the page.
+
+    caption     none: the table's own
+    keys        how many columns from the left name a row; they are repeated where a table is cut
+    left_out    how many columns from the right a paper has no room for
+    below       columns of sentences, which stand as footnotes to the row
+    page_only   remarks on the second lines of cells, which only the page has
+    """
+
+    caption: str = ""
+    keys: int = 1
+    left_out: int = 0
+    below: tuple[int, ...] = ()
+    page_only: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Table:
     """A grid with a header. ``groups``: (title, columns it spans) above the header, from the left; may be empty.
 
     ``name`` is the stem of the files; ``text_columns``: how many columns from the left are set flush left; ``notes``:
     footnotes, numbered from 1; ``remarks``: what has to be known to read it, below it. ``sections``: (row, heading) of
-    every row before which a heading stands. ``label``: for \\ref; none: tab:NAME.
+    every row before which a heading stands. ``label``: for \\ref; none: tab:NAME. ``printed``: how LaTeX differs.
     """
 
     name: str
@@ -95,6 +111,7 @@ class Table:
     remarks: tuple[str, ...] = ()
     sections: tuple[tuple[int, str], ...] = ()
     label: str = ""
+    printed: Printed = Printed()
 
     @property
     def titles(self) -> list[str]:
@@ -113,28 +130,8 @@ _SIGNED = re.compile(r"[+-]\d[\d. ±()\[\]–,;%e-]*(?:points[\d. ,\[\]-]*)?(?: 
 
 def escape_latex(text: str) -> str:
     """``text`` on one line, with every character that means something to LaTeX spelt out."""
-    return "".join(_LATEX.get(letter, letter) for letter in _line(text))
-
-
-def to_latex(table: Table) -> str:
-    """A table environment for ``\\usepackage{booktabs}``, notes below the rules.
-
-    What a noted entry was measured on stands in its note, not in the cell, which would be too wide for a page.
-    """
-    columns = _latex_columns(table)
-    lines = [r"\begin{table}", r"\centering", rf"\caption{{{escape_latex(table.caption)}}}"]
-    lines += [rf"\label{{tab:{table.name}}}", rf"\begin{{tabular}}{{@{{}}{columns}@{{}}}}", r"\toprule"]
-    if table.groups:
-        lines += latex_groups(table.groups)
-    lines += [" & ".join(escape_latex(title) for title in table.header) + r" \\", r"\midrule"]
-    lines += [" & ".join(_latex_entry(entry) for entry in row) + r" \\" for row in table.rows]
-    lines += [r"\bottomrule", r"\end{tabular}"]
-    lines += [rf"\par\smallskip{{\footnotesize {escape_latex(remark)}}}" for remark in table.remarks]
-    lines += [
-        rf"\par\smallskip{{\footnotesize $^{{{number}}}$ {escape_latex(note)}}}"
-        for number, note in enumerate(table.notes, start=1)
-    ]
-    return "\n".join([*lines, r"\end{table}", ""])
+    apart = re.sub("-(?=-)", "-\u2060", _line(text))  # two hyphens would become a dash
+    return "".join(_LATEX.get(letter, letter) for letter in apart)
 
 
 def to_markdown(table: Table) -> str:
@@ -172,32 +169,6 @@ def csv_text(rows: list[list[str]]) -> str:
     buffer = io.StringIO()
     csv.writer(buffer, lineterminator="\n").writerows([harmless(cell) for cell in row] for row in rows)
     return buffer.getvalue()
-
-
-def latex_groups(groups: tuple[tuple[str, int], ...]) -> list[str]:
-    """Two lines above the header: the groups' titles, and a rule below each that has one."""
-    cells, rules, start = [], [], 1
-    for title, span in groups:
-        cells.append(rf"\multicolumn{{{span}}}{{c}}{{{escape_latex(title)}}}")
-        rules += [rf"\cmidrule(lr){{{start}-{start + span - 1}}}"] if title else []
-        start += span
-    return [" & ".join(cells) + r" \\", " ".join(rules)]
-
-
-def _latex_columns(table: Table) -> str:
-    """l for text, r for numbers; columns of long text share the line as paragraphs."""
-    longest = [max((len(row[place].text) for row in table.rows), default=0) for place in range(table.text_columns)]
-    wide = sum(length > _LONG for length in longest)
-    text = [f"p{{{0.7 / wide:.2f}\\linewidth}}" if length > _LONG else "l" for length in longest]
-    return "".join(text) + "r" * (len(table.header) - table.text_columns)
-
-
-def _latex_entry(entry: Entry) -> str:
-    text = escape_latex(entry.text)
-    text = rf"\textbf{{{text}}}" if entry.bold else text
-    text += rf"\textsuperscript{{{escape_latex(entry.marks)}}}" if entry.marks else ""
-    text += rf" {{\footnotesize ({escape_latex(entry.detail)})}}" if entry.detail and not entry.note else ""
-    return text + (rf"$^{{{entry.note}}}$" if entry.note else "")
 
 
 def _markdown_entry(entry: Entry) -> str:

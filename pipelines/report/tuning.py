@@ -12,7 +12,7 @@ from pipelines.files import read_json
 from pipelines.records import vouched_file
 from pipelines.report.behind import Behind, of_jobs
 from pipelines.report.study import Results
-from pipelines.report.tables import Entry, Table
+from pipelines.report.tables import Entry, Printed, Table
 from pipelines.spec.jobs import TuneSpec
 from pipelines.spec.row_name import RowName
 from pipelines.spec.tuning import Choice, Space, Value
@@ -169,7 +169,7 @@ def tuning_table(all_searches: list[SearchResult], caption: str) -> Table:
         *("method", "data set", "chosen values", "importance", "complete trials"),
         *("default (%)", "chosen (%)", "noise (points)"),
     )
-    return Table("tuning", caption, header, tuple(rows), text_columns=4)
+    return Table("tuning", caption, header, tuple(rows), text_columns=4, printed=Printed(keys=2))
 
 
 def shown(value: Value) -> str:

@@ -12,7 +12,7 @@ from pipelines.colours import INK, RULE
 from pipelines.report.behind import Behind
 from pipelines.report.charts import Spec, finished, named
 from pipelines.report.claims import JudgedClaim
-from pipelines.report.tables import Entry, Table
+from pipelines.report.tables import Entry, Printed, Table
 from pipelines.spec.claims import PlannedClaim
 from pipelines.statistics.claims import Decision, Verdict
 from pipelines.statistics.intervals import Estimate
@@ -161,7 +161,7 @@ def claims_table(found: Sequence[JudgedClaim], caption: str) -> Table:
         )
         for each in found
     )
-    return Table("claims", caption, header, rows, text_columns=3)
+    return Table("claims", caption, header, rows, text_columns=3, printed=Printed(left_out=2))
 
 
 def _measured(each: JudgedClaim) -> tuple[Entry, ...]:
