@@ -25,12 +25,17 @@ _FIGURE = r"\includegraphics[width=\linewidth,height=0.85\textheight,keepaspectr
 
 @dataclass(frozen=True)
 class Chapter:
-    """What a study gives to a paper: files of tables (.tex) and of figures (.pdf)."""
+    """What a study gives to a paper: files of tables (.tex) and of figures (.pdf).
+
+    ``file``: of the study; ``not_run``: names of its tables of which no row has been run.
+    """
 
     study: str
     question: str
     tables: Sequence[Path]
     figures: Sequence[Path]
+    file: str = ""
+    not_run: Sequence[str] = ()
 
 
 def document(chapters: Sequence[Chapter], folder: Path) -> str:
@@ -40,7 +45,8 @@ def document(chapters: Sequence[Chapter], folder: Path) -> str:
         rf"\documentclass{{article}}\usepackage[margin=20mm]{{geometry}}\usepackage{{graphicx}}{PACKAGES}",
         r"\begin{document}",
     ]
-    for chapter in chapters:
+    lines += [rf"{{\raggedright {escape_latex(sentence)}\par}}" for sentence in [not_run(chapters)] if sentence]
+    for chapter in (chapter for chapter in chapters if chapter.tables):
         lines += [rf"\section*{{{escape_latex(chapter.study)}}}", escape_latex(chapter.question), ""]
         lines += [rf"\input{{{_seen_from(folder, file)}}}" for file in chapter.tables]
         for file in chapter.figures:
@@ -49,6 +55,15 @@ def document(chapters: Sequence[Chapter], folder: Path) -> str:
             lines += [rf"\caption{{{escape_latex(title)}}}", r"\end{figure}"]
         lines += [r"\clearpage"]
     return "\n".join([*lines, r"\end{document}", ""])
+
+
+def not_run(chapters: Sequence[Chapter]) -> str:
+    """``Not run yet: momentum, sides; run snakemake ...``; empty where every table has something to show."""
+    names = [name for chapter in chapters for name in chapter.not_run]
+    files = ", ".join(chapter.file for chapter in chapters if chapter.not_run)
+    if not names:
+        return ""
+    return f"Not run yet: {', '.join(names)}; run snakemake --profile local reproduce_all paper --config 'studies=[{files}]'."
 
 
 def write_document(text: str, file: Path) -> Path | None:

@@ -5,11 +5,13 @@ import shutil
 from pathlib import Path
 
 import pytest
+from report_tools import finish
 from snakemake_tools import TINY, snakemake, workplace
 
 from pipelines.cli import main
 from pipelines.errors import EnvironmentFault
 from pipelines.report import paper as paper_document
+from pipelines.spec.plan import plan_file
 
 TABLES = """
 tables:
@@ -32,25 +34,39 @@ def place(folder: Path, studies: tuple[str, ...] = ("tiny",)) -> Path:
 @pytest.mark.slow
 def test_both_targets_run_no_job_and_run_again(tmp_path: Path) -> None:
     folder = place(tmp_path, ("tiny", "other"))
+    results = folder / "results"
     done = snakemake(folder, target="paper")
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-    results = folder / "results"
+    assert "Not run yet: everything, second, everything, second; run snakemake" in done.stdout + done.stderr
+    assert not (results / "tiny").exists()
+    assert not (results / "jobs").exists()
+    one_record(folder / "tiny.yaml", results)  # the other study shares it
+    done = snakemake(folder, target="paper")
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     for study in ("tiny", "other"):
         assert {path.name for path in (results / study / "tables").iterdir()} == {
             f"{name}.{ending}" for name in ("everything", "second") for ending in ("tex", "md", "csv", "html")
         }
     assert (results / "paper" / "paper.tex").read_text().count(r"\input{") == 4
     assert (results / "paper" / "paper.pdf").exists() == any(map(shutil.which, paper_document.ENGINES))
-    assert not (results / "jobs").exists()
+    assert len(list((results / "jobs").rglob("record.json"))) == 1
     assert not (results / "mlflow.db").exists()
     (results / "tiny" / "tables" / "second.md").unlink()
     assert snakemake(folder, target="tables").returncode == 0
     assert (results / "tiny" / "tables" / "second.md").exists()
 
 
+def one_record(file: Path, results: Path) -> None:
+    """One evaluation of the method of a study, with a made-up number."""
+    jobs = plan_file(file).dump()["jobs"]
+    job = next(job for job in jobs if (job["stage"], job["label"]) == ("evaluate", "moco"))
+    finish(results, job, metrics={"test/top1": 0.5})
+
+
 def written(folder: Path) -> Path:
-    """The study of a workplace, its tables written; its file."""
+    """The study of a workplace with one record, its tables written; its file."""
     file = place(folder) / "tiny.yaml"
+    one_record(file, folder / "results")
     assert main(["tables", str(file), "--results", str(folder / "results")]) == 0
     return file
 
@@ -74,6 +90,21 @@ def test_the_paper_holds_tables_and_the_figures_there_are_and_keeps_its_bytes(tm
     (results / "tiny" / "figures" / "training.pdf").unlink()
     assert main(["paper", str(file), "--results", str(results)]) == 0
     assert (results / "paper" / "paper.pdf").read_bytes() == before
+
+
+def test_tables_that_were_not_run_are_named_in_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = written(tmp_path)
+    other = tmp_path / "other.yaml"
+    other.write_text(file.read_text().replace("momentum: 0.99", "momentum: 0.9").replace("everything", "nothing"))
+    assert main(["paper", str(file), str(other), "--results", str(tmp_path / "results")]) == 0
+    sentence = (
+        f"Not run yet: nothing, second; run snakemake --profile local reproduce_all paper --config 'studies=[{other}]'."
+    )
+    assert sentence in capsys.readouterr().out
+    text = (tmp_path / "results" / "paper" / "paper.tex").read_text()
+    assert text.count("Not run yet") == 1
+    assert r"\section*{other}" not in text
+    assert not (tmp_path / "results" / "other").exists()
 
 
 def test_without_latex_the_text_is_written_and_it_says_what_to_install(
@@ -101,6 +132,7 @@ def test_a_table_that_was_not_written_and_a_study_without_any_are_told(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = place(tmp_path) / "tiny.yaml"
+    one_record(file, tmp_path / "results")
     assert main(["paper", str(file), "--results", str(tmp_path / "results")]) == 1
     told = capsys.readouterr().err
     assert f"everything.tex: no such file; write it with: python -m pipelines tables {file} --results" in told

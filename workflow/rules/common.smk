@@ -16,6 +16,7 @@ from pipelines.errors import InputError
 from pipelines.launching.polling import look_often
 from pipelines.launching.verdicts import grown
 from pipelines.spec import layout
+from pipelines.spec.begun import begun
 from pipelines.spec.speeds import Speeds
 from pipelines.spec.pending import Pending, is_fresh
 from pipelines.spec.workflow import TABLES, TARGETS, plans, read_config, study_files
@@ -200,6 +201,17 @@ def tables():
         layout.marker(RESULTS, "tables", name)
         for name, made in PLANS.items()
         if made.tables
+    ]
+
+
+def paper_tables():
+    """The same of studies with something to show in a paper, or of all where this run makes their records."""
+    if not RUNS_NOTHING:
+        return tables()
+    return [
+        layout.marker(RESULTS, "tables", name)
+        for name, made in PLANS.items()
+        if begun(made, RESULTS)
     ]
 
 

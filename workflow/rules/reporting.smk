@@ -38,7 +38,7 @@ rule study_tables:
 
 rule one_paper:
     input:
-        tables(),
+        paper_tables(),
         [] if RUNS_NOTHING else wanted(),  # figures of the reports
     output:
         str(layout.marker(RESULTS, "paper", "paper")),
