@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from pipelines.spec.jobs import EvaluateSpec, PretrainSpec
-from pipelines.spec.layout import record_file
+from pipelines.spec.layout import record_file, written_plan
 from pipelines.spec.plan import Plan
 from pipelines.spec.tables import PlannedTable
 
@@ -12,7 +12,12 @@ FLOORS = ("pixels", "untrained")
 
 
 def begun(made: Plan, results: Path) -> tuple[PlannedTable, ...]:
-    """The tables of a study with a row of a method that has a record of training or evaluation."""
+    """The tables of a study with a row of a method that has a record of training or evaluation.
+
+    None where no run of the study was ever begun: methods, too, are shared with studies that were.
+    """
+    if not written_plan(results, made.study.name).exists():
+        return ()
     shown = {row.label for table in made.tables for row in table.rows}
     labels = {label for label in shown if _has_record(made, label, results)}
     return tuple(table for table in made.tables if any(row.label in labels for row in table.rows))

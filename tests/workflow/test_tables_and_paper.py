@@ -10,6 +10,7 @@ from snakemake_tools import TINY, snakemake, workplace
 
 from pipelines.cli import main
 from pipelines.errors import EnvironmentFault
+from pipelines.files import write_json
 from pipelines.report import paper as paper_document
 from pipelines.spec.plan import plan_file
 
@@ -40,14 +41,14 @@ def test_both_targets_run_no_job_and_run_again(tmp_path: Path) -> None:
     assert "Not run yet: everything, second, everything, second; run snakemake" in done.stdout + done.stderr
     assert not (results / "tiny").exists()
     assert not (results / "jobs").exists()
-    one_record(folder / "tiny.yaml", results)  # the other study shares it
+    one_record(folder / "tiny.yaml", results)  # the other study shares it, but was not begun
     done = snakemake(folder, target="paper")
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-    for study in ("tiny", "other"):
-        assert {path.name for path in (results / study / "tables").iterdir()} == {
-            f"{name}.{ending}" for name in ("everything", "second") for ending in ("tex", "md", "csv", "html")
-        }
-    assert (results / "paper" / "paper.tex").read_text().count(r"\input{") == 4
+    assert {path.name for path in (results / "tiny" / "tables").iterdir()} == {
+        f"{name}.{ending}" for name in ("everything", "second") for ending in ("tex", "md", "csv", "html")
+    }
+    assert not (results / "other").exists()
+    assert (results / "paper" / "paper.tex").read_text().count(r"\input{") == 2
     assert (results / "paper" / "paper.pdf").exists() == any(map(shutil.which, paper_document.ENGINES))
     assert len(list((results / "jobs").rglob("record.json"))) == 1
     assert not (results / "mlflow.db").exists()
@@ -57,9 +58,10 @@ def test_both_targets_run_no_job_and_run_again(tmp_path: Path) -> None:
 
 
 def one_record(file: Path, results: Path) -> None:
-    """One evaluation of the method of a study, with a made-up number."""
-    jobs = plan_file(file).dump()["jobs"]
-    job = next(job for job in jobs if (job["stage"], job["label"]) == ("evaluate", "moco"))
+    """A study whose run was begun: one evaluation of its method, with a made-up number."""
+    plan = plan_file(file).dump()
+    write_json(results / plan["study"] / "plan.json", plan)
+    job = next(job for job in plan["jobs"] if (job["stage"], job["label"]) == ("evaluate", "moco"))
     finish(results, job, metrics={"test/top1": 0.5})
 
 
