@@ -2,11 +2,12 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from pipelines.colours import colour
 from pipelines.files import canonical
 from pipelines.report.behind import of_jobs, of_pretrainings
+from pipelines.report.flat_settings import Flat, flat, short, words
+from pipelines.report.recipes import options_beside, overruled
 from pipelines.report.study import Result, Results
 from pipelines.report.tables import Entry, Table
 from pipelines.spec.base import Model
@@ -15,8 +16,6 @@ from pipelines.spec.methods.base import MethodOptions
 from pipelines.spec.tuning import Value
 from pipelines.spec.views import Views
 
-Flat = dict[str, Any]
-"""Option path -> plain value."""
 SHOWN = ("epochs", "batch_size", "optimizer", "lr_per_256", "weight_decay", "schedule", "warmup_epochs", "precision")
 """Training settings worth naming even where all share them."""
 
@@ -24,7 +23,8 @@ SHOWN = ("epochs", "batch_size", "optimizer", "lr_per_256", "weight_decay", "sch
 def settings_table(results: Results, tuned: Mapping[str, Mapping[str, Value]], caption: str) -> Table:
     """A row a pretrained label and data set. ``tuned``: key of a tuning job -> the values it chose.
 
-    Options are those that differ from the method's defaults, training and encoder from what most rows have.
+    A row with a recipe lists what it does otherwise than the recipe. Another lists options that differ from the method's
+    defaults, and what of training and encoder most rows do not have.
     """
     kinds: dict[tuple[str, str], list[Result[PretrainSpec]]] = {}
     for job in results.of(PretrainSpec):
@@ -34,24 +34,29 @@ def settings_table(results: Results, tuned: Mapping[str, Mapping[str, Value]], c
     all_changed = _in_all([_options(job.spec) for job in first])
     rows = []
     for seeds in kinds.values():
-        job = seeds[0]
+        job, recipe = seeds[0], results.recipes.get(seeds[0].name.method)
         chosen = tuned.get(job.inputs.get("best", ""), {})
-        options = {path: value for path, value in _options(job.spec).items() if path not in {*chosen, *all_changed}}
-        changes = {path: value for path, value in _run(job.spec).items() if common.get(path) != value}
+        found = options_beside(job.spec, recipe) if recipe else _options(job.spec)
+        options = {path: value for path, value in found.items() if path not in {*chosen, *all_changed}}
+        other = {path: value for path, value in _run(job.spec).items() if common.get(path) != value}
+        changes = " · ".join(overruled(job.spec, recipe)) if recipe else words(other)
+        usual = ("as the recipe", "as the recipe") if recipe else ("defaults", "as shared")
         rows.append(
             (
                 Entry(job.label, colour=colour(job.name.method)),
                 Entry(job.dataset),
-                Entry(_words(options) or "defaults", muted=not options),
+                Entry(recipe.name if recipe else "–", muted=recipe is None),
+                Entry(words(options) or usual[0], muted=not options),
                 _tuned(results, job, chosen),
-                Entry(_words(changes) or "as shared", muted=not changes),
+                Entry(changes or usual[1], muted=not changes),
                 Entry(_rate(job), behind=of_pretrainings(seeds)),
             )
         )
-    header = ("method", "data set", "options", "tuned", "training and encoder", "lr")
+    header = ("method", "data set", "recipe", "options", "tuned", "training and encoder", "lr")
     shown = {path: value for path, value in common.items() if path in SHOWN or path.startswith("encoder")} | all_changed
-    remarks = (f"Shared, unless a row says otherwise: {_words(shown)}.",) if shown else ()
-    return Table("settings", caption, header, tuple(rows), text_columns=5, remarks=remarks)
+    unless = "a row or its recipe" if results.recipes else "a row"
+    remarks = (f"Shared, unless {unless} says otherwise: {words(shown)}.",) if shown else ()
+    return Table("settings", caption, header, tuple(rows), text_columns=6, remarks=remarks)
 
 
 def _tuned(results: Results, job: Result[PretrainSpec], chosen: Mapping[str, Value]) -> Entry:
@@ -59,12 +64,12 @@ def _tuned(results: Results, job: Result[PretrainSpec], chosen: Mapping[str, Val
     searches = [each for each in results.of(TuneSpec) if each.key == job.inputs.get("best")]
     waiting = "not chosen yet" if "best" in job.inputs else "–"
     behind = of_jobs(f"{job.dataset} · {job.label} · values that were tuned", searches)
-    return Entry(_words(chosen) or waiting, muted=not chosen, behind=behind)
+    return Entry(words(chosen) or waiting, muted=not chosen, behind=behind)
 
 
 def _run(spec: PretrainSpec) -> Flat:
     """Training and encoder."""
-    return _flat(spec.training) | {f"encoder.{path}": value for path, value in _flat(spec.encoder).items()}
+    return flat(spec.training) | {f"encoder.{path}": value for path, value in flat(spec.encoder).items()}
 
 
 def _common(each: Sequence[Flat]) -> Flat:
@@ -82,15 +87,21 @@ def _in_all(each: Sequence[Flat]) -> Flat:
 
 def _options(spec: PretrainSpec) -> Flat:
     """The method's options, and its views, where they are not its defaults."""
-    plain = _flat(_plain(spec.method))
-    options = {path: value for path, value in _flat(spec.method).items() if plain.get(path) != value}
+    plain, usual = _plain(spec.method), flat(_plain(spec.method))
+    options: Flat = {}
+    for name in type(spec.method).model_fields:
+        part = getattr(spec.method, name)
+        if isinstance(part, Model) and getattr(plain, name) is None:  # a part that is off by default
+            options[name] = "on"
+            usual |= {f"{name}.{path}": value for path, value in flat(type(part)()).items()}
+    options |= {path: value for path, value in flat(spec.method).items() if usual.get(path) != value}
     return options | _views(spec.views, spec.method.default_views(spec.dataset.side))
 
 
 def _views(views: Views, usual: Views) -> Flat:
     """What is not the method's recipe: once where all augmentations have it, else by their number."""
-    was = _flat(usual)
-    changes = {path: value for path, value in _flat(views).items() if was.get(path) != value}
+    was = flat(usual)
+    changes = {path: value for path, value in flat(views).items() if was.get(path) != value}
     found: Flat = {}
     for path, value in changes.items():
         name = path.removeprefix("augmentations.").partition(".")[2]
@@ -106,33 +117,7 @@ def _plain(method: MethodOptions) -> MethodOptions:
     return type(method)(**said)
 
 
-def _flat(value: Model) -> Flat:
-    return _paths(value.model_dump(mode="json"))
-
-
-def _paths(value: Any, path: str = "") -> Flat:
-    """Nested options by path; a list of plain values is one value."""
-    if isinstance(value, list) and any(isinstance(inner, dict) for inner in value):
-        value = {str(number): inner for number, inner in enumerate(value)}
-    if not isinstance(value, dict):
-        return {path: value}
-    return {
-        name: leaf for key, inner in value.items() for name, leaf in _paths(inner, f"{path}.{key}".strip(".")).items()
-    }
-
-
-def _words(options: Mapping[str, Any]) -> str:
-    """``temperature 0.2 · momentum 0.999``."""
-    return " · ".join(f"{path} {_short(value)}" for path, value in options.items())
-
-
-def _short(value: Any) -> str:
-    if isinstance(value, list):
-        return f"({', '.join(map(_short, value))})"
-    return f"{value:.4g}" if isinstance(value, float) else "none" if value is None else str(value)
-
-
 def _rate(job: Result[PretrainSpec]) -> str:
     """The rate that was used."""
     rate = job.record.derived.get("lr") if job.record else None
-    return "–" if rate is None else _short(rate)
+    return "–" if rate is None else short(rate)

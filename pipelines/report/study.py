@@ -20,13 +20,14 @@ from pipelines.spec.jobs import EvaluateSpec, PretrainSpec, ShardsSpec, TuneSpec
 from pipelines.spec.layout import job_folder
 from pipelines.spec.parse import parse
 from pipelines.spec.price import Price
+from pipelines.spec.recipes import FromRecipe
 from pipelines.spec.reproductions import PlannedReproduction
 from pipelines.spec.row_name import RowName
 
 AnySpec = ShardsSpec | TuneSpec | PretrainSpec | EvaluateSpec
 SPECS: dict[str, type[AnySpec]] = {kind.stage: kind for kind in (ShardsSpec, TuneSpec, PretrainSpec, EvaluateSpec)}
 S = TypeVar("S", bound=AnySpec, covariant=True)
-KEYS = {"study", "file", "question", "seeds", "datasets", "main", "tuned", "claims", "reproduces", "jobs"}
+KEYS = {"study", "file", "question", "seeds", "datasets", "main", "tuned", "claims", "reproduces", "recipes", "jobs"}
 """What a plan.json holds."""
 
 
@@ -93,6 +94,8 @@ class Results:
     """The protocol that leads; none where an earlier program planned the study: the first that was planned."""
     foretold: Mapping[Place, Price] = field(default_factory=dict)
     """What each job was to take, as noted when the run that did it began."""
+    recipes: Mapping[str, FromRecipe] = field(default_factory=dict)
+    """Label of a method entry -> the recipe it names; empty where an earlier program planned."""
 
     def of(self, kind: type[S]) -> list[Result[S]]:
         """The jobs of one stage, by its spec, in the plan's order."""
@@ -154,7 +157,8 @@ def results_of(value: Any, results: Path, plan: str) -> Results:
     study = str(value["study"])
     main = parse(AnyEvaluation, value["main"]["evaluation"], f"{plan}: main.evaluation") if "main" in value else None
     noted, file = foretold(results, study), str(value.get("file", ""))
-    return Results(study, str(value["question"]), found, claims, reproductions, file, main, noted)
+    recipes = parse(dict[str, FromRecipe], value.get("recipes", {}), f"{plan}: recipes")
+    return Results(study, str(value["question"]), found, claims, reproductions, file, main, noted, recipes)
 
 
 def _result(where: str, job: dict[str, Any], results: Path) -> Result[AnySpec]:

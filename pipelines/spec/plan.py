@@ -53,6 +53,7 @@ class Plan:
             "tuned": list(study.tuning.methods) if study.tuning else [],
             "claims": [claim.model_dump(mode="json") for claim in self.claims],
             **({"reproduces": reproduces} if reproduces else {}),
+            **({"recipes": recipes} if (recipes := self._recipes()) else {}),
             "jobs": [
                 {
                     "stage": job.stage,
@@ -64,6 +65,12 @@ class Plan:
                 for place, job in self.jobs.items()
             ],
         }
+
+    def _recipes(self) -> dict[str, Any]:
+        """Label of a method entry -> its recipe, with what that says."""
+        entries = [*self.study.methods, *([self.study.ceiling] if self.study.ceiling else [])]
+        named = {entry.label: entry.recipe for entry in entries if entry.recipe}
+        return {label: recipe.model_dump(mode="json", exclude_unset=True) for label, recipe in named.items()}
 
 
 def plan(study: Study) -> Plan:

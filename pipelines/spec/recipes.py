@@ -40,6 +40,8 @@ class FromRecipe(Model):
 
     name: str
     """NAME/SCALE."""
+    method: dict[str, Any] = {}
+    """``use`` and the options, for the report."""
     training: dict[str, Any] = {}
     encoder: AnyEncoder | None = None
     views: AugmentationChange | None = None
@@ -67,7 +69,7 @@ def with_recipe(entry: dict[str, Any], study: Path, where: str) -> tuple[dict[st
     kind = recipe.encoder.use if recipe.encoder else None
     if isinstance(own.get("encoder"), dict) and own["encoder"].get("use", kind) != kind:
         beneath.pop("encoder", None)  # another kind of encoder: nothing of the recipe's belongs to it
-    apart = {key: value for key, value in given.items() if key in ("training", "encoder", "views")}
+    apart = {key: value for key, value in given.items() if key in ("method", "training", "encoder", "views")}
     return merged(beneath, own), {"name": str(reference), **apart}
 
 
