@@ -96,7 +96,7 @@ def pictures_section(material: Material, room: int) -> Section:
     """All of them up to ``room`` characters; the sheets of packing stand in the section of the data."""
     results, reader = material.results, Reader(room)
     runs = results.of(PretrainSpec)
-    trained = first_seeds(results, [job for job in runs if VIEWS in _artifacts(job)])
+    trained = first_seeds(results, [job for job in runs if _has_pictures(job)])
     by_knn = [job for job in results.of(EvaluateSpec) if isinstance(job.spec.evaluation, Knn)]
     looked = first_seeds(results, [job for job in by_knn if NEIGHBOURS in _artifacts(job)])
     words = material.caption("pictures")
@@ -171,6 +171,10 @@ def _maps(jobs: Sequence[Job], reader: Reader) -> Iterator[Panel]:
 
 def _artifacts(job: Job) -> dict[str, str]:
     return job.record.artifacts if job.record else {}
+
+
+def _has_pictures(job: Job) -> bool:
+    return any(Path(place).suffix.lower() in KINDS for place in _artifacts(job).values())
 
 
 def _title(job: Job) -> str:
