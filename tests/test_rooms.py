@@ -35,6 +35,7 @@ HELPERS = {
     "schedules",
     "signals",
     "surroundings",
+    "telling",
 }
 ALLOWED = {
     "spec": {"spec", "records", "acceptance", "statistics.relation"},

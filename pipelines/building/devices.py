@@ -6,7 +6,7 @@ import torch
 import torch.distributed as dist
 
 from pipelines import distributed
-from pipelines.machine import GPU_MEMORY, HOST_MEMORY
+from pipelines.machine import GPU_MEMORY, HOST_MEMORY, cpu_name
 from pipelines.machine import peak_memory as host_memory
 
 
@@ -28,6 +28,16 @@ def device_with_room(needed: int) -> torch.device:
 def device_name(device: torch.device) -> str | None:
     """The GPU's name; none for the CPU, which records name themselves."""
     return torch.cuda.get_device_name(device) if device.type == "cuda" else None
+
+
+def device_told() -> str:
+    """What this process works on, in words."""
+    processes = distributed.world_size()
+    share = f"{processes} processes, each on " if processes > 1 else ""
+    if name := device_name(chosen_device()):
+        return share + name
+    threads = torch.get_num_threads()
+    return f"{share}{cpu_name()}, {threads} thread{'' if threads == 1 else 's'}"
 
 
 def peak_memory(device: torch.device) -> dict[str, float]:

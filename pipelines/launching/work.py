@@ -1,8 +1,8 @@
 """Who works in a job's folder, and how the process ends that was asked to: the same for every stage that a launcher starts."""
 
 import contextlib
-import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 
 from pipelines import distributed
@@ -10,6 +10,7 @@ from pipelines.launching.requeue import requeued
 from pipelines.launching.torchrun import launched
 from pipelines.lease import Lease, leased
 from pipelines.signals import Stop
+from pipelines.telling import say
 
 
 @contextlib.contextmanager
@@ -25,9 +26,15 @@ def at_work(job: Path, done: bool, leases: Mapping[Path, Lease]) -> Iterator[Lea
         yield lease
 
 
-def saved(told: Exception, stop: Stop) -> int:
+def voice(job: Path, about: str = "") -> Callable[[str], None]:
+    """Says lines about a job, or about a part of it, into its log: of several processes the first one does."""
+    return partial(say, job, about=about) if distributed.rank() == 0 else lambda _: None
+
+
+def saved(job: Path, told: Exception, stop: Stop) -> int:
     """The exit status of one that saved a checkpoint as it was asked to end; Slurm takes its job back where it can."""
-    print(told, file=sys.stderr, flush=True)
+    tell = voice(job)
+    tell(str(told))
     if distributed.rank() == 0 and (why := requeued()):
-        print(f"{why}: put back into Slurm's queue", file=sys.stderr, flush=True)
+        tell(f"{why}: put back into Slurm's queue")
     return stop.status

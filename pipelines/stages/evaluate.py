@@ -15,7 +15,7 @@ from typing import Any
 from torch import Tensor
 
 from pipelines import distributed
-from pipelines.building.devices import chosen_device, device_name, peak_memory
+from pipelines.building.devices import chosen_device, device_name, device_told, peak_memory
 from pipelines.building.embedding import Embedding, embedding_of
 from pipelines.building.measuring import measured, measured_on_features
 from pipelines.building.methods import shards_folder
@@ -31,8 +31,9 @@ from pipelines.evaluation.measured import Measured
 from pipelines.evaluation.predictions import FILE, Predictions
 from pipelines.launching.processes import process_group
 from pipelines.launching.torchrun import become_launcher, launched
-from pipelines.launching.work import at_work, saved
+from pipelines.launching.work import at_work, saved, voice
 from pipelines.lease import handed_over
+from pipelines.metric import of_split
 from pipelines.records import FEATURE_SECONDS, now, write_record
 from pipelines.records import FILE as RECORD
 from pipelines.signals import Stop
@@ -45,6 +46,7 @@ from pipelines.spec.jobs import EvaluateSpec
 from pipelines.spec.made_by import code_of
 from pipelines.spec.seen_before import PRETRAINED_ON, SeenBefore, seen_before
 from pipelines.statistics.confusion import confusion, shares, worst
+from pipelines.telling import written
 from pipelines.training.checkpoint import forget
 from pipelines.training.loop import Stopped
 
@@ -69,13 +71,14 @@ def run(job: list[Path], processes: int = 1, nodes: int = 1) -> int:
                     folder = ready(folder)
                     _tell_leak(folder)
                     options = folder.spec.evaluation
+                    voice(path)(f"{options.use} starts on {device_told()}")
                     if options.on_images or options.targets != "labels":
                         _by_itself(folder, stop)
                     else:
                         embedding = embedding_of(folder, embedding)
                         _on_features(folder, embedding)
             except Stopped as stopped:
-                return saved(stopped, stop)
+                return saved(path, stopped, stop)
             except Problem as error:
                 print(f"error: {path}: {error}", file=sys.stderr)
                 failed = 1
@@ -159,7 +162,7 @@ def _record(
     artifacts: dict[str, str],
 ) -> None:
     leak, device = _leak(job), chosen_device()
-    write_record(
+    record = write_record(
         job.path,
         key=job.key,
         stage="evaluate",
@@ -174,6 +177,10 @@ def _record(
         artifacts=artifacts,
         started=started,
     )
+    tell, found = voice(job.path), of_split("test", metrics)
+    numbers = [f"{name} {found[name]:.4f}" for name in job.spec.evaluation.numbers if name in found]
+    tell(f"{job.spec.evaluation.use} on test: {', '.join(numbers)}")
+    tell(written(record.seconds, artifacts.values(), RECORD))
 
 
 def _save_predictions(out: Path, shards: ShardSet, found: Measured) -> dict[str, str]:

@@ -15,7 +15,7 @@ from torch import nn
 
 from pipelines import distributed, histograms, history
 from pipelines.attempts import begin, forget
-from pipelines.building.devices import device_name, peak_memory
+from pipelines.building.devices import device_name, device_told, peak_memory
 from pipelines.building.methods import ENCODER, HEAD, METHOD, packed
 from pipelines.building.pictures import write_pictures
 from pipelines.building.pretraining import trainer
@@ -25,7 +25,7 @@ from pipelines.errors import BadResult, Problem
 from pipelines.files import replacing
 from pipelines.launching.processes import process_group
 from pipelines.launching.torchrun import become_launcher, launched
-from pipelines.launching.work import at_work, saved
+from pipelines.launching.work import at_work, saved, voice
 from pipelines.lease import Lease, handed_over
 from pipelines.records import FILE, now, write_record
 from pipelines.signals import Stop
@@ -33,6 +33,7 @@ from pipelines.sources.reader import ShardSet
 from pipelines.spec.folder import JobFolder, open_job, ready
 from pipelines.spec.jobs import PretrainSpec
 from pipelines.spec.made_by import code_of
+from pipelines.telling import written
 from pipelines.training import checkpoint
 from pipelines.training.fluctuation import fluctuations
 from pipelines.training.loop import Fitted, Stopped, Trainer
@@ -52,6 +53,7 @@ def run(job: list[Path], processes: int = 1, nodes: int = 1) -> int:
     with Stop.listening() as stop, handed_over(job) as leases, process_group():
         for path in job:
             if stop():
+                voice(path)("asked to end before it began; the same command does it")
                 return stop.status
             try:
                 folder = open_job(path, PretrainSpec)
@@ -61,7 +63,7 @@ def run(job: list[Path], processes: int = 1, nodes: int = 1) -> int:
                     else:
                         _pretrain(ready(folder), stop, lease)
             except Stopped as stopped:
-                return saved(stopped, stop)
+                return saved(path, stopped, stop)
             except BadResult as error:
                 print(f"error: {error}", file=sys.stderr)
                 bad += 1
@@ -80,6 +82,8 @@ def _milestones(job: Path, epochs: Iterable[int]) -> dict[str, str]:
 def _pretrain(job: JobFolder[PretrainSpec], stop: Stop, lease: Lease | None) -> None:
     started, code = now(), code_of(job.spec)
     attempts = begin(job.path, started) if distributed.rank() == 0 else 0
+    tell = voice(job.path)
+    tell(f"attempt {attempts} starts on {device_told()}")
 
     def asked_to_end() -> bool:
         if lease:
@@ -90,6 +94,7 @@ def _pretrain(job: JobFolder[PretrainSpec], stop: Stop, lease: Lease | None) -> 
     spec = job.spec.with_values(chosen)
     shards = packed(job.inputs["shards"])
     training = trainer(spec, shards, job.path, asked_to_end, job=job.key)
+    training.say = tell
     with stop.deferred():
         fitted = training.fit()
     if distributed.rank() != 0:
@@ -97,7 +102,7 @@ def _pretrain(job: JobFolder[PretrainSpec], stop: Stop, lease: Lease | None) -> 
     if lease:
         lease.check()
     images = fitted.clock.steps * training.training.batch_size
-    write_record(
+    record = write_record(
         job.path,
         key=job.key,
         stage="pretrain",
@@ -123,6 +128,7 @@ def _pretrain(job: JobFolder[PretrainSpec], stop: Stop, lease: Lease | None) -> 
     )
     checkpoint.forget(job.path)
     forget(job.path)
+    tell(written(record.seconds, record.artifacts.values(), FILE))
 
 
 def _files(out: Path, spec: PretrainSpec, training: Trainer, fitted: Fitted, shards: ShardSet) -> dict[str, str]:

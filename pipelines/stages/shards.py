@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.listing.kinds import in_words
+from pipelines.records import FILE as RECORD
 from pipelines.records import now, write_record
 from pipelines.sources.base import SPLITS, open_source
 from pipelines.sources.index import FILE, Index
@@ -21,6 +22,7 @@ from pipelines.spec.images_told import images_told
 from pipelines.spec.jobs import ShardsSpec
 from pipelines.spec.layout import LISTING
 from pipelines.spec.made_by import code_of
+from pipelines.telling import say, written
 
 
 def run(job: Path, workers: int = 1) -> None:
@@ -28,12 +30,13 @@ def run(job: Path, workers: int = 1) -> None:
     folder, started, clock = open_job(job, ShardsSpec), now(), time.perf_counter()
     code = code_of(folder.spec)
     dataset = folder.spec.dataset
+    say(job, f"packing of {dataset.short_name} starts, processes: {max(1, workers)}")
     done = complete(folder.path, dataset)
     index = done or build_shards(open_source(dataset), dataset, folder.path, max(1, workers))
     seconds = time.perf_counter() - clock
     contents = packed_contents(folder.path / FILE)
     _tell(index, contents)
-    write_record(
+    record = write_record(
         folder.path,
         key=folder.key,
         stage="shards",
@@ -48,6 +51,9 @@ def run(job: Path, workers: int = 1) -> None:
         artifacts=_files(folder.path, index),
         started=started,
     )
+    counts = ", ".join(f"{index.count(split):,} images of {split}" for split in index.splits)
+    say(job, f"{'whole already' if done else 'packed'}: {counts}")
+    say(job, written(record.seconds, record.artifacts.values(), RECORD))
     if contents:  # last: the shards are whole, whatever a study asks of them
         check_packed(folder.key, contents, folder.results)
 

@@ -5,12 +5,11 @@ Without either, all trials one after another, then the closing. Trials are judge
 
 import contextlib
 import shutil
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from pipelines.building.devices import chosen_device, peak_memory
+from pipelines.building.devices import chosen_device, device_told, peak_memory
 from pipelines.building.methods import Pretrained, packed
 from pipelines.building.objective import judged
 from pipelines.building.pretraining import trainer
@@ -19,16 +18,17 @@ from pipelines.errors import BadResult, Problem
 from pipelines.files import read_json, write_json
 from pipelines.history import FILE as HISTORY
 from pipelines.history import History
-from pipelines.launching.requeue import requeued
+from pipelines.launching.work import saved, voice
 from pipelines.lease import Lease, leased
 from pipelines.machine import GPU_MEMORY, HOST_MEMORY
-from pipelines.records import now, write_record
+from pipelines.records import FILE, now, write_record
 from pipelines.signals import Stop
 from pipelines.spec.folder import JobFolder, open_job, ready
 from pipelines.spec.jobs import TuneSpec
 from pipelines.spec.layout import BEST
 from pipelines.spec.made_by import code_of
 from pipelines.spec.tuning import Judged, Objective, Value
+from pipelines.telling import say, written
 from pipelines.training.loop import Stopped
 from pipelines.training.monitors import collapse_flags
 from pipelines.tuning import study
@@ -86,17 +86,17 @@ def _floor(aim: Objective, classes: int) -> float:
 def _work(job: JobFolder[TuneSpec], worker: int, of: int) -> int:
     """Slots until all are finished; 143 or 130 when a signal ended them early."""
     search = _search(job)
+    say(job.path, f"worker {worker} of {of} starts on {device_told()}, {search.trials} trials for all workers")
     with Stop.listening() as stop, leased(job.path, f".lease-{worker}-of-{of}") as own, study.opened(search):
         try:
             ran = work(search, worker, lambda slot: _objective(job, search, stop, (own, slot)), stop)
         except Stopped as stopped:
-            print(stopped, file=sys.stderr, flush=True)
-            if why := requeued():
-                print(f"{why}: put back into Slurm's queue", file=sys.stderr, flush=True)
-            return stop.status
+            return saved(job.path, stopped, stop)
         if stop():
+            say(job.path, "asked to end between two trials; the same command goes on with the next")
             return stop.status
     write_json(job.path / f"worker-{worker}.json", {"slots": ran, **peak_memory(chosen_device())})
+    say(job.path, f"worker {worker} of {of} is done, its slots: {', '.join(map(str, ran)) or 'none'}")
     return 0
 
 
@@ -117,8 +117,14 @@ def _objective(
         out = Path("trials") / str(slot)
         trial = trainer(spec, shards, job.path / out, asked_to_end, rows, f"{job.key}/{out.as_posix()}")
         trial.watch = lambda epoch, found: report(epoch, found["eval/online_knn"])
-        with stop.deferred():
-            metrics = trial.fit().metrics
+        trial.say = voice(job.path, f"slot {slot}")
+        trial.say(f"tries {_told(values) or 'the defaults'}")
+        try:
+            with stop.deferred():
+                metrics = trial.fit().metrics
+        except study.Pruned as pruned:
+            say(job.path, str(pruned))
+            raise
         if collapse_flags(metrics):
             raise BadResult(
                 f"slot {slot}: the features collapsed (spread {metrics['final/collapse/spread']:.3f}, effective rank "
@@ -132,10 +138,17 @@ def _objective(
             asked_to_end()
         else:
             value = metrics["final/eval/online_knn"]
-        print(f"slot {slot}: {value:.4f}", flush=True)
+        trial.say(f"is judged {value:.4f}")
         return value
 
     return objective
+
+
+def _told(values: Values) -> str:
+    """Options and values in a line."""
+    return ", ".join(
+        f"{path} {value:.4g}" if isinstance(value, float) else f"{path} {value}" for path, value in values.items()
+    )
 
 
 def _close(job: JobFolder[TuneSpec]) -> None:
@@ -154,7 +167,7 @@ def _close(job: JobFolder[TuneSpec]) -> None:
         for step, value, top in _progress(trials[: search.trials]):
             history.log(step, {"tune/value": value, "tune/best": top})
     spread = noise(found)
-    write_record(
+    record = write_record(
         job.path,
         key=job.key,
         stage="tune",
@@ -178,6 +191,8 @@ def _close(job: JobFolder[TuneSpec]) -> None:
         started=started,
     )
     shutil.rmtree(job.path / "trials", ignore_errors=True)  # checkpoints of finished trials
+    say(job.path, f"{len(trials)} trials, the best is slot {best.slot} with {best.mean:.4f}: {_told(params)}")
+    say(job.path, written(record.seconds, record.artifacts.values(), FILE))
 
 
 def _held(job: Path) -> dict[str, float]:

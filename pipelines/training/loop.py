@@ -30,6 +30,7 @@ from pipelines.training.score_counts import count, counted
 from pipelines.training.shares import unsharded_copy
 from pipelines.training.standing import Clock, Due, Standing
 from pipelines.training.step import Stepper
+from pipelines.training.telling import Telling
 
 
 class Data(Protocol):
@@ -72,6 +73,7 @@ class Trainer:
     job          name of the work, which its checkpoints carry: one with another name is refused
     sound        called before a checkpoint is written; raises where what was learned from was damaged meanwhile
     watch        called with (epoch, metrics) after each evaluation; may raise to stop (pruning)
+    say          called with a line now and then: how far it is
     """
 
     method: Method
@@ -87,6 +89,7 @@ class Trainer:
     use_monitors: bool = True
     stop: Callable[[], bool] = lambda: False
     sound: Callable[[], None] = lambda: None
+    say: Callable[[str], None] = lambda _: None
     ids: Sequence[str] = ()
     """Names of the samples by ``batch.index``, for messages; without them the numbers stand there."""
     standing: Standing = field(init=False)
@@ -116,6 +119,8 @@ class Trainer:
             (self.out / BROKEN).unlink(missing_ok=True)  # of an attempt before this one
         history = History.open(self.out / HISTORY, step) if self.out and writes else None
         per_epoch = self.data.steps_per_epoch
+        self.telling = Telling(self.say, self.training.epochs, per_epoch, self.training.batch_size)
+        self.telling.begin(step)
         self.writer = checkpoint.Writer(self.out) if self.out and writes else None
         with history or contextlib.nullcontext(), self.writer or contextlib.nullcontext():
             for epoch in range(step // per_epoch, self.training.epochs):
@@ -151,6 +156,7 @@ class Trainer:
             step += 1
             self.clock.steps += 1
             self.clock.training += time.perf_counter() - start
+            self.telling.look(step)
             if step % self.data.steps_per_epoch and (self.step.notices.due or self.step.notices.stop):
                 self._save(step, history)
             start = time.perf_counter()
@@ -177,6 +183,7 @@ class Trainer:
             values |= monitors.read(output.watched)
             count(self.standing.counts, output.watched, step, self.step.total_steps)
         self.standing.metrics |= {f"final/{name}": value for name, value in values.items()}
+        self.telling.loss = values["train/loss"]
         if history:
             history.log(step, values)
 

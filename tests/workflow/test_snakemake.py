@@ -36,6 +36,20 @@ def test_the_report_and_the_tables_are_there(workplace):
     assert len(rows) == 1 + len(list((workplace / "results" / "jobs").glob("*/*/record.json")))
 
 
+def test_no_log_of_a_finished_unit_is_empty_and_each_job_has_its_first_and_its_last_line(workplace):
+    results = workplace / "results"
+    logs = list((results / "logs").glob("*/*.log"))
+    assert {path.parent.name for path in logs} == {"shards", "tune", "pretrain", "evaluate", "report"}
+    assert not [path for path in logs if not path.read_text().strip()]
+    for record in (results / "jobs").glob("*/*/record.json"):
+        stage, key = record.parts[-3:-1]
+        said = "".join(path.read_text() for path in logs if path.parent.name == stage)
+        lines = [line for line in said.splitlines() if f" {stage} {key}: " in line]
+        assert " starts" in lines[0]
+        assert "written: " in lines[-1]
+        assert lines[-1].endswith("record.json")
+
+
 def test_mlflow_holds_every_encoder_once_with_all_that_was_measured_of_it(workplace):
     from mlflow import MlflowClient
 
