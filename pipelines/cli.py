@@ -47,7 +47,7 @@ JOBS = arg(
     "--job", "folders of jobs, each with its spec.json (results/jobs/STAGE/KEY)", type=Path, nargs="+", required=True
 )
 ONE_JOB = arg("--job", "the job's folder, with its spec.json (results/jobs/STAGE/KEY)", type=Path, required=True)
-STUDY_FILES = arg("studies", "study files", nargs="+", type=Path, metavar="STUDY")
+STUDY_FILES = arg("studies", "study files or names, e.g. quickstart", nargs="+", type=Path, metavar="STUDY")
 TEXTS_ARG = arg("--texts", "folder with published/, templates/ and captions/", type=Path, default=TEXTS)
 RESULTS_ARG = arg("--results", "results folder (default: results)", type=Path, default=RESULTS)
 PLAN = arg("--plan", "the study's plan.json (results/STUDY/plan.json)", type=Path, required=True)
@@ -75,7 +75,7 @@ STAGES = {
     "plan": Command(
         "print the jobs of studies, each with its command and whether it is done",
         (
-            arg("studies", "study files, e.g. experiments/quickstart.yaml", nargs="+", type=Path, metavar="STUDY"),
+            STUDY_FILES,
             RESULTS_ARG,
             arg("--write", "write the jobs' spec.json files", action="store_true"),
             arg("--counts", "print only how many jobs each stage has", action="store_true"),
@@ -111,15 +111,15 @@ STAGES = {
     ),
     "verify": Command(
         "compare all that studies' results hold with what is known of it, a line for every fault; changes nothing",
-        (arg("studies", "study files", nargs="+", type=Path, metavar="STUDY"), RESULTS_ARG),
+        (STUDY_FILES, RESULTS_ARG),
     ),
     "repair": Command(
         "set aside what verify finds damaged, rebuild what is derived, so that the next run makes exactly that anew",
-        (arg("studies", "study files", nargs="+", type=Path, metavar="STUDY"), RESULTS_ARG),
+        (STUDY_FILES, RESULTS_ARG),
     ),
     "look": Command(
         "print what a study's data sets hold: layout, splits, classes, sizes, what is left out; writes nothing",
-        (arg("study", "a study file", type=Path, metavar="STUDY"),),
+        (arg("study", "a study file, or a name", type=Path, metavar="STUDY"),),
     ),
     "shards": Command(
         "raw images to WebDataset tars with an index; goes on where it was stopped",
@@ -207,7 +207,7 @@ STAGES = {
                 "start MLflow's web page on this machine",
                 (
                     *TRACKED,
-                    arg("--study", "the one to look at", default=None, metavar="NAME"),
+                    arg("--study", "the one to look at: a study file or a name", default=None, metavar="STUDY"),
                     arg("--port", "port on 127.0.0.1 (default: 5000)", type=int, default=5000),
                 ),
             ),

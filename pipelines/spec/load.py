@@ -15,6 +15,7 @@ from pipelines.spec.parse import check_keys, parse
 from pipelines.spec.recipes import with_recipe
 from pipelines.spec.scales import with_scale
 from pipelines.spec.study import MethodEntry, Study
+from pipelines.spec.study_files import study_file
 from pipelines.spec.training import Training
 from pipelines.spec.yaml_file import read_yaml
 
@@ -23,14 +24,11 @@ ENTRY_KEYS = ("label", "training", "encoder", "views", "view_recipe", "start", "
 
 CARRIES_ANCHORS = "x-"
 """Begins keys of a study that are left out, as in compose files: ``x-base: &base {...}`` carries what ``*base`` repeats."""
-PARTS = ("recipes", "scales")
-"""Folders beside the studies with what studies are made of."""
 
 
 def load_study(path: Path) -> Study:
-    """The study in a YAML file, every key checked; InputError names file, key, value, rule and way out."""
-    if not path.exists():
-        raise InputError(f"{path}: no such file; {_meant(path)}")
+    """The study in a YAML file, or of a name, every key checked; InputError names file, key, value, rule and way out."""
+    path = study_file(path)
     written = {key: value for key, value in read_yaml(path).items() if not key.startswith(CARRIES_ANCHORS)}
     data = {"name": path.stem, **with_scale(written, path)}
     _check_name(path, data["name"])
@@ -53,14 +51,6 @@ def _check_anchors(path: Path, data: dict[str, Any]) -> None:
                 f"{path}: there is no key {key!r}; where it is there for its anchor alone, call it {CARRIES_ANCHORS}{key}, and "
                 f"it is left out; else {suggestion(key, list(Study.model_fields))}"
             )
-
-
-def _meant(path: Path) -> str:
-    """The study file that was probably meant: one of the same name under experiments/, where somebody gave the name alone."""
-    files = [file for file in sorted(Path("experiments").rglob("*.yaml")) if file.parts[1] not in PARTS]
-    known = {file.stem: file for file in files}
-    near = nearest(path.stem, list(known))
-    return f"did you mean {known[near]}?" if near else "name a study file, such as experiments/quickstart.yaml"
 
 
 def _has_checkpoint(data: dict[str, Any]) -> bool:

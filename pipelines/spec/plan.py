@@ -14,6 +14,7 @@ from pipelines.spec.reproduced import planned_reproductions
 from pipelines.spec.reproductions import PlannedReproduction
 from pipelines.spec.row_name import RowName
 from pipelines.spec.study import Study
+from pipelines.spec.study_files import study_file
 from pipelines.spec.table_rows import Known
 from pipelines.spec.tabled import planned_tables
 from pipelines.spec.tables import PlannedTable
@@ -84,7 +85,8 @@ def plan(study: Study) -> Plan:
 
 
 def plan_file(path: Path) -> Plan:
-    """The plan of a study file; InputError names the file."""
+    """The plan of a study, given by its file or its name; InputError names the file."""
+    path = study_file(path)
     study = load_study(path)
     try:
         return replace(plan(study), file=_told(path))

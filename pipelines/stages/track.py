@@ -51,7 +51,7 @@ def ui(results: Path, uri: str | None, prefix: str, study: str | None, port: int
     served = settings.artifact_root(results, "") is None
     command, environment = ([], {}) if served else server_command(settings, results, port)
     store = connect(settings, results)
-    trees = Trees(results).read([study] if study else [])
+    trees = Trees(results).read(_names([study]) if study else [])
     address = store.address if served else f"http://{HOST}:{port}"
     for tree in trees:
         experiment = store.experiment(tree.name, tree.question)

@@ -1,11 +1,13 @@
 """Study files: what is refused, where, and with which way out."""
 
+import re
 from pathlib import Path
 
 import pytest
 
 from pipelines.errors import InputError
 from pipelines.spec.load import load_study, read_yaml
+from pipelines.spec.plan import plan_file
 
 GOOD = """
 question: q
@@ -91,14 +93,23 @@ def test_reserved_names_and_missing_or_broken_files(tmp_path):
     assert "must be a mapping" in refusal(tmp_path, "- 1")
 
 
-def test_the_name_of_a_study_in_place_of_its_file_is_refused_with_the_file_that_was_meant(tmp_path, monkeypatch):
+def test_a_study_may_be_given_by_its_name_and_an_unknown_one_is_refused_with_the_nearest(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "experiments" / "recipes").mkdir(parents=True)
-    (tmp_path / "experiments" / "quickstart.yaml").touch()
-    (tmp_path / "experiments" / "recipes" / "simclr.yaml").touch()
-    with pytest.raises(InputError, match=r"^quickstart: no such file; did you mean experiments/quickstart.yaml\?$"):
-        load_study(Path("quickstart"))
-    with pytest.raises(InputError, match="name a study file, such as"):
+    for folder in ("recipes", "pairs"):
+        (tmp_path / "experiments" / folder).mkdir(parents=True)
+    for file in ("quick.yaml", "pairs/transfer.yaml", "transfer.yaml", "recipes/simclr.yaml"):
+        (tmp_path / "experiments" / file).write_text(GOOD)
+    (tmp_path / "other.yaml").write_text(f"name: mine\n{GOOD}")
+    assert load_study(Path("quick")).name == "quick"
+    assert plan_file(Path("quick")).file == "experiments/quick.yaml"
+    assert load_study(Path("mine")).name == "mine"
+    assert plan_file(Path("pairs/transfer")).file == "experiments/pairs/transfer.yaml"
+    several = "several studies (experiments/pairs/transfer.yaml, experiments/transfer.yaml); give the file"
+    with pytest.raises(InputError, match=re.escape(several)):
+        load_study(Path("transfer"))
+    with pytest.raises(InputError, match=r"^quik: no such file .*; did you mean quick \(experiments/quick.yaml\)\?$"):
+        load_study(Path("quik"))
+    with pytest.raises(InputError, match="name a study, such as"):
         load_study(Path("simclr"))
 
 
