@@ -20,5 +20,14 @@ def rebuild(folder: Path) -> str:
 
 
 def remade(stage: str, folder: Path) -> str:
-    """The advice by which a job that finished is done anew."""
+    """The advice by which a job that finished is done anew, where its files are what its record says."""
     return f"delete {shlex.quote(str(folder))}/record.json and run: {typed(stage, '--job', folder)}"
+
+
+def repaired(stage: str, folder: Path) -> str:
+    """The way out of a damaged file of a finished job, which counts as done until ``repair`` has set it aside."""
+    results = folder.parents[2] if len(folder.parts) > 3 else "RESULTS"
+    line = typed("repair", "STUDY", "--results", results)
+    return (
+        f"set it aside with: {line}; then run the same command of snakemake again, or: {typed(stage, '--job', folder)}"
+    )

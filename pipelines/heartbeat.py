@@ -11,6 +11,8 @@ from typing import NamedTuple, Self
 
 BEAT, STALE = 10.0, 60.0
 """Seconds between two touches, and without one after which the holder counts as dead."""
+REMOVING = ".removing"
+"""Ends the name of the file of who is about to remove one."""
 
 
 class Holder(NamedTuple):
@@ -164,7 +166,7 @@ class Beating:
 
 def _remove(path: Path, text: str) -> bool:
     """Remove the file if it still says ``text``. Of several who want to, one at a time may look; whether this one did."""
-    guard = path.with_name(f"{path.name}.removing")
+    guard = path.with_name(path.name + REMOVING)
     try:
         os.close(os.open(guard, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644))
     except FileExistsError:

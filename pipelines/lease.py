@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Self
 
 from pipelines.errors import EnvironmentFault, InputError, unwritten
-from pipelines.heartbeat import Beating, Holder, Watch
+from pipelines.heartbeat import REMOVING, Beating, Holder, Watch, seems_alive
 
 FILE = ".lease"
 STALE = 180.0
@@ -90,6 +90,11 @@ def leased(folder: Path, name: str = FILE, wait: float = PATIENCE) -> Iterator[L
         yield lease
     finally:
         lease.release()
+
+
+def is_taken(folder: Path) -> bool:
+    """Whether somebody works in the folder, judged at one look: the holder of its lease, or of a worker's."""
+    return any(seems_alive(path) for path in folder.glob(f"{FILE}*") if not path.name.endswith(REMOVING))
 
 
 def hand_over(folders: Sequence[Path]) -> None:

@@ -1,35 +1,47 @@
 """Where a study stands, from its jobs' folders alone: at any time, on any machine that sees them."""
 
-from collections.abc import Iterable, Mapping
+import re
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipelines import history
-from pipelines.spec.job import Job
-from pipelines.spec.jobs import PretrainSpec
-from pipelines.spec.layout import logs_folder
+from pipelines import history, lease, locks
+from pipelines.spec.job import Job, Place
+from pipelines.spec.jobs import PretrainSpec, ShardsSpec
+from pipelines.spec.layout import LOCK, logs_folder
 from pipelines.spec.price import Prices
 
 TAIL = 6
 """Lines of a log that are shown of a job that ended without a record."""
 
 
+ERRORS = ("error:", "Traceback ")
+"""How a line begins after which a job has failed; one that was asked to end, or killed, has not."""
+TOKEN = re.compile(r"[A-Za-z0-9_.-]+-[0-9a-f]{8}(?![0-9a-f])")
+"""What a line may name a job by."""
+
+
 @dataclass(frozen=True)
 class Stage:
     """One stage of a study.
 
-    left     jobs without a record
-    seconds  what the left ones cost, one after the other
+    running  jobs that a process works on
+    failed   jobs that nobody works on, whose log ends with an error
+    seconds  what all without a record cost, one after the other
     """
 
     name: str
     jobs: int
     done: int
+    running: int
+    failed: int
     seconds: float
 
     @property
     def left(self) -> int:
-        return self.jobs - self.done
+        """Those that nobody has taken up."""
+        return self.jobs - self.done - self.running - self.failed
 
 
 @dataclass(frozen=True)
@@ -58,13 +70,22 @@ class Running:
 class StoppedJob:
     """A job without a record whose process has ended and said something."""
 
-    key: str
+    place: Place
     log: Path
     lines: tuple[str, ...]
 
+    @property
+    def failed(self) -> bool:
+        """Whether it ended with an error."""
+        return any(line.startswith(ERRORS) for line in self.lines)
 
-def stages(jobs: Iterable[Job], results: Path, prices: Prices) -> list[Stage]:
-    """Every stage, in the order of the jobs."""
+
+def stages(
+    jobs: Iterable[Job], results: Path, prices: Prices, busy: Collection[Job], ended: Collection[StoppedJob]
+) -> list[Stage]:
+    """Every stage, in the order of the jobs. busy, ended: as ``at_work`` and ``stopped`` found them."""
+    taken = Counter(job.stage for job in busy)
+    failed = Counter(job.place[0] for job in ended if job.failed)
     of: dict[str, list[Job]] = {}
     for job in jobs:
         of.setdefault(job.stage, []).append(job)
@@ -72,8 +93,20 @@ def stages(jobs: Iterable[Job], results: Path, prices: Prices) -> list[Stage]:
     for name, members in of.items():
         left = [job for job in members if not job.done(results)]
         seconds = sum(prices.price(job.spec).seconds for job in left)
-        found.append(Stage(name, len(members), len(members) - len(left), seconds))
+        done = len(members) - len(left)
+        found.append(Stage(name, len(members), done, taken[name], failed[name], seconds))
     return found
+
+
+def at_work(jobs: Iterable[Job], results: Path) -> list[Job]:
+    """The jobs that a process works on now, on whatever machine, as far as their folders tell."""
+    return [job for job in jobs if not job.done(results) and _is_taken(job, job.folder(results))]
+
+
+def _is_taken(job: Job, folder: Path) -> bool:
+    if isinstance(job.spec, ShardsSpec):
+        return locks.is_held(folder / LOCK)
+    return lease.is_taken(folder) or history.being_written(folder / history.FILE)
 
 
 def running(jobs: Iterable[Job], results: Path) -> list[Running]:
@@ -98,26 +131,26 @@ def _running(key: str, spec: PretrainSpec, points: list[history.Point]) -> Runni
     return Running(key, step, epoch, spec.training.epochs, speed, whole)
 
 
-def stopped(jobs: Iterable[Job], results: Path) -> list[StoppedJob]:
+def stopped(jobs: Iterable[Job], results: Path, busy: Collection[Job]) -> list[StoppedJob]:
     """Jobs without a record that a log speaks of and that nobody works on, each with what its last log says of it."""
-    waiting = {job.key: job for job in jobs if not job.done(results)}
-    found: dict[str, StoppedJob] = {}
+    planned = {job.place: job for job in jobs}
+    found: dict[Place, StoppedJob] = {}
     for log in sorted(logs_folder(results).glob("*/*.log"), key=lambda path: path.stat().st_mtime):
-        text = log.read_text(errors="replace") if log.stat().st_size else ""
-        for key, lines in _told(log, text, waiting).items():
-            if not history.being_written(waiting[key].folder(results) / history.FILE):
-                found[key] = StoppedJob(key, log, tuple(lines[-TAIL:]))
+        for place, lines in _told(log, planned).items():
+            if planned[place] not in busy and not planned[place].done(results):
+                found[place] = StoppedJob(place, log, tuple(lines[-TAIL:]))
     return list(found.values())
 
 
-def _told(log: Path, text: str, waiting: Mapping[str, Job]) -> dict[str, list[str]]:
-    """Of every unfinished job that a log names, the lines up to those that it says of the next; else the one in its name."""
-    lines = [line for line in text.splitlines() if line.strip()]
-    named = [key for key, job in waiting.items() if log.parent.name == job.stage and key in text]
-    if not named:
-        first = log.stem.rsplit(".", 1)[0] if log.stem not in waiting else log.stem
-        return {first: lines} if lines and first in waiting else {}
-    last = sorted((max(i for i, line in enumerate(lines) if key in line), key) for key in named)
-    ends = [*(start for start, _ in last[1:]), len(lines)]
-    begins = [0, *(end for end in ends[:-1])]
-    return {key: lines[begin:end] for (_, key), begin, end in zip(last, begins, ends)}
+def _told(log: Path, planned: Mapping[Place, Job]) -> dict[Place, list[str]]:
+    """What a log says of each job: from a line that names it to the next that names another; before, of the one in its name."""
+
+    def named(text: str) -> Place | None:
+        return next((each for key in TOKEN.findall(text) if (each := (log.parent.name, key)) in planned), None)
+
+    place, found = named(log.stem), dict[Place, list[str]]()
+    for line in log.read_text(errors="replace").splitlines():
+        place = named(line) or place
+        if place and line.strip():
+            found.setdefault(place, []).append(line)
+    return found

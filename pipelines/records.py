@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from pipelines.advice import remade
+from pipelines.advice import repaired
 from pipelines.artifacts import FileFact, checked, fact_of
 from pipelines.code import Code
 from pipelines.errors import DamagedFile, InputError
@@ -163,11 +163,17 @@ def checked_file(record: Record, folder: Path, artifact: str) -> Path:
     DamagedFile when it is missing or has changed; InputError when the record names no such artifact. Records that are
     older than the digests vouch for the name alone.
     """
-    redo = remade(record.stage, folder)
+    redo = repaired(record.stage, folder)
     if artifact not in record.artifacts:
         known = ", ".join(record.artifacts) or "none"
         raise InputError(f"{folder / FILE}: names no file '{artifact}' (it has: {known}); {redo}")
     return checked(folder / record.artifacts[artifact], record.files.get(artifact), redo)
+
+
+def cut_off(record: Record, folder: Path) -> list[Path]:
+    """The files of a record that are not there, or not of the size it names; their bytes are not read."""
+    sizes = {folder / record.artifacts[name]: fact.bytes for name, fact in record.files.items()}
+    return [path for path, size in sizes.items() if not path.is_file() or path.stat().st_size != size]
 
 
 def vouched_file(record: Record, folder: Path, artifact: str, name: str) -> Path | None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pipelines import cli
-from pipelines.advice import plan_again, rebuild, remade, typed
+from pipelines.advice import plan_again, rebuild, remade, repaired, typed
 
 ROOT = Path(cli.__file__).parents[1]
 SOURCES = [*sorted((ROOT / "pipelines").rglob("*.py"))]
@@ -76,3 +76,10 @@ def test_what_has_to_be_deleted_is_one_word_of_a_shell_too() -> None:
     delete, _, run = remade("evaluate", Path(ODD)).partition(" and run: ")
     assert shlex.split(delete) == ["delete", f"{ODD}/record.json"]
     assert shlex.split(run)[3:] == ["evaluate", "--job", ODD]
+
+
+def test_a_job_is_done_anew_by_two_commands_each_of_words_of_a_shell() -> None:
+    folder = f"{ODD}/jobs/evaluate/key"
+    aside, _, run = repaired("evaluate", Path(folder)).partition("; then run the same command of snakemake again, or: ")
+    assert shlex.split(aside.partition(": ")[2])[3:] == ["repair", "STUDY", "--results", ODD]
+    assert shlex.split(run)[3:] == ["evaluate", "--job", folder]

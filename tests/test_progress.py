@@ -6,10 +6,14 @@ from pathlib import Path
 import pytest
 from report_tools import finish, planned
 
+from pipelines.artifacts import fact_of
 from pipelines.cli import main
-from pipelines.files import read_json
+from pipelines.files import read_json, sealed, write_json
 from pipelines.history import History
-from pipelines.progress import running, stages, stopped
+from pipelines.lease import leased
+from pipelines.locks import locked
+from pipelines.progress import Stage, StoppedJob, at_work, running, stages, stopped
+from pipelines.records import read_record
 from pipelines.spec.job import Job
 from pipelines.spec.layout import log_file
 from pipelines.spec.plan import Plan, plan_file
@@ -93,11 +97,21 @@ def test_seconds_of_one_sort_of_evaluation_are_no_price_of_another(tmp_path: Pat
     assert prices.price(of("pretrain", "knn")[0].spec).source == "assumed"
 
 
+def counted(plan: Plan, results: Path) -> dict[str, Stage]:
+    jobs = list(plan.jobs.values())
+    busy = at_work(jobs, results)
+    return {each.name: each for each in stages(jobs, results, Prices.of(jobs, results), busy, ended(plan, results))}
+
+
+def ended(plan: Plan, results: Path) -> list[StoppedJob]:
+    jobs = list(plan.jobs.values())
+    return stopped(jobs, results, at_work(jobs, results))
+
+
 def test_stages_count_what_is_done_and_price_what_is_left(made):
     plan, _, results = made
     done(made, pretraining(plan, "short", 0), 10.0)
-    jobs = list(plan.jobs.values())
-    found = {stage.name: stage for stage in stages(jobs, results, Prices.of(jobs, results))}
+    found = counted(plan, results)
     assert (found["pretrain"].done, found["pretrain"].left) == (1, len(plan.of("pretrain")) - 1)
     assert found["pretrain"].seconds == pytest.approx(10 + 2 * 30)
     assert found["evaluate"].seconds == ASSUMED * len(plan.of("evaluate"))
@@ -137,11 +151,12 @@ def test_the_log_says_which_job_stopped_and_why(made):
         f"started\nerror: {results}/jobs/pretrain/{second.key}: the loss is nan at postgresql://me:secret@host/db\n",
     )
     log(made, third.key, "")
-    (found,) = stopped(plan.jobs.values(), results)
-    assert found.key == second.key
-    assert found.lines[0] == "started"
+    (found,) = ended(plan, results)
+    assert (found.place, found.failed) == (second.place, True)
+    assert found.lines[0].startswith("error: ")
+    assert counted(plan, results)["pretrain"].failed == 1
     done(made, second, 1.0)
-    assert not stopped(plan.jobs.values(), results)
+    assert not ended(plan, results)
 
 
 def test_of_several_jobs_that_failed_in_one_process_each_is_told_with_its_own_lines(made):
@@ -149,9 +164,58 @@ def test_of_several_jobs_that_failed_in_one_process_each_is_told_with_its_own_li
     first, second = pretraining(plan, "short", 0), pretraining(plan, "short", 1)
     text = f"started\nerror: {first.key}: the loss is nan\nsee its history\nerror: {second.key}: no space\n"
     log(made, f"{first.key}.2-abcd", text)
-    one, other = sorted(stopped(plan.jobs.values(), results), key=lambda job: job.key != first.key)
-    assert (one.key, one.lines) == (first.key, ("started", f"error: {first.key}: the loss is nan", "see its history"))
-    assert (other.key, other.lines) == (second.key, (f"error: {second.key}: no space",))
+    one, other = sorted(ended(plan, results), key=lambda job: job.place != first.place)
+    assert (one.place, one.lines) == (
+        first.place,
+        ("started", f"error: {first.key}: the loss is nan", "see its history"),
+    )
+    assert (other.place, other.lines) == (second.place, (f"error: {second.key}: no space",))
+
+
+def test_a_job_that_was_asked_to_end_has_stopped_and_not_failed(made):
+    plan, _, results = made
+    job = pretraining(plan, "short", 0)
+    log(made, job.key, f"{job.key}: stopped after step 3 of 10; the same command goes on from there\n")
+    (found,) = ended(plan, results)
+    assert not found.failed
+    assert (counted(plan, results)["pretrain"].failed, counted(plan, results)["pretrain"].left) == (0, 4)
+
+
+def test_jobs_of_every_stage_run_while_a_process_holds_their_folder(made, capsys):
+    plan, file, results = made
+    shards, judged = plan.of("shards")[0], plan.of("evaluate")[0]
+    for job in (shards, judged):
+        job.folder(results).mkdir(parents=True, exist_ok=True)
+    with locked(shards.folder(results) / ".lock"), leased(judged.folder(results)):
+        assert main(["status", str(file), "--results", str(results)]) == 0
+    told = capsys.readouterr().out
+    assert "shards    0 of 1 done, 1 running (" in told
+    assert f"runs: evaluate {judged.key}\n" in told
+    assert "with 2 jobs at once" in told
+    assert not at_work(plan.jobs.values(), results)
+
+
+def test_the_way_out_of_a_damaged_input_is_repair(made, capsys):
+    plan, file, results = made
+    job = pretraining(plan, "short", 0)
+    done(made, job, 1.0)
+    record = read_record(job.folder(results))
+    weights = job.folder(results) / "encoder.safetensors"
+    weights.write_bytes(b"whole")
+    facts = {"artifacts": {"encoder": weights.name}, "files": {"encoder": fact_of(weights)}}
+    whole = record.model_copy(update=facts).model_dump(mode="json")
+    write_json(job.folder(results) / "record.json", sealed(whole))
+    line = ["status", str(file), "--results", str(results)]
+    assert main(line) == 0
+    assert "repair" not in capsys.readouterr().out
+    weights.write_bytes(b"cut")
+    assert main(line) == 0
+    told = capsys.readouterr().out
+    assert f"damaged: {weights}" in told
+    assert f"python -m pipelines repair {file} --results {results} sets that aside" in told
+    assert "same command of Snakemake goes on, and does what stopped again" not in told
+    assert main(["repair", str(file), "--results", str(results)]) == 0
+    assert not job.done(results)
 
 
 def test_status_prints_all_of_it(made, capsys):
@@ -160,9 +224,10 @@ def test_status_prints_all_of_it(made, capsys):
     log(made, job.key, "error: no space at postgresql://me:secret@host/db\n")
     assert main(["status", str(file), "--results", str(results)]) == 0
     text = capsys.readouterr().out
-    assert f"stopped without a result: {job.key}" in text
+    assert f"failed: pretrain {job.key}" in text
     assert "secret" not in text
-    assert f"pretrain  0 of {len(plan.of('pretrain'))} done" in text
+    assert f"pretrain  0 of {len(plan.of('pretrain'))} done, 3 left, 1 failed (" in text
+    assert f"python -m pipelines repair {file}" in text
     for each in plan.jobs.values():
         listed = read_json(results / "study" / "plan.json")["jobs"]
         finish(results, next(one for one in listed if one["key"] == each.key))

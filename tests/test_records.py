@@ -202,7 +202,7 @@ def test_any_changed_byte_of_an_artifact_is_noticed(tmp_path: Path, place: int) 
     data = bytearray(b"some weights")
     data[place] ^= 1
     (tmp_path / "weights").write_bytes(data)
-    with pytest.raises(InputError, match=r"weights: SHA-256 is .* its bytes changed; delete .*record\.json and run: "):
+    with pytest.raises(InputError, match=r"weights: SHA-256 is .* its bytes changed; set it aside with: "):
         checked_file(record, tmp_path, "weights")
 
 

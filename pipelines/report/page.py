@@ -11,6 +11,7 @@ from typing import Any
 import vl_convert
 from PIL import Image
 
+from pipelines.advice import typed
 from pipelines.files import replacing, write_text
 from pipelines.report.answer import Answer
 from pipelines.report.charts import Spec, side_by_side
@@ -49,6 +50,7 @@ def render_page(
     return template(templates, "report.html.j2").render(
         results=results,
         head=head,
+        repair=typed("repair", results.file or results.study),
         parts=shown,
         style=(templates / "report.css").read_text(encoding="utf-8"),
         dark=dark_rules(sections),

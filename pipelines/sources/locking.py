@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pipelines.locks import take
+from pipelines.spec.layout import LOCK
 
 LONGEST_WORK = 6 * 3600.0
 """Seconds to wait for another process that packs or decodes the same shards."""
@@ -17,7 +18,7 @@ def locked_folder(folder: Path) -> Iterator[None]:
     A folder that cannot be written is used without: nothing is made there.
     """
     try:
-        lock = take(folder / ".lock", LONGEST_WORK)
+        lock = take(folder / LOCK, LONGEST_WORK)
     except OSError:
         yield
         return

@@ -25,7 +25,7 @@ from pipelines.records import FILE, now, write_record
 from pipelines.signals import Stop
 from pipelines.spec.folder import JobFolder, open_job, ready
 from pipelines.spec.jobs import TuneSpec
-from pipelines.spec.layout import BEST
+from pipelines.spec.layout import BEST, TRIALS
 from pipelines.spec.made_by import code_of
 from pipelines.spec.tuning import Judged, Objective, Value
 from pipelines.telling import say, written
@@ -114,7 +114,7 @@ def _objective(
     def objective(slot: int, values: Values, report: Callable[[int, float], None]) -> float:
         """What the search maximises; BadResult when the loss stops being a number, or the features collapse."""
         spec = job.spec.trial(search.seed_slot(slot), values)
-        out = Path("trials") / str(slot)
+        out = Path(TRIALS) / str(slot)
         trial = trainer(spec, shards, job.path / out, asked_to_end, rows, f"{job.key}/{out.as_posix()}")
         trial.watch = lambda epoch, found: report(epoch, found["eval/online_knn"])
         trial.say = voice(job.path, f"slot {slot}")
@@ -190,7 +190,7 @@ def _close(job: JobFolder[TuneSpec]) -> None:
         },
         started=started,
     )
-    shutil.rmtree(job.path / "trials", ignore_errors=True)  # checkpoints of finished trials
+    shutil.rmtree(job.path / TRIALS, ignore_errors=True)  # checkpoints of finished trials
     say(job.path, f"{len(trials)} trials, the best is slot {best.slot} with {best.mean:.4f}: {_told(params)}")
     say(job.path, written(record.seconds, record.artifacts.values(), FILE))
 

@@ -32,12 +32,13 @@ evaluation: [{{use: knn, k: 3}}]
 
 
 def follow(told: str, study: Finished) -> None:
-    """Delete what the message says is to be deleted, and run the last command that it names."""
+    """Delete what the message says is to be deleted, and run the commands of its last line, repair among them."""
     if deleted := re.search(r"delete (.+) and run: ", told):
         Path(*shlex.split(deleted[1])).unlink()
-    line = re.findall(r"python -m pipelines ([^\n;]+)", told)[-1].replace("STUDY", str(study.file))
-    line = line.partition(" does what ")[0]  # verify goes on with a sentence
-    assert main(shlex.split(line)) == 0, line
+    lines = re.findall(r"python -m pipelines ([^\n;]+)", told.splitlines()[-1])
+    for line in lines:
+        words = line.replace("STUDY", str(study.file)).partition(" does what ")[0]  # verify goes on with a sentence
+        assert main(shlex.split(words)) == 0, line
 
 
 def refused(line: list[str], capsys: pytest.CaptureFixture[str]) -> str:

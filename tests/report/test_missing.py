@@ -35,6 +35,7 @@ def test_the_page_says_it_at_the_top_and_a_whole_study_says_nothing(tmp_path: Pa
     report.run(fake.save(), tmp_path, tmp_path / "out", REPORTS)
     text = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
     assert "evaluate: 1 of 2 jobs have no record." in text
+    assert "<code>python -m pipelines repair " in text
     assert text.index("1 of 2 jobs") < text.index("<dt>jobs</dt>")
     fake.jobs = fake.jobs[:2]
     assert missing(load_results(fake.save(), tmp_path)) == []
