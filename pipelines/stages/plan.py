@@ -39,6 +39,8 @@ MEANING = (
     f"the GPU: {GPU_GFLOPS:g} billion a second (pipelines/spec/resources.py)"
 )
 """What the words of a price mean."""
+OTHER = "[other code]"
+"""Marks a result that other code made than is here."""
 
 
 def run(
@@ -77,8 +79,10 @@ def run(
             continue
         _print_data(made, found, results)
         _print_notes(made)
-        for unit in () if counts else units(made.jobs.values()):
-            _print_unit(unit, made, results)
+        if not counts:
+            for unit in units(made.jobs.values()):
+                _print_unit(unit, made, results)
+            _print_changed(made, results)
 
 
 def _difference(power: bool, given: float | None) -> float:
@@ -232,10 +236,16 @@ def _state(job: Job, results: Path) -> str:
         return "to do"
     if found := restocked(job, results):
         return f"done of other files ({found.told}): "
-    if not is_changed(job, results):
-        return "done"
-    record = read_record(job.folder(results))
-    return f"done by other code ({', '.join(changed(record.code, code_of(job.spec).files))}): "
+    return f"done {OTHER}" if is_changed(job, results) else "done"
+
+
+def _print_changed(made: Plan, results: Path) -> None:
+    """What the mark of other code means, with the files that changed, each once for all jobs."""
+    found = [job for job in made.jobs.values() if job.done(results) and is_changed(job, results)]
+    files = {file for job in found for file in changed(read_record(job.folder(results)).code, code_of(job.spec).files)}
+    if found:
+        print(f"# {OTHER}: {_counted(len(found))} done by other code; changed since: {', '.join(sorted(files))}")
+        print("# accept says that the change alters nothing; --config rerun_changed=true makes these results anew")
 
 
 def _print_unit(unit: Unit, made: Plan, results: Path) -> None:

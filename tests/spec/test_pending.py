@@ -7,11 +7,13 @@ from pathlib import Path
 import pytest
 from study_tools import finish, left
 
+from pipelines.cli import main
 from pipelines.spec import layout, made_by
 from pipelines.spec.made_by import code_of
 from pipelines.spec.pending import Pending, changed_pages, is_changed, is_fresh, mark_fresh
 from pipelines.spec.plan import Plan, plan_file
 from pipelines.spec.writing import write_specs
+from pipelines.stages import plan as stage
 
 STUDY = """
 question: q
@@ -107,6 +109,16 @@ def test_what_other_code_made_stays_unless_asked_for_and_takes_with_it_what_was_
     below = {job.place for job in plan.of("evaluate") if job.inputs.get("weights") == changed.key}
     assert len(below) == 2
     assert left(plan, results, rerun_changed=True) == {changed.place} | below
+
+
+def test_plan_marks_what_other_code_made_and_names_the_files_once(done, edited, monkeypatch, capsys):
+    _, results = done
+    monkeypatch.setattr(stage, "code_of", made_by.code_of)
+    assert main(["plan", str(results.parent / "x.yaml"), "--results", str(results)]) == 0
+    told = capsys.readouterr().out
+    assert told.count("pipelines/losses/nt_xent.py") == 1
+    assert told.count("done [other code]  ") == 1
+    assert "# [other code]: 1 job done by other code; changed since: pipelines/losses/nt_xent.py\n" in told
 
 
 def test_making_anew_clears_what_was_there_but_the_spec(done, edited):
