@@ -7,13 +7,13 @@ from pipelines.durations import duration
 from pipelines.report.study import AnySpec, Result, Results
 from pipelines.spec.job import Place
 from pipelines.spec.price import ASSUMED, Price, Prices
-from pipelines.spec.resources import CORE_GFLOPS
+from pipelines.spec.resources import CORE_GFLOPS, PACKED
 
 WORDS = {
     "measured": "by jobs of the same work that had been done",
     "scaled": "scaled from other jobs that had been done",
-    "assumed": f"by the built-in table: {CORE_GFLOPS:g} billion multiply-adds a second on one core, {ASSUMED:g} s for a job "
-    "that does not train",
+    "assumed": f"by the built-in table: {CORE_GFLOPS:g} billion multiply-adds a second on one core, {PACKED:g} s an "
+    f"image that is packed, at least {ASSUMED:g} s for a job that does not train",
 }
 """Source of a price -> how it was come by."""
 

@@ -7,6 +7,7 @@ from pipelines.errors import InputError
 from pipelines.files import read_json, write_json
 from pipelines.spec.base import Model
 from pipelines.spec.contents import Contents
+from pipelines.spec.earlier import earlier
 from pipelines.spec.job import Place
 from pipelines.spec.jobs import ShardsSpec
 from pipelines.spec.layout import prices_file
@@ -30,7 +31,7 @@ def note_prices(plan: Plan, results: Path, contents: Mapping[str, Contents]) -> 
     left = [job for job in plan.jobs.values() if not job.done(results)]
     if not left:
         return
-    prices = Prices.of(plan.jobs.values(), results, counted(plan, contents))
+    prices = Prices.of(plan.jobs.values(), results, counted(plan, contents), earlier(results, plan.jobs))
     noted = foretold(results, plan.study.name) | {job.place: prices.price(job.spec) for job in left}
     by_stage: dict[str, dict[str, object]] = {}
     for (stage, key), price in noted.items():

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Literal, Self
 
 from pipelines.records import Record, read_record
+from pipelines.spec.disk import has_small_images, left_bytes
 from pipelines.spec.job import Job
 from pipelines.spec.jobs import EvaluateSpec, JobSpec, Pixels, RunSpec, ShardsSpec
-from pipelines.spec.resources import CORE_GFLOPS, GPU_GFLOPS, work
+from pipelines.spec.resources import CORE_GFLOPS, GPU_GFLOPS, PACKED, UNKNOWN, work
 
 ASSUMED = 5.0
 """Seconds of a job that does not train, where no such job has been measured."""
@@ -43,14 +44,23 @@ class Prices:
         self._counted = dict(counted or {})
         self._same: dict[Kind, list[float]] = {}
         self._rates: dict[tuple[str, ...], list[float]] = {}
-        self._bytes: dict[str, list[int]] = {}
+        self._bytes: dict[tuple[str, ...], list[float]] = {}
         for spec, record in done:
             self.learn(spec, record)
 
     @classmethod
-    def of(cls, jobs: Iterable[Job], results: Path, counted: Mapping[str, int] | None = None) -> Self:
-        """Prices by the finished ones of these jobs, at most ``MOST`` of a kind. ``counted``: images that no record tells."""
-        prices, read = cls([], counted), Counter[Kind]()
+    def of(
+        cls,
+        jobs: Iterable[Job],
+        results: Path,
+        counted: Mapping[str, int] | None = None,
+        others: Iterable[tuple[JobSpec, Record]] = (),
+    ) -> Self:
+        """Prices by the finished ones of these jobs, at most ``MOST`` of a kind.
+
+        counted: images that no record tells. others: finished jobs of other studies.
+        """
+        prices, read = cls(others, counted), Counter[Kind]()
         for job in jobs:
             kind = kind_of(job.spec)
             if (isinstance(job.spec, ShardsSpec) or read[kind] < MOST) and job.done(results):
@@ -63,16 +73,22 @@ class Prices:
         if isinstance(spec, ShardsSpec) and (images := record.metrics.get("data/train")):
             self._counted[spec.dataset.short_name] = int(images)
         self._same.setdefault(kind_of(spec), []).append(record.seconds)
-        self._rates.setdefault(_sort(spec), []).append(record.seconds / (self._work(spec) or 1.0))
-        self._bytes.setdefault(spec.stage, []).append(sum(fact.bytes for fact in record.files.values()))
+        self._rates.setdefault(_sort(spec), []).append(record.seconds / self._load(spec))
+        if left := sum(fact.bytes for fact in record.files.values()) + (record.metrics.get("data/bytes") or 0):
+            self._bytes.setdefault(_sized(spec), []).append(left / self._times(spec))
 
     def price(self, spec: JobSpec) -> Price:
         """Of a job with this spec."""
         if same := self._same.get(kind_of(spec)):
             return Price(statistics.median(same), "measured")
         if rates := self._rates.get(_sort(spec)):
-            return Price(statistics.median(rates) * (self._work(spec) or 1.0), "scaled")
-        return Price(self._work(spec) / CORE_GFLOPS or ASSUMED, "assumed")
+            return Price(statistics.median(rates) * self._load(spec), "scaled")
+        return Price(self._work(spec) / CORE_GFLOPS or max(ASSUMED, self._first_look(spec)), "assumed")
+
+    def _first_look(self, spec: JobSpec) -> float:
+        """Seconds of one core that a job takes for each image once: to pack it, or to make its features."""
+        each = spec.forward_gflops / CORE_GFLOPS if isinstance(spec, EvaluateSpec) else PACKED
+        return each * self._images(spec)
 
     def gpu_seconds(self, spec: JobSpec) -> float:
         """Training time on one data-centre GPU at the assumed speed; 0 for what does not train."""
@@ -81,9 +97,25 @@ class Prices:
     def _work(self, spec: JobSpec) -> float:
         return work(spec, self._counted.get(spec.dataset.short_name) if isinstance(spec, RunSpec) else None)
 
-    def bytes(self, stage: str) -> float | None:
-        """What a job of this stage leaves on disk, on average of those done; None before the first."""
-        return statistics.mean(self._bytes[stage]) if stage in self._bytes else None
+    def _load(self, spec: JobSpec) -> float:
+        """What its time is scaled by: multiply-adds where it trains, else images."""
+        return self._work(spec) or self._images(spec)
+
+    def _images(self, spec: JobSpec) -> int:
+        """Of train."""
+        if not isinstance(spec, ShardsSpec | RunSpec | EvaluateSpec):
+            return 1
+        return spec.dataset.train_images or self._counted.get(spec.dataset.short_name) or spec.dataset.limit or UNKNOWN
+
+    def _times(self, spec: JobSpec) -> int:
+        """How often what a job leaves is there: shards for every image."""
+        return self._images(spec) if isinstance(spec, ShardsSpec) else 1
+
+    def bytes(self, spec: JobSpec) -> tuple[float, Source]:
+        """What a job leaves on disk: the mean of like ones that are done, else by figures that stand in disk.py."""
+        if known := self._bytes.get(_sized(spec)):
+            return statistics.mean(known) * self._times(spec), "measured"
+        return left_bytes(spec, self._images(spec)), "assumed"
 
 
 def kind_of(spec: JobSpec) -> Kind:
@@ -92,7 +124,16 @@ def kind_of(spec: JobSpec) -> Kind:
         return *_sort(spec), spec.source.use, spec.evaluation.model_dump_json(), spec.dataset.model_dump_json()
     if isinstance(spec, RunSpec):
         return spec.stage, spec.method.use, spec.encoder.model_dump_json(), f"{work(spec):.6g}"
+    if isinstance(spec, ShardsSpec):
+        return spec.stage, spec.dataset.model_dump_json()
     return (spec.stage,)
+
+
+def _sized(spec: JobSpec) -> tuple[str, ...]:
+    """What jobs share that leave as many bytes: of shards for each image of the data set, of a training its network."""
+    if isinstance(spec, ShardsSpec):
+        return spec.stage, spec.dataset.use, str(spec.dataset.image_size)
+    return (spec.stage, spec.encoder.model_dump_json()) if isinstance(spec, RunSpec) else (spec.stage,)
 
 
 def _sort(spec: JobSpec) -> tuple[str, ...]:
@@ -103,4 +144,6 @@ def _sort(spec: JobSpec) -> tuple[str, ...]:
     """
     if isinstance(spec, EvaluateSpec):
         return spec.stage, spec.evaluation.use, "pixels" if isinstance(spec.source, Pixels) else "network"
+    if isinstance(spec, ShardsSpec):
+        return spec.stage, "small" if has_small_images(spec) else "photographs"
     return (spec.stage,)

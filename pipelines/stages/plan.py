@@ -6,16 +6,16 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from pipelines.code import changed
-from pipelines.durations import duration
 from pipelines.errors import InputError
 from pipelines.files import read_json
 from pipelines.records import read_record
 from pipelines.sources.base import open_source
 from pipelines.sources.looking import pixels_told
 from pipelines.spec.contents import Contents
+from pipelines.spec.cost import cost_lines
 from pipelines.spec.datasets.base import DataSet
 from pipelines.spec.enough import check_enough, contents_of
-from pipelines.spec.foretold import counted, note_prices
+from pipelines.spec.foretold import note_prices
 from pipelines.spec.images_told import images_told
 from pipelines.spec.job import Job
 from pipelines.spec.jobs import ShardsSpec
@@ -26,19 +26,11 @@ from pipelines.spec.made_by import code_of
 from pipelines.spec.own_images import OwnImages
 from pipelines.spec.pending import check_files, is_changed
 from pipelines.spec.plan import Plan, plan_file
-from pipelines.spec.price import ASSUMED, Prices
-from pipelines.spec.resources import CORE_GFLOPS, GPU_GFLOPS
 from pipelines.spec.restocked import restocked
 from pipelines.spec.seen_before import seen_before
 from pipelines.spec.units import Unit, units
 from pipelines.spec.writing import write_specs
 
-MEANING = (
-    "measured: by jobs of the same work; scaled: by other jobs of the sort, by their work; "
-    f"assumed: {CORE_GFLOPS:g} billion multiply-adds a second on one core, {ASSUMED:g} s where nothing is trained; "
-    f"the GPU: {GPU_GFLOPS:g} billion a second (pipelines/spec/resources.py)"
-)
-"""What the words of a price mean."""
 OTHER = "[other code]"
 """Marks a result that other code made than is here."""
 
@@ -71,7 +63,7 @@ def run(
             continue
         _print_counts(made, results)
         if cost:
-            _print_cost(made, results, contents)
+            print("\n".join(cost_lines(made, results, contents)))
             _print_kept(made, contents, results)
         if not counts:
             _print_longest(made, results, contents)
@@ -177,30 +169,6 @@ def _print_counts(made: Plan, results: Path) -> None:
         print(f"# {stage}: {_counted(len(jobs))}, {done} done")
 
 
-def _print_cost(made: Plan, results: Path, contents: Mapping[str, Contents]) -> None:
-    """Of what has no record yet: hours on the machine of the earlier records, hours of a GPU, and disk."""
-    prices = Prices.of(made.jobs.values(), results, counted(made, contents))
-    total, gpu = 0.0, 0.0
-    for stage in dict.fromkeys(job.stage for job in made.jobs.values()):
-        left = [job for job in made.of(stage) if not job.done(results)]
-        priced: dict[str, float] = {}
-        for job in left:
-            price = prices.price(job.spec)
-            priced[price.source] = priced.get(price.source, 0.0) + price.seconds
-        total += sum(priced.values())
-        gpu += sum(prices.gpu_seconds(job.spec) for job in left)
-        sources = ", ".join(f"{duration(seconds)} {source}" for source, seconds in priced.items())
-        each = prices.bytes(stage)
-        disk = f"; {len(left) * each / 1e9:.2f} GB on disk" if each and left else ""
-        print(f"# {stage}: {_counted(len(left))} to do{f': {sources}' if sources else ''}{disk}")
-    for label, seconds in _by_row(made, results, prices).items():
-        print(f"#   {label}: training {duration(seconds)} on one H100-class GPU")
-    print(
-        f"# all: {duration(total)} of work, one job after the other; training alone {duration(gpu)} on one H100-class GPU"
-    )
-    print(f"# {MEANING}")
-
-
 def _print_longest(made: Plan, results: Path, contents: Mapping[str, Contents]) -> None:
     if told := longest(made, results, {key: each.train for key, each in contents.items()}):
         print(f"# {told}")
@@ -219,16 +187,6 @@ def _print_kept(made: Plan, contents: Mapping[str, Contents], results: Path) -> 
     print(f"# features that are kept: {least}{known:,.1f} MB on disk, {NUMBER} bytes a number and {LABEL} an image")
     for each in found:
         print(f"#   {each.told}")
-
-
-def _by_row(made: Plan, results: Path, prices: Prices) -> dict[str, float]:
-    """Label -> seconds on the assumed GPU of its trainings that are left, all seeds together."""
-    found: dict[str, float] = {}
-    for place, job in made.jobs.items():
-        if (seconds := prices.gpu_seconds(job.spec)) and not job.done(results):
-            row = made.names[place].told
-            found[row] = found.get(row, 0.0) + seconds
-    return found
 
 
 def _state(job: Job, results: Path) -> str:

@@ -8,6 +8,7 @@ from pipelines.durations import duration
 from pipelines.masking import masked
 from pipelines.progress import Running, Stage, StoppedJob, at_work, running, stages, stopped
 from pipelines.records import cut_off, read_record
+from pipelines.spec.earlier import earlier
 from pipelines.spec.job import INPUT_STAGE, Job
 from pipelines.spec.jobs import TuneSpec
 from pipelines.spec.layout import TRIALS, job_folder, record_file
@@ -23,7 +24,7 @@ def run(studies: list[Path], results: Path) -> None:
         jobs = list(made.jobs.values())
         busy = at_work(jobs, results)
         ended = stopped(jobs, results, busy)
-        found = stages(jobs, results, Prices.of(jobs, results), busy, ended)
+        found = stages(jobs, results, Prices.of(jobs, results, others=earlier(results, made.jobs)), busy, ended)
         trainings = {one.key: one for one in running(busy, results)}
         print(f"{made.study.name}: {made.study.question}")
         for stage in found:

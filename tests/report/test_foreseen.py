@@ -16,7 +16,7 @@ from pipelines.spec.foretold import counted, foretold, note_prices
 from pipelines.spec.layout import prices_file
 from pipelines.spec.plan import plan_file
 from pipelines.spec.price import ASSUMED, Prices
-from pipelines.spec.resources import CORE_GFLOPS, IMAGENET, work
+from pipelines.spec.resources import CORE_GFLOPS, IMAGENET, PACKED, work
 
 STUDY = """
 question: q
@@ -35,7 +35,8 @@ def test_where_nothing_was_noted_the_built_in_table_is_asked_about_finished_jobs
     study.run("simclr", 0, {"use": "digits"}, {"knn": {"test/top1": 0.5}})
     results = load_results(study.save(), tmp_path)
     training = next(job for job in results.all if job.stage == "pretrain")
-    expected = 2 * ASSUMED + work(training.spec) / CORE_GFLOPS  # the linear probe is planned, and has no record
+    packing = PACKED * results.all[0].spec.dataset.train_images
+    expected = packing + ASSUMED + work(training.spec) / CORE_GFLOPS  # the linear probe is planned, and has no record
     foreseen = Foreseen.of(results)
     assert foreseen.off_by(results.all) == pytest.approx((12 + 300 + 4) / expected)
     assert foreseen.sentence(results.all).startswith("3 finished jobs took 5 min 16 s. No price was noted;")
