@@ -171,17 +171,21 @@ class RichHandler:
         self.live_display = Live(self.progress, console=console, auto_refresh=False)
 
 
-def test_a_terminal_shows_it_below_snakemakes_own_bars_and_a_file_in_lines(place):
+def test_a_terminal_shows_it_below_the_bars_of_the_other_rules_and_a_file_in_lines(place):
     logger, now = logging.getLogger("shown"), place.look()
     handler = RichHandler(terminal=True)
-    handler.progress.add_task("pretrain")
+    for rule in ("Total Progress", "report", "pretrain", "[dim]tune best[/]", "[red]✗[/] evaluate [red](failed)[/]"):
+        handler.progress.add_task(rule)
     watch(logger, [handler], place.events, lambda: place.run, "submitted")._show(now)
     handler.live_display.refresh()
     with handler.live_display.console.capture() as shown:
         handler.live_display.console.print(handler.live_display.renderable)
     assert "Workflow Progress" in shown.get()
     assert "pretrain  0 of 2 done" in shown.get()
-    assert "0%" in shown.get()
+    assert shown.get().count("0%") == 2  # those of rules that our lines count are left out
+    assert "Total Progress" in shown.get()
+    assert "tune best" not in shown.get()
+    assert "(failed)" not in shown.get()
     plain = watch(logger, [RichHandler(terminal=False)], place.events, lambda: place.run, "submitted")
     assert plain._every == 60.0
 

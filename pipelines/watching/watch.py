@@ -9,10 +9,11 @@ from rich.console import Group
 from rich.live import Live
 from rich.panel import Panel
 from rich.progress import Progress
+from rich.table import Table
 from rich.text import Text
 
 from pipelines.masking import masked
-from pipelines.watching.events import Events
+from pipelines.watching.events import STAGE_OF, Events
 from pipelines.watching.lines import block, line
 from pipelines.watching.run import Now, WatchedRun
 
@@ -70,11 +71,28 @@ def watch(
     return RunWatch(logger, events, run, in_lines(logger, word), LOG_EVERY)
 
 
+class OtherBars:
+    """Snakemake's own bars but for those of rules whose jobs our lines count: theirs count processes, of several jobs each."""
+
+    def __init__(self, bars: Progress) -> None:
+        self._bars = bars
+        self._ours = {rule.replace("_", " ") for rule in STAGE_OF}
+
+    def __rich__(self) -> Table:
+        """Made anew whenever the panel is drawn."""
+        return self._bars.make_tasks_table([task for task in self._bars.tasks if not self._is_ours(task.description)])
+
+    def _is_ours(self, description: str) -> bool:
+        name = Text.from_markup(description).plain  # that of a failed rule is marked
+        return name.removeprefix("✗ ").removesuffix(" (failed)") in self._ours
+
+
 def in_panel(live: Live, bars: Progress, word: str) -> Show:
-    """Below Snakemake's own bars, written over at every look."""
+    """Below the bars of what our lines do not count, written over at every look."""
+    others = OtherBars(bars)
 
     def show(now: Now) -> None:
-        live.update(Panel(Group(bars, Text(block(now, word))), title="Workflow Progress", border_style="dim"))
+        live.update(Panel(Group(others, Text(block(now, word))), title="Workflow Progress", border_style="dim"))
 
     return show
 
