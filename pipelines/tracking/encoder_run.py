@@ -15,14 +15,16 @@ from pipelines.tracking import fields
 from pipelines.tracking.content import Content, Final, TrackedDataSet, TrackedImages
 from pipelines.tracking.folders import ReadJob, shards_record
 from pipelines.tracking.marks import Mark, complete
-from pipelines.tracking.names import measured_on
+from pipelines.tracking.names import VERSION, answer, measured_on
 from pipelines.tracking.tree import TrackedEncoder, TrackedPart, TrackedRow
 
+NAMES = "mlflow.replay.names"
+"""The hidden tag that says by which names a run's numbers were sent, and which of them is the study's main one."""
 COUNTS = ("data/train", "data/holdout", "data/test")
 
 
-def encoder_content(encoder: TrackedEncoder, row: TrackedRow) -> Content | None:
-    """What its run shall say; None while none of its jobs has shown any life."""
+def encoder_content(encoder: TrackedEncoder, row: TrackedRow, main: str) -> Content | None:
+    """What its run shall say; None while none of its jobs has shown any life. main: the metric that judges the study."""
     trunk = ReadJob.read(encoder.trunk) if encoder.trunk else None
     parts = [(part, ReadJob.read(part.folder)) for part in encoder.parts]
     done = [(part, job.record) for part, job in parts if job.record]
@@ -38,12 +40,12 @@ def encoder_content(encoder: TrackedEncoder, row: TrackedRow) -> Content | None:
         mark=mark,
         params=_params(trunk, parts)
         | {k: v for part, record in done for k, v in fields.chosen(part.prefix, record).items()},
-        tags=_tags(encoder, row, records),
+        tags=_tags(encoder, row, records) | {NAMES: f"{VERSION} {main}"},
         status=_status(trunk, all(job.record for _, job in parts)),
         started=_started(trunk, records),
         ended=_ended(trunk, records),
         history=history,
-        finals=tuple(_finals(encoder, trunk, parts)),
+        finals=tuple(_finals(encoder, trunk, parts, main)),
         files=_files(trunk, parts),
         datasets=tuple(_datasets(encoder)),
         weights=_weights(trunk),
@@ -80,7 +82,7 @@ def _tags(encoder: TrackedEncoder, row: TrackedRow, records: list[Record]) -> di
 
 
 def _finals(
-    encoder: TrackedEncoder, trunk: ReadJob | None, parts: Iterable[tuple[TrackedPart, ReadJob]]
+    encoder: TrackedEncoder, trunk: ReadJob | None, parts: Iterable[tuple[TrackedPart, ReadJob]], main: str
 ) -> Iterable[Final]:
     if trunk and trunk.record:
         yield Final(trunk.digest, fields.milliseconds(trunk.record.finished), fields.final_metrics(trunk.record))
@@ -88,6 +90,7 @@ def _finals(
     for part, job in parts:
         if job.record:
             metrics = fields.measured(part.prefix, job.record)
+            metrics |= {answer(main): metrics[main]} if main in metrics else {}
             if part.dataset not in described:  # all protocols of one data set read the same features
                 metrics |= fields.features(
                     measured_on(fields.REPRESENTATION, part.dataset, encoder.dataset), job.record

@@ -16,6 +16,8 @@ LONGEST_VALUE = 5000
 
 PRETRAINING, REPRESENTATION = "pretraining", "representation"
 """First parts of names. MLflow sorts its charts by them: these come after those of most protocols."""
+SPREADS = ("_sd", "_ci95")
+"""Ends of names: how much a number of the same record varies over draws or episodes."""
 UNTOLD = (FEATURE_SECONDS, "features/width")
 """What a record says beside the features that is no measure of them."""
 
@@ -68,8 +70,16 @@ def final_metrics(record: Record) -> dict[str, float]:
 
 
 def measured(prefix: str, record: Record) -> dict[str, float]:
-    """An evaluation's numbers on test: ``linear/top1`` for test/top1. What it chose by stands in the file of the record."""
-    return {clean(f"{prefix}/{number}"): value for number, value in _finite(of_split("test", record.metrics)).items()}
+    """An evaluation's numbers on test: ``linear/top1`` for test/top1.
+
+    What it chose by, and how much a number varies over draws, stand in the file of the record.
+    """
+    found = _finite(of_split("test", record.metrics))
+    return {clean(f"{prefix}/{number}"): value for number, value in found.items() if not _is_spread(number, found)}
+
+
+def _is_spread(name: str, among: Mapping[str, float]) -> bool:
+    return any(name.endswith(end) and name.removesuffix(end) in among for end in SPREADS)
 
 
 def features(prefix: str, record: Record) -> dict[str, float]:

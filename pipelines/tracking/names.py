@@ -5,6 +5,10 @@ from typing import Any
 
 from pipelines.files import digest
 
+ANSWER = "answer"
+"""First part of the name of the number that a study is judged by. MLflow sorts its charts by them: this one comes first."""
+VERSION = 2
+"""Counts the changes of what numbers are called; runs that an earlier one sent are written afresh."""
 Options = Mapping[str, Any]
 """An evaluation as a spec holds it: use, and the protocol's options."""
 
@@ -18,6 +22,11 @@ def protocol_names(evaluations: Iterable[Options]) -> dict[str, str]:
 def measured_on(protocol: str, dataset: str, home: str) -> str:
     """The first part of a metric's name: where the encoder was pretrained elsewhere, the data set stands before it."""
     return protocol if dataset == home else f"transfer/{dataset}/{protocol}"
+
+
+def answer(main: str) -> str:
+    """What the main number is called besides its own name: ``answer/few_shot 1_shot`` for few_shot/1_shot."""
+    return f"{ANSWER}/{main.replace('/', ' ')}"
 
 
 def _name(options: Options, all_options: list[Options]) -> str:

@@ -97,21 +97,21 @@ def _sync_row(
     row: TrackedRow, study: StudyTree, experiment: Experiment, known: Known | None, outcome: ReplayOutcome
 ) -> None:
     if known is not None and row.key in known:
-        wanted = _read(row)
+        wanted = _read(row, study.main)
         if _all_current(wanted, row, known, experiment):
             _count(wanted, outcome, 0)
             return
     with locked(study.folder / LOCKS / f"{row.key}.lock"):
-        wanted = _read(row)
+        wanted = _read(row, study.main)
         _count(wanted, outcome, _send_row(wanted, row, experiment))
 
 
-def _read(row: TrackedRow) -> _Row:
+def _read(row: TrackedRow, main: str) -> _Row:
     """The row as its folders are now."""
     contents, problems, empty = [], [], 0
     for encoder in row.encoders:
         try:
-            content = encoder_content(encoder, row)
+            content = encoder_content(encoder, row, main)
         except (Problem, OSError) as error:
             problems.append(masked(str(error)))
             continue

@@ -6,7 +6,9 @@ from collections.abc import Iterable, Sequence
 
 from pipelines.tracking import fields
 from pipelines.tracking.content import Content, Final, TrackedDataSet
+from pipelines.tracking.encoder_run import NAMES
 from pipelines.tracking.marks import Mark
+from pipelines.tracking.names import ANSWER
 from pipelines.tracking.tree import TrackedRow
 
 SPREAD = "sd_over_seeds"
@@ -21,7 +23,7 @@ def row_content(row: TrackedRow, seeds: Sequence[Content]) -> Content:
     done = sum(content.status == "FINISHED" for content in seeds)
     note = f"Mean over {len(seeds)} of {expected} seeds; the runs inside are the seeds."
     told = fields.tags(method=row.label, kind=row.kind, dataset=row.dataset, level="row", seeds=f"{done} of {expected}")
-    shared = {name: seeds[0].tags[name] for name in ("mlflow.runColor", "commit", "code") if _agree(name, seeds)}
+    shared = {name: seeds[0].tags[name] for name in ("mlflow.runColor", NAMES, "commit", "code") if _agree(name, seeds)}
     flags = ", ".join(dict.fromkeys(flag for content in seeds for flag in filter(None, [content.tags.get("flags")])))
     return Content(
         key=row.key,
@@ -47,7 +49,7 @@ def over_seeds(seeds: Iterable[dict[str, float]]) -> dict[str, float]:
     spreads = {
         f"{SPREAD}/{name}": statistics.stdev(found)
         for name, found in values.items()
-        if len(found) > 1 and not name.startswith(fields.PRETRAINING)
+        if len(found) > 1 and not name.startswith((fields.PRETRAINING, ANSWER))
     }
     return means | spreads
 

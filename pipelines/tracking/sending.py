@@ -17,6 +17,7 @@ from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run,
 from pipelines.history import read_from
 from pipelines.tracking import fields
 from pipelines.tracking.content import Content, Final, TrackedDataSet
+from pipelines.tracking.encoder_run import NAMES
 from pipelines.tracking.files import send_files
 from pipelines.tracking.marks import Mark
 from pipelines.tracking.models import MODEL, forget_model, model_of
@@ -69,6 +70,9 @@ def _usable(runs: Sequence[Run], content: Content, experiment: Experiment) -> Ru
 
 
 def _agrees(run: Run, content: Content) -> bool:
+    """Whether nothing that the run says has become untrue. A metric cannot be taken back, so other names are another run."""
+    if run.data.tags.get(NAMES) != content.tags.get(NAMES):
+        return False
     marks = [Mark.parse(run.data.tags[name]) for name in (SENT, SENDING) if name in run.data.tags]
     params = run.data.params.items()
     return all(content.holds(mark) for mark in marks) and all(

@@ -72,7 +72,7 @@ class TrackedRow:
 
 @dataclass(frozen=True)
 class StudyTree:
-    """An experiment. ``main``: the metric that leads the study's tables."""
+    """An experiment. ``main``: the metric that the study is judged by, as in ``few_shot/1_shot``."""
 
     name: str
     question: str

@@ -56,6 +56,12 @@ def planned(
     return path
 
 
+def judged_by(results: Path, evaluation: dict[str, Any], number: str = "top1") -> None:
+    """The plan names the number that judges the study."""
+    file = results / STUDY / "plan.json"
+    write_json(file, read_json(file) | {"main": {"evaluation": evaluation, "number": number}})
+
+
 def log(path: Path, *steps: int, keep_steps_below: int | None = None) -> None:
     """Lines of two metrics each."""
     with History.open(path / "history.jsonl", keep_steps_below) as history:

@@ -277,8 +277,9 @@ def test_many_rows_are_compared_at_once_and_only_changed_ones_sent(mlflow: Exper
     rows = replay.FEW + 1
     for i in range(rows):
         finish(folder(tmp_path, f"digits-{i}", label=f"arm {i}"))
+    later = evaluated(tmp_path, "digits-0", label="arm 0")
     assert sync(mlflow, tmp_path) == (2 * rows, 0, 0)
-    finish(evaluated(tmp_path, "digits-0", label="arm 0"))
+    finish(later)
     assert sync(mlflow, tmp_path) == (2, 2 * rows - 2, 0)
     assert level(mlflow, "seed")["digits-0"].data.metrics["knn20/top1"] == 0.9
 

@@ -74,6 +74,12 @@ def test_what_an_evaluation_chose_and_said_of_the_features(tmp_path: Path) -> No
     assert features("features", found) == {"features/rank_me": 7.5}
 
 
+def test_how_much_a_number_varies_over_draws_is_left_to_the_record(tmp_path: Path) -> None:
+    spreads = {"test/1_shot_sd": 0.1, "test/1_shot_ci95": 0.1}
+    found = record(tmp_path, metrics={"test/1_shot": 0.5, "test/iou/lost_sd": 0.2, **spreads})
+    assert measured("few_shot", found) == {"few_shot/1_shot": 0.5, "few_shot/iou/lost_sd": 0.2}
+
+
 @pytest.mark.parametrize("name", ["a@b=c[0]", "/a//b/", "../x", "ünï/..", "a/./b", "x" * 300, "..", "train/loss"])
 def test_every_cleaned_name_is_one_mlflow_takes(name: str) -> None:
     _validate_metric_name(clean(name))

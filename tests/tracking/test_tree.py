@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from tracking.job_folders import DATASET, KNN, SPEC, STUDY, evaluated, folder, planned
+from tracking.job_folders import DATASET, KNN, SPEC, STUDY, evaluated, folder, judged_by, planned
 
 from pipelines.errors import DamagedFile
 from pipelines.files import digest
@@ -53,6 +53,16 @@ def test_seeds_of_one_label_are_one_row_with_their_evaluations_inside(tmp_path: 
     assert prefixes(method) == prefixes(floor) == ["knn20", "transfer/mnist_5k/knn20"]
     assert len(method.folders) == 6
     assert tree(tmp_path).main == "knn20/top1"
+
+
+def test_a_study_is_judged_by_the_number_that_its_plan_names(tmp_path: Path) -> None:
+    folder(tmp_path, "moco-0")
+    shots = {"use": "few_shot", "shots": [2, 4], "draws": 2}
+    for evaluation in (KNN, shots):
+        evaluated(tmp_path, "moco-0", evaluation=evaluation)
+    for evaluation, number, main in ((shots, "2_shot", "few_shot/2_shot"), (KNN, "top1", "knn20/top1")):
+        judged_by(tmp_path, evaluation, number)
+        assert tree(tmp_path).main == main
 
 
 def test_floors_stand_beside_the_methods_of_every_data_set_that_is_pretrained_on(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import safetensors.torch
 import torch
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
-from tracking.job_folders import KNN, SPEC, STUDY, evaluated, finish, folder, level, opened, planned, sync
+from tracking.job_folders import KNN, SPEC, STUDY, evaluated, finish, folder, judged_by, level, opened, planned, sync
 
 from pipelines.files import write_json
 from pipelines.tracking.models import BEST, EXPORTS_WITH, WEIGHTS
@@ -19,6 +19,7 @@ from pipelines.tracking.settings import TrackingSettings
 
 ACCURACIES = {"moco": (0.7, 0.8), "simclr": (0.9, 0.85)}
 LINEAR = {"use": "linear", "epochs": 3}
+MAIN = "answer/linear top1"
 
 
 def study(results: Path) -> None:
@@ -32,11 +33,12 @@ def study(results: Path) -> None:
             (path / "encoder.safetensors").write_bytes(safetensors.torch.save({"w": torch.tensor([accuracy])}))
             (path / "views.png").write_bytes(b"picture")
             finish(path, artifacts={"encoder": "encoder.safetensors", "views": "views.png"}, metrics={})
-            metrics = {"test/top1": accuracy, "holdout/top1": 0.5}
+            metrics = {"test/top1": accuracy, "test/top1_sd": 0.1, "holdout/top1": 0.5}
             for evaluation in (KNN, LINEAR):
                 finish(evaluated(results, path.name, label, seed=seed, evaluation=evaluation), metrics=metrics)
             target = {"use": "mnist_5k", "limit": None}
             finish(evaluated(results, path.name, label, seed=seed, dataset=target), metrics={"test/top1": 0.4})
+    judged_by(results, LINEAR)
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +55,7 @@ def test_a_row_is_the_mean_of_its_seeds_which_lie_inside_it(results: Path) -> No
     for run in level(experiment, "row").values():
         values = ACCURACIES[run.data.tags["method"]]
         metrics = run.data.metrics
-        assert metrics["linear/top1"] == metrics["knn20/top1"] == statistics.fmean(values)
+        assert metrics["linear/top1"] == metrics["knn20/top1"] == metrics[MAIN] == statistics.fmean(values)
         assert metrics[f"{SPREAD}/linear/top1"] == pytest.approx(statistics.stdev(values))
         assert metrics["transfer/mnist_5k/knn20/top1"] == 0.4
         assert "holdout/top1" not in " ".join(metrics)
@@ -71,6 +73,7 @@ def test_models_are_found_by_a_metric_and_name_their_weights(results: Path) -> N
     assert reached == sorted((value for values in ACCURACIES.values() for value in values), reverse=True)
     assert (results / models[0].tags[WEIGHTS]).exists()
     on = {metric.key: metric.dataset_name for metric in models[0].metrics}
+    assert on[MAIN] == "digits"
     assert (on["linear/top1"], on["transfer/mnist_5k/knn20/top1"]) == ("digits", "mnist_5k")
 
 
@@ -120,6 +123,24 @@ def test_an_evaluation_run_anew_replaces_its_number_everywhere(tmp_path: Path) -
     assert level(experiment, "seed")["moco-0"].data.metrics["linear/top1"] == 0.2
     assert row.data.metrics["linear/top1"] == statistics.fmean([0.2, ACCURACIES["moco"][1]])
     models = MlflowClient(TrackingSettings().address(tmp_path)).search_logged_models([experiment.id])
+    assert len(models) == sum(map(len, ACCURACIES.values()))
+
+
+def test_charts_show_the_main_number_first_and_no_spread_among_the_means(results: Path) -> None:
+    names = [name for run in level(opened(results), "row").values() for name in run.data.metrics]
+    assert min(names) == MAIN
+    assert not [name for name in names if name.endswith("_sd")]
+
+
+def test_another_main_number_replaces_the_one_before(tmp_path: Path) -> None:
+    study(tmp_path)
+    runs = sync(tmp_path).sent
+    judged_by(tmp_path, KNN)
+    assert [sync(tmp_path).sent, sync(tmp_path).sent] == [runs, 0]
+    experiment = opened(tmp_path)
+    for run in experiment.runs().values():
+        assert [name for name in run[0].data.metrics if "answer" in name] == ["answer/knn20 top1"]
+    models = experiment.store.client.search_logged_models([experiment.id])
     assert len(models) == sum(map(len, ACCURACIES.values()))
 
 
