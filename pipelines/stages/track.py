@@ -11,6 +11,7 @@ from pipelines.spec.load import read_yaml
 from pipelines.tracking.follow import Follower
 from pipelines.tracking.follow import follow as follow_jobs
 from pipelines.tracking.replay import sync_studies
+from pipelines.tracking.saved_views import save_views
 from pipelines.tracking.server import HOST, page, server_command
 from pipelines.tracking.settings import TrackingSettings, shown
 from pipelines.tracking.store import connect
@@ -55,6 +56,7 @@ def ui(results: Path, uri: str | None, prefix: str, study: str | None, port: int
     address = store.address if served else f"http://{HOST}:{port}"
     for tree in trees:
         experiment = store.experiment(tree.name, tree.question)
+        save_views(experiment, tree.main)
         print(f"{tree.name}: {page(address, experiment.id)}")
     if served:
         print("MLflow runs already; open one of these pages")

@@ -13,7 +13,7 @@ from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 
 from pipelines.tracking.content import Content, TrackedImages
-from pipelines.tracking.fields import clean
+from pipelines.tracking.fields import LONGEST_VALUE, clean
 from pipelines.tracking.files import own_folder
 from pipelines.tracking.signature import describe
 from pipelines.tracking.store import Experiment
@@ -85,16 +85,30 @@ def register_best(experiment: Experiment, study: StudyTree, runs: Mapping[str, S
     first = max(range(len(methods)), key=lambda i: tops[i].data.metrics.get(study.main, -1.0))
     seed = runs.get(methods[first].encoders[0].key, ())
     if seed and MODEL in seed[0].data.tags:
-        _register(experiment, clean(experiment.store.settings.experiment(study.name)), seed[0].data.tags[MODEL])
+        told = _told(study, methods[first].label, tops[first].data.metrics.get(study.main))
+        _register(experiment, clean(experiment.store.settings.experiment(study.name)), seed[0].data.tags[MODEL], told)
 
 
-def _register(experiment: Experiment, name: str, model: str) -> None:
+def _told(study: StudyTree, label: str, mean: float | None) -> str:
+    """What the registry says of a study's models."""
+    reached = "" if mean is None else f", the highest mean of {study.main} over the seeds ({mean:.4f})"
+    return (
+        f"{study.question}\n\nThe alias `{BEST}` is the first seed of {label}{reached}. "
+        "Methods that saw labels are not considered. It was chosen on the test images, so its number is no estimate of "
+        "how good it will be elsewhere. "
+        f"The tag `{LOADS_WITH}` of the model says how its weights are read."
+    )[:LONGEST_VALUE]
+
+
+def _register(experiment: Experiment, name: str, model: str, told: str) -> None:
     client, name = experiment.store.client, name.replace("/", "-").replace(":", "-")
     try:
         client.create_registered_model(name)
     except MlflowException as error:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise
+    if client.get_registered_model(name).description != told:
+        client.update_registered_model(name, told)
     versions = {version.model_id: version for version in client.search_model_versions(f"name = '{name}'")}
     version = versions.get(model) or _version(client, name, client.get_logged_model(model))
     client.set_registered_model_alias(name, BEST, version.version)
@@ -121,7 +135,7 @@ def _create(content: Content, experiment: Experiment, run: Run) -> LoggedModel:
             WEIGHTS: weights.as_posix(),
             LOADS_WITH: f'Pretrained.left(Path("{folder}/{weights.parent.as_posix()}")).method().encoder',
             EXPORTS_WITH: f"python -m pipelines export {folder}/{weights.parent.as_posix()} --to FOLDER",
-            **{name: content.tags[name] for name in ("method", "dataset", "seed") if name in content.tags},
+            **{name: content.tags[name] for name in ("method", "kind", "dataset", "seed") if name in content.tags},
         },
         params={name: value for name, value in content.params.items() if name.startswith(("encoder.", "method.use"))},
         model_type="encoder",

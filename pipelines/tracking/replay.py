@@ -12,6 +12,7 @@ from pipelines.errors import Problem
 from pipelines.locks import locked
 from pipelines.masking import masked
 from pipelines.tracking.content import Content
+from pipelines.tracking.description import describe
 from pipelines.tracking.encoder_run import encoder_content
 from pipelines.tracking.models import register_best
 from pipelines.tracking.report_run import NAME, report_content
@@ -181,13 +182,14 @@ def _send_one(content: Content, known: Known, experiment: Experiment, tags: dict
 
 
 def _sync_report(study: StudyTree, experiment: Experiment, outcome: ReplayOutcome) -> None:
-    content = report_content(study)
-    if content is None:
-        return
-    with locked(study.folder / LOCKS / f"{NAME}.lock"):
-        _, sent = _send_one(content, experiment.runs(NAME), experiment, _tags(content, NAME, experiment))
-    outcome.sent += sent
-    outcome.unchanged += 1 - sent
+    """The run of the report, and what the experiment says."""
+    content, run = report_content(study), None
+    if content is not None:
+        with locked(study.folder / LOCKS / f"{NAME}.lock"):
+            run, sent = _send_one(content, experiment.runs(NAME), experiment, _tags(content, NAME, experiment))
+        outcome.sent += sent
+        outcome.unchanged += 1 - sent
+    describe(experiment, study, run)
 
 
 def _tidy(study: StudyTree, experiment: Experiment) -> None:

@@ -28,7 +28,7 @@ def report_content(study: StudyTree) -> Content | None:
     if not files:
         return None
     written = round(files[PAGE].stat().st_mtime * 1000)
-    note = {"mlflow.note.content": _answer(study.folder / BRIEF) or study.question}
+    note = {"mlflow.note.content": "\n\n".join(answer_of(study))}
     return Content(
         key=NAME,
         name=NAME,
@@ -42,10 +42,10 @@ def report_content(study: StudyTree) -> Content | None:
     )
 
 
-def _answer(path: Path) -> str | None:
-    """The question and what the report answers; None where that cannot be read."""
+def answer_of(study: StudyTree) -> list[str]:
+    """The question and what the report answers; the question alone where that cannot be read."""
     try:
-        brief = read_json(path)
-        return "\n\n".join([str(brief["question"]), *map(str, brief["answers"])])
+        brief = read_json(study.folder / BRIEF)
+        return [str(brief["question"]), *map(str, brief["answers"])]
     except (Problem, KeyError, TypeError):
-        return None
+        return [study.question]

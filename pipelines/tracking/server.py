@@ -4,10 +4,11 @@ import os
 import socket
 import sys
 from pathlib import Path
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 from pipelines.errors import InputError
 from pipelines.spec.layout import mlflow_artifacts
+from pipelines.tracking.saved_views import BEST
 from pipelines.tracking.settings import TrackingSettings
 from pipelines.tracking.store import prepare_environment
 
@@ -15,14 +16,10 @@ HOST = "127.0.0.1"
 
 
 def page(server: str, experiment: str) -> str:
-    """The rows of an experiment side by side as charts, each the mean over its seeds.
-
-    Take the filter away to see the seeds inside the rows, and their curves.
-    """
-    chosen = quote("tags.level = 'row'")
+    """The rows of an experiment side by side as charts, each the mean over its seeds, by the view that is saved there."""
     where = urlsplit(server)  # without credentials: the page asks for them itself
     server = f"{where.scheme}://{where.netloc.rpartition('@')[2]}{where.path.rstrip('/')}"
-    query = f"workflowType=machine_learning&compareRunsMode=CHART&startTime=ALL&searchFilter={chosen}"
+    query = f"workflowType=machine_learning&compareRunsMode=CHART&viewStateShareKey={BEST}"
     return f"{server}/#/experiments/{experiment}/runs?{query}"
 
 

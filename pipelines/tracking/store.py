@@ -4,7 +4,7 @@ import logging
 import os
 import socket
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -65,9 +65,10 @@ class Store:
             found = found or self._created(name)
         if found.lifecycle_stage == "deleted":
             self.client.restore_experiment(found.experiment_id)
-        if found.tags.get(NOTE) != question:
-            self.client.set_experiment_tag(found.experiment_id, NOTE, question)
-        return Experiment(self, str(found.experiment_id), found.artifact_location)
+        experiment = Experiment(self, str(found.experiment_id), found.artifact_location, found.tags)
+        if NOTE not in found.tags:  # a report replaces the question by more
+            experiment.tell({NOTE: question})
+        return experiment
 
     def _created(self, name: str) -> Any:
         try:
@@ -88,11 +89,18 @@ class Store:
 
 @dataclass(frozen=True)
 class Experiment:
-    """A study's experiment: MLflow's id, and where the files of its runs are."""
+    """A study's experiment: MLflow's id, where the files of its runs are, and its tags when it was looked up."""
 
     store: Store
     id: str
     files: str
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+    def tell(self, tags: Mapping[str, str]) -> None:
+        """Set those tags that it has not."""
+        for name, value in tags.items():
+            if self.tags.get(name) != value:
+                self.store.client.set_experiment_tag(self.id, name, value)
 
     def runs(self, row: str | None = None) -> dict[str, list[Run]]:
         """This folder's live runs by run_key, oldest first; all of them, or those of one row."""

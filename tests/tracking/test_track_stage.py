@@ -20,6 +20,7 @@ from tracking.job_folders import KEY, finish, folder, held, level, log, opened
 from pipelines import history
 from pipelines.__main__ import main
 from pipelines.history import read
+from pipelines.tracking.saved_views import BEST, TAG
 from pipelines.tracking.sending import SENDING, SENT
 from pipelines.tracking.server import page, server_command
 from pipelines.tracking.settings import TrackingSettings
@@ -225,7 +226,9 @@ def test_server_and_training_killed_in_mid_run(tmp_path: Path, track: Track) -> 
             assert "1 runs sent" in track("sync", *options)[1]
             is_current(mlflow, path)
         assert the_run(mlflow).info.status == "FINISHED"
+        mlflow.store.client.delete_experiment_tag(mlflow.id, f"{TAG}{BEST}")  # as in a database of before
         assert page(f"http://127.0.0.1:{port}", mlflow.id) in track("ui", *options)[1]
+        assert f"{TAG}{BEST}" in opened(tmp_path, settings).tags
         address = f"http://127.0.0.1:{port}/ajax-api/2.0/mlflow/artifacts/list?run_id={the_run(mlflow).info.run_id}"
         with urlopen(address, timeout=10) as reply:
             assert {file["path"] for file in json.load(reply)["files"]} == {"record.json", "spec.json", "history.jsonl"}

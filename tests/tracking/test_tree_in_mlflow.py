@@ -1,5 +1,6 @@
 """A study's tree as MLflow shows it: means over seeds, models that can be searched, data sets, trials and the report."""
 
+import json
 import shutil
 import statistics
 from pathlib import Path
@@ -9,13 +10,29 @@ import safetensors.torch
 import torch
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
-from tracking.job_folders import KNN, SPEC, STUDY, evaluated, finish, folder, judged_by, level, opened, planned, sync
+from tracking.job_folders import (
+    KNN,
+    QUESTION,
+    SPEC,
+    STUDY,
+    evaluated,
+    finish,
+    folder,
+    judged_by,
+    level,
+    opened,
+    planned,
+    sync,
+)
 
 from pipelines.files import write_json
 from pipelines.tracking.models import BEST, EXPORTS_WITH, WEIGHTS
 from pipelines.tracking.row_run import SPREAD
+from pipelines.tracking.saved_views import CREATED, TAG
 from pipelines.tracking.sending import PARENT
+from pipelines.tracking.server import page
 from pipelines.tracking.settings import TrackingSettings
+from pipelines.tracking.store import NOTE
 
 ACCURACIES = {"moco": (0.7, 0.8), "simclr": (0.9, 0.85)}
 LINEAR = {"use": "linear", "epochs": 3}
@@ -90,6 +107,20 @@ def test_the_best_model_is_the_first_seed_of_the_method_that_leads(results: Path
     client = MlflowClient(TrackingSettings().address(results))
     version = client.get_model_version_by_alias(STUDY, BEST)
     assert client.get_run(version.run_id).data.tags["run_key"] == "simclr-0"
+    assert "first seed of simclr, the highest mean of linear/top1" in client.get_registered_model(STUDY).description
+
+
+def test_the_page_of_a_study_opens_a_view_whose_columns_runs_have(results: Path) -> None:
+    experiment = opened(results)
+    tags = {name: value for name, value in experiment.tags.items() if name.startswith(TAG)}
+    assert f"{TAG}{page('http://h', '1').rpartition('viewStateShareKey=')[2]}" in tags
+    row = next(iter(level(experiment, "row").values())).data
+    known = {f"metrics.`{name}`" for name in row.metrics} | {f"tags.`{name}`" for name in row.tags}
+    for value in tags.values():
+        state = json.loads(json.loads(value)["state"])
+        assert set(state["selectedColumns"]) <= known
+        assert state["orderByKey"] in known | {CREATED}
+        assert state["columnWidths"].keys() == set(state["columnOrder"])
 
 
 def test_a_run_names_its_data_sets_and_keeps_records_and_pictures(results: Path) -> None:
@@ -167,12 +198,18 @@ def test_a_search_holds_its_trials(tmp_path: Path) -> None:
 def test_the_report_is_a_run_with_the_answer_and_is_replaced_by_a_newer_one(tmp_path: Path) -> None:
     finish(folder(tmp_path))
     page = tmp_path / STUDY / "report.html"
+    sync(tmp_path)
+    assert opened(tmp_path).tags[NOTE] == QUESTION
     for text in ("old", "newer"):
         page.write_text(text)
         write_json(tmp_path / STUDY / "brief.json", {"question": "Which?", "answers": [f"{text} answer"]})
         sync(tmp_path)
         (run,) = level(opened(tmp_path), "report").values()
-        assert run.data.tags["mlflow.note.content"] == f"Which?\n\n{text} answer"
+        assert run.data.tags[NOTE] == f"Which?\n\n{text} answer"
+        answer, question, where = opened(tmp_path).tags[NOTE].split("\n\n")
+        assert (answer, question) == (f"{text} answer", "The question: **Which?**")
+        assert f"/runs/{run.info.run_id}/artifacts/report.html)" in where
+        assert f"{tmp_path.name}/{STUDY}/report.html" in where
         assert (tmp_path / "mlartifacts" / STUDY / run.info.run_id / "artifacts" / "report.html").read_text() == text
 
 
