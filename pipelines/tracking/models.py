@@ -109,8 +109,9 @@ def _register(experiment: Experiment, name: str, model: str, told: str) -> None:
             raise
     if client.get_registered_model(name).description != told:
         client.update_registered_model(name, told)
-    versions = {version.model_id: version for version in client.search_model_versions(f"name = '{name}'")}
-    version = versions.get(model) or _version(client, name, client.get_logged_model(model))
+    versions = {version.source: version for version in client.search_model_versions(f"name = '{name}'")}
+    logged = client.get_logged_model(model)
+    version = versions.get(logged.artifact_location) or _version(client, name, logged)  # MLflow forgets the model's id
     client.set_registered_model_alias(name, BEST, version.version)
 
 

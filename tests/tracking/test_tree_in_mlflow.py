@@ -110,6 +110,12 @@ def test_the_best_model_is_the_first_seed_of_the_method_that_leads(results: Path
     assert "first seed of simclr, the highest mean of linear/top1" in client.get_registered_model(STUDY).description
 
 
+def test_a_second_sync_registers_nothing_again(results: Path) -> None:
+    client = MlflowClient(TrackingSettings().address(results))
+    sync(results)
+    assert len(client.search_model_versions(f"name = '{STUDY}'")) == 1
+
+
 def test_the_page_of_a_study_opens_a_view_whose_columns_runs_have(results: Path) -> None:
     experiment = opened(results)
     tags = {name: value for name, value in experiment.tags.items() if name.startswith(TAG)}
