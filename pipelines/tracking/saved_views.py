@@ -14,7 +14,7 @@ TAG = "mlflow.sharedViewState."
 BEST, SEEDS = "best", "seeds"
 CREATED = "attributes.start_time"
 """The one order in which MLflow lays seeds into their rows."""
-FIXED = {"attributes.`Run Name`": 240, "runDateAndNestInfo": 130, "duration": 80}
+FIXED = {"attributes.`Run Name`": 230, "runDateAndNestInfo": 145, "duration": 80}
 """The columns that MLflow shows always, and how many pixels wide they are."""
 
 
