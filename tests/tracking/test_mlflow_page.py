@@ -8,7 +8,7 @@ from typing import Any
 import mlflow
 import pytest
 from mlflow.exceptions import MlflowException
-from tracking.job_folders import STUDY, evaluated, finish, folder, sync
+from tracking.job_folders import STUDY, evaluated, finish, folder, judged_by, sync
 from tracking.test_track_stage import ROOT, free_port, server
 
 from pipelines.tracking.signature import EXAMPLE
@@ -28,6 +28,7 @@ def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         finish(path, artifacts={"encoder": "encoder.safetensors"})
         metrics = {"test/1_shot": reached, "test/4_shot": 0.5}
         finish(evaluated(found, path.name, label, evaluation=SHOTS), metrics=metrics)
+    judged_by(found, SHOTS, "1_shot")
     assert sync(found).problems == []
     monkeypatch.chdir(tmp_path)
     before = mlflow.get_tracking_uri()
@@ -62,6 +63,7 @@ def test_files_come_from_the_server_and_not_from_the_database(results: Path) -> 
     port = free_port()
     with server(results, port):
         found = typed(1, **{SERVER: f"http://127.0.0.1:{port}"})
+    assert "simclr-0" in (Path(found["folder"]) / "MLmodel").read_text()
     assert (Path(found["folder"]) / EXAMPLE).exists()
     with pytest.raises(MlflowException, match="must be a valid http or https URI"):
         typed(1, **{SERVER: FILE})
