@@ -15,7 +15,7 @@ _EMPTY = ("", "–")
 
 
 @dataclass(frozen=True)
-class Column:
+class PrintedColumn:
     """How a column is set, and how wide at 10 pt.
 
     form      l, r, S[...] or p{...}
@@ -79,7 +79,7 @@ def stacked(lines: Sequence[str]) -> str:
     return rf"\shortstack{{{joined}}}" if len(lines) > 1 else joined
 
 
-def columns_of(table: Table, signs: Signs) -> list[Column]:
+def columns_of(table: Table, signs: Signs) -> list[PrintedColumn]:
     """One for each column of the table."""
     return [
         _column(table.header[place], [row[place] for row in table.rows], place, signs)
@@ -87,13 +87,13 @@ def columns_of(table: Table, signs: Signs) -> list[Column]:
     ]
 
 
-def narrowed(column: Column, width: float) -> Column:
+def narrowed(column: PrintedColumn, width: float) -> PrintedColumn:
     """The same column as a paragraph of so many points."""
     form = rf">{{\raggedright\arraybackslash}}p{{{width:.0f}pt}}"
     return replace(column, form=form, before=width, paragraph=width)
 
 
-def _column(title: str, entries: Sequence[Entry], place: int, signs: Signs) -> Column:
+def _column(title: str, entries: Sequence[Entry], place: int, signs: Signs) -> PrintedColumn:
     """S with the digits to keep room for, or a text where it cannot be aligned."""
     texts = [entry.text for entry in entries if entry.text not in _EMPTY]
     found = [NUMBER.fullmatch(text) for text in texts]
@@ -101,14 +101,16 @@ def _column(title: str, entries: Sequence[Entry], place: int, signs: Signs) -> C
     if place == 0 or len(numbers) < len(found):
         right = place > 0 and all(_RIGHT.fullmatch(text) for text in texts)
         width = max((points(entry.text) + raised_width(entry, signs) for entry in entries), default=0.0)
-        return Column("r" if right else "l", title, width)
+        return PrintedColumn("r" if right else "l", title, width)
     whole = max((len(match["whole"]) for match in numbers), default=2)
     part = max((len(match["part"] or "") for match in numbers), default=1)
     sign = "+" if any(match["sign"] for match in numbers) else ""
     form = f"S[table-format={sign}{whole}.{part}{', retain-explicit-plus' if sign else ''}]"
     before = points(sign + "0" * (whole + part) + "." * (part > 0))
     after = max((points(f" {unaligned(entry)}") + raised_width(entry, signs) for entry in entries), default=0.0)
-    return Column(form, title, before, after, True, any(unaligned(entry) or raised(entry, signs) for entry in entries))
+    return PrintedColumn(
+        form, title, before, after, True, any(unaligned(entry) or raised(entry, signs) for entry in entries)
+    )
 
 
 def unaligned(entry: Entry) -> str:

@@ -4,7 +4,7 @@ import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from pipelines.report.latex_columns import Column, narrowed
+from pipelines.report.latex_columns import PrintedColumn, narrowed
 from pipelines.report.latex_widths import FITTING, points
 from pipelines.report.tables import Table
 
@@ -32,12 +32,12 @@ Places = tuple[int, ...]
 
 
 @dataclass(frozen=True)
-class Block:
+class StackedBlock:
     """Columns that stand beside each other. ``places``: which of the table; ``width`` in points of the page."""
 
     size: Type
     places: Places
-    columns: tuple[Column, ...]
+    columns: tuple[PrintedColumn, ...]
     groups: tuple[tuple[str, int], ...]
 
     @property
@@ -61,7 +61,7 @@ class _Cutter:
     """A table and its columns, in one type."""
 
     table: Table
-    columns: Sequence[Column]
+    columns: Sequence[PrintedColumn]
     size: Type
     longest: float = _PARAGRAPH
 
@@ -70,7 +70,7 @@ class _Cutter:
         """The columns that name a row: every block begins with them."""
         return tuple(range(min(self.table.printed.keys, len(self.columns))))
 
-    def block(self, places: Places) -> Block:
+    def block(self, places: Places) -> StackedBlock:
         """These columns; wide texts share what room the others leave."""
         chosen, scale = [self.columns[place] for place in places], self.size.scale
         long = [not column.is_number and column.width(scale) > self.longest for column in chosen]
@@ -80,16 +80,16 @@ class _Cutter:
             narrowed(column, max(room, _NARROWEST)) if is_long and column.width(scale) > room else column
             for column, is_long in zip(chosen, long, strict=True)
         )
-        return Block(self.size, places, set_, _groups(self.table, places))
+        return StackedBlock(self.size, places, set_, _groups(self.table, places))
 
-    def cut(self) -> list[Block]:
+    def cut(self) -> list[StackedBlock]:
         """As few blocks as can be, with about as many columns in each."""
         whole = len(self.columns)
         fewest = self._filled(whole)
         even = self._filled(-(-(whole - len(self.keys)) // len(fewest)))
         return even if len(even) == len(fewest) else fewest
 
-    def _filled(self, most: int) -> list[Block]:
+    def _filled(self, most: int) -> list[StackedBlock]:
         """Units from the left, up to ``most`` columns a block beside its keys."""
         found, taken = [], Places()
         for unit in self._units():
@@ -115,7 +115,7 @@ class _Cutter:
         yield from (tuple(range(start, end)) for start, end in zip(starts, ends, strict=True))
 
 
-def layouts(table: Table, columns: Sequence[Column]) -> Iterator[list[Block]]:
+def layouts(table: Table, columns: Sequence[PrintedColumn]) -> Iterator[list[StackedBlock]]:
     """Ways to set the table, best first: whole, in larger or smaller type, or in the smallest cut into several blocks."""
     ways = [*(_Cutter(table, columns, size) for size in SIZES), _Cutter(table, columns, SIZES[-1], _NARROWEST)]
     whole = [way.block(tuple(range(len(columns)))) for way in ways]

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from pipelines.report.latex_layout import SIZES, Block
+from pipelines.report.latex_layout import SIZES, StackedBlock
 from pipelines.report.latex_widths import TEXT_HEIGHT, TEXT_WIDTH, broken, lines_of
 from pipelines.report.tables import Table
 
@@ -14,10 +14,10 @@ _NOTE = SIZES[-1]
 
 
 @dataclass(frozen=True)
-class Part:
+class BlockPart:
     """Rows ``start`` to ``stop`` of a block."""
 
-    block: Block
+    block: StackedBlock
     start: int
     stop: int
 
@@ -26,17 +26,17 @@ class Part:
 class Page:
     """What one floating table holds: parts of blocks, then lines below them."""
 
-    parts: list[Part] = field(default_factory=list)
+    parts: list[BlockPart] = field(default_factory=list)
     below: list[str] = field(default_factory=list)
     used: float = _CAPTION
 
 
-def pages_of(table: Table, layouts: Iterable[Sequence[Block]], below: Sequence[str]) -> list[Page]:
+def pages_of(table: Table, layouts: Iterable[Sequence[StackedBlock]], below: Sequence[str]) -> list[Page]:
     """The first layout that needs no more pages than any other. ``below``: footnotes and remarks, as they are printed."""
     return min((_filled(table, blocks, below) for blocks in layouts), key=len)
 
 
-def _filled(table: Table, blocks: Sequence[Block], below: Sequence[str]) -> list[Page]:
+def _filled(table: Table, blocks: Sequence[StackedBlock], below: Sequence[str]) -> list[Page]:
     """The blocks one below the other, cut where a page ends."""
     pages = [Page(used=_CAPTION + SIZES[0].line * lines_of(f"Table 1: {table.caption}", TEXT_WIDTH))]
     for block in blocks:
@@ -50,7 +50,7 @@ def _filled(table: Table, blocks: Sequence[Block], below: Sequence[str]) -> list
     return pages
 
 
-def _place(pages: list[Page], block: Block, heights: Sequence[float]) -> None:
+def _place(pages: list[Page], block: StackedBlock, heights: Sequence[float]) -> None:
     """The rows of a block, on a page of their own where they fit that but not what is left of this one."""
     start, fresh = 0, _ROOM - _CAPTION - _top(block)
     while True:
@@ -61,7 +61,7 @@ def _place(pages: list[Page], block: Block, heights: Sequence[float]) -> None:
         stop = start + 1
         while stop < len(heights) and sum(heights[start : stop + 1]) <= room:
             stop += 1
-        pages[-1].parts.append(Part(block, start, stop))
+        pages[-1].parts.append(BlockPart(block, start, stop))
         pages[-1].used += _top(block) + sum(heights[start:stop])
         if stop >= len(heights):
             return
@@ -69,7 +69,7 @@ def _place(pages: list[Page], block: Block, heights: Sequence[float]) -> None:
         pages.append(Page())
 
 
-def _top(block: Block) -> float:
+def _top(block: StackedBlock) -> float:
     """Points of the header and the rules of a block."""
     scale, lines = block.size.scale, max(len(column.lines) for column in block.columns)
     above = max(
@@ -78,7 +78,7 @@ def _top(block: Block) -> float:
     return _BETWEEN + _RULES + block.size.line * (lines + above) + 6.0 * bool(above)
 
 
-def _heights(table: Table, block: Block) -> Iterator[float]:
+def _heights(table: Table, block: StackedBlock) -> Iterator[float]:
     """Points of every row, with the heading above it."""
     headings, size = dict(table.sections), block.size
     for number, row in enumerate(table.rows):

@@ -3,9 +3,9 @@
 import re
 from collections.abc import Iterable, Sequence
 
-from pipelines.report.latex_columns import Column, Signs, columns_of, raised, stacked, unaligned
-from pipelines.report.latex_layout import Block, layouts
-from pipelines.report.latex_pages import Page, Part, pages_of
+from pipelines.report.latex_columns import PrintedColumn, Signs, columns_of, raised, stacked, unaligned
+from pipelines.report.latex_layout import StackedBlock, layouts
+from pipelines.report.latex_pages import BlockPart, Page, pages_of
 from pipelines.report.latex_widths import TEXT_WIDTH, broken, points
 from pipelines.report.printing import NUMBER, printed
 from pipelines.report.tables import Entry, Table, escape_latex
@@ -54,7 +54,7 @@ def _parts(table: Table, page: Page, signs: Signs) -> list[str]:
     return lines
 
 
-def _groups(block: Block) -> list[str]:
+def _groups(block: StackedBlock) -> list[str]:
     """The groups' titles over the columns that LaTeX counts, and a rule below each that has one."""
     cells, rules, place, start = [], [], 0, 1
     for number, (title, span) in enumerate(block.groups):
@@ -66,7 +66,7 @@ def _groups(block: Block) -> list[str]:
     return [" & ".join(cells) + r" \\", " ".join(rules)] if cells else []
 
 
-def _body(table: Table, part: Part, signs: Signs) -> list[str]:
+def _body(table: Table, part: BlockPart, signs: Signs) -> list[str]:
     headings, block, lines = dict(table.sections), part.block, []
     if part.start and headings:  # a page begins inside a group of rows
         headings[part.start] = headings[max(start for start in headings if start <= part.start)]
@@ -80,7 +80,7 @@ def _body(table: Table, part: Part, signs: Signs) -> list[str]:
     return lines
 
 
-def _heading(text: str, block: Block) -> str:
+def _heading(text: str, block: StackedBlock) -> str:
     """A line over all columns; a paragraph where it is longer than they are wide."""
     whole, scale = sum(len(column.forms) for column in block.columns), block.size.scale
     is_long = scale * points(text) > block.width
@@ -88,7 +88,7 @@ def _heading(text: str, block: Block) -> str:
     return rf"\multicolumn{{{whole}}}{{@{{}}{form}}}{{\emph{{{escape_latex(text)}}}}} \\"
 
 
-def _cell(entry: Entry, column: Column, signs: Signs) -> str:
+def _cell(entry: Entry, column: PrintedColumn, signs: Signs) -> str:
     after, text = _after(entry, signs), escape_latex(entry.text)
     if column.paragraph:
         text = _BREAKABLE.sub(r"\1\\allowbreak{}", text)
