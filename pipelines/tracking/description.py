@@ -23,4 +23,4 @@ def note(study: StudyTree, page: str | None, place: Path) -> str:
         return study.question
     question, *answers = answer_of(study)
     where = f"[The report]({page}) has every table and figure; it lies in `{place.as_posix()}` too."
-    return "\n\n".join([*answers, f"The question: **{question}**", where])
+    return "\n\n".join([*filter(None, [" ".join(answers)]), f"The question: **{question}**", where])

@@ -208,12 +208,12 @@ def test_the_report_is_a_run_with_the_answer_and_is_replaced_by_a_newer_one(tmp_
     assert opened(tmp_path).tags[NOTE] == QUESTION
     for text in ("old", "newer"):
         page.write_text(text)
-        write_json(tmp_path / STUDY / "brief.json", {"question": "Which?", "answers": [f"{text} answer"]})
+        write_json(tmp_path / STUDY / "brief.json", {"question": "Which?", "answers": [f"{text} answer", "And more."]})
         sync(tmp_path)
         (run,) = level(opened(tmp_path), "report").values()
-        assert run.data.tags[NOTE] == f"Which?\n\n{text} answer"
+        assert run.data.tags[NOTE] == f"Which?\n\n{text} answer\n\nAnd more."
         answer, question, where = opened(tmp_path).tags[NOTE].split("\n\n")
-        assert (answer, question) == (f"{text} answer", "The question: **Which?**")
+        assert (answer, question) == (f"{text} answer And more.", "The question: **Which?**")
         assert f"/runs/{run.info.run_id}/artifacts/report.html)" in where
         assert f"{tmp_path.name}/{STUDY}/report.html" in where
         assert (tmp_path / "mlartifacts" / STUDY / run.info.run_id / "artifacts" / "report.html").read_text() == text
