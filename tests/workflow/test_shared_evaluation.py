@@ -137,12 +137,12 @@ def test_it_saves_when_it_is_asked_to_end_and_goes_on(undisturbed, tmp_path):
     assert run(*stage("evaluate", whole)).returncode == 0
     plan, results = begun(undisturbed, tmp_path / "stopped", LONG)
     job = evaluations(plan)["finetune"].folder(results)
-    running = subprocess.Popen(stage("evaluate", job), env=ENVIRONMENT, stderr=subprocess.PIPE, text=True)
+    running = subprocess.Popen(stage("evaluate", job), env=ENVIRONMENT, stdout=subprocess.PIPE, text=True)
     until = time.monotonic() + 120
     while lines(job / "history.jsonl") < 1 and time.monotonic() < until:
         time.sleep(0.001)
     running.send_signal(signal.SIGTERM)
-    _, told = running.communicate(timeout=100)
+    told, _ = running.communicate(timeout=100)
     assert running.returncode == 143
     assert "the same command goes on from there" in told
     assert not (job / DONE).exists()
