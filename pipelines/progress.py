@@ -133,11 +133,11 @@ def _running(key: str, spec: PretrainSpec, points: list[history.Point]) -> Runni
 
 def stopped(jobs: Iterable[Job], results: Path, busy: Collection[Job]) -> list[StoppedJob]:
     """Jobs without a record that a log speaks of and that nobody works on, each with what its last log says of it."""
-    planned = {job.place: job for job in jobs}
+    planned, taken = {job.place: job for job in jobs}, {job.place for job in busy}
     found: dict[Place, StoppedJob] = {}
     for log in sorted(logs_folder(results).glob("*/*.log"), key=lambda path: path.stat().st_mtime):
         for place, lines in _told(log, planned).items():
-            if planned[place] not in busy and not planned[place].done(results):
+            if place not in taken and not planned[place].done(results):
                 found[place] = StoppedJob(place, log, tuple(lines[-TAIL:]))
     return list(found.values())
 

@@ -32,7 +32,9 @@ def test_workers_follow_the_cores_that_a_process_has(monkeypatch, cores, ranks, 
 def test_what_does_not_fit_on_a_gpu_stays_on_the_cpu(monkeypatch, needed, kind):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
-    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (100, 1000))
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (60, 1000))
+    monkeypatch.setattr(torch.cuda, "memory_reserved", lambda device: 70)
+    monkeypatch.setattr(torch.cuda, "memory_allocated", lambda device: 30)
     assert device_with_room(needed).type == kind
 
 

@@ -18,11 +18,15 @@ def chosen_device() -> torch.device:
 
 
 def device_with_room(needed: int) -> torch.device:
-    """``chosen_device``, but the CPU where that is a GPU with fewer free bytes than ``needed``."""
+    """``chosen_device``, but the CPU where that is a GPU with fewer free bytes than ``needed``.
+
+    What torch keeps for itself and does not use, as after embedding, is free.
+    """
     device = chosen_device()
-    if device.type == "cuda" and torch.cuda.mem_get_info(device)[0] < needed:
-        return torch.device("cpu")
-    return device
+    if device.type == "cpu":
+        return device
+    kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+    return device if torch.cuda.mem_get_info(device)[0] + kept >= needed else torch.device("cpu")
 
 
 def device_name(device: torch.device) -> str | None:

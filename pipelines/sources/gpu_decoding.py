@@ -5,7 +5,6 @@ What is no plain JPEG (PNG, CMYK, turned by its EXIF tag, of stated channels) is
 what the GPU cannot decode by the training process. In a module of its own, since importing torchvision takes a second.
 """
 
-import contextlib
 import io
 
 import numpy as np
@@ -16,12 +15,18 @@ from torchvision.io import ImageReadMode, decode_jpeg
 
 from pipelines.errors import InputError
 
+BROKEN = (torch.OutOfMemoryError, torch.AcceleratorError)
+"""Kinds of RuntimeError that no JPEG is to blame for."""
+
 
 class GpuDecoder:
-    """Turns what ``as_stored`` gave into pixels on ``device``. InputError where that cannot decode JPEGs."""
+    """Turns what ``as_stored`` gave into pixels on ``device``. InputError where that cannot decode JPEGs.
+
+    refused: how many images it left to the CPU. The first one is told, as a set of such images is slow to train on.
+    """
 
     def __init__(self, device: torch.device) -> None:
-        self.device = device
+        self.device, self.refused = device, 0
         try:
             self._decode([tiny_jpeg()])
         except RuntimeError as error:
@@ -34,8 +39,10 @@ class GpuDecoder:
         jpegs = [each for each in stored if each.ndim == 1]
         try:
             found = iter(self._decode(jpegs))
-        except RuntimeError:  # one is enough, and which it was is not said
-            found = iter([self._one(each) for each in jpegs])
+        except BROKEN:
+            raise
+        except RuntimeError as error:  # one is enough, and which it was is not said
+            found = iter([self._one(each, error) for each in jpegs])
         return [next(found) if each.ndim == 1 else each.to(self.device, non_blocking=True) for each in stored]
 
     def _decode(self, jpegs: list[Tensor]) -> list[Tensor]:
@@ -44,10 +51,19 @@ class GpuDecoder:
         found: list[Tensor] = decode_jpeg(jpegs, mode=ImageReadMode.RGB, device=self.device)
         return found
 
-    def _one(self, jpeg: Tensor) -> Tensor:
-        with contextlib.suppress(RuntimeError):
+    def _one(self, jpeg: Tensor, told: RuntimeError) -> Tensor:
+        try:
             return self._decode([jpeg])[0]
-        return jpeg
+        except BROKEN:
+            raise
+        except RuntimeError:
+            if not self.refused:
+                reason = str(told).splitlines()[0]
+                print(
+                    f"training.decode: gpu: {self.device} refuses an image ({reason}); the CPU decodes such", flush=True
+                )
+            self.refused += 1
+            return jpeg
 
 
 def tiny_jpeg() -> Tensor:

@@ -1,5 +1,7 @@
 """Finished jobs of other studies in the same results folder: what they took teaches what like jobs will take."""
 
+import contextlib
+import functools
 import itertools
 from collections.abc import Collection, Iterator
 from pathlib import Path
@@ -23,8 +25,16 @@ def earlier(results: Path, planned: Collection[Place]) -> Iterator[tuple[JobSpec
         folders = (path.parent for path in sorted((jobs_folder(results) / stage).glob(f"*/{FILE}")))
         others = (folder for folder in folders if (stage, folder.name) not in planned)
         for folder in itertools.islice(others, MOST):
-            try:
-                record = read_record(folder)
-                yield parse(kind, record.spec, f"{folder / FILE}: spec"), record
-            except Problem:  # whoever needs it will tell of it
-                continue
+            with contextlib.suppress(FileNotFoundError):  # set aside just now
+                if found := _finished(folder, kind, (folder / FILE).stat().st_mtime_ns):
+                    yield found
+
+
+@functools.cache  # Snakemake prices study after study, by the same records
+def _finished(folder: Path, kind: type[JobSpec], written: int) -> tuple[JobSpec, Record] | None:
+    """None of one that whoever needs it will tell of. written: when, so that a record made anew is read anew."""
+    try:
+        record = read_record(folder)
+        return parse(kind, record.spec, f"{folder / FILE}: spec"), record
+    except Problem:
+        return None

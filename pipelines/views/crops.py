@@ -56,9 +56,8 @@ def cut(image: Tensor, box: tuple[int, int, int, int], size: int, interpolation:
     top, left, height, width = box
     part = image[None, :, top : top + height, left : left + width]
     if (height, width) != (size, size):
-        resize = (
-            resized if part.device.type == "cpu" else resized_in_float32
-        )  # GPUs have no antialiased resize of bytes
+        # GPUs have no antialiased resize of bytes.
+        resize = resized if part.device.type == "cpu" else resized_in_float32
         part = resize(part, size, interpolation)
     return part[0].contiguous()
 

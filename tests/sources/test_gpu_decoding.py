@@ -108,10 +108,26 @@ def refusing(which: Callable[[int], bool]) -> Callable[..., list[Tensor]]:
 
 
 @both
-def test_what_the_device_cannot_decode_the_cpu_does(shards: ShardSet, kind: str, monkeypatch) -> None:
+def test_what_the_device_cannot_decode_the_cpu_does(shards: ShardSet, kind: str, monkeypatch, capsys) -> None:
     decoder, expected = GpuDecoder(CPU), crops(loader(kind, shards))
     monkeypatch.setattr(gpu_decoding, "decode_jpeg", refusing(lambda length: length in {len(FILES[2]), len(FILES[8])}))
-    assert all(map(torch.equal, crops(loader(kind, shards, decoder)), expected))
+    found = crops(loader(kind, shards, decoder))
+    assert len(found) == len(expected)
+    assert all(map(torch.equal, found, expected))
+    assert decoder.refused > 1
+    assert capsys.readouterr().out.count("cpu refuses an image (unsupported); the CPU decodes such") == 1
+
+
+@pytest.mark.parametrize("failure", [torch.OutOfMemoryError("out of memory"), torch.AcceleratorError("lost")])
+def test_a_device_that_fails_is_not_taken_for_an_image_that_is_refused(shards: ShardSet, monkeypatch, failure) -> None:
+    decoder = GpuDecoder(CPU)
+
+    def fails(jpegs: list[Tensor], **how: object) -> list[Tensor]:
+        raise failure
+
+    monkeypatch.setattr(gpu_decoding, "decode_jpeg", fails)
+    with pytest.raises(type(failure)):
+        crops(loader("random", shards, decoder))
 
 
 @both

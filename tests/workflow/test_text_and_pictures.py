@@ -2,6 +2,7 @@
 
 import io
 import json
+import shutil
 import tarfile
 from pathlib import Path
 
@@ -107,6 +108,23 @@ def test_mae_leaves_pictures_of_held_out_images(made):
     assert patches.sum() <= 8 * 12  # at most the masked ones differ; a blank one may not
     assert patches.sum() >= 8 * 6
     assert not (job / "method.safetensors").exists()
+
+
+def test_a_seed_that_the_report_does_not_show_leaves_no_pictures_and_the_same_weights(made, tmp_path):
+    plan, results = made
+    (job,) = [job for job in plan.of("pretrain") if job.key.startswith("mae")]
+    shutil.copytree(results, tmp_path / "results")
+    shown, hidden = job.folder(results), job.folder(tmp_path / "results")
+    for path in hidden.iterdir():
+        path.unlink()
+    spec = json.loads((shown / "spec.json").read_text())
+    assert spec["spec"]["pictures"]
+    spec["spec"]["pictures"] = False
+    (hidden / "spec.json").write_text(json.dumps(spec))
+    assert main(["pretrain", "--job", str(hidden)]) == 0
+    theirs, mine = (json.loads((folder / "record.json").read_text())["artifacts"] for folder in (shown, hidden))
+    assert set(theirs) - set(mine) == {"reconstructions", "views", "views_about"}
+    assert (hidden / "encoder.safetensors").read_bytes() == (shown / "encoder.safetensors").read_bytes()
 
 
 def test_pixels_come_back_from_their_normalised_form():
