@@ -130,6 +130,20 @@ def test_the_time_left_is_the_work_left_at_the_price_that_was_paid_so_far(place)
     assert not now.guessed
 
 
+def test_a_long_job_that_shows_no_progress_does_not_make_the_others_dearer(place):
+    """A search of an hour, or a fine-tuning, beside which nothing has ended: it is no measure of what work costs."""
+    place.start(1, "shards", place.unit("shards"))
+    for job in place.plan.of("shards"):
+        place.record(job, seconds=1.0)
+    place.tell(LogEvent.JOB_FINISHED, job_id=1)
+    before = place.look(passed=1.0 + START)
+    assert before.seconds is None
+    place.start(2, "evaluate", place.unit("evaluate"))
+    first, later = place.look(passed=1.0), place.look(passed=3600.0)
+    assert 0 < later.seconds <= first.seconds
+    assert later.seconds >= first.seconds - ASSUMED - START
+
+
 def test_a_training_tells_its_epoch_its_speed_and_through_it_the_time_left(place):
     unit = place.unit("pretrain")
     job = unit.jobs[0]

@@ -62,15 +62,24 @@ class WatchedRun:
         self._sample: dict[Kind, JobSpec] = {self._kinds[place]: job.spec for place, job in self._left.items()}
         self._prices = Prices.of((job for job in jobs if job.place not in self._left), results)
         self._spent = self._worked = 0.0
+        self._unseen: dict[Unit, float] = {}
 
     def look(self, going: list[Unit], ended: Iterable[Unit], passed: float) -> Now:
         """Count anew. going, ended: as ``Events.look`` gives them; passed: seconds since the last look."""
         for unit in dict.fromkeys([*going, *ended]):
             self._count(unit, failed=unit not in going)
         trainings = running((job for unit in dict.fromkeys(going) for job in unit.jobs), self._results)
-        self._spent += passed * len(going)
+        self._spend(going, {each.key for each in trainings}, passed)
         seconds, guessed = self._time_left(trainings, len(going))
         return Now(self._stages(going), tuple(trainings), seconds, guessed)
+
+    def _spend(self, going: list[Unit], shown: set[str], passed: float) -> None:
+        """Seconds of units that show how far they are, or have ended; those of the others are not a cost of work yet."""
+        for unit in going:
+            self._unseen[unit] = self._unseen.get(unit, 0.0) + passed
+        for unit in [*self._unseen]:
+            if unit not in going or any(job.key in shown or job.place not in self._left for job in unit.jobs):
+                self._spent += self._unseen.pop(unit)
 
     def _count(self, unit: Unit, failed: bool) -> None:
         for job in unit.jobs:
@@ -109,8 +118,19 @@ class WatchedRun:
         waiting = sum(any(job.place in self._left for job in unit.jobs) for unit in self._units)
         left = max(0.0, sum(total.values()) - part - failed) + START * max(0, waiting - processes)
         worked = self._worked + part + START * (len(self._units) - waiting)
-        cost = self._spent / worked if worked else 1.0
-        return (left * cost / processes if processes else None), guessed > left / 2
+        cost = self._spent / worked if worked and self._spent else 1.0
+        seconds = left * cost - self._credit(prices, cost)
+        return (max(0.0, seconds) / processes if processes else None), guessed > left / 2
+
+    def _credit(self, prices: dict[Kind, Price], cost: float) -> float:
+        """Seconds already spent on units that do not show how far they are: of each no more than it will cost in all."""
+        return sum(
+            min(
+                spent,
+                cost * sum(prices[self._kinds[job.place]].seconds for job in unit.jobs if job.place in self._left),
+            )
+            for unit, spent in self._unseen.items()
+        )
 
     def _price(self, kind: Kind, running: float | None) -> Price:
         """What a job of this kind costs; before one has ended, by the speed of one that runs."""
