@@ -2,9 +2,9 @@
 
     python benchmarks/large_sets.py --json benchmarks/results/large_sets.json
 
-Shards of small pictures with an index like that of packing, of two sizes; the slope of memory between them, times the images
-of ImageNet's train split, is what its index would cost. Its pictures are larger, its table is not. Every
-number is of a fresh process. Memory is what the main process grows by (RSS), and what one worker has to itself (USS).
+Shards of small pictures with an index like that of packing: a small set, and one with as many images as ImageNet's train
+split. ImageNet's pictures are larger, its table is not. Every number is of a fresh process. Memory is what the main process
+grows by (RSS), and what one worker has to itself (USS).
 """
 
 import json
@@ -99,7 +99,7 @@ def measured(folder: Path, way: str) -> dict[str, float]:
 
 
 def slope(sizes: list[int], values: list[float]) -> float:
-    """What ImageNet's images would add, by the line between the smallest and the largest set."""
+    """What ImageNet's images add, by the line between the smaller and the larger set."""
     return (values[-1] - values[0]) / (sizes[-1] - sizes[0]) * IMAGENET
 
 
@@ -109,7 +109,7 @@ def main() -> None:
         print(json.dumps(first_batch(Path(folder), way)))
         return
     arguments = arguments_of(__doc__).parse_args()
-    sizes, repeats = ([5_000, 10_000], 1) if arguments.quick else ([16_000, 128_000], 4)
+    sizes, repeats = ([5_000, 10_000], 1) if arguments.quick else ([16_000, IMAGENET], 3)
     what = f"{sizes} pictures of 8 x 8 in tars of {PER_SHARD}; {repeats} fresh processes each: median memory, least seconds."
     settings = {"sizes": sizes, "repeats": repeats, "workers": WORKERS, "batch_size": BATCH, "held_out": HELD_OUT}
     report = Report("large_sets", what, ("torch", "numpy", "webdataset"), settings, arguments.quick)
