@@ -46,12 +46,19 @@ def silent_server() -> Iterator[int]:
             connection.close()
 
 
+@pytest.fixture(scope="module", autouse=True)
+def few_tries() -> Iterator[None]:
+    """What was given up on soon lets go of MLflow's lock, for which the tests after it would wait."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(mlflow.store.db.utils, "MAX_RETRY_COUNT", 1)
+        yield
+
+
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "CALL", 2.0)
     monkeypatch.setattr(store, "OPEN", 2.0)
     store.errors()  # imports MLflow before clocks run
-    monkeypatch.setattr(mlflow.store.db.utils, "MAX_RETRY_COUNT", 1)  # what was given up on soon lets go of its lock
 
 
 ADDRESSES = [
