@@ -1,6 +1,6 @@
 """What detection works on, put together from an evaluation's job."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from pipelines.errors import InputError
 from pipelines.methods.base import Method
 from pipelines.records import TRAINING_SECONDS
 from pipelines.scene import Scene, SceneBatch
+from pipelines.signals import Stop
 from pipelines.sources.reader import ShardSet
 from pipelines.sources.scenes import Scenes
 from pipelines.spec.evaluation.detection import Options
@@ -51,9 +52,11 @@ class JobScenes:
     std: Sequence[float]
     seed: int
     out: Path
+    stop: Stop
+    say: Callable[[str], None]
 
     @classmethod
-    def of(cls, subject: Subject) -> "JobScenes":
+    def of(cls, subject: Subject, stop: Stop, say: Callable[[str], None]) -> "JobScenes":
         """InputError where the encoder takes other colours than RGB."""
         source, spec = subject.source(), subject.spec
         assert source.encoder is not None, "planning gives raw pixels no protocol that trains on images"
@@ -63,7 +66,7 @@ class JobScenes:
         if colour == "unit":  # values from 0 to 1 as they are
             mean, std = (0.0,), (1.0,)
         names, colours = spec.dataset.label_names, (_three(mean), _three(std))
-        return cls(subject.shards, names, source.encoder, *colours, spec.seed, subject.out)
+        return cls(subject.shards, names, source.encoder, *colours, spec.seed, subject.out, stop, say)
 
     def fit(self, method: Method, options: Options) -> dict[str, Any]:
         """Train by the options' schedule, from the last checkpoint where there is one."""
@@ -77,7 +80,7 @@ class JobScenes:
         if not options.iterations:
             method.to(chosen_device())
             return {"images": images}
-        trained = Trainer(
+        trainer = Trainer(
             method=method,
             data=Steps(scenes, options.batch_size, options.iterations),
             make_views=views_of,
@@ -86,8 +89,12 @@ class JobScenes:
             device=chosen_device(),
             out=self.out,
             job=self.out.name,
+            stop=self.stop,
             sound=lambda: self.shards.check_unchanged("train"),
-        ).fit()
+            say=self.say,
+        )
+        with self.stop.deferred():
+            trained = trainer.fit()
         epochs = options.iterations * options.batch_size / images
         return {**trained.derived, "images": images, "epochs": epochs, TRAINING_SECONDS: trained.clock.training}
 

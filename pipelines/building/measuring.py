@@ -1,6 +1,7 @@
 """A protocol at work on a subject: its module is found by its name, and given what it measures against."""
 
 import importlib
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import torch
@@ -41,10 +42,11 @@ def measured_on_features(options: Protocol, embedding: Embedding, seed: int) -> 
     return found
 
 
-def measured(subject: Subject, stop: Stop | None = None) -> Findings:
+def measured(subject: Subject, stop: Stop | None = None, say: Callable[[str], None] = lambda _: None) -> Findings:
     """By any other protocol. InputError where the data set has too little for it.
 
     One that trains on images does so in all processes, saves where ``stop`` was asked for, and goes on from there.
+    say: called with a line now and then by one that trains.
     """
     options = subject.spec.evaluation
     match options.targets:
@@ -63,24 +65,24 @@ def measured(subject: Subject, stop: Stop | None = None) -> Findings:
                 _module(options).measure(options, maps), {"map/width": width, "map/places": height * length}
             )
         case "boxes":
-            return _on_boxes(subject)
+            return _on_boxes(subject, stop or Stop(), say)
         case _:
-            return _on_images(subject, stop or Stop())
+            return _on_images(subject, stop or Stop(), say)
 
 
-def _on_boxes(subject: Subject) -> Findings:
+def _on_boxes(subject: Subject, stop: Stop, say: Callable[[str], None]) -> Findings:
     with torch.random.fork_rng():  # torchvision's layers draw their weights from the global generator
         torch.manual_seed(seed_for(subject.spec.seed, "detector"))
         options = subject.spec.evaluation
-        said, derived, found = _module(options).measure(options, JobScenes.of(subject))
+        said, derived, found = _module(options).measure(options, JobScenes.of(subject, stop, say))
     return Findings(said, derived, detections=found)
 
 
-def _on_images(subject: Subject, stop: Stop) -> Findings:
+def _on_images(subject: Subject, stop: Stop, say: Callable[[str], None]) -> Findings:
     with torch.random.fork_rng():  # torch's layers draw their weights from the global generator
         torch.manual_seed(seed_for(subject.spec.seed, "classifier"))
         options = subject.spec.evaluation
-        found: Outcome = _module(options).measure(options, JobBench.of(subject, stop))
+        found: Outcome = _module(options).measure(options, JobBench.of(subject, stop, say))
     said = Measured(found.metrics, found.holdout, predicted=found.predicted, score=found.score)
     return Findings(said, found.derived, found.classifier)
 

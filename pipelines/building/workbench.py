@@ -42,11 +42,15 @@ class JobBench:
     subject: Subject
     wanted: Wanted
     stop: Stop
+    say: Callable[[str], None]
 
     @classmethod
-    def of(cls, subject: Subject, stop: Stop) -> "JobBench":
-        """What protocols that train on a subject's images work with; ``stop``: they save, and leave by Stopped."""
-        return cls(subject, subject.source().wanted, stop)
+    def of(cls, subject: Subject, stop: Stop, say: Callable[[str], None]) -> "JobBench":
+        """What protocols that train on a subject's images work with.
+
+        stop: they save, and leave by Stopped. say: called with a line now and then.
+        """
+        return cls(subject, subject.source().wanted, stop, say)
 
     @property
     def train_label(self) -> NDArray[np.int64]:
@@ -147,6 +151,7 @@ class JobBench:
             job=self.subject.out.name,
             stop=self.stop,
             sound=lambda: self.subject.shards.check_unchanged("train"),
+            say=self.say,
         )
         with self.stop.deferred():
             trained = trainer.fit()

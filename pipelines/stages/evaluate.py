@@ -117,7 +117,7 @@ def _on_features(job: JobFolder[EvaluateSpec], embedding: Embedding) -> None:
 def _by_itself(job: JobFolder[EvaluateSpec], stop: Stop) -> None:
     """By a protocol that shares no features with others."""
     started, clock, subject = now(), time.perf_counter(), Subject.of(job)
-    found = measured(subject, stop)
+    found = measured(subject, stop, voice(job.path))
     if distributed.rank() != 0:
         return
     kept = _save_predictions(job.path, subject.shards, found.measured)

@@ -1,6 +1,8 @@
 """Detection: average precision by hand, difficult things, VOC annotations, and a small devkit from end to end."""
 
 import itertools
+import os
+import signal
 
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ from study_tools import Made
 
 from pipelines.building.boxes import JobScenes
 from pipelines.building.subject import Subject
+from pipelines.cli import main
 from pipelines.encoders.resnet import ResNet
 from pipelines.errors import InputError
 from pipelines.evaluation.answers import load_answers
@@ -19,6 +22,7 @@ from pipelines.evaluation.detections import FILE, Detections
 from pipelines.evaluation.detector import Detector
 from pipelines.report.image_parts import image_parts
 from pipelines.scene import Scene
+from pipelines.signals import Stop
 from pipelines.sources.base import open_source
 from pipelines.sources.boxes import boxes_of
 from pipelines.sources.reader import open_shards
@@ -177,6 +181,10 @@ def detections(made, iterations):
     return next(j for j in jobs if j.spec.source.use == "untrained" and j.spec.evaluation.iterations == iterations)
 
 
+def scenes_of(folder):
+    return JobScenes.of(Subject.of(ready(open_job(folder, EvaluateSpec))), Stop(), print)
+
+
 def test_steps_go_on_where_they_were_left_and_show_boxes_where_things_are(made):
     scenes = Scenes(open_shards(made.shards()), "train", CLASSES, 0, torch.device("cpu"))
     whole = list(scenes.steps(4, 0, 20))  # two epochs and more
@@ -209,16 +217,40 @@ def test_the_same_seed_gives_the_same_detector_and_every_test_image_is_told_of(m
         assert image_parts("detection", number, said).mean() == pytest.approx(metrics[f"test/{number}"], abs=1e-6)
 
 
+def test_one_that_is_asked_to_end_saves_tells_it_and_goes_on_to_the_same_detector(made, monkeypatch, capfd):
+    job = detections(made, QUICK)
+    folder = job.folder(made.results)
+    made.run(job)
+    whole = (folder / FILE).read_bytes()
+    assert f"step 0 of {QUICK}" in capfd.readouterr().out
+    (folder / "record.json").unlink()
+    honest, begun = Detector.loss, []
+
+    def asked(*given):
+        begun.append(given)
+        if len(begun) == 5:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return honest(*given)
+
+    monkeypatch.setattr(Detector, "loss", asked)
+    assert main(["evaluate", "--job", str(folder)]) == 143
+    assert len(begun) < QUICK
+    assert "the same command goes on from there" in capfd.readouterr().out
+    assert main(["evaluate", "--job", str(folder)]) == 0
+    assert len(begun) == QUICK
+    assert (folder / FILE).read_bytes() == whole
+
+
 def test_a_detector_begins_with_the_weights_of_the_pretraining_and_finds_more_than_these(made, monkeypatch):
     made.run(*made.plan.of("pretrain"))
     trained = {j.spec.evaluation.iterations: j for j in made.plan.of("evaluate") if "weights" in j.inputs}
     start, job = trained[0], trained[QUICK]
-    begun = JobScenes.of(Subject.of(ready(open_job(job.folder(made.results), EvaluateSpec)))).encoder.state_dict()
+    begun = scenes_of(job.folder(made.results)).encoder.state_dict()
     (pretraining,) = made.plan.of("pretrain")
     left = load_file(pretraining.folder(made.results) / "encoder.safetensors")
     assert begun.keys() == left.keys()
     assert all(torch.equal(value, left[name]) for name, value in begun.items())
-    born = JobScenes.of(Subject.of(ready(open_job(detections(made, 2).folder(made.results), EvaluateSpec)))).encoder
+    born = scenes_of(detections(made, 2).folder(made.results)).encoder
     assert not torch.equal(begun["conv1.weight"], born.state_dict()["conv1.weight"])
     losses, honest = [], Detector.loss
 

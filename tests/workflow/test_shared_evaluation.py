@@ -121,7 +121,7 @@ def test_each_process_gets_its_part_of_every_batch(undisturbed, monkeypatch):
             return Fitted({}, {}, Clock(training=1.0, steps=1))
 
     monkeypatch.setattr(workbench, "Trainer", Kept)
-    bench = JobBench.of(Subject.of(ready(open_job(job.folder(results), EvaluateSpec))), Stop())
+    bench = JobBench.of(Subject.of(ready(open_job(job.folder(results), EvaluateSpec))), Stop(), print)
     for world, rank in ((1, 0), (2, 0), (2, 1)):
         monkeypatch.setattr(distributed, "world_size", lambda world=world: world)
         monkeypatch.setattr(distributed, "rank", lambda rank=rank: rank)
@@ -145,6 +145,8 @@ def test_it_saves_when_it_is_asked_to_end_and_goes_on(undisturbed, tmp_path):
     told, _ = running.communicate(timeout=100)
     assert running.returncode == 143
     assert "the same command goes on from there" in told
+    assert "finetune starts" in told
+    assert "trains from step 0 of" in told
     assert not (job / DONE).exists()
     assert run(*stage("evaluate", job)).returncode == 0
     assert read_record(job).metrics == read_record(whole).metrics
