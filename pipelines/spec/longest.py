@@ -21,8 +21,8 @@ def longest(plan: Plan, results: Path, known: Mapping[str, int]) -> str:
     It is asked for one GPU, of what has no record yet. known: key of shards -> images of train, where they are not packed.
     """
     left = units(job for job in plan.jobs.values() if not job.done(results))
-    speeds = Speeds(plan.jobs.values(), results)
-    minutes, unit = _most((unit.resources(1, results, speeds, known).minutes, unit) for unit in left)
+    speeds, workers = Speeds(plan.jobs.values(), results), plan.study.tuning.workers if plan.study.tuning else 1
+    minutes, unit = _most((unit.resources(1, results, speeds, known, workers).minutes, unit) for unit in left)
     if unit is None or minutes <= 60 * HOURS:
         return ""
     others = f" and {len(unit.jobs) - 1} more" if len(unit.jobs) > 1 else ""

@@ -92,28 +92,39 @@ def work(spec: JobSpec, counted: int | None = None) -> float:
 
 
 def resources(
-    specs: list[JobSpec], gpus: int = 1, counted: int | None = None, earlier: Earlier = NOTHING_KNOWN
+    specs: list[JobSpec],
+    gpus: int = 1,
+    counted: int | None = None,
+    earlier: Earlier = NOTHING_KNOWN,
+    workers: int = 1,
 ) -> Resources:
     """What jobs ask for that one process, or one a GPU, runs one after the other. Times are twice what is expected.
 
     Training takes its work on the GPUs, at least 30 minutes, and the cores that keep them fed, also where an evaluation
     trains on images; packing and other evaluations take what the number of images asks for, at least an hour. gpus: those
     that a training gets; 0 counts as one. counted: images of train, where shards have been packed that planning knows no
-    size of. earlier: what jobs of the same kind took, which comes before what is expected.
+    size of. earlier: what jobs of the same kind took, which comes before what is expected. workers: processes that share the
+    trials of a search; each asks for its part of the time.
     """
     devices = max(1, gpus)
     trains = any(_step_gflops(spec) for spec in specs)
-    table = _of_training(specs, devices, counted) if trains else _of_images(specs, counted)
+    share = max(_share(spec, workers) for spec in specs)
+    table = _of_training(specs, devices, counted, share) if trains else _of_images(specs, counted)
     known, peak = earlier.minutes, earlier.mib
     return Resources(
         threads=table.threads,
         mem_mb=table.mem_mb if peak is None else _room(peak, table.threads, devices),
-        minutes=table.minutes if known is None else max(LEAST_MINUTES, math.ceil(SAFETY * known)),
+        minutes=table.minutes if known is None else max(LEAST_MINUTES, math.ceil(SAFETY * share * known)),
     )
 
 
-def _of_training(specs: list[JobSpec], devices: int, counted: int | None) -> Resources:
-    expected = sum(work(spec, counted) for spec in specs) / GPU_GFLOPS / devices / 60
+def _share(spec: JobSpec, workers: int) -> float:
+    """The part of a job's time that one of the processes takes that share it."""
+    return spec.search.rounds(workers) / spec.search.trainings if isinstance(spec, TuneSpec) else 1.0
+
+
+def _of_training(specs: list[JobSpec], devices: int, counted: int | None, share: float) -> Resources:
+    expected = share * sum(work(spec, counted) for spec in specs) / GPU_GFLOPS / devices / 60
     threads = max(_cores(spec, counted) for spec in specs) * devices
     return Resources(threads, 16_000 * devices, max(LEAST_MINUTES, math.ceil(SAFETY * expected)))
 

@@ -183,6 +183,11 @@ class Search(Model):
         """How many there are, at most: trials, and the repeats of finalists. Each is judged once."""
         return self.trials + self.repeats * min(self.trials, self.finalists + 1)
 
+    def rounds(self, workers: int) -> int:
+        """How many of them are one after the other in each of so many workers, who wait for the end of every batch."""
+        sizes = [min(self.batch, self.trials - first) for first in range(0, self.trials, self.batch)]
+        return sum(math.ceil(size / workers) for size in [*sizes, self.trainings - self.trials])
+
     def collapse_stop(self, epochs: int) -> CollapseStop | None:
         """When a trial of so many epochs is given up."""
         if self.give_up_collapsed is None:

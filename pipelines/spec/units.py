@@ -45,16 +45,21 @@ class Unit:
         return shlex.join(["python", "-m", "pipelines", self.stage, "--job", *folders])
 
     def resources(
-        self, gpus: int, results: Path, speeds: Speeds | None = None, known: Mapping[str, int] | None = None
+        self,
+        gpus: int,
+        results: Path,
+        speeds: Speeds | None = None,
+        known: Mapping[str, int] | None = None,
+        workers: int = 1,
     ) -> Resources:
         """What it asks of a cluster, when a training gets so many GPUs; by the images that were packed, once they are.
 
         speeds: by what such jobs took, once some are done. known: key of shards -> images of train, by which it asks
-        before they are packed.
+        before they are packed. workers: processes that share a search.
         """
         counted, specs = self._counted(results, known or {}), [job.spec for job in self.jobs]
         gpus = self.processes(gpus, results)
-        return resources(specs, gpus, counted, speeds.earlier(specs, gpus) if speeds else NOTHING_KNOWN)
+        return resources(specs, gpus, counted, speeds.earlier(specs, gpus) if speeds else NOTHING_KNOWN, workers)
 
     def processes(self, gpus: int, results: Path) -> int:
         """How many of ``gpus``, one a process, it takes: all for a training, be it in an evaluation; else one at most."""

@@ -17,7 +17,7 @@ from pipelines.spec.evaluation.linear import Options as Linear
 from pipelines.spec.evaluation.linear_augmented import Options as LinearAugmented
 from pipelines.spec.jobs import EvaluateSpec, PretrainSpec, ShardsSpec, Trained, TuneSpec
 from pipelines.spec.methods.moco import Options as MoCo
-from pipelines.spec.resources import CUT, FED_GFLOPS, LEAST_CORES, MOST_CORES, resources, shared_by, work
+from pipelines.spec.resources import CUT, FED_GFLOPS, LEAST_CORES, MOST_CORES, Earlier, resources, shared_by, work
 from pipelines.spec.training import Training
 from pipelines.spec.tuning import Range, Search
 from pipelines.spec.views import Views
@@ -61,6 +61,22 @@ def test_time_grows_with_epochs_and_trials():
         assert resources([tuning]).minutes == pytest.approx(
             trained * resources([pretraining()]).minutes, abs=trained
         )  # each is rounded up
+
+
+@pytest.mark.parametrize(("trials", "repeats", "batch"), [(8, 0, 4), (10, 2, 4), (3, 2, 1), (16, 3, 8)])
+def test_workers_of_a_search_each_ask_for_their_part_of_its_time(trials, repeats, batch):
+    search = Search(trials=trials, repeats=repeats, batch=batch, space={"temperature": Range(low=0.1, high=0.2)})
+    tuning = TuneSpec(**PARTS, training=Training(epochs=200), dataset=data(), search=search)
+    alone = resources([tuning]).minutes
+    assert search.rounds(1) == search.trainings
+    for workers in (2, 3, 4, 100):
+        rounds = search.rounds(workers)
+        assert rounds * workers >= search.trainings  # nothing is forgotten
+        assert rounds <= search.rounds(workers - 1)
+        assert resources([tuning], workers=workers).minutes == pytest.approx(alone * rounds / search.trainings, abs=1)
+        known = resources([tuning], earlier=Earlier(minutes=600.0), workers=workers)
+        assert known.minutes == pytest.approx(1200 * rounds / search.trainings, abs=1)
+    assert search.rounds(100) == -(-trials // batch) + bool(repeats)  # each batch at once, then the repeats
 
 
 def test_jobs_of_one_process_ask_for_the_sum():

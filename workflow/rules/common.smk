@@ -144,7 +144,10 @@ def minutes(stage):
 @functools.cache
 def asked(stage, name):
     """What one unit asks for; Snakemake asks several times, and not before its inputs are there."""
-    return unit_of(stage, name).resources(CONFIG.gpus_per_job, RESULTS, SPEEDS)
+    shared = workers(name) if stage == "tune" else 1
+    return unit_of(stage, name).resources(
+        CONFIG.gpus_per_job, RESULTS, SPEEDS, workers=shared
+    )
 
 
 def wanted():
@@ -259,8 +262,18 @@ def watched():
         if job.rule.name in STAGE_OF
     }
     units = {place: unit for place, unit in PENDING.units.items() if place in asked}
-    others = {job.place for place, unit in PENDING.units.items() if place not in asked for job in unit.jobs}
-    jobs = {place: job for made in PLANS.values() for place, job in made.jobs.items() if place not in others}
+    others = {
+        job.place
+        for place, unit in PENDING.units.items()
+        if place not in asked
+        for job in unit.jobs
+    }
+    jobs = {
+        place: job
+        for made in PLANS.values()
+        for place, job in made.jobs.items()
+        if place not in others
+    }
     return watch(
         logger,
         workflow.logger_manager.get_log_handlers(),
