@@ -28,7 +28,11 @@ class DamagedFile(EnvironmentFault, InputError):
 
 
 class BadResult(Problem):
-    """The work went as told and led nowhere: a loss that is no longer a number."""
+    """The work went as told and led nowhere: features that collapsed, a loss that is no longer a number."""
+
+
+class NotANumber(BadResult):
+    """A loss, a gradient or a weight is not finite."""
 
 
 def disk_refuses(error: BaseException) -> bool:

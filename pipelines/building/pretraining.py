@@ -46,10 +46,13 @@ def trainer(
     stop: Callable[[], bool] = lambda: False,
     rows: NDArray[np.int64] | None = None,
     job: str = "",
+    say: Callable[[str], None] = lambda _: None,
+    restarts: int = 0,
 ) -> Trainer:
     """A trainer for a pretraining spec on these shards, ready to fit; InputError when spec and shards do not go together.
 
     rows: sorted positions in train to learn from; none: all that are not held out. job: name that checkpoints carry.
+    say: called with a line now and then. restarts: how often it has gone back to a checkpoint.
     """
     keep_freed_memory()
     rows = shards.pretraining if rows is None else rows
@@ -72,6 +75,8 @@ def trainer(
         evaluate=online_knn(shards, spec.views, spec.training, device),
         stop=stop,
         sound=lambda: shards.check_unchanged("train"),
+        say=say,
+        restarts=restarts,
         ids=[names[row] for row in rows.tolist()],
     )
 

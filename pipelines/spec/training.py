@@ -10,7 +10,13 @@ from pipelines.spec.reading import Reading
 
 HOW_TO_RUN = ("workers", "checkpoint_minutes", "resident_gib", "keep_epochs", "recompute_blocks", "shard_encoder")
 """Settings that say how to run, not what: they change no result, but for rounding, and no key."""
-OFF: dict[str, object] = {"device_batch_size": None, "compile": False, "decode": "cpu", "collapse_stop": None}
+OFF: dict[str, object] = {
+    "device_batch_size": None,
+    "compile": False,
+    "decode": "cpu",
+    "collapse_stop": None,
+    "restarts": 0,
+}
 """Settings that are no part of a run's content while they are off."""
 ONE_OPTIMIZER = {"lars_clip": "larc", "lars_lr_in_buffer": "lars"}
 """Switch -> the only optimizer that has it."""
@@ -103,6 +109,9 @@ class Training(Model):
     """Epochs between kNN readings on the held-out slice; none: only at the end."""
     collapse_stop: CollapseStop | None = None
     """When to give up a training whose features collapse; none: never, it is flagged at its end."""
+    restarts: int = Field(default=0, ge=0)
+    """How often a training whose loss, gradient or weights are no numbers any more goes back to its last checkpoint, and on
+    with other draws of views and layers; 0: it ends. A trial of a search always ends."""
 
     def content(self) -> dict[str, Any]:
         """What of it decides a result, as plain JSON values; a reading in random order is no part of it, nor what is off."""

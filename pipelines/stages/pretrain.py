@@ -8,6 +8,7 @@ whose loss is no number any more, which no further attempt would mend, does not 
 
 import sys
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 
 from safetensors.torch import save_file
@@ -38,6 +39,7 @@ from pipelines.training import checkpoint
 from pipelines.training.fluctuation import fluctuations
 from pipelines.training.loop import Fitted, Stopped, Trainer
 from pipelines.training.monitors import collapse_flags
+from pipelines.training.restarts import trained
 from pipelines.training.steadiness import steadiness
 
 
@@ -93,10 +95,8 @@ def _pretrain(job: JobFolder[PretrainSpec], stop: Stop, lease: Lease | None) -> 
     chosen = chosen_values(job.inputs.get("best"))
     spec = job.spec.with_values(chosen)
     shards = packed(job.inputs["shards"])
-    training = trainer(spec, shards, job.path, asked_to_end, job=job.key)
-    training.say = tell
-    with stop.deferred():
-        fitted = training.fit()
+    made = partial(trainer, spec, shards, job.path, asked_to_end, job=job.key, say=tell)
+    training, fitted = trained(made, spec.training.restarts, stop.deferred)
     if distributed.rank() != 0:
         return
     if lease:

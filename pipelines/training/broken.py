@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from pipelines import distributed
-from pipelines.errors import BadResult
+from pipelines.errors import NotANumber
 from pipelines.files import write_json
 from pipelines.spec.training import Training
 from pipelines.training.checkpoint import FILE as CHECKPOINT
@@ -38,7 +38,7 @@ class Where:
 
 
 def check_step(broken: Broken | None, training: Training, where: Where) -> None:
-    """BadResult when a step was broken: names it and its images, and writes them all to broken_step.json in the folder.
+    """NotANumber when a step was broken: names it and its images, and writes them all to broken_step.json in the folder.
 
     To be asked by all processes after the same step: the images are those of all of them.
     """
@@ -55,14 +55,14 @@ def check_step(broken: Broken | None, training: Training, where: Where) -> None:
         write_json(where.out / FILE, {"step": broken.step, "images": names})
     if len(names) > MOST_NAMED:
         message += f", ... ({FILE} names all)" if where.out else ", ..."
-    raise BadResult(f"{message}; {where.last_good}; {advice(training)}")
+    raise NotANumber(f"{message}; {where.last_good}; {advice(training)}")
 
 
 def check_weights(weights: Sequence[Tensor], step: int, training: Training, where: Where) -> None:
-    """BadResult when a weight is no number after ``step`` steps, though the last loss was one. The host waits for it."""
+    """NotANumber when a weight is no number after ``step`` steps, though the last loss was one. The host waits for it."""
     finite = torch.stack([weight.detach().isfinite().all() for weight in weights]).all()
     if float(distributed.mean(finite.float())) < 1:
-        raise BadResult(
+        raise NotANumber(
             f"{where.out or 'training'}: a weight is not a number after step {step} of {where.total_steps}; "
             f"{where.last_good}; {advice(training)}"
         )

@@ -74,6 +74,7 @@ class Trainer:
     sound        called before a checkpoint is written; raises where what was learned from was damaged meanwhile
     watch        called with (epoch, metrics) after each evaluation; may raise to stop (pruning)
     say          called with a line now and then: how far it is
+    restarts     how often it has gone back to a checkpoint; see ``Standing``
     """
 
     method: Method
@@ -90,12 +91,13 @@ class Trainer:
     stop: Callable[[], bool] = lambda: False
     sound: Callable[[], None] = lambda: None
     say: Callable[[str], None] = lambda _: None
+    restarts: int = 0
     ids: Sequence[str] = ()
     """Names of the samples by ``batch.index``, for messages; without them the numbers stand there."""
     standing: Standing = field(init=False)
 
     def __post_init__(self) -> None:
-        self.standing = Standing(self.job)
+        self.standing = Standing(self.job, self.restarts)
         self.plain = unsharded_copy(self.method, self.training)
         self.chunks = prepare(self.method, self.training, self.device)
         self.due, per_epoch = Due(self.training.checkpoint_minutes), self.data.steps_per_epoch
@@ -114,6 +116,7 @@ class Trainer:
         """
         check_readings(self.training.collapse_stop, self.evaluate is not None, self.use_monitors)
         step = self.standing.restore(self.out, self.step)
+        self.step.seed = self.standing.seed(self.seed)
         writes = self.out is not None and distributed.rank() == 0
         if self.out and writes:
             (self.out / BROKEN).unlink(missing_ok=True)  # of an attempt before this one
@@ -138,6 +141,8 @@ class Trainer:
                 self.method.encoder, self.training.batch_size // self.chunks
             ),
         }
+        if self.standing.restarts:
+            derived["restarts"] = self.standing.restarts
         if self.clock.training:
             derived["views_share"] = self.clock.views / self.clock.training
         return Fitted(self.standing.metrics, derived, self.clock, counted(self.standing.counts, self.step.total_steps))
@@ -166,7 +171,7 @@ class Trainer:
         """The batches of an epoch from ``first`` on, each with its views."""
         step = epoch * self.data.steps_per_epoch + first
         for each, batch in enumerate(self.data.epoch(epoch, first), step):
-            draws = generator(self.seed, "views", each, distributed.rank(), device=self.device)
+            draws = generator(self.step.seed, "views", each, distributed.rank(), device=self.device)
             yield batch, self.make_views(batch, draws)
 
     def _check_step(self) -> None:

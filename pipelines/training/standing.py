@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.errors import DamagedFile
+from pipelines.seeds import seed_for
 from pipelines.training import checkpoint
 from pipelines.training.score_counts import Counts
 from pipelines.training.step import Stepper
@@ -41,15 +42,21 @@ class Due:
 class Standing:
     """What a checkpoint holds beside weights and optimizer.
 
-    job    whose training it is: a checkpoint that names another is refused
-    saved  the step of the last one; none: there is none
+    job       whose training it is: a checkpoint that names another is refused
+    restarts  how often it has gone back because something was no number; each time it goes on with other draws
+    saved     the step of the last one; none: there is none
     """
 
     job: str = ""
+    restarts: int = 0
     clock: Clock = field(default_factory=Clock)
     metrics: dict[str, float] = field(default_factory=dict)
     counts: Counts = field(default_factory=dict)
     saved: int | None = None
+
+    def seed(self, seed: int) -> int:
+        """What draws follow from now, in a training with this seed."""
+        return seed_for(seed, "restart", self.restarts) if self.restarts else seed
 
     def state(self, step: int, stepper: Stepper) -> dict[str, Any]:
         """All that the next step needs. Where weights are sharded, all processes call it together, and each gets the whole."""
@@ -61,6 +68,7 @@ class Standing:
             "clock": vars(self.clock),
             "metrics": self.metrics,
             "score_counts": self.counts,
+            "restarts": self.restarts,
         }
 
     def restore(self, out: Path | None, stepper: Stepper) -> int:
@@ -85,5 +93,6 @@ class Standing:
         vars(self.clock).update(state["clock"])
         self.metrics = state["metrics"]
         self.counts = state.get("score_counts", {})
+        self.restarts = max(self.restarts, int(state.get("restarts", 0)))
         self.saved = int(state["step"])
         return self.saved
