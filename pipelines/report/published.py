@@ -36,7 +36,7 @@ _REPOSITORIES = {
 }
 """Published name of a method -> how the sources begin that are its authors' own, beside its paper; the first is nearest."""
 _STRANGERS = 99
-UNCONFIRMED = "†"
+UNCONFIRMED = "?"
 UNCONFIRMED_MEANS = f"{UNCONFIRMED} Not confirmed: read off a plot, inferred, or second-hand."
 
 

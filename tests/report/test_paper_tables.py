@@ -126,12 +126,12 @@ def test_a_published_figure_stands_beside_its_own_setting_with_its_conditions_an
     )  # 0.5 was not published, and 56.2 is without transformation
     assert entries[1] == ["56.2", "ImageNet-100", "not stated", "100"]
     figure = table.rows[1][4]
-    assert figure.marks == "†"
+    assert figure.marks == "?"
     assert figure.note is not None
     assert table.notes[figure.note - 1].startswith(
         "feature-transformation (ICCV 2021) plotting notebook, legend (metric"
     )
-    assert any(remark.startswith("† Not confirmed") for remark in table.remarks)
+    assert any(remark.startswith("? Not confirmed") for remark in table.remarks)
 
 
 def test_a_cell_that_never_ran_says_by_which_commands_it_is_filled(tables: dict[str, Filled], folder: Path) -> None:
