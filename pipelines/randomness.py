@@ -35,6 +35,14 @@ def host_generator(generator: torch.Generator) -> torch.Generator:
 
 
 @contextlib.contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """torch's own generators, of the CPU and of this process's GPU, start from ``seed`` in here, and go on afterwards."""
+    with torch.random.fork_rng([torch.cuda.current_device()] if torch.cuda.is_available() else []):
+        torch.manual_seed(seed)
+        yield
+
+
+@contextlib.contextmanager
 def drawing_from(generator: torch.Generator) -> Iterator[None]:
     """NumPy's and torch's own generators, from which libraries draw, start from ``generator`` (CPU) in here.
 

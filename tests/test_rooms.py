@@ -23,6 +23,7 @@ HELPERS = {
     "database",
     "heartbeat",
     "histograms",
+    "kernels",
     "lease",
     "listing",
     "locks",

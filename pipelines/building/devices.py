@@ -11,10 +11,10 @@ from pipelines.machine import peak_memory as host_memory
 
 
 def chosen_device() -> torch.device:
-    """The GPU of this process, else the CPU."""
+    """The GPU of this process, which a process group has made the current one, else the CPU."""
     if not torch.cuda.is_available():
         return torch.device("cpu")
-    return torch.device("cuda", distributed.rank() % torch.cuda.device_count())
+    return torch.device("cuda", torch.cuda.current_device())
 
 
 def device_with_room(needed: int) -> torch.device:

@@ -18,6 +18,7 @@ from pipelines.evaluation.detections import Detections
 from pipelines.evaluation.labelled import evaluation_seed
 from pipelines.evaluation.measured import Measured
 from pipelines.evaluation.workbench import Outcome
+from pipelines.randomness import seeded
 from pipelines.seeds import seed_for
 from pipelines.signals import Stop
 from pipelines.spec.evaluation.base import Protocol
@@ -71,16 +72,17 @@ def measured(subject: Subject, stop: Stop | None = None, say: Callable[[str], No
 
 
 def _on_boxes(subject: Subject, stop: Stop, say: Callable[[str], None]) -> Findings:
-    with torch.random.fork_rng():  # torchvision's layers draw their weights from the global generator
-        torch.manual_seed(seed_for(subject.spec.seed, "detector"))
+    # torchvision's layers draw their weights from the global generator
+    with seeded(seed_for(subject.spec.seed, "detector")):
         options = subject.spec.evaluation
         said, derived, found = _module(options).measure(options, JobScenes.of(subject, stop, say))
     return Findings(said, derived, detections=found)
 
 
 def _on_images(subject: Subject, stop: Stop, say: Callable[[str], None]) -> Findings:
-    with torch.random.fork_rng():  # torch's layers draw their weights from the global generator
-        torch.manual_seed(seed_for(subject.spec.seed, "classifier"))
+    with seeded(
+        seed_for(subject.spec.seed, "classifier")
+    ):  # torch's layers draw their weights from the global generator
         options = subject.spec.evaluation
         found: Outcome = _module(options).measure(options, JobBench.of(subject, stop, say))
     said = Measured(found.metrics, found.holdout, predicted=found.predicted, score=found.score)

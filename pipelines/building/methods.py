@@ -15,6 +15,7 @@ from pipelines.encoders.checkpoint import load
 from pipelines.errors import InputError
 from pipelines.methods import build
 from pipelines.methods.base import DataFacts, Method
+from pipelines.randomness import seeded
 from pipelines.records import checked_file, read_record
 from pipelines.seeds import seed_for
 from pipelines.sources.reader import ShardSet, open_shards
@@ -53,8 +54,7 @@ def fresh_method(options: MethodOptions, encoder: EncoderOptions, facts: DataFac
     def make_encoder(in_channels: int = facts.channels) -> Encoder:
         return build_encoder(encoder, facts.image_size, in_channels)
 
-    with torch.random.fork_rng():  # torch's layers draw their weights from the global generator
-        torch.manual_seed(seed_for(seed, "weights"))
+    with seeded(seed_for(seed, "weights")):  # torch's layers draw their weights from the global generator
         return build(options, make_encoder, facts)
 
 
@@ -75,8 +75,7 @@ def _shape(module: torch.nn.Module) -> tuple[type, dict[str, torch.Size]]:
 
 def fresh_encoder(options: EncoderOptions, image_size: int, seed: int, channels: int = 3) -> Encoder:
     """An encoder as it is born, its weights drawn from the seed."""
-    with torch.random.fork_rng():
-        torch.manual_seed(seed_for(seed, "weights"))
+    with seeded(seed_for(seed, "weights")):
         return build_encoder(options, image_size, channels)
 
 

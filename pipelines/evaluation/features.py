@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from pipelines.encoders.base import Encoder
 from pipelines.errors import DamagedFile, InputError
 from pipelines.files import CHECKSUM, canonical, replacing
+from pipelines.kernels import exact_kernels
 
 IN_MEMORY = 2 * 2**30
 """Bytes of features of a split that are held in memory; more are written to a file and mapped."""
@@ -174,11 +175,12 @@ def _check(features: Features, where: str) -> None:
 
 @contextlib.contextmanager
 def evaluating(module: nn.Module) -> Iterator[None]:
-    """Every part of ``module`` in eval mode, and each back in its own mode afterwards."""
+    """Every part of ``module`` in eval mode, with exact kernels, and each back in its own mode afterwards."""
     modes = [(part, part.training) for part in module.modules()]
     module.eval()
     try:
-        yield
+        with exact_kernels():
+            yield
     finally:
         for part, mode in modes:
             part.training = mode

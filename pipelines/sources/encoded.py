@@ -1,5 +1,7 @@
 """Images on their way from a file to the crops of training: decoded by the worker, or left to the training process."""
 
+import math
+from collections.abc import Iterable
 from typing import Protocol
 
 import numpy as np
@@ -24,6 +26,21 @@ def as_stored(data: bytes, decoding: Decoding) -> Tensor:
     if is_plain_jpeg(data, decoding):
         return torch.from_numpy(np.frombuffer(data, np.uint8).copy())
     return planes(data, decoding)
+
+
+Shapes = list[tuple[int, ...]]
+
+
+def packed(images: Iterable[Tensor]) -> tuple[Tensor, Shapes]:
+    """uint8 tensors of any shapes as one (n,), with their shapes: between processes a tensor takes a file handle each."""
+    kept = list(images)
+    return torch.cat([each.flatten() for each in kept]), [tuple(each.shape) for each in kept]
+
+
+def unpacked(values: Tensor, shapes: Shapes) -> list[Tensor]:
+    """The inverse; no copy."""
+    parts = values.split([math.prod(shape) for shape in shapes])
+    return [part.view(shape) for part, shape in zip(parts, shapes, strict=True)]
 
 
 def planes(data: bytes, decoding: Decoding) -> Tensor:

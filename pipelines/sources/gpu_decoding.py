@@ -48,6 +48,9 @@ class GpuDecoder:
     def _decode(self, jpegs: list[Tensor]) -> list[Tensor]:
         if not jpegs:
             return []
+        if self.device.type == "cuda":
+            # nvJPEG writes on a stream of its own, at once: into memory that crops still read from which it was given
+            torch.cuda.current_stream(self.device).synchronize()
         found: list[Tensor] = decode_jpeg(jpegs, mode=ImageReadMode.RGB, device=self.device)
         return found
 

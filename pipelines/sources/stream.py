@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
 from pipelines.randomness import generator
-from pipelines.sources.encoded import Decode, as_stored, planes
+from pipelines.sources.encoded import Decode, as_stored, packed, planes, unpacked
 from pipelines.sources.images import Decoding, Unreadable
 from pipelines.sources.order import Order
 from pipelines.sources.reader import ShardSet
@@ -77,7 +77,7 @@ class Developer:
         if "stored" not in content:
             return content
         assert self.decode
-        rows, images = content["rows"], self.decode(content["stored"])
+        rows, images = content["rows"], self.decode(unpacked(*content["stored"]))
         for number, (row, image) in enumerate(zip(rows, images, strict=True)):
             if image.ndim == 1:  # the device could not
                 with self._named(row):
@@ -88,7 +88,7 @@ class Developer:
         if not self.cut:
             return {"images": self._whole("", rows, self.channels, read)}
         if self.decode:
-            return {"stored": list(self._loaded(rows, read, as_stored)), "rows": rows, "epoch": epoch}
+            return {"stored": packed(self._loaded(rows, read, as_stored)), "rows": rows, "epoch": epoch}
         return {"crops": self._cut(self._loaded(rows, read, planes), rows, epoch)}
 
     def _loaded(self, rows: list[int], read: Read, load: Callable[[bytes, Decoding], Tensor]) -> Iterator[Tensor]:

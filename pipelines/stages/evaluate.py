@@ -29,7 +29,7 @@ from pipelines.evaluation.detections import FILE as DETECTIONS
 from pipelines.evaluation.detections import save_detections
 from pipelines.evaluation.measured import Measured
 from pipelines.evaluation.predictions import FILE, Predictions
-from pipelines.launching.processes import process_group
+from pipelines.launching.processes import leave_others, process_group
 from pipelines.launching.torchrun import become_launcher, launched
 from pipelines.launching.work import at_work, saved, voice
 from pipelines.lease import handed_over
@@ -81,6 +81,7 @@ def run(job: list[Path], processes: int = 1, nodes: int = 1) -> int:
                 return saved(path, stopped, stop)
             except Problem as error:
                 print(f"error: {path}: {error}", file=sys.stderr)
+                leave_others(error)
                 failed = 1
     return failed
 

@@ -24,7 +24,7 @@ from pipelines.building.tuned import chosen_values
 from pipelines.building.views_seen import write_views
 from pipelines.errors import BadResult, Problem
 from pipelines.files import replacing
-from pipelines.launching.processes import process_group
+from pipelines.launching.processes import leave_others, process_group
 from pipelines.launching.torchrun import become_launcher, launched
 from pipelines.launching.work import at_work, saved, voice
 from pipelines.lease import Lease, handed_over
@@ -71,6 +71,7 @@ def run(job: list[Path], processes: int = 1, nodes: int = 1) -> int:
                 bad += 1
             except Problem as error:
                 print(f"error: {error}", file=sys.stderr)
+                leave_others(error)
                 failed = 1
     return failed or int(bad == len(job))
 

@@ -1,5 +1,6 @@
 """Batches and their views, made on a stream of a GPU's own while the last step is still at work on the main one."""
 
+import functools
 from collections.abc import Iterator
 from dataclasses import fields
 
@@ -21,7 +22,7 @@ def beside(made: Iterator[Made], device: torch.device) -> Iterator[Made]:
     if device.type != "cuda":
         yield from made
         return
-    main, own = torch.cuda.current_stream(device), torch.cuda.Stream(device)
+    main, own = torch.cuda.current_stream(device), own_stream(device)
     own.wait_stream(main)  # for the images that are on their way to the device
     while True:
         with torch.cuda.stream(own):
@@ -33,6 +34,12 @@ def beside(made: Iterator[Made], device: torch.device) -> Iterator[Made]:
             if tensor.is_cuda:
                 tensor.record_stream(main)  # its memory is not given away before the step is done
         yield found
+
+
+@functools.lru_cache
+def own_stream(device: torch.device) -> torch.cuda.Stream:
+    """The second stream, the same in every epoch: the memory that views have left is given again on their own stream alone."""
+    return torch.cuda.Stream(device)
 
 
 def tensors(batch: Batch, views: list[Tensor]) -> Iterator[Tensor]:

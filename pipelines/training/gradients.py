@@ -6,8 +6,10 @@ order in every process, the last layers' first. Sums are divided after sending: 
 message with all gradients; with more, the order of a sum may depend on the place in a bucket, and its rounding with it.
 """
 
+import weakref
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 import torch
 import torch.distributed as dist
@@ -19,7 +21,7 @@ BUCKET_BYTES = 25 * 2**20
 """Of a message: torch's own choice for DistributedDataParallel."""
 
 
-@dataclass
+@dataclass(eq=False)
 class Bucket:
     """Parameters whose gradients travel together, and what is on its way in this step."""
 
@@ -42,7 +44,7 @@ class GradientMean:
         self._buckets = [Bucket(each) for each in in_buckets(learning[::-1], bucket_bytes or BUCKET_BYTES)]
         for bucket in self._buckets:
             for parameter in bucket.parameters:
-                parameter.register_post_accumulate_grad_hook(lambda _, bucket=bucket: self._arrived(bucket))  # type: ignore[misc]
+                parameter.register_post_accumulate_grad_hook(partial(_arrived, weakref.ref(self), weakref.ref(bucket)))
 
     def begin(self, riders: Tensor) -> None:
         """Before each backward pass; riders (k,) float32 travel with the first bucket."""
@@ -68,7 +70,8 @@ class GradientMean:
             bucket.flat = None
         return riders
 
-    def _arrived(self, bucket: Bucket) -> None:
+    def arrived(self, bucket: Bucket) -> None:
+        """One more gradient of the bucket is there: send what is whole, in order."""
         bucket.missing -= 1
         ready = self._sent
         while ready < len(self._buckets) and self._buckets[ready].missing <= 0:
@@ -85,6 +88,12 @@ class GradientMean:
                 bucket.flat = torch.cat(message)
                 bucket.wait = dist.all_reduce(bucket.flat, async_op=True).wait
         self._sent = max(self._sent, stop)
+
+
+def _arrived(mean: "weakref.ref[GradientMean]", bucket: "weakref.ref[Bucket]", _: Tensor) -> None:
+    """A gradient is there. A parameter's hook is never collected: it must not hold what holds the parameter."""
+    if (owner := mean()) and (found := bucket()):
+        owner.arrived(found)
 
 
 def in_buckets(parameters: list[nn.Parameter], limit: int) -> list[list[nn.Parameter]]:

@@ -6,11 +6,11 @@ import torch
 
 from pipelines import distributed
 from pipelines.encoders.norms import sync_batch_norm
+from pipelines.kernels import choose_kernels
 from pipelines.method import Method
 from pipelines.spec.training import Training
 from pipelines.training.chunks import chunk_networks, num_chunks
 from pipelines.training.compiled import compile_networks
-from pipelines.training.kernels import choose_kernels
 from pipelines.training.recompute import recompute_blocks
 
 

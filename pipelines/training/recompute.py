@@ -53,11 +53,14 @@ class Recomputed:
 def statistics_kept(network: nn.Module) -> Iterator[None]:
     """Running statistics of batch norms stay: what runs a second time has moved them already."""
     norms = [module for module in network.modules() if isinstance(module, _BatchNorm)]
-    kept = [(norm.momentum, norm.num_batches_tracked) for norm in norms]
+    kept = [(norm.momentum, norm.num_batches_tracked, norm.track_running_stats) for norm in norms]
     for norm in norms:
-        norm.momentum, norm.num_batches_tracked = 0.0, None
+        if isinstance(norm, nn.SyncBatchNorm):  # it insists on a count while it tracks statistics
+            norm.track_running_stats = False
+        else:
+            norm.momentum, norm.num_batches_tracked = 0.0, None
     try:
         yield
     finally:
-        for norm, (momentum, count) in zip(norms, kept, strict=True):
-            norm.momentum, norm.num_batches_tracked = momentum, count
+        for norm, (momentum, count, tracks) in zip(norms, kept, strict=True):
+            norm.momentum, norm.num_batches_tracked, norm.track_running_stats = momentum, count, tracks

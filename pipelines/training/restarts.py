@@ -1,5 +1,6 @@
 """A training goes back to its last checkpoint after a step that gave no number, as often as its study says."""
 
+import gc
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 
@@ -33,5 +34,6 @@ def trained(
             trainer.say(
                 f"{error}. Restart {restarts} of {most}: from the newest checkpoint or the beginning, with other draws"
             )
-        del trainer  # its networks leave the device before the next ones come
+        del trainer
+        gc.collect()  # its networks leave the device before the next ones come; some hold themselves
         distributed.mean(torch.zeros((), device=device))  # by now the first process has written its checkpoint

@@ -67,7 +67,10 @@ class Shares:
         return norms
 
     def whole_optimizer(self, optimizer: Optimizer) -> dict[str, Any]:
-        """The state of an optimizer over ``groups``, as one process would have it; all processes call it together."""
+        """The state of an optimizer over ``groups``, as one process would have it; all processes call it together.
+
+        What is sharded is whole in the first process alone, on the host: who writes it needs no more.
+        """
         state = optimizer.state_dict()
         kept = dict(state["state"])
         for number, share in enumerate(_members(optimizer)):
@@ -87,8 +90,12 @@ class Shares:
         optimizer.load_state_dict({**state, "state": kept})
 
     def whole_method(self) -> dict[str, Tensor]:
-        """The state of the method, as one process would have it; all processes call it together."""
-        return {name: _full(value) for name, value in self._method.state_dict().items()}
+        """The state of the method, as one process would have it; all processes call it together.
+
+        What is sharded is whole in the first process alone, on the host.
+        """
+        first = distributed.rank() == 0
+        return {name: _full(value, first) for name, value in self._method.state_dict().items()}
 
     @torch.no_grad()
     def load_method(self, state: dict[str, Tensor]) -> None:
@@ -104,7 +111,8 @@ class Shares:
 
     def whole_in(self, plain: Method) -> Method:
         """``plain`` with the weights of the sharded method; all processes call it together."""
-        plain.load_state_dict(self.whole_method(), strict=True)
+        whole = {name: _full(value, wanted=True) for name, value in self._method.state_dict().items()}
+        plain.load_state_dict(whole, strict=True)
         return plain
 
     def _joined(self, share: nn.Parameter, value: Any) -> Any:
@@ -113,13 +121,18 @@ class Shares:
         whole: Any = self._whole[share]
         spread = type(whole.data)
         return _full(
-            spread.from_local(value, whole.device_mesh, whole.placements, shape=whole.shape, stride=whole.stride())
+            spread.from_local(value, whole.device_mesh, whole.placements, shape=whole.shape, stride=whole.stride()),
+            wanted=distributed.rank() == 0,
         )
 
 
-def _full(value: Tensor) -> Tensor:
-    whole: Any = value
-    return value if distributed.own_share(value) is value else whole.full_tensor()
+def _full(value: Tensor, wanted: bool) -> Tensor:
+    """``value``, or what it is a share of, on the host and where that is ``wanted``: on a GPU only one at a time is whole."""
+    if distributed.own_share(value) is value:
+        return value
+    sharded: Any = value
+    whole: Tensor = sharded.full_tensor()
+    return whole.cpu() if wanted else whole.new_empty(0)
 
 
 def _cut(value: Tensor) -> Tensor:

@@ -187,3 +187,14 @@ def test_rows_that_are_not_finite_are_counted_chunk_by_chunk(monkeypatch) -> Non
     rows[3, 1], rows[3, 2], rows[9, 0] = torch.nan, torch.inf, -torch.inf
     assert not_finite(rows) == 2
     assert not_finite(rows[:3]) == not_finite(rows[:0]) == 0
+
+
+def test_features_do_not_depend_on_what_a_training_has_set(monkeypatch):
+    """On a GPU a training in bfloat16 rounds factors of convolutions and searches their algorithms."""
+    cudnn = torch.backends.cudnn
+    for training in (False, True):
+        monkeypatch.setattr(cudnn, "allow_tf32", training)
+        monkeypatch.setattr(cudnn, "benchmark", training)
+        with evaluating(torch.nn.Linear(1, 1)):
+            assert (cudnn.allow_tf32, cudnn.benchmark) == (False, False)
+        assert (cudnn.allow_tf32, cudnn.benchmark) == (training, training)

@@ -17,6 +17,7 @@ from torch import Tensor
 from pipelines.errors import DamagedFile, InputError
 from pipelines.sources import gpu_decoding
 from pipelines.sources.base import open_source
+from pipelines.sources.encoded import packed, unpacked
 from pipelines.sources.gpu_decoding import GpuDecoder, tiny_jpeg
 from pipelines.sources.images import Unreadable
 from pipelines.sources.loader import Streaming
@@ -92,6 +93,34 @@ def test_crops_are_those_that_workers_cut(shards: ShardSet, kind: str, workers: 
     assert theirs.reading.endswith(", decoded on cpu")
     for one, other in itertools.zip_longest(crops(loader(kind, shards)), crops(theirs)):
         assert torch.equal(one, other)
+
+
+def test_images_go_to_a_worker_s_reader_as_one_tensor() -> None:
+    """A tensor between processes takes a file handle, of which a process has a thousand: one a batch, not one an image."""
+    images = [
+        torch.arange(5, dtype=torch.uint8),
+        torch.ones(3, 2, 4, dtype=torch.uint8),
+        torch.zeros(1, dtype=torch.uint8),
+    ]
+    values, shapes = packed(images)
+    assert values.shape == (5 + 24 + 1,)
+    for one, other in zip(images, unpacked(values, shapes), strict=True):
+        assert torch.equal(one, other)
+
+
+def test_a_gpu_decodes_after_the_crops_before_it_were_cut(monkeypatch) -> None:
+    """nvJPEG's stream does not wait for the one on which crops are cut, whose images' memory it may be given."""
+    log: list[str] = []
+
+    class Stream:
+        def synchronize(self) -> None:
+            log.append("waits")
+
+    monkeypatch.setattr(torch.cuda, "current_stream", lambda device: Stream())
+    monkeypatch.setattr(gpu_decoding, "decode_jpeg", lambda jpegs, mode, device: log.append("decodes") or jpegs)
+    decode = GpuDecoder(torch.device("cuda"))
+    decode([tiny_jpeg()])
+    assert log == ["waits", "decodes"] * 2
 
 
 def refusing(which: Callable[[int], bool]) -> Callable[..., list[Tensor]]:

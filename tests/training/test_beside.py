@@ -11,7 +11,7 @@ from trainer_tools import equal, small_options, small_trainer, weights
 
 from pipelines.batch import Batch
 from pipelines.training import loop
-from pipelines.training.beside import Made, beside, tensors
+from pipelines.training.beside import Made, beside, own_stream, tensors
 
 
 class OnDevice(Tensor):
@@ -47,9 +47,15 @@ class Streams:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.log: list[str] = []
         self.current = "main"
+        self.opened = 0
+        own_stream.cache_clear()
         monkeypatch.setattr(torch.cuda, "current_stream", lambda device: Stream(self, self.current))
-        monkeypatch.setattr(torch.cuda, "Stream", lambda device: Stream(self, "own"))
+        monkeypatch.setattr(torch.cuda, "Stream", self.open)
         monkeypatch.setattr(torch.cuda, "stream", self.entered)
+
+    def open(self, device: torch.device) -> "Stream":
+        self.opened += 1
+        return Stream(self, "own")
 
     @contextlib.contextmanager
     def entered(self, stream: "Stream") -> Iterator[None]:
@@ -83,6 +89,14 @@ def test_a_gpu_makes_views_on_its_own_stream_and_a_step_waits_for_its_views_alon
         "own makes 0", "main waits for own", "main steps 0",
         "own makes 1", "main waits for own", "main steps 1",
     ]  # fmt: skip
+
+
+def test_every_epoch_uses_the_same_stream(monkeypatch):
+    streams = Streams(monkeypatch)
+    for _ in range(3):
+        assert len(list(beside(streams.made(2), torch.device("cuda")))) == 2
+    assert streams.opened == 1
+    assert streams.log.count("own waits for main") == 3
 
 
 def test_a_failure_while_making_leaves_the_main_stream_current(monkeypatch):

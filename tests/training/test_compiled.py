@@ -6,8 +6,8 @@ import pytest
 import torch
 from trainer_tools import equal, small_method, small_options, small_trainer, weights
 
+from pipelines.kernels import choose_kernels
 from pipelines.training.compiled import Compiled, compile_networks
-from pipelines.training.kernels import choose_kernels
 
 
 @pytest.fixture

@@ -1,5 +1,8 @@
 """Gradients of two processes, played by one: what is sent when, and what comes back. Real processes: methods/two_ranks.py."""
 
+import gc
+import weakref
+
 import pytest
 import torch
 import torch.distributed as dist
@@ -93,6 +96,20 @@ def test_what_takes_no_part_in_a_loss_is_sent_by_nobody(log):
     mean.finish()
     assert module[5].weight.grad is None
     assert all(p.grad is not None for p in module[:5].parameters())
+
+
+def test_a_hook_does_not_keep_the_network_it_is_in(log):
+    """A trainer that goes back to a checkpoint, and the next job of a process, need its memory."""
+    module = network()
+    mean = GradientMean(module)
+    mean.begin(torch.zeros(2))
+    module(torch.ones(3, 2, 6, 6)).square().sum().backward()
+    mean.finish()
+    assert log
+    left = weakref.ref(mean), weakref.ref(module[0].weight)
+    del mean, module
+    gc.collect()
+    assert [each() for each in left] == [None, None]
 
 
 def test_one_process_sends_nothing(monkeypatch):

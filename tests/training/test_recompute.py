@@ -4,6 +4,7 @@ import copy
 
 import pytest
 import torch
+from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from trainer_tools import equal, every_method, small_method, small_options, small_trainer, weights
 
@@ -14,7 +15,7 @@ from pipelines.spec.encoders.resnet import Options as ResNet
 from pipelines.spec.encoders.timm import Options as Timm
 from pipelines.spec.encoders.vit import Options as ViT
 from pipelines.spec.training import Training
-from pipelines.training.recompute import Recomputed, recompute_blocks
+from pipelines.training.recompute import Recomputed, recompute_blocks, statistics_kept
 
 
 @every_method
@@ -43,6 +44,19 @@ def test_gradients_keep_every_bit_and_statistics_move_once(encoder):
     norms = [module for module in again.encoder.modules() if isinstance(module, _BatchNorm)]
     assert all(int(norm.num_batches_tracked) == 1 and norm.momentum == 0.1 for norm in norms)
     assert equal(weights(plain), weights(again))
+
+
+def test_statistics_over_gpus_move_once_as_others_do():
+    """torch's own form, which several GPUs have: alone, on a CPU, it computes like any batch norm."""
+    norm, images = nn.SyncBatchNorm(3), torch.randn(4, 3, 2, 2)
+    first = norm(images)
+    kept = copy.deepcopy(norm.state_dict())
+    with statistics_kept(norm):
+        again = norm(images)
+    assert torch.equal(first, again)
+    assert equal(kept, norm.state_dict())
+    norm(images)
+    assert int(norm.num_batches_tracked) == 2
 
 
 def test_no_block_keeps_more_than_its_input():

@@ -1,5 +1,8 @@
 """How a GPU may compute, said in this one place: TF32, and the search for the fastest convolution."""
 
+import contextlib
+from collections.abc import Iterator
+
 import torch
 
 
@@ -16,3 +19,15 @@ def choose_kernels(precision: str, device: torch.device) -> None:
     torch.backends.cudnn.allow_tf32 = not exact
     torch.backends.cudnn.benchmark = not exact
     torch.backends.cuda.matmul.allow_tf32 = False
+
+
+@contextlib.contextmanager
+def exact_kernels() -> Iterator[None]:
+    """float32's switches in here, whatever a training in this process has set: features do not depend on what ran before."""
+    cudnn = torch.backends.cudnn
+    kept = cudnn.allow_tf32, cudnn.benchmark
+    cudnn.allow_tf32 = cudnn.benchmark = False
+    try:
+        yield
+    finally:
+        cudnn.allow_tf32, cudnn.benchmark = kept
