@@ -36,4 +36,6 @@ def trained(
             )
         del trainer
         gc.collect()  # its networks leave the device before the next ones come; some hold themselves
-        distributed.mean(torch.zeros((), device=device))  # by now the first process has written its checkpoint
+        float(
+            distributed.mean(torch.zeros((), device=device))
+        )  # the host waits: now the first process has written its checkpoint
