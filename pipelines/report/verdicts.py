@@ -65,10 +65,12 @@ def groups(found: Sequence[JudgedClaim]) -> list[ClaimsTold]:
 
 
 def _sentence(each: JudgedClaim, among: Sequence[JudgedClaim]) -> str:
-    """A claim's text with a full stop; with its data set where it has a verdict for each of several."""
+    """A claim's text with a full stop; with its data set where it has a verdict for each of several, and with the side on
+    which a difference lies where a claim of equality is contradicted."""
     text = each.claim.text.rstrip(". ")
     several = len({other.place for other in among if other.claim.text == each.claim.text}) > 1
-    return f"{text} ({each.place})." if several else f"{text}."
+    words = [each.place] * several + [each.outcome] * (each.outcome != each.decision)
+    return f"{text} ({', '.join(words)})." if words else f"{text}."
 
 
 def told(found: Sequence[JudgedClaim]) -> list[Told]:

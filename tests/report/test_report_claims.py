@@ -16,7 +16,7 @@ from pipelines.report.claims import JudgedClaim, judged
 from pipelines.report.comparison import comparisons
 from pipelines.report.power import ASSUMED, PairCost, cost_of_a_pair, power_lines
 from pipelines.report.study import load_results
-from pipelines.report.verdicts import LETTERS, LINE, claims_chart, claims_table, summary, told
+from pipelines.report.verdicts import LETTERS, LINE, claims_chart, claims_table, groups, summary, told
 from pipelines.spec.load import load_study
 from pipelines.spec.plan import plan
 from pipelines.stages import plan as plan_stage
@@ -123,6 +123,8 @@ def test_of_two_sides_claimed_equal_the_words_say_which_is_ahead(
     assert (found.decision, found.outcome) == (decision, outcome)
     assert told([found])[0].outcome == outcome
     assert claims_table([found], "").rows[0][2].text == outcome
+    (head,) = groups([found])
+    assert head.texts[0].endswith(f" ({outcome})." if outcome != decision else f"{found.claim.text.rstrip('.')}.")
     other = one(tmp_path, f"{sides}, relation: at_least, margin: {margin}")
     assert other.outcome == other.decision
 
