@@ -45,8 +45,8 @@ tables: $(STAMP) ## the tables that studies declare, from the records alone
 paper: $(STAMP) ## these tables in one document, and its PDF where a LaTeX is installed
 	PATH="$(CURDIR)/$(BIN):$$PATH" snakemake --profile local paper
 
-test: $(STAMP) ## the test suite, two tests at a time with one thread each
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadgroup
+test: $(STAMP) ## the test suite, three tests at a time with one thread each; those on Slurm wait most of the time
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 3 --dist loadgroup
 
 mutants: $(STAMP) ## put faults in one at a time: does some test find each? (minutes)
 	$(BIN)/python tests/mutants.py
