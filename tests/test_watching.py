@@ -19,6 +19,7 @@ from pipelines.history import History
 from pipelines.spec.plan import plan_file
 from pipelines.spec.price import ASSUMED
 from pipelines.spec.units import Unit, units
+from pipelines.watching.asked import asked_for
 from pipelines.watching.events import Events
 from pipelines.watching.lines import block, line
 from pipelines.watching.run import START, Now, WatchedRun
@@ -84,6 +85,18 @@ def test_jobs_are_left_then_running_then_done(place):
         place.record(job)
     place.tell(LogEvent.JOB_FINISHED, job_id=7)
     assert stage(place.look(), "shards") == (count, 0, 0, 0)
+
+
+def test_what_a_run_was_not_asked_for_is_not_counted(place):
+    """snakemake --until shards: pretraining and evaluation wait for another run; what is done already still counts."""
+    wanted = {each for each in place.units if each[0] == "shards"}
+    units, jobs = asked_for(place.units, place.plan.jobs.values(), wanted)
+    assert units.keys() == wanted
+    assert {job.stage for job in jobs} == {"shards"}
+    done = next(each for each in place.units if each[0] == "pretrain")
+    left = {name: unit for name, unit in place.units.items() if name != done}
+    _, jobs = asked_for(left, place.plan.jobs.values(), wanted)
+    assert {job.place for job in jobs if job.stage == "pretrain"} == {job.place for job in place.units[done].jobs}
 
 
 def test_a_job_that_ended_without_a_record_has_failed_until_it_is_tried_again(place):

@@ -80,9 +80,8 @@ def _on_boxes(subject: Subject, stop: Stop, say: Callable[[str], None]) -> Findi
 
 
 def _on_images(subject: Subject, stop: Stop, say: Callable[[str], None]) -> Findings:
-    with seeded(
-        seed_for(subject.spec.seed, "classifier")
-    ):  # torch's layers draw their weights from the global generator
+    # torch's layers draw their weights from the global generator
+    with seeded(seed_for(subject.spec.seed, "classifier")):
         options = subject.spec.evaluation
         found: Outcome = _module(options).measure(options, JobBench.of(subject, stop, say))
     said = Measured(found.metrics, found.holdout, predicted=found.predicted, score=found.score)

@@ -36,6 +36,5 @@ def trained(
             )
         del trainer
         gc.collect()  # its networks leave the device before the next ones come; some hold themselves
-        float(
-            distributed.mean(torch.zeros((), device=device))
-        )  # the host waits: now the first process has written its checkpoint
+        # The host waits for all processes here: by then the first one has written its checkpoint.
+        float(distributed.mean(torch.zeros((), device=device)))

@@ -59,7 +59,7 @@ class Standing:
         return seed_for(seed, "restart", self.restarts) if self.restarts else seed
 
     def state(self, step: int, stepper: Stepper) -> dict[str, Any]:
-        """All that the next step needs. Where weights are sharded, all processes call it together, and each gets the whole."""
+        """All that the next step needs. Where weights are sharded, all processes call it together; the first gets the whole."""
         return {
             "job": self.job,
             "step": step,

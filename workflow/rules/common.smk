@@ -20,6 +20,7 @@ from pipelines.spec.begun import begun
 from pipelines.spec.speeds import Speeds
 from pipelines.spec.pending import Pending, is_fresh
 from pipelines.spec.workflow import TABLES, TARGETS, plans, read_config, study_files
+from pipelines.watching.asked import asked_for
 from pipelines.watching.events import STAGE_OF, Events
 from pipelines.watching.run import WatchedRun
 from pipelines.watching.watch import watch
@@ -255,30 +256,16 @@ def start():
 
 
 def watched():
-    """What tells how far the run is, while it goes on; what nobody asked for, as by --until, is not counted."""
-    asked = {
-        (STAGE_OF[job.rule.name], job.wildcards.unit)
-        for job in workflow.dag.needrun_jobs()
-        if job.rule.name in STAGE_OF
-    }
-    units = {place: unit for place, unit in PENDING.units.items() if place in asked}
-    others = {
-        job.place
-        for place, unit in PENDING.units.items()
-        if place not in asked
-        for job in unit.jobs
-    }
-    jobs = {
-        place: job
-        for made in PLANS.values()
-        for place, job in made.jobs.items()
-        if place not in others
-    }
+    """What tells how far the run is, while it goes on."""
+    needed = [job for job in workflow.dag.needrun_jobs() if job.rule.name in STAGE_OF]
+    wanted = {(STAGE_OF[job.rule.name], job.wildcards.unit) for job in needed}
+    jobs = {place: job for made in PLANS.values() for place, job in made.jobs.items()}
+    units, counted = asked_for(PENDING.units, jobs.values(), wanted)
     return watch(
         logger,
         workflow.logger_manager.get_log_handlers(),
         Events(units),
-        lambda: WatchedRun(jobs.values(), units.values(), RESULTS),
+        lambda: WatchedRun(counted, units.values(), RESULTS),
         word="running" if workflow.local_exec else "submitted",
     )
 
