@@ -155,6 +155,12 @@ def test_a_long_job_that_shows_no_progress_does_not_make_the_others_dearer(place
     first, later = place.look(passed=1.0), place.look(passed=3600.0)
     assert 0 < later.seconds <= first.seconds
     assert later.seconds >= first.seconds - ASSUMED - START
+    pretrain = place.unit("pretrain")
+    after = place.run.look([pretrain], [], 1.0)  # one worker of a search has ended, and the search has not
+    assert 0 < after.seconds <= first.seconds
+    failed = place.run.look([pretrain], [place.unit("evaluate")], 1.0)
+    assert stage(failed, "evaluate")[3] > 0
+    assert failed.seconds < first.seconds
 
 
 def test_a_training_tells_its_epoch_its_speed_and_through_it_the_time_left(place):

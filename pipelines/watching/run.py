@@ -74,12 +74,15 @@ class WatchedRun:
         return Now(self._stages(going), tuple(trainings), seconds, guessed)
 
     def _spend(self, going: list[Unit], shown: set[str], passed: float) -> None:
-        """Seconds of units that show how far they are, or have ended; those of the others are not a cost of work yet."""
+        """Seconds of units that show how far they are, or of which a job is done. Those of the others, such as a search of
+        which one worker has ended, are not a cost of work yet, and those of failed ones never are."""
         for unit in going:
             self._unseen[unit] = self._unseen.get(unit, 0.0) + passed
         for unit in [*self._unseen]:
-            if unit not in going or any(job.key in shown or job.place not in self._left for job in unit.jobs):
+            if any(job.key in shown or job.place not in self._left for job in unit.jobs):
                 self._spent += self._unseen.pop(unit)
+            elif unit not in going and any(job.place in self._failed for job in unit.jobs):
+                del self._unseen[unit]
 
     def _count(self, unit: Unit, failed: bool) -> None:
         for job in unit.jobs:
